@@ -1,0 +1,70 @@
+# `make` alone prints the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3.11
+V := .venv/bin
+STAGE ?= pretrain
+SIZE ?= laptop
+READY := .venv/.ready
+
+.PHONY: help setup repro test test-fast check fix chat report publish reset accept reproduce bench-chain docs clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv from requirements.lock (torch first)
+
+$(READY): requirements.lock
+	$(PYTHON) -m venv .venv
+	$(V)/pip install --quiet --upgrade pip
+	$(V)/pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	$(V)/pip install --quiet --requirement requirements.lock
+	@touch $(READY)
+
+repro: setup ## run the whole chain (what is up to date is skipped) and print its table
+	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
+	@$(V)/python -m apps.table
+
+test: setup ## run all tests, the smoke chain among them
+	$(V)/python -m pytest
+
+test-fast: setup ## run the tests without the chain
+	$(V)/python -m pytest -m "not smoke"
+
+check: setup ## format, lint, types, import contracts
+	$(V)/ruff format --check .
+	$(V)/ruff check .
+	$(V)/mypy
+	$(V)/lint-imports
+
+fix: setup ## format and mend what can be mended
+	$(V)/ruff check --fix .
+	$(V)/ruff format .
+
+chat: setup ## talk to the aligned model (MODEL=data/dpo for another)
+	@$(V)/python -m apps.chat $(MODEL)
+
+report: setup ## print the table of the last run
+	@$(V)/python -m apps.table
+
+publish: setup ## send the finished run to W&B, skipped stages included
+	@$(V)/python -m apps.publish
+
+reset: setup ## drop an applied experiment: params.yaml as conf/ says
+	@$(V)/python -m stages.plan --reset
+
+accept: setup ## take what lies in data/ as the result of STAGE although its code changed (harmlessly)
+	$(V)/dvc commit --force $(STAGE)
+
+reproduce: setup ## run every stage again and compare dvc.lock with the one in git
+	$(V)/dvc repro --force
+	git diff --exit-code dvc.lock metrics
+
+bench-chain: setup ## time the chain in a clone of its own: full, no-op, smoke
+	@$(V)/python -m benchmarks.chain
+
+docs: setup ## draw the pipeline into README.md
+	@$(V)/python -m apps.drawing
+
+clean: ## remove what the pipeline made (not the cache of DVC)
+	rm -rf .run plots metrics $(addprefix data/,$(shell sed -n 's|.*outs: \[data/\(.*\)\]|\1|p' dvc.yaml))

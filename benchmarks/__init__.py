@@ -1,0 +1,1 @@
+"""Ratios against named peers, and the times of the chain."""

@@ -1,0 +1,17 @@
+"""Instructions, preferences and questions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.core.artifact.base import Artifact
+from pipeline.core.files import read_jsonl
+
+
+class Dialogues(Artifact):
+    """instructions.jsonl and preferences.jsonl always; questions.jsonl where answers can be checked; quarantine.jsonl."""
+
+    kind = "dialogues"
+
+    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """The rows of NAME.jsonl."""
+        return read_jsonl(self.file(f"{name}.jsonl"))

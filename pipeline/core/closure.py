@@ -1,0 +1,107 @@
+"""What a module's code means: the files that it imports, directly or not, without comments and docstrings.
+
+A comment changes nothing here; a constant changes every stage whose imports reach it. Files in
+the packages of the closure that are not Python count byte by byte, and so do the versions of
+the installed distributions that the closure imports.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import grimp
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import sha256_of
+
+_IGNORED = {"__pycache__"}
+
+
+class Code:
+    """The import graph of the project's own packages."""
+
+    def __init__(self, root: Path, packages: Iterable[str]) -> None:
+        self._root = root
+        self._own = tuple(packages)
+        self._graph = grimp.build_graph(*self._own, include_external_packages=True, cache_dir=None)
+        self._distributions = importlib.metadata.packages_distributions()
+
+    def meaning(self, module: str) -> dict[str, Any]:
+        """Python's version, the closure's files with their hashes, its distributions with their versions."""
+        reached = self._reached(module)
+        own = sorted(name for name in reached if name.split(".")[0] in self._own)
+        external = {name.split(".")[0] for name in reached} - set(self._own) - set(sys.stdlib_module_names)
+        files = [self._file(name) for name in own]
+        tables = {path for file in files for path in file.parent.iterdir() if self._is_table(path)}
+        return {
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "code": {self._name(file): syntax_hash(file) for file in files},
+            "tables": {self._name(path): sha256_of(path) for path in sorted(tables)},
+            "packages": self._versions(external),
+        }
+
+    def _reached(self, module: str) -> set[str]:
+        """The module, all that it imports directly or not, and the packages in which these lie (Python runs those too)."""
+        reached: set[str] = set()
+        waiting = {module}
+        while waiting:
+            name = waiting.pop()
+            reached.add(name)
+            parents = {name.rsplit(".", 1)[0]} & self._graph.modules
+            waiting |= (self._graph.find_modules_directly_imported_by(name) | parents) - reached
+        return reached
+
+    def _file(self, module: str) -> Path:
+        path = self._root.joinpath(*module.split("."))
+        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+    def _is_table(self, path: Path) -> bool:
+        return (
+            path.is_file()
+            and path.suffix not in {".py", ".pyc", ".md"}
+            and path.parent.name not in _IGNORED
+            and path.parent.name != "stages"
+        )
+
+    def _versions(self, imports: Iterable[str]) -> dict[str, str]:
+        names = {canonical(name) for imported in imports for name in self._distributions.get(imported, [])}
+        return {name: importlib.metadata.version(name) for name in sorted(names)}
+
+
+def syntax_hash(path: Path) -> str:
+    """SHA-256 of the file's syntax tree, comments, docstrings and layout left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=path.name)
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def canonical(name: str) -> str:
+    """The normal form of a distribution's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def check_lock(lock: Path, meanings: Iterable[dict[str, Any]]) -> None:
+    """Compare the installed versions that stages use with the lock; PipelineError lists all differences."""
+    locked = dict(line.split("==") for line in lock.read_text().split() if "==" in line)
+    wanted = {canonical(name): version for name, version in locked.items()}
+    installed = {name: version for meaning in meanings for name, version in meaning["packages"].items()}
+    faults = [
+        f"{name} {version} (locked: {wanted.get(name, 'not at all')})"
+        for name, version in sorted(installed.items())
+        if version.split("+")[0] != wanted.get(name)
+    ]
+    if faults:
+        raise PipelineError(f"installed packages differ from {lock.name}: {', '.join(faults)}", mend="make setup")

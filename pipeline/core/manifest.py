@@ -1,0 +1,57 @@
+"""What makes a folder whole: a manifest, written last, with the size and SHA-256 of every file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import ArtifactError
+from pipeline.core.files import read_json, sha256_of, write_json
+
+NAME = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Kind and format of a folder, facts about its content, and its files."""
+
+    kind: str
+    facts: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def digest(self) -> str:
+        """The identity of the content: equal for equal content, wherever the folder lies."""
+        canonical = json.dumps([self.kind, dict(self.facts), dict(self.files)], sort_keys=True, default=dict)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def seal(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder that is otherwise complete."""
+    files = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != NAME
+    }
+    write_json(folder / NAME, {"format": FORMAT, "kind": kind, "facts": dict(facts), "files": files})
+
+
+def check(folder: Path, kind: str, *, mend: str) -> Manifest:
+    """Read the manifest and compare every file with it; ArtifactError at the first difference."""
+    if not (folder / NAME).is_file():
+        state = "is not there" if not folder.exists() else f"is not whole: it has no {NAME}"
+        raise ArtifactError(f"{folder} ({kind}) {state}", mend=mend)
+    content = read_json(folder / NAME)
+    if content.get("format") != FORMAT or content.get("kind") != kind:
+        found = f"{content.get('kind')}, format {content.get('format')}"
+        raise ArtifactError(f"{folder} holds {found}; expected {kind}, format {FORMAT}", mend=mend)
+    for name, entry in content["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path} is missing", mend=mend)
+        if path.stat().st_size != entry["bytes"] or sha256_of(path) != entry["sha256"]:
+            raise ArtifactError(f"{path} is damaged: its bytes are not the ones that were written", mend=mend)
+    return Manifest(kind=kind, facts=content["facts"], files=content["files"])

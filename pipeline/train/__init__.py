@@ -1,0 +1,5 @@
+"""A module and a loss go in, a better module comes out.
+
+Loop, schedule, optimizer, precision, exact checkpoints.
+Knows no language model.
+"""

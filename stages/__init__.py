@@ -1,0 +1,20 @@
+"""The doors of the pipeline: one recipe a stage.
+
+What follows must be set before torch is imported: without it two kinds of CPU, or two
+runs on one GPU, give different bits.
+"""
+
+import os
+import platform
+
+FIXED = {
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "HF_HUB_OFFLINE": "1",
+    "MKL_CBWR": "COMPATIBLE",
+    "TOKENIZERS_PARALLELISM": "false",
+    "NUMBA_CACHE_DIR": os.path.abspath(os.path.join(os.environ.get("DVC_ROOT", "."), ".run", "numba")),  # noqa: PTH100, PTH118 - pathlib is not worth its import here
+}
+if platform.machine() in {"x86_64", "AMD64"}:
+    FIXED |= {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+for _name, _value in FIXED.items():
+    os.environ.setdefault(_name, _value)

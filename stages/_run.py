@@ -1,0 +1,235 @@
+"""The hallway: section -> frozen typed Config -> call -> metrics, provenance, tracker.
+
+The only file, with plan, that knows Hydra and DVC. Under DVC a stage reads its section from
+params.yaml: what DVC hashed is what runs. By hand, `python -m stages.NAME key=value` composes
+conf/ with the overrides. Both roads end in the same call.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from omegaconf import OmegaConf
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from pipeline.core.artifact.base import Artifact
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import write_json, write_text
+from pipeline.core.parallel import Engine, parallel_map
+from pipeline.core.scratch import key_of, scratch_folder
+from pipeline.core.track import Track, Tracker, tracker_for
+
+A = TypeVar("A")
+B = TypeVar("B")
+Metrics = dict[str, Any]
+ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
+LOG = Path(".run/log")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """The section `hardware`: it changes the speed, never the result (for one kind of device and thread count)."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: int  # 0: all cores, 4 at most
+    workers: int  # 0: all cores
+    engine: Engine
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a stage is given besides its Config."""
+
+    name: str
+    scratch: Path  # survives a kill, removed after success
+    hardware: Hardware
+    tracker: Tracker
+    log: logging.Logger
+
+    @cached_property
+    def device(self) -> str:
+        """cpu or cuda."""
+        if self.hardware.device != "auto":
+            return self.hardware.device
+        torch = sys.modules.get("torch")
+        return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+
+    @property
+    def threads(self) -> int:
+        """Threads of one computation."""
+        return self.hardware.threads or min(4, os.cpu_count() or 1)
+
+    @property
+    def workers(self) -> int:
+        """Computations side by side."""
+        return self.hardware.workers or os.cpu_count() or 1
+
+    def map(self, function: Callable[[A], B], items: Iterable[A]) -> list[B]:
+        """The function's results in the order of the items, on all workers."""
+        return parallel_map(function, items, engine=self.hardware.engine, workers=self.workers)
+
+    def track(self, step: int, values: dict[str, float]) -> None:
+        """Numbers that pass: shown by the tracker and the log, kept in no artifact."""
+        self.tracker.log(step, values)
+        self.log.info("step %d %s", step, " ".join(f"{key}={value:.5g}" for key, value in values.items()))
+
+    def curve(self, rows: Sequence[Mapping[str, float | None]]) -> None:
+        """Numbers that reproduce, by step: plots/<stage>.csv. A row may lack a column."""
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        lines = [",".join("" if row.get(column) is None else repr(row[column]) for column in columns) for row in rows]
+        write_text(Path("plots") / f"{self.name}.csv", "\n".join([",".join(columns), *lines]) + "\n")
+
+
+def stage(config: type[A]) -> Callable[[Callable[[A, Run], Metrics]], Callable[[], None]]:
+    """Make a recipe into a program. The section of conf/ is named like the stage's file."""
+
+    def furnish(recipe: Callable[[A, Run], Metrics]) -> Callable[[], None]:
+        name = Path(recipe.__code__.co_filename).stem
+
+        def door() -> None:
+            log = logger(name)
+            try:
+                walk(name, config, recipe, log)
+            except PipelineError as fault:
+                log.error("%s", fault)
+                log.debug("where", exc_info=True)
+                sys.exit(1)
+            except KeyboardInterrupt:
+                log.error("stopped; what was done is kept: run again to go on")
+                sys.exit(130)
+
+        door.__dict__.update(config=config, recipe=recipe, stage=name)
+        return door
+
+    return furnish
+
+
+def walk(name: str, config: type[A], recipe: Callable[[A, Run], Metrics], log: logging.Logger) -> None:
+    """Run one stage from its settings to its metrics."""
+    started = time.perf_counter()
+    settings = read_settings()
+    section = settings[name]
+    cfg = typed(config, section, at=name)
+    hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
+    inputs = {str(artifact.path): artifact.digest for artifact in artifacts(cfg) if artifact.path.name != name}
+    key = key_of(section, meaning(name), inputs)
+    with scratch_folder(ROOT / ".run" / name, key) as scratch:
+        run = Run(name, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log)
+        prepare(run)
+        metrics = recipe(cfg, run)
+        run.tracker.finish(metrics)
+    write_json(Path("metrics") / f"{name}.json", metrics)
+    write_json(LOG / f"{name}.json", provenance(run, inputs, time.perf_counter() - started))
+
+
+def read_settings() -> dict[str, Any]:
+    """All settings: params.yaml under DVC, conf/ with the command line's overrides by hand; conf/local on top."""
+    settings = OmegaConf.load("params.yaml") if "DVC_STAGE" in os.environ else compose(sys.argv[1:])
+    for path in sorted((ROOT / "conf" / "local").glob("*.yaml")):
+        local = OmegaConf.load(path)
+        if unknown := set(local) - {"hardware", "track"}:
+            raise PipelineError(f"{path} sets {', '.join(map(str, unknown))}", mend="only hardware and track may be local to a machine")
+        settings = OmegaConf.merge(settings, local)
+    plain: dict[str, Any] = OmegaConf.to_container(settings, resolve=True)  # type: ignore[assignment]
+    return plain
+
+
+def compose(overrides: Sequence[str]) -> Any:
+    """conf/ composed by Hydra. A wrong key or group is a PipelineError in Hydra's words."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
+            composed = hydra_compose("config", list(overrides))
+            OmegaConf.resolve(composed)
+            return composed
+    except (HydraException, OmegaConfBaseException) as fault:
+        raise PipelineError(f"conf/ can't be composed: {fault}", mend="correct the key or group; `make help` lists the groups") from fault
+
+
+def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
+    """The section as a frozen dataclass. One PipelineError tells all faults, each with its dotted key."""
+    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
+    try:
+        return TypeAdapter(config).validate_json(json.dumps(section))
+    except ValidationError as faults:
+        lines = [f"{'.'.join([at, *map(str, fault['loc'])])}: {fault['msg']} (found {fault['input']!r:.80})" for fault in faults.errors()]
+        keys = ", ".join(".".join([at, *map(str, fault["loc"])]) for fault in faults.errors())
+        raise PipelineError(
+            "\n  ".join(["settings that can't be used", *lines]), mend=f"correct {keys} in conf/ or on the command line"
+        ) from faults
+
+
+def artifacts(settings: Any) -> Iterator[Artifact]:
+    """All artifacts of a Config, nested ones too."""
+    if isinstance(settings, Artifact):
+        yield settings
+    elif dataclasses.is_dataclass(settings):
+        for field in dataclasses.fields(settings):
+            yield from artifacts(getattr(settings, field.name))
+
+
+def meaning(name: str) -> Any:
+    """What the stage's code means: as planned under DVC, looked up by hand."""
+    if "DVC_STAGE" in os.environ:
+        return json.loads(Path("plan", f"{name}.json").read_text())
+    from pipeline.core.closure import Code  # under DVC the plan has done this
+
+    return Code(Path(), ("pipeline", "stages")).meaning(f"stages.{name}")
+
+
+def group_of(settings: Mapping[str, Any]) -> str:
+    """The name that all stages of one pipeline run share."""
+    stated = os.environ.get("PIPELINE_RUN") or os.environ.get("DVC_EXP_NAME")
+    return stated or key_of({key: value for key, value in settings.items() if key not in ("hardware", "track")})
+
+
+def prepare(run: Run) -> None:
+    """Threads and determinism of the libraries that the stage has imported."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(run.threads))
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(run.threads)
+        torch.use_deterministic_algorithms(True)
+
+
+def logger(name: str) -> logging.Logger:
+    """Messages of a stage: on standard error, and all of them in .run/log/<stage>.log."""
+    LOG.mkdir(parents=True, exist_ok=True)
+    log = logging.getLogger(f"scriptorium.{name}")
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    file = logging.FileHandler(LOG / f"{name}.log", mode="w", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    console = logging.StreamHandler()
+    console.setLevel(logging.WARNING)
+    console.setFormatter(logging.Formatter(f"{name}: %(message)s"))
+    log.handlers = [file, console]
+    return log
+
+
+def provenance(run: Run, inputs: Mapping[str, str], seconds: float) -> dict[str, Any]:
+    """Numbers that pass: where and how long. In .run/ only, never in an artifact or metric."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "stage": run.name,
+        "inputs": dict(inputs),
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
+        "peak_megabytes": own.ru_maxrss // 1024,
+        "hardware": dataclasses.asdict(run.hardware) | {"device": run.device, "threads": run.threads},
+        "host": platform.node(),
+        "machine": platform.processor() or platform.machine(),
+    }

@@ -1,0 +1,65 @@
+"""Artifacts are whole or absent, and check themselves."""
+
+import pyarrow as pa
+import pytest
+
+from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.scores import Scores
+from pipeline.core.errors import ArtifactError
+
+ROWS = pa.table({"id": ["a"], "source": ["a.txt"], "text": ["Once."], "bits": pa.array([None], pa.float64())})
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    artifact = Corpus(tmp_path / "corpus")
+    artifact.write(ROWS, sides={}, texts={"world.json": "{}\n"})
+    return artifact
+
+
+def test_what_was_written_is_read(corpus):
+    assert Corpus(corpus.path).read().to_pylist() == ROWS.to_pylist()
+    assert Corpus(corpus.path).facts == {"documents": 1}
+    assert corpus.has("world.json")
+    assert not corpus.has("truth.parquet")
+
+
+def test_equal_content_has_equal_digests_in_any_folder(corpus, tmp_path):
+    other = Corpus(tmp_path / "elsewhere" / "corpus")
+    other.write(ROWS, sides={}, texts={"world.json": "{}\n"})
+    assert other.digest == corpus.digest
+
+
+def test_a_failed_write_leaves_the_old_artifact_and_nothing_else(corpus, tmp_path):
+    before = corpus.digest
+
+    with pytest.raises(RuntimeError, match="power cut"), corpus.writing() as draft:
+        (draft.path / "half.txt").write_text("half")
+        raise RuntimeError("power cut")
+    assert Corpus(corpus.path).digest == before
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_a_missing_artifact_says_how_to_make_it(tmp_path):
+    with pytest.raises(ArtifactError, match="is not there\n  mend: dvc repro corpus"):
+        Corpus(tmp_path / "corpus").read()
+
+
+def test_a_folder_without_a_manifest_is_not_whole(corpus):
+    (corpus.path / "manifest.json").unlink()
+    with pytest.raises(ArtifactError, match=r"not whole: it has no manifest\.json"):
+        Corpus(corpus.path).read()
+
+
+def test_one_flipped_bit_is_found(corpus):
+    path = corpus.path / "documents.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"documents\.parquet is damaged"):
+        Corpus(corpus.path).read()
+
+
+def test_another_kind_is_refused(corpus):
+    with pytest.raises(ArtifactError, match="holds corpus, format 1; expected scores"):
+        Scores(corpus.path).read()

@@ -1,0 +1,89 @@
+"""Code is a dependency: what it means counts, how it is written does not."""
+
+import sys
+
+import pytest
+
+from pipeline.core.closure import Code, check_lock, syntax_hash
+from pipeline.core.errors import PipelineError
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    files = {
+        "house/__init__.py": "",
+        "house/room/__init__.py": '"""A room."""\n',
+        "house/room/far.py": "LIMIT = 3\n",
+        "house/room/near.py": "from house.room.far import LIMIT\n",
+        "house/room/words.yaml": "a: 1\n",
+        "house/other/__init__.py": "",
+        "house/other/alone.py": "import yaml\n",
+        "house/door.py": "def main():\n    from house.room import near\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.split(".")[0] == "house"]:
+        del sys.modules[name]
+
+
+def meaning(project):
+    return Code(project, ("house",)).meaning("house.door")
+
+
+def test_the_closure_holds_what_is_imported_directly_or_not_even_inside_functions(project):
+    assert list(meaning(project)["code"]) == [
+        "house/__init__.py",
+        "house/door.py",
+        "house/room/__init__.py",
+        "house/room/far.py",
+        "house/room/near.py",
+    ]
+
+
+def test_a_comment_a_docstring_and_layout_change_nothing(project):
+    before = meaning(project)
+    (project / "house/room/far.py").write_text('"""How far."""\n# a limit\nLIMIT    =  3\n')
+    assert meaning(project) == before
+
+
+def test_a_constant_far_away_changes_the_meaning(project):
+    before = meaning(project)
+    (project / "house/room/far.py").write_text("LIMIT = 4\n")
+    assert meaning(project) != before
+
+
+def test_a_file_outside_the_closure_changes_nothing(project):
+    before = meaning(project)
+    (project / "house/other/alone.py").write_text("import yaml\nX = 1\n")
+    assert meaning(project) == before
+
+
+def test_a_table_beside_the_code_counts_byte_by_byte(project):
+    before = meaning(project)
+    (project / "house/room/words.yaml").write_text("a: 2\n")
+    assert meaning(project) != before
+
+
+def test_a_string_that_is_no_docstring_counts(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("def f():\n    return 'one'\n")
+    one = syntax_hash(path)
+    path.write_text("def f():\n    return 'two'\n")
+    assert syntax_hash(path) != one
+
+
+def test_packages_are_those_that_the_closure_imports(project):
+    assert meaning(project)["packages"] == {}
+    alone = Code(project, ("house",)).meaning("house.other.alone")
+    assert list(alone["packages"]) == ["pyyaml"]
+
+
+def test_an_installed_version_that_is_not_the_locked_one_is_named(tmp_path):
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("PyYAML==1.0\ntorch==2.13.0\n")
+    check_lock(lock, [{"packages": {"torch": "2.13.0+cpu"}}])
+    with pytest.raises(PipelineError, match=r"pyyaml 6\.0 \(locked: 1\.0\).*\n.*make setup"):
+        check_lock(lock, [{"packages": {"pyyaml": "6.0"}}])

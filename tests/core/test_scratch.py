@@ -1,0 +1,36 @@
+"""Work in progress survives a failure, is nobody else's, and is gone after success."""
+
+import pytest
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.scratch import key_of, scratch_folder
+
+
+def test_the_key_changes_with_each_of_its_parts():
+    section, code, inputs = {"lr": 0.1}, {"a.py": "1"}, {"data/x": "2"}
+    keys = {
+        key_of(section, code, inputs),
+        key_of({"lr": 0.2}, code, inputs),
+        key_of(section, {"a.py": "2"}, inputs),
+        key_of(section, code, {"data/x": "3"}),
+    }
+    assert len(keys) == 4
+
+
+def test_what_a_failed_run_left_is_there_for_the_next(tmp_path):
+    with pytest.raises(RuntimeError, match="power cut"), scratch_folder(tmp_path, "k") as folder:
+        (folder / "checkpoint").write_text("half way")
+        raise RuntimeError("power cut")
+    with scratch_folder(tmp_path, "k") as folder:
+        assert (folder / "checkpoint").read_text() == "half way"
+    assert not (tmp_path / "k").exists()
+
+
+def test_a_second_process_is_refused_at_once(tmp_path):
+    with scratch_folder(tmp_path, "k"), pytest.raises(PipelineError, match="another process is at work"), scratch_folder(tmp_path, "k"):
+        pass
+
+
+def test_two_keys_do_not_meet(tmp_path):
+    with scratch_folder(tmp_path, "a") as one, scratch_folder(tmp_path, "b") as other:
+        assert one != other

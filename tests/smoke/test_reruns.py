@@ -1,0 +1,75 @@
+"""Nothing is ever stale, and nothing runs for nothing: real `dvc repro`, exact sets of stages.
+
+The tests run in the order of the file; each leaves the clone as it found it.
+"""
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.smoke
+
+
+@pytest.fixture
+def untouched(clone):
+    """The clone; afterwards git and the cache of DVC bring it back."""
+    yield clone
+    clone.run("git", "reset", "--hard", "--quiet")
+    clone.run("git", "clean", "-dfq")
+    clone.dvc("checkout", "--force")
+    assert clone.reran() == set()
+
+
+def params(clone) -> dict:
+    return yaml.safe_load((clone.folder / "params.yaml").read_text())
+
+
+def test_nothing_changed_nothing_runs(clone):
+    assert clone.reran() == set()
+    assert "up to date" in clone.dvc("status")
+
+
+def test_a_comment_reruns_only_the_plan(untouched):
+    untouched.append("pipeline/align/ppo.py", "\n# a comment\n")
+    assert untouched.reran() == {"plan"}
+
+
+def test_a_constant_of_ppo_reruns_ppo_and_what_reads_it(untouched):
+    untouched.edit("pipeline/align/ppo.py", "REWARD_CLIP = ", "REWARD_CLIP = 0.1 * ")
+    assert untouched.reran() == {"plan", "ppo", "evaluate", "export", "contest", "report"}
+
+
+def test_a_clean_threshold_reruns_cleaning_and_what_its_documents_reach(untouched):
+    settings = untouched.folder / "conf/clean/default.yaml"
+    settings.write_text(settings.read_text().replace("min: 50 ", "min: 51 ", 1))
+    assert untouched.reran("split") == {"plan", "clean"}, "the same documents were kept: nothing after clean may run"
+    untouched.edit("conf/size/smoke.yaml", "\n# ---- text\n", "\n# ---- text\nclean:\n  rules: {empty: {min: 2500}}\n")
+    assert {"plan", "clean", "dedup", "split"} == untouched.reran("split")
+    assert "tokenizer:" in untouched.dvc("status", "tokenizer")
+
+
+def test_the_beta_of_dpo_reruns_dpo_and_what_reads_it(untouched):
+    assert untouched.reran("exp", "run", "-S", "dpo.beta=0.3") == {"dpo", "evaluate", "contest", "report"}
+    assert params(untouched)["dpo"]["beta"] == 0.3
+    untouched.edit("conf/contest/default.yaml", "bootstrap: ", "bootstrap: 1")
+    assert untouched.reran() == {"plan", "contest", "report"}, "an edit in conf/ after an applied experiment"
+    assert params(untouched)["dpo"]["beta"] == 0.3, "the experiment's override survives"
+
+
+def test_hardware_and_track_rerun_nothing(untouched):
+    assert untouched.reran("exp", "run", "-S", "hardware=cpu", "-S", "track=wandb") == set()
+
+
+def test_an_edit_in_conf_reruns_its_stage_under_plain_repro(untouched):
+    untouched.edit("conf/contest/default.yaml", "bootstrap: ", "bootstrap: 1")
+    assert untouched.reran() == {"plan", "contest", "report"}
+
+
+def test_a_file_added_to_the_corpus_folder_reruns_the_text_stages(untouched):
+    texts = untouched.folder / "data/input"
+    for number in range(40):
+        words = " ".join(f"the {word}{number} and a house of wood stood by the water" for word in "abcdefghij")
+        (texts / f"{number}.txt").write_text(f"A tale {number}\n\n{words}.\n\nIt was {number} and it was good that they were there with him.\n")
+    untouched.edit("conf/config.yaml", "- corpus: world ", "- corpus: folder ")
+    assert untouched.reran("clean") == {"plan", "corpus", "clean"}
+    (texts / "more.txt").write_text((texts / "7.txt").read_text().replace("house", "barn"))
+    assert untouched.reran("clean") == {"corpus", "clean"}
