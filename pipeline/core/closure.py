@@ -28,7 +28,10 @@ class Code:
     def __init__(self, root: Path, packages: Iterable[str]) -> None:
         self._root = root
         self._own = tuple(packages)
-        self._graph = grimp.build_graph(*self._own, include_external_packages=True, cache_dir=None)
+        try:
+            self._graph = grimp.build_graph(*self._own, include_external_packages=True, cache_dir=None)
+        except grimp.exceptions.SourceSyntaxError as fault:
+            raise PipelineError(f"the project's code can't be read: {fault}", mend="correct the file") from fault
         self._distributions = importlib.metadata.packages_distributions()
 
     def meaning(self, module: str) -> dict[str, Any]:

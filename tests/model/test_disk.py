@@ -1,5 +1,6 @@
 """On disk: what was saved comes back, as the same bytes each time, and transformers reads it."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def test_transformers_loads_the_folder_as_it_is(tied: bool, tokenizer: Tokenizer
 
 def test_a_reward_model_comes_back(module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
     save(module, Model(tmp_path / "base"), tokenizer=tokenizer, facts={})
-    config = module.config.__class__(**{**module.config.to_dict(), "num_labels": 1})
+    config = copy.deepcopy(module.config)
+    config.num_labels = 1
     judge = AutoModelForSequenceClassification.from_config(config).eval()
     save(judge, Model(tmp_path / "reward"), tokenizer=Model(tmp_path / "base"), facts={})
     again = load_reward(Model(tmp_path / "reward"), device="cpu")

@@ -1,0 +1,88 @@
+"""Talk to a model on the terminal: `python -m apps.chat [FOLDER]`. /reset starts over, /quit (or the end of the input) leaves."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import tokenizers
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.utils import logging
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.seed import seed_of
+from pipeline.model.generate import generate
+from pipeline.tokens.chat import encode_chat
+from pipeline.tokens.tokenizer import read
+
+
+def main() -> None:
+    """Read messages line by line and print the answers; works in a pipe as on a terminal."""
+    options = arguments()
+    try:
+        module, tokenizer = opened(options.folder)
+    except PipelineError as fault:
+        sys.exit(f"chat: {fault}")
+    beginning = [{"role": "system", "content": options.system}] if options.system else []
+    messages = list(beginning)
+    for number, line in enumerate(lines(interactive=sys.stdin.isatty())):
+        if line == "/quit":
+            break
+        if line == "/reset":
+            messages = list(beginning)
+            continue
+        messages.append({"role": "user", "content": line})
+        prompt = fitting(messages, tokenizer, room=module.config.max_position_embeddings - options.max_new)
+        seed = seed_of(options.seed, "chat", number)
+        ids = generate(module, [prompt], max_new=options.max_new, temperature=options.temperature, seed=seed, batch=1)[0]
+        answer = tokenizer.decode(ids, skip_special_tokens=False)
+        messages.append({"role": "assistant", "content": answer})
+        print(answer, flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m apps.chat", description="Talk to a model. /reset starts over, /quit leaves.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("data/ppo"), help="a model's folder (default: data/ppo)")
+    parser.add_argument("--system", default="", help="a system prompt")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
+    parser.add_argument("--max-new", type=int, default=48, help="tokens an answer (default: 48)")
+    parser.add_argument("--seed", type=int, default=1, help="of the sampling (default: 1)")
+    return parser.parse_args()
+
+
+def opened(folder: Path) -> tuple[PreTrainedModel, tokenizers.Tokenizer]:
+    """The model and tokenizer in a folder that transformers can read: a stage's, or an exported one."""
+    missing = [name for name in ("config.json", "model.safetensors", "tokenizer.json") if not (folder / name).is_file()]
+    if missing:
+        raise PipelineError(f"{folder} is no model: it has no {', '.join(missing)}", mend="make repro, or python -m apps.chat FOLDER")
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    module: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    return module, read(folder / "tokenizer.json")
+
+
+def fitting(messages: list[dict[str, str]], tokenizer: tokenizers.Tokenizer, *, room: int) -> list[int]:
+    """The prompt's ids; the oldest turns after a system prompt are forgotten, in `messages` too, until it fits."""
+    first = int(messages[0]["role"] == "system")
+    while len(ids := encode_chat(messages, tokenizer, ask=True)[0]) > room and len(messages) > first + 1:
+        del messages[first : first + 2]
+    return ids[: max(1, room - 1)] + ids[-1:] if len(ids) > room else ids
+
+
+def lines(*, interactive: bool) -> Iterator[str]:
+    """The lines of the standard input that say something, with a prompt sign where a person types."""
+    if interactive:
+        print("/reset starts over, /quit leaves", file=sys.stderr)
+    while True:
+        if interactive:
+            print("> ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Send a finished run to W&B, the stages that were skipped included. Offline where there is no account."""
+
+import csv
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.core.scratch import key_of
+from pipeline.core.track import Track, WandbTracker
+
+PARAMS, METRICS, PLOTS = Path("params.yaml"), Path("metrics"), Path("plots")
+APART = ("hardware", "track")  # they change no result, so they name no run
+
+
+def main() -> None:
+    """One W&B run a stage that has metrics, all in one group."""
+    if not PARAMS.is_file():
+        sys.exit("there is no params.yaml, so no run to send\n  mend: make repro")
+    settings: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    stages = [name for name in settings if (METRICS / f"{name}.json").is_file()]
+    if not stages:
+        sys.exit("there are no metrics, so no run to send\n  mend: make repro")
+    group, track = group_of(settings), track_of(settings)
+    for stage in stages:
+        send(stage, settings[stage], group=group, track=track)
+    print(f"sent {len(stages)} stages as group {group} of project {track.project}; W&B's files lie in {track.folder}")
+
+
+def send(stage: str, section: dict[str, Any], *, group: str, track: Track) -> None:
+    """The stage's settings, its curve step by step, its metrics."""
+    tracker = WandbTracker(track, group=group, stage=stage, config=section)
+    for step, values in curve(PLOTS / f"{stage}.csv"):
+        tracker.log(step, values)
+    tracker.finish(json.loads((METRICS / f"{stage}.json").read_text(encoding="utf-8")))
+
+
+def curve(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
+    """(step, the other columns) of each row; nothing where there is no such file."""
+    if not path.is_file():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield int(float(row.pop("step"))), {name: float(value) for name, value in row.items() if value != ""}
+
+
+def group_of(settings: dict[str, Any]) -> str:
+    """The name that the stages of this run share; the one that they had when they ran, if PIPELINE_RUN is stated again."""
+    stated = os.environ.get("PIPELINE_RUN") or os.environ.get("DVC_EXP_NAME")
+    return stated or key_of({key: value for key, value in settings.items() if key not in APART})
+
+
+def track_of(settings: dict[str, Any]) -> Track:
+    """The section `track`, what conf/local says about it laid over."""
+    section = dict(settings["track"])
+    for path in sorted(Path("conf/local").glob("*.yaml")):
+        section |= (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("track") or {}
+    return Track(**{field.name: section[field.name] for field in dataclasses.fields(Track)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The table at the end of `make repro`: what each stage made, how well, and in how many seconds; then where to go on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.report.headlines import NOT_RUN, STAGES, tellings
+
+METRICS, LOG = Path("metrics"), Path(".run/log")
+PAGE, FILES = Path("data/report/index.html"), Path("data/export")
+
+
+def main() -> None:
+    """Print the table of the last run."""
+    console = Console(highlight=False)
+    console.print(table())
+    console.print()
+    for line in ways_on():
+        console.print(line, soft_wrap=True)
+
+
+def table() -> Table:
+    """A row a stage, in the order of the data, and the sum of the seconds that are known."""
+    times = {stage: seconds(stage) for stage in STAGES}
+    grid = Table(show_footer=True, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    grid.add_column("stage", footer="total", style="bold", no_wrap=True)
+    grid.add_column("made")
+    grid.add_column("telling numbers")
+    grid.add_column("seconds", footer=f"{sum(known for known in times.values() if known is not None):.1f}", justify="right", no_wrap=True)
+    for stage, work in STAGES.items():
+        metrics = read(METRICS / f"{stage}.json")
+        if metrics is None:
+            grid.add_row(stage, f"[dim]{NOT_RUN}[/dim]", "", "", style="dim")
+            continue
+        told = "  ".join(f"[dim]{unbroken(telling.name)}[/dim]\u00a0{unbroken(telling.value)}" for telling in tellings(stage, metrics))
+        known = times[stage]
+        grid.add_row(stage, work.makes, told, "[dim]cached[/dim]" if known is None else f"{known:.1f}")
+    return grid
+
+
+def ways_on() -> list[str]:
+    """Where the report and the files lie, and how to talk to the model."""
+    lines = []
+    if PAGE.is_file():
+        lines.append(f"[dim]report[/dim]  {PAGE}")
+    if FILES.is_dir():
+        names = sorted(path.name + "/" * path.is_dir() for path in FILES.iterdir() if path.suffix == ".gguf" or path.is_dir())
+        lines.append(f"[dim]files[/dim]   {FILES}: {', '.join(names)}")
+        lines.append("[dim]talk[/dim]    make chat")
+    return lines or ["[dim]nothing to open yet:[/dim] make repro"]
+
+
+def unbroken(text: str) -> str:
+    """The text with spaces at which no line is broken."""
+    return text.replace(" ", "\u00a0")
+
+
+def seconds(stage: str) -> float | None:
+    """How long the stage took when it last ran on this machine; None where its result came from the cache."""
+    log = read(LOG / f"{stage}.json")
+    return None if log is None else float(log["seconds"])
+
+
+def read(path: Path) -> Any:
+    """The content of a JSON file; None where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What one step of PPO looks at: answers that the policy gave, and what the other models say of them.
+
+Legend: answers B, longest sequence L, time T = L - 1: position t stands for the token that is written at
+t + 1 of the sequence, and for what was known before it. Padding stands on the right, where a causal model does not see it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from pipeline.align.batches import right_padded
+from pipeline.align.judge import rewards_of
+from pipeline.align.ppo_losses import entropy
+from pipeline.model.generate import generate
+from pipeline.tokens.special import END, IDS, PAD
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Sampled dialogues, right-padded. `mask` is true at what the policy wrote, its `<|end|>` included."""
+
+    ids: Int[Tensor, "B L"]
+    real: Bool[Tensor, "B L"]
+    mask: Bool[Tensor, "B T"]
+    ended: Bool[Tensor, " B"]  # the policy stopped by itself within the room it had
+
+    def take(self, at: Int[Tensor, " N"]) -> "Answers":
+        """Some of the dialogues."""
+        return Answers(self.ids[at], self.real[at], self.mask[at], self.ended[at])
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Turns the judge's numbers into rewards of mean 0 and deviation 1 over the answers of the preferences, bounded."""
+
+    mean: float
+    deviation: float
+    bound: float
+
+    def __call__(self, numbers: Tensor) -> Tensor:
+        return ((numbers - self.mean) / self.deviation).clamp(-self.bound, self.bound)
+
+
+def sample_answers(policy: PreTrainedModel, prompts: Sequence[list[int]], *, room: int, seed: int) -> Answers:
+    """One answer a prompt, drawn from the policy's own distribution (temperature 1, or the gradient would be another's)."""
+    answers = generate(policy, list(prompts), max_new=room, temperature=1.0, seed=seed, batch=len(prompts))
+    return pack_answers(prompts, answers, room=room, device=str(policy.device))
+
+
+def pack_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], *, room: int, device: str) -> Answers:
+    """Prompts and answers as tensors. An answer that filled its room did not end; the others get their `<|end|>` back."""
+    ended = [len(answer) < room for answer in answers]
+    written = [[*answer, *[IDS[END]] * stop] for answer, stop in zip(answers, ended, strict=True)]
+    ids, real = right_padded([[*prompt, *answer] for prompt, answer in zip(prompts, written, strict=True)], fill=IDS[PAD], device=device)
+    first = torch.tensor([len(prompt) for prompt in prompts], device=device).unsqueeze(1)
+    mask = real & (torch.arange(ids.shape[1], device=device) >= first)
+    return Answers(ids, real, mask[:, 1:], torch.tensor(ended, device=device))
+
+
+def logprobs_of(module: PreTrainedModel, answers: Answers) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+    """The log-probability (nats) that the module gives to each token, and its entropy there."""
+    logits = module(input_ids=answers.ids).logits[:, :-1]
+    taken = logits.log_softmax(dim=-1).gather(2, answers.ids[:, 1:].unsqueeze(2)).squeeze(2)
+    return taken, entropy(logits)
+
+
+def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:
+    """What the critic expects at the end, before each token is written. It has the judge's shape, and its scale."""
+    hidden = critic.base_model(input_ids=answers.ids).last_hidden_state
+    values: Tensor = (critic.get_submodule("score")(hidden)[:, :-1, 0] - scale.mean) / scale.deviation
+    return values
+
+
+def scores_of(judge: PreTrainedModel, answers: Answers, scale: Scale, *, no_end_penalty: float) -> Float[Tensor, " B"]:
+    """The judge's reward for each whole answer, less the penalty where `<|end|>` is missing."""
+    lengths = answers.real.sum(dim=1).tolist()
+    sequences = [row[:length] for row, length in zip(answers.ids.tolist(), lengths, strict=True)]
+    return scale(rewards_of(judge, sequences, batch=len(sequences))) - no_end_penalty * (~answers.ended).float()

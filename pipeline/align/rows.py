@@ -1,0 +1,85 @@
+"""From a Dialogues artifact to what the methods train on; what can't be used is counted by reason."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from tokenizers import Tokenizer
+from transformers import PreTrainedModel
+
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.errors import InputError, PipelineError
+from pipeline.tokens.dialogues import Example, Pair, encode_instructions, encode_preferences
+
+T = TypeVar("T")
+SAME_TOKENS = "chosen_is_rejected"  # teaches nothing: both answers have the same ids
+NO_ROOM = "no_room_for_an_answer"
+
+
+@dataclass(frozen=True)
+class Part(Generic[T]):
+    """The usable rows of one part, and how many were dropped, by reason."""
+
+    rows: list[T]
+    dropped: dict[str, int]
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """For the metrics."""
+        return {"rows": len(self.rows), "dropped": self.dropped}
+
+
+def read_examples(dialogues: Dialogues, part: str, tokenizer: Tokenizer, *, length: int, section: str) -> Part[Example]:
+    """Instructions of one part, at most `length` tokens each. InputError when there were some and none fits."""
+    rows = [row for row in dialogues.rows("instructions") if row["part"] == part]
+    kept, dropped = encode_instructions(rows, tokenizer, length=length)
+    return _part(kept, dropped, f"instructions of part {part} in {dialogues.path}", length=length, section=section)
+
+
+def read_pairs(dialogues: Dialogues, part: str, tokenizer: Tokenizer, *, length: int, section: str) -> Part[Pair]:
+    """Preferences of one part whose longer side has at most `length` tokens. InputError when there were some and none is usable."""
+    rows = [row for row in dialogues.rows("preferences") if row["part"] == part]
+    fitting, dropped = encode_preferences(rows, tokenizer, length=length)
+    kept = [pair for pair in fitting if pair.chosen != pair.rejected]
+    dropped = dropped + [{"reason": SAME_TOKENS, "tokens": 0}] * (len(fitting) - len(kept))
+    return _part(kept, dropped, f"preferences of part {part} in {dialogues.path}", length=length, section=section)
+
+
+def with_room(pairs: Sequence[Pair], *, room: int, length: int, section: str) -> Part[list[int]]:
+    """The different prompts that leave room for an answer of `room` tokens within `length`, each once, in the order of the pairs."""
+    prompts = [list(prompt) for prompt in dict.fromkeys(tuple(pair.prompt) for pair in pairs)]
+    kept = [prompt for prompt in prompts if len(prompt) + room <= length]
+    dropped = [{"reason": NO_ROOM, "tokens": len(prompt) + room} for prompt in prompts if len(prompt) + room > length]
+    return _part(kept, dropped, "different prompts", length=length, section=section)
+
+
+def required(part: Part[T], what: str) -> list[T]:
+    """The rows, of which there must be some."""
+    if not part.rows:
+        raise InputError(f"there are no {what}", mend="add some to the files that dialogues.* names, or choose dialogues=world")
+    return part.rows
+
+
+def check_length(length: int, module: PreTrainedModel, *, section: str) -> None:
+    """PipelineError when dialogues may be longer than what the model can read."""
+    if length > (context := int(module.config.max_position_embeddings)):
+        raise PipelineError(f"{section}.length is {length} tokens, the model reads {context}", mend=f"{section}.length={context}")
+
+
+def by_kind(pairs: Sequence[Pair], accuracy: Callable[[list[int]], float]) -> dict[str, dict[str, float]]:
+    """The accuracy over the positions of each kind of pair, with their number, kinds in alphabetical order."""
+    positions: dict[str, list[int]] = {}
+    for position, pair in enumerate(pairs):
+        positions.setdefault(pair.kind, []).append(position)
+    return {kind: {"accuracy": accuracy(at), "n": len(at)} for kind, at in sorted(positions.items())}
+
+
+def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, *, length: int, section: str) -> Part[T]:
+    counts = dict(sorted(Counter(row["reason"] for row in dropped).items()))
+    if dropped and not kept:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+        least = min((row["tokens"] for row in dropped if row["tokens"] > length), default=None)
+        mend = f"{section}.length={least} takes the shortest" if least else "correct the files that dialogues.* names"
+        raise InputError(f"none of the {len(dropped)} {what} can be used with {section}.length={length}: {reasons}", mend=mend)
+    return Part(kept, counts)

@@ -1,0 +1,83 @@
+"""What a model answers, and what the judges say of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tokenizers
+import torch
+from transformers import PreTrainedModel
+
+from pipeline.evaluate.questions import Question
+from pipeline.model.generate import generate
+from pipeline.tokens.special import END, IDS, PAD
+from pipeline.world.judge import Verdict, gold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer to one question; `ids` end in <|end|> unless the model was cut off."""
+
+    ids: list[int]
+    text: str
+    verdict: Verdict | None
+
+    @property
+    def right(self) -> bool:
+        """The fact is correct."""
+        return self.verdict is not None and self.verdict.right
+
+    @property
+    def exact(self) -> bool:
+        """Right and polite."""
+        return self.verdict is not None and self.verdict.right and self.verdict.polite
+
+    @property
+    def gold(self) -> float | None:
+        """Points by the rules of the world, where they know."""
+        return None if self.verdict is None else gold(self.verdict)
+
+    def as_json(self, reward: float) -> dict[str, Any]:
+        """For answers.jsonl."""
+        said = {"text": self.text, "whole": self.ids[-1:] == [IDS[END]], "reward": reward, "gold": self.gold}
+        return said if self.verdict is None else said | {"right": self.right, "exact": self.exact}
+
+
+def answer(
+    module: PreTrainedModel,
+    tokenizer: tokenizers.Tokenizer,
+    asked: Sequence[Question],
+    *,
+    max_new: int,
+    temperature: float,
+    seed: int,
+    batch: int,
+) -> list[Answer]:
+    """The model's answer to each question; temperature 0 is greedy."""
+    prompts = [question.prompt for question in asked]
+    found = generate(module, prompts, max_new=max_new, temperature=temperature, seed=seed, batch=batch)
+    return [judged(ids, tokenizer, question, max_new=max_new) for ids, question in zip(found, asked, strict=True)]
+
+
+def judged(ids: Sequence[int], tokenizer: tokenizers.Tokenizer, question: Question, *, max_new: int) -> Answer:
+    """An answer from its ids without <|end|>: one shorter than max_new ended by itself. Special tokens in it stay visible."""
+    text = tokenizer.decode(list(ids), skip_special_tokens=False)
+    ended = [*ids, IDS[END]] if len(ids) < max_new else list(ids)
+    return Answer(ids=ended, text=text, verdict=question.judge(text))
+
+
+@torch.no_grad()
+def rewards(module: PreTrainedModel, asked: Sequence[Question], answers: Sequence[Answer], *, batch: int) -> list[float]:
+    """The reward model's score of each answer after its prompt."""
+    rows = [[*question.prompt, *found.ids] for question, found in zip(asked, answers, strict=True)]
+    order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+    scores = [0.0] * len(rows)
+    for start in range(0, len(order), batch):
+        numbers = order[start : start + batch]
+        longest = max(len(rows[number]) for number in numbers)
+        padded = torch.tensor([rows[number] + [IDS[PAD]] * (longest - len(rows[number])) for number in numbers])
+        seen = torch.tensor([[1] * len(rows[number]) + [0] * (longest - len(rows[number])) for number in numbers])
+        logits = module(input_ids=padded.to(module.device), attention_mask=seen.to(module.device)).logits
+        for number, score in zip(numbers, logits[:, 0].float().tolist(), strict=True):
+            scores[number] = score
+    return scores

@@ -1,0 +1,50 @@
+"""A model against the supervised one: who answers better, and how far it has moved."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from pipeline.evaluate.intervals import Bootstrap, mean, share
+from pipeline.evaluate.questions import NO_FACTS, Question
+from pipeline.evaluate.table import Row, absent, row
+
+T = TypeVar("T")
+TASK = "against_sft"
+TIE = 1e-4  # rewards closer than this are one: the same answer in another batch differs in the last bits
+
+
+def duels(
+    name: str,
+    asked: Sequence[Question],
+    *,
+    gold: tuple[Sequence[float | None], Sequence[float | None]],
+    reward: tuple[Sequence[float], Sequence[float]],
+    nats: tuple[Sequence[float], Sequence[float]],
+    bootstrap: Bootstrap,
+) -> list[Row]:
+    """Each pair holds the model's values and the reference's, one a question, of sampled answers; `nats` are the log-probabilities
+    that both give to the model's own samples.
+
+    Win rates count held-out questions, ties half. KL(model || reference) is the mean over all questions of the difference
+    of the log-probabilities of whole answers: an unbiased estimate, nats an answer.
+    """
+    held_out = [number for number, question in enumerate(asked) if not question.trained]
+    clusters = [asked[number].cluster for number in held_out]
+    points = [_won(ours, theirs) for ours, theirs in zip(*gold, strict=True) if ours is not None and theirs is not None]
+    if points:
+        won = share(_at(points, held_out), clusters, bootstrap=bootstrap)
+        rows = [row(name, TASK, "gold_win", won)]
+    else:
+        rows = [absent(name, TASK, "gold_win", NO_FACTS)]
+    liked = [_won(ours, theirs) for ours, theirs in zip(*reward, strict=True)]
+    rows.append(row(name, TASK, "reward_win", share(_at(liked, held_out), clusters, bootstrap=bootstrap)))
+    moved = [ours - theirs for ours, theirs in zip(*nats, strict=True)]
+    rows.append(row(name, TASK, "kl", mean(moved, [question.cluster for question in asked], bootstrap=bootstrap)))
+    return rows
+
+
+def _won(ours: float, theirs: float) -> float:
+    return 0.5 if abs(ours - theirs) < TIE else float(ours > theirs)
+
+
+def _at(values: Sequence[T], places: Sequence[int]) -> list[T]:
+    return [values[place] for place in places]

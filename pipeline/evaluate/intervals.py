@@ -1,0 +1,84 @@
+"""How sure a score is: 95 % intervals.
+
+Units that belong together (the questions about one fact, the tokens of one book) are one cluster: they are drawn together,
+for they do not tell us more than one draw each.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Z = 1.959963984540054  # the normal quantile of 97.5 %
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval and the number of units behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How the resampling is done: resamples, and the seed of the generator."""
+
+    resamples: int
+    seed: int
+
+    def weights(self, clusters: int) -> npt.NDArray[np.float64]:
+        """How often each cluster is drawn in each resample, [resamples, clusters]; the same arguments give the same draws."""
+        draws = np.random.Generator(np.random.PCG64(self.seed)).integers(clusters, size=(self.resamples, clusters))
+        offsets = np.arange(self.resamples)[:, None] * clusters
+        return np.bincount((draws + offsets).reshape(-1), minlength=self.resamples * clusters).reshape(draws.shape).astype(np.float64)
+
+
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    """The 95 % score interval of a share (Wilson 1927); never empty, also at 0 and at n."""
+    share, shrink = hits / n, 1 + Z * Z / n
+    centre = (share + Z * Z / (2 * n)) / shrink
+    half = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / shrink
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def ratio(numerators: Sequence[float], denominators: Sequence[float], *, bootstrap: Bootstrap) -> Estimate:
+    """sum / sum over clusters, with the percentile bootstrap over the clusters (Efron 1979)."""
+    up, down = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
+    weights = bootstrap.weights(len(up))
+    low, high = np.percentile((weights @ up) / (weights @ down), (2.5, 97.5))
+    return Estimate(float(up.sum() / down.sum()), float(low), float(high), len(up))
+
+
+def mean(values: Sequence[float], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
+    """The mean of the values, with the percentile bootstrap over clusters; n counts values."""
+    sums, counts = _gather(values, clusters)
+    found = ratio(sums, counts, bootstrap=bootstrap)
+    return Estimate(found.value, found.low, found.high, len(values))
+
+
+def share(values: Sequence[float], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
+    """The mean of values in 0..1: Wilson's interval where each value is a yes or no of its own cluster, else the bootstrap.
+
+    Values that are all 0 or all 1 leave a bootstrap nothing to resample: there it is Wilson's over the clusters.
+    """
+    total, kinds = float(sum(values)), set(values)
+    different = len(set(clusters))
+    if kinds <= {0.0, 1.0} and (different == len(values) or len(kinds) == 1):
+        low, high = wilson(total / len(values) * different, different)
+        return Estimate(total / len(values), low, high, len(values))
+    return mean(values, clusters, bootstrap=bootstrap)
+
+
+def _gather(values: Sequence[float], clusters: Sequence[Hashable]) -> tuple[list[float], list[float]]:
+    """Sum and count of the values by cluster, in the order of first appearance."""
+    sums: dict[Hashable, float] = {}
+    counts: dict[Hashable, float] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        sums[cluster] = sums.get(cluster, 0.0) + value
+        counts[cluster] = counts.get(cluster, 0.0) + 1.0
+    return list(sums.values()), list(counts.values())

@@ -1,0 +1,60 @@
+"""Scores as rows, and the same rows as nested metrics."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.artifact.scores import Scores
+from pipeline.core.files import write_json, write_jsonl
+from pipeline.evaluate.intervals import Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One score of one model: a value with its 95 % interval, or the reason why there is none."""
+
+    model: str
+    task: str
+    metric: str
+    estimate: Estimate | None
+    reason: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """model, task, metric, value, low, high, n; and the reason where the value is null."""
+        head = {"model": self.model, "task": self.task, "metric": self.metric}
+        if self.estimate is None:
+            return head | {"value": None, "low": None, "high": None, "n": 0, "reason": self.reason}
+        found = self.estimate
+        low, high = (bound if math.isfinite(bound) else None for bound in (found.low, found.high))
+        return head | {"value": found.value, "low": low, "high": high, "n": found.n}
+
+
+def write_scores(target: Scores, rows: Iterable[Row], records: Iterable[dict[str, Any]], *, facts: Mapping[str, Any]) -> None:
+    """scores.json with the rows, answers.jsonl with the records."""
+    with target.writing() as draft:
+        write_json(draft.path / "scores.json", [one.as_json() for one in rows])
+        write_jsonl(draft.path / "answers.jsonl", records)
+        draft.facts |= facts
+
+
+def row(model: str, task: str, metric: str, estimate: Estimate) -> Row:
+    """A score that was found."""
+    return Row(model=model, task=task, metric=metric, estimate=estimate)
+
+
+def absent(model: str, task: str, metric: str, reason: str) -> Row:
+    """A score that can't be had here, and why."""
+    return Row(model=model, task=task, metric=metric, estimate=None, reason=reason)
+
+
+def nested(rows: Iterable[Row]) -> dict[str, Any]:
+    """{model: {task: {metric: value, metric_low: ..., metric_high: ...}}}; what has no value is null."""
+    metrics: dict[str, Any] = {}
+    for one in rows:
+        place = metrics.setdefault(one.model, {}).setdefault(one.task, {})
+        content = one.as_json()
+        place[one.metric] = content["value"]
+        if content["low"] is not None and content["low"] != content["high"]:
+            place |= {f"{one.metric}_low": content["low"], f"{one.metric}_high": content["high"]}
+    return metrics

@@ -1,0 +1,207 @@
+"""GGUF: one file that holds a model's shape, tokenizer and quantized weights, as llama.cpp reads it.
+
+Written with the `gguf` package, quantized in numpy (its Q8_0 and Q4_0 are byte-identical to llama.cpp's quantizer).
+The same module and tokenizer give the same bytes: no date, no host, no path goes in.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from pipeline.core.errors import PipelineError
+
+Format = Literal["F16", "Q8_0", "Q4_0"]
+Array = npt.NDArray[np.float32]
+
+_BLOCK = 32  # weights that share a scale in Q8_0 and Q4_0: a row that does not divide stays F16
+_FILE_TYPE: dict[Format, gguf.LlamaFileType] = {
+    "F16": gguf.LlamaFileType.MOSTLY_F16,
+    "Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
+    "Q4_0": gguf.LlamaFileType.MOSTLY_Q4_0,
+}
+_EMBEDDINGS = ("token_embd.weight", "output.weight")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """How GGUF names a kind of model, and whether its q and k rows go from half-split to interleaved rotary order."""
+
+    tensors: gguf.MODEL_ARCH
+    interleaved: bool
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "qwen3": Architecture(tensors=gguf.MODEL_ARCH.QWEN3, interleaved=False),
+    "llama": Architecture(tensors=gguf.MODEL_ARCH.LLAMA, interleaved=True),
+}
+
+
+def write_gguf(path: Path, module: PreTrainedModel, tokenizer: Path, *, form: Format, name: str) -> dict[str, int]:
+    """Write the module (fp32, CPU) and the tokenizer (a folder of transformers) as one file; returns tensors by type.
+
+    Matrices get the form; norms stay F32; in Q4_0 the embeddings keep Q8_0, which costs little and saves most of the loss
+    that 4 bits bring to a small model. Raises PipelineError for a kind of model that llama.cpp knows by another road.
+    """
+    config = module.config
+    architecture = architecture_of(config)
+    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture.tensors])
+    writer.add_name(name)
+    writer.add_file_type(_FILE_TYPE[form])
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    _add_shape(writer, config)
+    _add_tokenizer(writer, tokenizer, vocabulary=config.vocab_size)
+    counts: dict[str, int] = {}
+    for key, weight in _to_gguf(module, architecture).items():
+        kind = _type_of(key, weight, form)
+        writer.add_tensor(key, gguf.quants.quantize(weight, kind), raw_dtype=kind)
+        counts[kind.name] = counts.get(kind.name, 0) + 1
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return dict(sorted(counts.items()))
+
+
+def read_weights(path: Path, config: PreTrainedConfig) -> dict[str, Array]:
+    """The weights of a file that write_gguf wrote, dequantized, under transformers' names: what the file really says."""
+    architecture = architecture_of(config)
+    names = {to: at for at, to in _names(config, architecture).items()}
+    weights: dict[str, Array] = {}
+    for tensor in gguf.GGUFReader(path).tensors:
+        shape = tuple(int(size) for size in reversed(tensor.shape))
+        weight = gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(shape).astype(np.float32)
+        heads = _heads(tensor.name, config) if architecture.interleaved else 0
+        weights[names[tensor.name]] = _halves(weight, heads) if heads else weight
+    return weights
+
+
+def architecture_of(config: PreTrainedConfig) -> Architecture:
+    """How GGUF sees this configuration; PipelineError when this file can't say it."""
+    known = ARCHITECTURES.get(config.model_type)
+    if known is None:
+        raise PipelineError(
+            f"a model of kind {config.model_type} has no GGUF form here; {' and '.join(sorted(ARCHITECTURES))} have",
+            mend=f"model.kind={min(ARCHITECTURES)} or model.kind={max(ARCHITECTURES)}",
+        )
+    return known
+
+
+def _type_of(key: str, weight: Array, form: Format) -> gguf.GGMLQuantizationType:
+    kinds = gguf.GGMLQuantizationType
+    if weight.ndim == 1:
+        return kinds.F32
+    if form == "F16" or weight.shape[-1] % _BLOCK:
+        return kinds.F16
+    return kinds.Q8_0 if form == "Q8_0" or key in _EMBEDDINGS else kinds.Q4_0
+
+
+def _names(config: PreTrainedConfig, architecture: Architecture) -> dict[str, str]:
+    """transformers' names of the weights -> GGUF's, for every tensor that the architecture may have."""
+    table = gguf.get_tensor_name_map(architecture.tensors, config.num_hidden_layers)
+    layer = ("input_layernorm", "post_attention_layernorm", *(f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj", "o_proj")))
+    layer += ("self_attn.q_norm", "self_attn.k_norm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
+    keys = ["model.embed_tokens", "model.norm", "lm_head"]
+    keys += [f"model.layers.{number}.{part}" for number in range(config.num_hidden_layers) for part in layer]
+    names = {
+        f"{key}{end}": table.get_name(f"{key}{end}", try_suffixes=(".weight", ".bias")) for key in keys for end in (".weight", ".bias")
+    }
+    return {key: name for key, name in names.items() if name is not None}
+
+
+def _to_gguf(module: PreTrainedModel, architecture: Architecture) -> dict[str, Array]:
+    """The weights under GGUF's names, in the order of the module. A tied head is left out: llama.cpp takes the embedding."""
+    names = _names(module.config, architecture)
+    weights: dict[str, Array] = {}
+    for key, tensor in module.state_dict().items():
+        if key == "lm_head.weight" and module.config.tie_word_embeddings:
+            continue
+        if key not in names:
+            raise PipelineError(
+                f"the weight {key} has no name in GGUF's {module.config.model_type}", mend="a plain configuration of this kind"
+            )
+        weight = tensor.detach().float().cpu().contiguous().numpy()
+        heads = _heads(names[key], module.config) if architecture.interleaved else 0
+        weights[names[key]] = _pairs(weight, heads) if heads else weight
+    return weights
+
+
+def _heads(key: str, config: PreTrainedConfig) -> int:
+    """The heads whose rows this tensor stacks, 0 when rotary positions do not touch it."""
+    if ".attn_q." in key:
+        return int(config.num_attention_heads)
+    return int(config.num_key_value_heads) if ".attn_k." in key else 0
+
+
+def _pairs(weight: Array, heads: int) -> Array:
+    """Rows of each head from (all first, all second halves) to (pair by pair), as ggml's rotary for llama wants them."""
+    size = weight.shape[0] // heads
+    return weight.reshape(heads, 2, size // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def _halves(weight: Array, heads: int) -> Array:
+    """The inverse of _pairs."""
+    size = weight.shape[0] // heads
+    return weight.reshape(heads, size // 2, 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def _add_shape(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None:
+    rope: Mapping[str, Any] = config.rope_parameters
+    if rope.get("rope_type", "default") != "default":
+        raise PipelineError(f"rotary positions of type {rope['rope_type']} have no GGUF form here", mend="rope_type: default")
+    head = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_dimension_count(head)
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    writer.add_rope_freq_base(float(rope["rope_theta"]))
+    writer.add_vocab_size(config.vocab_size)
+
+
+def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, *, vocabulary: int) -> None:
+    """Tokens in the alphabet of byte-level BPE, merges, special ids and the chat template.
+
+    "gpt-2" is llama.cpp's name for ByteLevel(use_regex=True); another name loads too and splits newlines otherwise.
+    No token is added on encoding, here or there: who wants <|endoftext|> in front writes it.
+    """
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    ids = dict(content["model"]["vocab"]) | {row["content"]: row["id"] for row in content["added_tokens"]}
+    special = {row["id"]: row["special"] for row in content["added_tokens"]}
+    by_id = {number: token for token, number in ids.items()}
+    tokens = [by_id.get(number, f"[PAD{number}]") for number in range(vocabulary)]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([_token_type(number, by_id, special) for number in range(vocabulary)])
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in content["model"]["merges"]])
+    writer.add_bos_token_id(ids[_word(settings["bos_token"])])
+    writer.add_eos_token_id(ids[_word(settings["eos_token"])])
+    writer.add_pad_token_id(ids[_word(settings["pad_token"])])
+    writer.add_add_bos_token(False)
+    writer.add_add_eos_token(False)
+    writer.add_chat_template((folder / "chat_template.jinja").read_text(encoding="utf-8"))
+
+
+def _token_type(number: int, by_id: Mapping[int, str], special: Mapping[int, bool]) -> gguf.TokenType:
+    if number not in by_id:
+        return gguf.TokenType.UNUSED
+    if number in special:
+        return gguf.TokenType.CONTROL if special[number] else gguf.TokenType.USER_DEFINED
+    return gguf.TokenType.NORMAL
+
+
+def _word(token: str | Mapping[str, Any]) -> str:
+    return token if isinstance(token, str) else str(token["content"])

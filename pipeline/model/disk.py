@@ -1,0 +1,81 @@
+"""Models on disk: a folder that transformers reads, the tokenizer's files beside the weights."""
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import tokenizers
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
+from transformers.utils import logging
+
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.errors import ArtifactError
+from pipeline.core.files import write_json
+from pipeline.model.build import ATTENTION
+from pipeline.model.count import parameters
+from pipeline.tokens.tokenizer import FILES, read
+
+
+def save(
+    module: PreTrainedModel,
+    target: Model,
+    *,
+    tokenizer: Tokenizer | Model,
+    facts: Mapping[str, Any],
+    sides: Mapping[str, Any] | None = None,
+) -> None:
+    """Write weights (safetensors), configuration and the tokenizer's files; `tokenizer` may be the model that this one came from.
+
+    `sides` are small JSON files (file name -> value). The manifest's facts are `facts`, the parameters, and the digest
+    of the tokenizer. The same weights give the same bytes.
+    """
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    with target.writing() as draft:
+        module.save_pretrained(draft.path)
+        for name in FILES:
+            shutil.copyfile(tokenizer.file(name), draft.path / name)
+        for name, value in (sides or {}).items():
+            write_json(draft.path / name, value)
+        draft.facts |= {**facts, "parameters": parameters(module), "tokenizer": tokenizer_digest(tokenizer)}
+
+
+def load(artifact: Model, *, device: str) -> PreTrainedModel:
+    """The language model, fp32, ready to read (eval mode)."""
+    return _load(AutoModelForCausalLM, artifact, device)
+
+
+def load_reward(artifact: Model, *, device: str) -> PreTrainedModel:
+    """The reward model (a sequence classifier with one number), fp32, ready to read (eval mode)."""
+    return _load(AutoModelForSequenceClassification, artifact, device)
+
+
+def tokenizer_of(artifact: Model) -> tokenizers.Tokenizer:
+    """The tokenizer that the model was trained with."""
+    return read(artifact.file("tokenizer.json"))
+
+
+def tokenizer_digest(artifact: Tokenizer | Model) -> str:
+    """The digest of a tokenizer, or of the tokenizer that a model was trained with."""
+    return str(artifact.facts["tokenizer"]) if isinstance(artifact, Model) else artifact.digest
+
+
+def same_tokenizer(*artifacts: Tokenizer | Model) -> None:
+    """ArtifactError when two of them stand on different tokenizers: their ids would not mean the same words."""
+    first = artifacts[0]
+    for other in artifacts[1:]:
+        if tokenizer_digest(other) != tokenizer_digest(first):
+            message = f"{other.path} has the tokenizer {tokenizer_digest(other)[:12]}, {first.path} has {tokenizer_digest(first)[:12]}"
+            raise ArtifactError(message, mend=f"dvc repro {first.path.name} {other.path.name}")
+
+
+def _load(family: Any, artifact: Model, device: str) -> PreTrainedModel:
+    artifact.file("model.safetensors")  # every file is compared with the manifest
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    options = {"dtype": torch.float32, "attn_implementation": ATTENTION, "local_files_only": True, "use_safetensors": True}
+    module: PreTrainedModel = family.from_pretrained(artifact.path, **options)
+    for weight in (*module.parameters(), *module.buffers()):
+        weight.data = weight.data.clone()  # out of the mapped file, where odd addresses lead to other kernels and other last bits
+    module.to(device).eval()  # type: ignore[arg-type]
+    return module

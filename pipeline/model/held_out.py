@@ -1,0 +1,67 @@
+"""What a model makes of text that it was not trained on: a glimpse at intervals, the full measure at the end."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tokenizers
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from transformers import PreTrainedModel
+
+from pipeline.core.order import Permutation
+from pipeline.core.seed import seed_of
+from pipeline.model.generate import generate
+from pipeline.model.objective import NextToken
+from pipeline.model.score import document_nats
+from pipeline.tokens.shards import Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glimpse:
+    """How much is read and written each time."""
+
+    rows: PositiveInt  # for the loss of the curve
+    batch: PositiveInt  # rows at once
+    samples: NonNegativeInt  # texts
+    prompt: PositiveInt  # tokens, of the beginning of a held-out document
+    new: PositiveInt  # tokens
+    temperature: NonNegativeFloat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """Windows over whole documents: a token has at least window - stride tokens before it."""
+
+    window: PositiveInt  # tokens
+    stride: PositiveInt  # tokens
+    batch: PositiveInt  # windows at once
+
+
+def glimpse(
+    module: PreTrainedModel, held_out: Rows, tokenizer: tokenizers.Tokenizer, settings: Glimpse, *, seed: int
+) -> tuple[dict[str, float], list[str]]:
+    """The loss over some rows (val_loss, nats a token; the same rows each time) and some texts. Nothing where nothing is held out."""
+    if not len(held_out.rows):
+        return {}, []
+    objective = NextToken(held_out, context=module.config.max_position_embeddings)
+    numbers = Permutation(objective.rows, seed_of(seed, "glimpse"))[np.arange(min(settings.rows, objective.rows))]
+    loss = objective.mean(module, numbers, str(module.device), batch=settings.batch)
+    starts = [document[: settings.prompt].tolist() for document, _ in zip(held_out.documents(), range(settings.samples), strict=False)]
+    answers = generate(module, starts, max_new=settings.new, temperature=settings.temperature, seed=seed, batch=len(starts))
+    return {"val_loss": loss}, [tokenizer.decode(start + answer) for start, answer in zip(starts, answers, strict=True)]
+
+
+def measure(module: PreTrainedModel, held_out: Rows, settings: Measure) -> dict[str, Any]:
+    """bits_per_byte over every byte of the documents; the source's own, and their ratio, where the source is known (else None)."""
+    size, bits = held_out.facts["bytes"], held_out.facts["bits"]
+    if not size:
+        return {"bits_per_byte": None, "source_bits_per_byte": None, "ratio": None}
+    nats = document_nats(module, list(held_out.documents()), window=settings.window, stride=settings.stride, batch=settings.batch)
+    cost = float(nats.sum()) / math.log(2)
+    known = bits or None
+    return {
+        "bits_per_byte": cost / size,
+        "source_bits_per_byte": known and known / size,
+        "ratio": known and cost / known,
+    }

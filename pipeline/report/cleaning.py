@@ -1,0 +1,138 @@
+"""What happened to the text: repaired, dropped, merged, cut; each with examples as they are."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.artifact.corpus import Corpus, read_table
+from pipeline.core.artifact.split import Split
+from pipeline.report.blocks import Absent, Block, Quote, Quotes, Table, excerpt
+from pipeline.report.charts import bar
+from pipeline.report.figures import fixed, number, text
+
+Row = dict[str, Any]
+_PARAGRAPH = "\n\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """How much is shown."""
+
+    examples: int  # of each kind
+    excerpt: int  # characters of each
+
+
+def quarantine_blocks(rows: Sequence[Row], amount: Amount) -> Iterator[Block]:
+    """The rows that could not be read, with the reason."""
+    if rows:
+        quotes = [Quote(f"{row['file']}, line {text(row['line'])}", row["reason"], "bad") for row in rows[: amount.examples]]
+        yield Quotes(f"Some of {number(len(rows))} rows in quarantine", quotes, folded=True)
+
+
+def dropped_blocks(cleaned: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:
+    """The documents that cleaning dropped, counted by reason, and the beginning of some of each."""
+    rows: list[Row] = cleaned.table("dropped").to_pylist()
+    if not rows:
+        yield Absent("Dropped documents", "every document was kept")
+        return
+    counts = Counter(row["reason"] for row in rows)
+    most = max(counts.values())
+    table = [(reason, number(count), bar(count, most), *_known(truth.get(reason))) for reason, count in table_order(counts)]
+    yield Table("Dropped by cleaning", ("reason", "documents", "", "precision", "recall"), table, _note(truth))
+    for reason, _ in table_order(counts):
+        some = [row for row in rows if row["reason"] == reason][: amount.examples]
+        quotes = [
+            Quote(f"{row['id']}, measured {number(row['value'])}", excerpt(row["text"], amount.excerpt) or "(no text)", "bad")
+            for row in some
+        ]
+        yield Quotes(f"Dropped as {reason}", quotes, folded=True)
+
+
+def repair_blocks(cleaned: Corpus, truth: Mapping[str, Any]) -> Iterator[Block]:
+    """How often each repair was made, with its precision and recall where the truth is known."""
+    rows: list[Row] = cleaned.table("repairs").to_pylist()
+    times: Counter[str] = Counter()
+    for row in rows:
+        times[row["repair"]] += row["count"]
+    documents = Counter(row["repair"] for row in rows if row["count"])
+    if not documents:
+        yield Absent("Repairs", "no document needed one")
+        return
+    most = max(documents.values())
+    table = []
+    for repair, count in table_order(documents):
+        cells = (number(times[repair]), number(count), bar(count, most), *_known(truth.get(repair)))
+        table.append((repair.replace("_", " "), *cells))
+    yield Table("Repairs", ("repair", "times", "documents", "", "precision", "recall"), table, _note(truth))
+
+
+def copy_blocks(cleaned: Corpus, deduplicated: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:
+    """The documents that repeat another, and where some of them differ from the one that was kept."""
+    rows: list[Row] = deduplicated.table("clusters").to_pylist()
+    removed = [row for row in rows if not row["kept"]]
+    if not removed:
+        yield Absent("Copies", "no document repeats another")
+        return
+    keepers = {row["cluster"]: row["id"] for row in rows if row["kept"]}
+    counts = Counter(row["kind"] for row in removed)
+    table = [(kind, number(count), fixed((truth.get(kind) or {}).get("recall"))) for kind, count in table_order(counts)]
+    told = f"Precision over both kinds: {fixed(truth['precision'])}." if truth.get("precision") is not None else _note(truth)
+    yield Table("Copies removed", ("kind", "documents", "recall"), table, told)
+    near = [row for row in removed if row["kind"] == "near"][: amount.examples]
+    texts = _texts(cleaned, {row["id"] for row in near} | {keepers[row["cluster"]] for row in near})
+    for row in near:
+        keeper = keepers[row["cluster"]]
+        kept, copy = first_difference(texts[keeper], texts[row["id"]])
+        quotes = [
+            Quote(f"kept: {keeper}", excerpt(kept, amount.excerpt), "good"),
+            Quote(f"removed: {row['id']}, similarity {number(row['similarity'])}", excerpt(copy, amount.excerpt), "bad"),
+        ]
+        yield Quotes(f"{row['id']} repeats {keeper}", quotes, "The first paragraph in which they differ.", folded=True, aside=True)
+
+
+def cut_blocks(split: Split, amount: Amount) -> Iterator[Block]:
+    """The training paragraphs that were cut because a held-out document holds them too."""
+    if not split.has("cut.parquet"):
+        yield Absent("Cut paragraphs", "the split keeps no list of them")
+        return
+    rows: list[Row] = read_table(str(split.file("cut.parquet"))).to_pylist()
+    if not rows:
+        yield Absent("Cut paragraphs", "no training paragraph stands in a held-out document too")
+        return
+    quotes = [Quote(f"{row['id']}, also in {row['part']}", excerpt(row["text"], amount.excerpt), "bad") for row in rows[: amount.examples]]
+    yield Quotes(f"Some of {number(len(rows))} paragraphs cut from training", quotes, folded=True)
+
+
+def first_difference(one: str, other: str) -> tuple[str, str]:
+    """The first paragraph that the other text does not have at that place, and what it has there."""
+    left, right = one.split(_PARAGRAPH), other.split(_PARAGRAPH)
+    for index in range(max(len(left), len(right))):
+        pair = tuple(side[index] if index < len(side) else "" for side in (left, right))
+        if pair[0] != pair[1]:
+            return pair[0], pair[1]
+    return "", ""
+
+
+def table_order(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The largest first, equal ones by name."""
+    return sorted(counts.items(), key=_by_count)
+
+
+def _known(found: Mapping[str, float | None] | None) -> tuple[str, str]:
+    known = found or {}
+    return fixed(known.get("precision")), fixed(known.get("recall"))
+
+
+def _note(truth: Mapping[str, Any]) -> str:
+    return "Precision and recall are over documents, against what the generator planted." if truth else "No truth is known for this corpus."
+
+
+def _by_count(entry: tuple[str, int]) -> tuple[int, str]:
+    return -entry[1], entry[0]
+
+
+def _texts(corpus: Corpus, wanted: set[str]) -> dict[str, str]:
+    table = corpus.read().select(["id", "text"])
+    pairs: Sequence[Row] = table.to_pylist()
+    return {row["id"]: row["text"] for row in pairs if row["id"] in wanted}

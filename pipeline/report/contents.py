@@ -1,0 +1,161 @@
+"""The chapters of the page, from what the stages left behind."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.scores import Scores
+from pipeline.core.artifact.split import Split
+from pipeline.core.files import read_json, read_jsonl
+from pipeline.report import cleaning, files, head, judged, learning, samples
+from pipeline.report.blocks import Absent, Block, Figures, Section, Table
+from pipeline.report.board import Board
+from pipeline.report.charts import Level
+from pipeline.report.cleaning import Amount
+from pipeline.report.figures import number, size
+from pipeline.report.headlines import found
+from pipeline.report.page import absences, render
+
+Metrics = Mapping[str, Any]
+_SAMPLES = "samples.json"  # of the base model: [{step, texts}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The artifacts from which samples are shown."""
+
+    corpus: Corpus
+    clean: Corpus
+    dedup: Corpus
+    split: Split
+    dialogues: Dialogues
+    pretrain: Model
+    evaluate: Scores
+    contest: Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """How much of the data is shown."""
+
+    examples: int  # documents of each kind
+    questions: int  # with the answers side by side, of each kind
+    excerpt: int  # characters of each text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What the stages were told and what they measured, by stage; None for one that has not run."""
+
+    settings: Mapping[str, Any]  # in the order of the data
+    metrics: Mapping[str, Metrics | None]
+    curves: Mapping[str, learning.Rows | None]
+
+
+def page_of(title: str, data: Data, told: Told, shown: Shown) -> tuple[str, dict[str, int]]:
+    """The HTML of the page, and the report's own metrics."""
+    board, rated = Board(data.evaluate.read()), Board(data.contest.read())
+    answers = list(read_jsonl(data.evaluate.file("answers.jsonl")))
+    questions = list(data.dialogues.rows("questions")) if data.dialogues.has("questions.jsonl") else []
+    chance = samples.chance_of(questions, answers)
+    exported = files.files_of(told.metrics.get("export"))
+    sections = [
+        Section("text", "Text", "What came in, what was mended, what was dropped and why.", list(text_blocks(data, told, shown))),
+        Section("learning", "Learning", "Losses and what else was watched, by step.", list(curve_blocks(data, told, shown))),
+        Section(
+            "dialogues", "Dialogues", "What the assistant was taught with.", list(samples.dialogue_blocks(data.dialogues, _few(shown)))
+        ),
+        Section(
+            "scores", "Scores", "What each model knows and how it answers, with 95 % intervals.", list(score_blocks(board, told, chance))
+        ),
+        Section("answers", "Answers", "The same questions, put to every model.", list(samples.answer_blocks(answers, _asked(shown)))),
+        Section(
+            "files", "Files", "The model as other programs read it.", list(files.export_blocks(told.metrics.get("export"), _bounds(told)))
+        ),
+        Section("contest", "Contest", "All models and all files on the same questions.", list(judged.contest_blocks(rated))),
+    ]
+    html = render(
+        title=title,
+        lead=head.sentence(told.metrics, exported),
+        cards=list(head.cards(board, told.metrics, exported, chance)),
+        sections=sections,
+        settings=told.settings,
+        metrics=told.metrics,
+    )
+    figures = sum(len(block.figures) for section in sections for block in section.blocks if isinstance(block, Figures))
+    return html, {"bytes": len(html.encode()), "figures": figures, "absent": absences(sections)}
+
+
+def text_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
+    """From the raw documents to the three parts."""
+    yield from _flow(told.metrics)
+    amount = _few(shown)
+    quarantine = list(read_jsonl(data.corpus.file("quarantine.jsonl"))) if data.corpus.has("quarantine.jsonl") else []
+    yield from cleaning.quarantine_blocks(quarantine, amount)
+    clean = told.metrics.get("clean") or {}
+    yield from cleaning.dropped_blocks(data.clean, found(clean, "truth.drops") or {}, amount)
+    yield from cleaning.repair_blocks(data.clean, found(clean, "truth.repairs") or {})
+    yield from cleaning.copy_blocks(data.clean, data.dedup, found(told.metrics.get("dedup") or {}, "truth") or {}, amount)
+    yield from cleaning.cut_blocks(data.split, amount)
+
+
+def curve_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
+    """The curves of every stage that trains, and what the base model wrote meanwhile."""
+    entropy = entropy_of(told.metrics.get("tokenize"))
+    if entropy is None:
+        yield Absent("The entropy of the source among the curves", "the source of this text is not known")
+    for stage, rows in told.curves.items():
+        levels = {learning.LOSS: [Level("entropy of the source", entropy)]} if stage == "pretrain" and entropy is not None else {}
+        yield from learning.curve_blocks(stage, rows, levels)
+        if stage == "pretrain":
+            kept: Sequence[Metrics] = read_json(data.pretrain.file(_SAMPLES)) if data.pretrain.has(_SAMPLES) else []
+            yield from samples.learning_blocks(kept, _few(shown))
+
+
+def score_blocks(board: Board, told: Told, chance: float | None) -> Iterator[Block]:
+    """Everything that was judged."""
+    yield from judged.book_blocks(board)
+    yield from judged.fact_blocks(board, chance)
+    yield from judged.duel_blocks(board)
+    yield from judged.judge_blocks(told.metrics.get("reward"), told.metrics.get("dpo"))
+    yield from judged.other_blocks(board)
+
+
+def entropy_of(tokenize: Metrics | None) -> float | None:
+    """The source's entropy on the validation part, nats a predicted token; None where it is not known."""
+    val = (tokenize or {}).get("val") or {}
+    if val.get("bits") is None:
+        return None
+    predicted = val["tokens"] - val["documents"]  # nothing predicts the first token of a document
+    return float(val["bits"] * math.log(2) / predicted) if predicted > 0 else None
+
+
+def _flow(metrics: Mapping[str, Metrics | None]) -> Iterator[Block]:
+    """How much text is left after each stage."""
+    steps = (
+        ("raw", "corpus", ""),
+        ("cleaned", "clean", ""),
+        ("without copies", "dedup", ""),
+        *((part, "split", part) for part in ("train", "val", "test")),
+    )
+    rows = []
+    for name, stage, part in steps:
+        numbers = found(metrics.get(stage) or {}, part) or {}
+        rows.append((name, number(numbers.get("documents")), size(numbers.get("bytes"))))
+    yield Table("What is left", ("", "documents", "text"), rows)
+
+
+def _bounds(told: Told) -> Metrics:
+    return found(told.settings, "export.bounds") or {}
+
+
+def _few(shown: Shown) -> Amount:
+    return Amount(examples=shown.examples, excerpt=shown.excerpt)
+
+
+def _asked(shown: Shown) -> Amount:
+    return Amount(examples=shown.questions, excerpt=shown.excerpt)

@@ -1,0 +1,55 @@
+"""Numbers as people read them. A number that is not there is a dash, never a zero."""
+
+ABSENT = "–"
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_KILO = 1000
+
+
+def number(value: float | int | None) -> str:
+    """Three significant digits; whole numbers in full with thousands apart."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, int):
+        return f"{value:,}"
+    if value and abs(value) < 1e-3:  # 0.000015 is read more easily as a power
+        return f"{value:.1e}"
+    return f"{value:,.0f}" if abs(value) >= _KILO else f"{value:.3g}" if abs(value) >= 100 else f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def fixed(value: float | None) -> str:
+    """Three digits after the point, so that a column of scores lines up."""
+    return ABSENT if value is None else f"{value:.3f}"
+
+
+def share(value: float | None) -> str:
+    """A part of one as per cent."""
+    return ABSENT if value is None else f"{100 * value:.1f} %"
+
+
+def size(count: float | None) -> str:
+    """Bytes with a decimal unit."""
+    if count is None:
+        return ABSENT
+    rest, unit = float(count), 0
+    while rest >= _KILO and unit < len(_UNITS) - 1:
+        rest, unit = rest / _KILO, unit + 1
+    return f"{rest:.0f} {_UNITS[unit]}" if unit == 0 or rest >= 100 else f"{rest:.3g} {_UNITS[unit]}"
+
+
+def large(value: float | int | None) -> str:
+    """A count for a headline: 3,012,345 is 3.01 M."""
+    if value is None or abs(value) < 100_000:
+        return number(value)
+    for limit, unit in ((1e9, "G"), (1e6, "M")):
+        if abs(value) >= limit:
+            return f"{value / limit:.3g} {unit}"
+    return f"{value / 1e3:.0f} k"
+
+
+def text(value: object) -> str:
+    """Any plain value."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or isinstance(value, int | float):
+        return number(value)
+    return str(value)

@@ -1,0 +1,94 @@
+"""What the page says first: one sentence, and the headline numbers, each with what it is to be compared with."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.evaluate.intervals import wilson
+from pipeline.report.blocks import Card
+from pipeline.report.board import Board, Score
+from pipeline.report.charts import Interval, interval_bar
+from pipeline.report.figures import ABSENT, fixed, large, number, share, size
+from pipeline.report.headlines import found
+from pipeline.report.judged import AGAINST, BOOKS, HELD_OUT
+
+Metrics = Mapping[str, Any]
+
+
+def sentence(metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics]) -> str:
+    """What was made of what, as far as it is known."""
+    parts = []
+    if (documents := _of(metrics, "corpus", "documents")) is not None:
+        kept = _of(metrics, "dedup", "documents")
+        fate = "" if kept is None else f", {number(kept)} of them kept"
+        parts.append(f"{number(documents)} documents ({size(_of(metrics, 'corpus', 'bytes'))}){fate}")
+    if (parameters := _of(metrics, "pretrain", "parameters")) is not None:
+        tokens = _of(metrics, "pretrain", "tokens")
+        parts.append(f"a base model of {large(parameters)} parameters that read {large(tokens)} tokens")
+    if _of(metrics, "sft", "val_loss") is not None:
+        parts.append("an assistant, aligned in two ways")
+    if files:
+        smallest = min(found["bytes"] for found in files.values())
+        parts.append(f"{number(len(files))} checked files, the smallest of {size(smallest)}")
+    return f"From raw text to an aligned, quantized language model: {' → '.join(parts)}." if parts else "Nothing has run yet."
+
+
+def cards(board: Board, metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics], chance: float | None) -> Iterator[Card]:
+    """The headline numbers; one that is not there says why."""
+    bits, entropy = board.score("base", BOOKS, "bits_per_byte"), board.score("source", BOOKS, "bits_per_byte")
+    counted = [name for name in board.models(BOOKS) if name.endswith("-gram")]
+    times = board.score("base", BOOKS, "entropy_ratio").value
+    known = "" if entropy.value is None else f"{fixed(times)} times the source's own {fixed(entropy.value)}"
+    rivals = [f"{name} {fixed(board.score(name, BOOKS, 'bits_per_byte').value)}" for name in counted]
+    yield _card(
+        "Base model on held-out books, bits a byte", bits, fixed, "; ".join([*filter(None, [known]), *rivals]), reference=entropy.value
+    )
+    guess = "" if chance is None else f"by chance {share(chance)}"
+    yield _card("Facts that the base model knows", board.score("base", "facts", "choice"), share, guess, reference=chance)
+    right, before = (board.score(model, HELD_OUT, "right") for model in ("sft", "base"))
+    yield _card("Held-out questions that sft answers rightly", right, share, _beside("base", before))
+    reward = metrics.get("reward")
+    yield _card("Held-out pairs that the judge ranks rightly", _accuracy(reward), share, _before(reward), reference=0.5)
+    for model in ("dpo", "ppo"):
+        score = board.score(model, AGAINST, "gold_win")
+        far = board.score(model, AGAINST, "kl").value
+        note = "" if far is None else f"{number(round(far, 2))} nats an answer away from it"
+        yield _card(f"Answers in which {model} beats sft", score, share, note, reference=0.5)
+    exact = {model: board.score(model, HELD_OUT, "exact") for model in ("sft", "dpo", "ppo")}
+    yield _card("Held-out answers of ppo that are right and polite", exact["ppo"], share, _beside("sft", exact["sft"]))
+    if files:
+        name = min(files, key=lambda one: (files[one]["bytes"], one))
+        note = f"{name}; {number(files[name].get('kl'))} nats a token from the fp32 model"
+        yield Card("Smallest file", size(files[name]["bytes"]), note)
+    else:
+        yield Card("Smallest file", ABSENT, "not run")
+
+
+def _card(name: str, score: Score, form: Any, note: str, *, reference: float | None = None) -> Card:
+    if score.value is None:
+        return Card(name, ABSENT, score.reason or "not measured")
+    low, high = score.bounds
+    top = 1.0 if form is share else max(high, reference or 0.0) * 1.25
+    picture = interval_bar(Interval(name, score.value, low, high), low=0.0, high=top, reference=reference)
+    interval = f"95 %: {form(low)} to {form(high)}" if low != high else ""
+    return Card(name, form(score.value), "; ".join(filter(None, [interval, note])), picture)
+
+
+def _accuracy(reward: Metrics | None) -> Score:
+    if reward is None:
+        return Score(None, None, None, 0, "not run")
+    if reward.get("accuracy") is None:
+        return Score(None, None, None, 0, "there are no held-out pairs")
+    return Score(reward["accuracy"], *wilson(reward["accuracy"] * reward["n"], reward["n"]), reward["n"], None)
+
+
+def _before(reward: Metrics | None) -> str:
+    before = None if reward is None else reward.get("accuracy_before")
+    return "" if before is None else f"before training {share(before)}"
+
+
+def _beside(name: str, score: Score) -> str:
+    return "" if score.value is None else f"{name} {share(score.value)}"
+
+
+def _of(metrics: Mapping[str, Metrics | None], stage: str, key: str) -> Any:
+    return found(metrics.get(stage) or {}, key)

@@ -1,0 +1,143 @@
+"""What the models are worth: books, facts, duels, the judge, the contest."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.evaluate.intervals import wilson
+from pipeline.report.blocks import Absent, Block, Figures, Table
+from pipeline.report.board import Axis, Board, Score, axis_of, cell
+from pipeline.report.charts import Interval, interval_chart
+from pipeline.report.figures import fixed, number
+
+BOOKS, HELD_OUT, TRAINED, AGAINST = "books", "facts_held_out", "facts_trained", "against_sft"
+_EVEN = 0.5  # of a duel, and of a judge that knows nothing
+_JUDGES = {"gold": "by the rules of the world", "reward": "by the judge"}
+_SAME = "greedy"
+_KNOWLEDGE = {"choice": "choice", "right": "right", "exact": "exact", "sampled_right": "right, sampled", "sampled_exact": "exact, sampled"}
+_TITLES = {HELD_OUT: "Facts that no instruction told", TRAINED: "Facts of the instructions"}
+_MEANING = (
+    "choice: the right word is the likeliest in the book's sentence (dashed: chance). right: the greedy answer states the fact; "
+    "exact: and is polite. sampled: of an answer drawn at temperature 1."
+)
+
+
+def book_blocks(board: Board) -> Iterator[Block]:
+    """Bits a byte on held-out books, beside the source's own entropy and the models that only count."""
+    entropy = board.score("source", BOOKS, "bits_per_byte")
+    models = board.models(BOOKS)
+    bits = {model: board.score(model, BOOKS, "bits_per_byte") for model in models}
+    axis = axis_of(list(bits.values()), entropy.value)
+    rows = [
+        (
+            model,
+            cell(bits[model], axis),
+            fixed(1.0 if model == "source" and entropy.value else board.score(model, BOOKS, "entropy_ratio").value),
+            fixed(board.score(model, BOOKS, "perplexity").value),
+        )
+        for model in models
+        if bits[model].value is not None
+    ]
+    note = "Dashed: the entropy of the source, which no model goes below." if entropy.value is not None else ""
+    yield Table("Held-out books", ("model", "bits a byte", "times the entropy", "perplexity a token"), rows, note)
+    if entropy.value is None:
+        yield Absent("The entropy of the source", entropy.reason or "not measured")
+
+
+def fact_blocks(board: Board, chance: float | None) -> Iterator[Block]:
+    """What each model knows, held-out and trained facts apart."""
+    for task, title in _TITLES.items():
+        models = board.models(task)
+        scores = {(model, metric): board.score(model, task, metric) for model in models for metric in _KNOWLEDGE}
+        if not any(score.value is not None for score in scores.values()):
+            yield Absent(title, next((score.reason for score in scores.values() if score.reason), "not measured"))
+            continue
+        axes = {metric: Axis(0.0, 1.0, chance if metric == "choice" else None) for metric in _KNOWLEDGE}
+        rows = [(model, *(cell(scores[model, metric], axes[metric]) for metric in _KNOWLEDGE)) for model in models]
+        asked = max(score.n for score in scores.values())
+        yield Table(f"{title}: {number(asked)} questions", ("model", *_KNOWLEDGE.values()), rows, _MEANING)
+
+
+def duel_blocks(board: Board) -> Iterator[Block]:
+    """Who answers better than the supervised model, and how far each has moved from it."""
+    models = board.models(AGAINST)
+    if not models:
+        yield Absent("Duels against sft", "not measured")
+        return
+    share, far = Axis(0.0, 1.0, _EVEN), axis_of([board.score(model, AGAINST, "kl") for model in models], None)
+    rows = [
+        (
+            model,
+            cell(board.score(model, AGAINST, "gold_win"), share),
+            cell(board.score(model, AGAINST, "reward_win"), share),
+            cell(board.score(model, AGAINST, "kl"), far),
+        )
+        for model in models
+    ]
+    note = "Shares of held-out questions on which the sampled answer beats that of sft, ties half (dashed: neither is better)."
+    yield Table("Against sft", ("model", "wins by the rules", "wins by the judge", "KL, nats an answer"), rows, note)
+    reasons = {board.score(model, AGAINST, "gold_win").reason for model in models} - {None}
+    for reason in sorted(str(reason) for reason in reasons):
+        yield Absent("Wins by the rules", reason)
+
+
+def judge_blocks(reward: Mapping[str, Any] | None, dpo: Mapping[str, Any] | None) -> Iterator[Block]:
+    """How often the reward model, and DPO's implicit reward, prefer rightly on held-out pairs, by kind."""
+    judges = {"reward": reward, "dpo": dpo}
+    for name, metrics in judges.items():
+        if metrics is None or metrics.get("accuracy") is None:
+            yield Absent(f"Accuracy of {name} on held-out pairs", "not run" if metrics is None else "there are no held-out pairs")
+    known = {name: metrics for name, metrics in judges.items() if metrics is not None and metrics.get("accuracy") is not None}
+    if not known:
+        return
+    kinds = list(dict.fromkeys(kind for metrics in known.values() for kind in metrics["kinds"]))
+    axis = Axis(0.0, 1.0, _EVEN)
+    rows = [("all", *(cell(_share(metrics["accuracy"], metrics["n"]), axis) for metrics in known.values()), _count(known, None))]
+    for kind in kinds:
+        found = [metrics["kinds"].get(kind) for metrics in known.values()]
+        cells = [cell(_share(one["accuracy"], one["n"]) if one else Score(None, None, None, 0, "no such pair"), axis) for one in found]
+        rows.append((kind.replace("_", " "), *cells, _count(known, kind)))
+    heads = {"reward": "reward model", "dpo": "dpo, implicit"}
+    yield Table("Held-out preferences, ranked rightly", ("kind", *(heads[name] for name in known), "pairs"), rows)
+
+
+def contest_blocks(board: Board) -> Iterator[Block]:
+    """The ratings of all models and files by each judge, and how often a file answers word for word as its source."""
+    figures = []
+    for judge, title in _JUDGES.items():
+        rated = [(player, board.score(player, judge, "elo")) for player in board.models(judge)]
+        known = sorted(
+            ((player, score) for player, score in rated if score.value is not None), key=lambda entry: (-(entry[1].value or 0.0), entry[0])
+        )
+        if known:
+            rows = [Interval(player, score.value or 0.0, *score.bounds) for player, score in known]
+            figures.append(interval_chart(rows, title=f"Rated {title}", reference=None, unit="Elo, 95 % intervals"))
+        else:
+            yield Absent(f"Ratings {title}", next((score.reason for _, score in rated if score.reason), "not measured"))
+    if figures:
+        yield Figures(figures)
+    files = board.models(_SAME)
+    if files:
+        axis = Axis(0.0, 1.0, None)
+        same = [(player, cell(board.score(player, _SAME, "same_as_source"), axis)) for player in files]
+        yield Table("Greedy answers word for word as those of the model that was exported", ("file", "share"), same)
+
+
+def other_blocks(board: Board) -> Iterator[Block]:
+    """The scores of tasks that have no table of their own."""
+    others = [(key, score) for key, score in board.others((BOOKS, "facts", HELD_OUT, TRAINED, AGAINST)) if score.value is not None]
+    if others:
+        rows = [
+            (task, model, metric, fixed(score.value), f"{fixed(score.low)} – {fixed(score.high)}", number(score.n))
+            for (model, task, metric), score in others
+        ]
+        yield Table("Other scores", ("task", "model", "metric", "value", "95 %", "n"), rows)
+
+
+def _share(value: float, n: int) -> Score:
+    low, high = wilson(value * n, n)
+    return Score(value, low, high, n, None)
+
+
+def _count(known: Mapping[str, Mapping[str, Any]], kind: str | None) -> str:
+    counts = [metrics["n"] if kind is None else metrics["kinds"].get(kind, {}).get("n", 0) for metrics in known.values()]
+    return number(max(counts))

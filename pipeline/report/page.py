@@ -1,0 +1,90 @@
+"""The page: everything that a run made and measured, on one sheet that needs no network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline.report.blocks import Absent, Card, Section, Table
+from pipeline.report.figures import ABSENT, text
+from pipeline.report.headlines import NOT_RUN, STAGES, Telling, tellings
+from pipeline.report.lineage import ROW, arcs, edges_of
+
+_TEMPLATE = "page.html.j2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stage as the page shows it."""
+
+    name: str
+    makes: str
+    tellings: Sequence[Telling]
+    settings: str
+    numbers: Table | None
+    why: str  # there are no numbers
+
+
+def render(
+    *,
+    title: str,
+    lead: str,
+    cards: Sequence[Card],
+    sections: Sequence[Section],
+    settings: Mapping[str, Any],
+    metrics: Mapping[str, Mapping[str, Any] | None],
+) -> str:
+    """The HTML of the page. `settings`: the section of each stage in the order of the data; the drawing is taken from it."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    stages = [_stage(name, settings[name], metrics.get(name)) for name in settings]
+    return environment.get_template(_TEMPLATE).render(
+        title=title,
+        lead=lead,
+        cards=cards,
+        sections=sections,
+        stages=stages,
+        drawing=arcs(list(settings), edges_of(settings)),
+        row=f"{ROW:g}",
+        absent=ABSENT,
+    )
+
+
+def absences(sections: Sequence[Section]) -> int:
+    """How many things the page names as absent."""
+    return sum(isinstance(block, Absent) for section in sections for block in section.blocks)
+
+
+def flat(values: Any, at: str = "") -> list[tuple[str, Any]]:
+    """Nested numbers as (dotted key, value); the items of a list by their place."""
+    if isinstance(values, Mapping):
+        return [pair for key, value in values.items() for pair in flat(value, f"{at}.{key}" if at else str(key))]
+    if isinstance(values, list | tuple):
+        return [pair for place, value in enumerate(values) for pair in flat(value, f"{at}.{place}" if at else str(place))]
+    return [(at, values)]
+
+
+def _stage(name: str, section: Any, metrics: Mapping[str, Any] | None) -> Stage:
+    numbers = None if metrics is None else Table("", ("number", "value"), [(key, text(value)) for key, value in flat(metrics)])
+    return Stage(
+        name=name,
+        makes=STAGES[name].makes,
+        tellings=tellings(name, metrics),
+        settings=as_yaml(section),
+        numbers=numbers,
+        why=NOT_RUN,
+    )
+
+
+def as_yaml(section: Any) -> str:
+    """A section as it would stand in conf/."""
+    return yaml.safe_dump(section, sort_keys=False, allow_unicode=True, width=100).rstrip()

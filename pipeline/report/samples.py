@@ -1,0 +1,90 @@
+"""Questions with the answers of each model side by side, dialogues, and texts that the base model wrote while it learned."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.report.blocks import Absent, Block, Quote, Quotes, excerpt
+from pipeline.report.cleaning import Amount
+from pipeline.report.figures import number
+
+Row = Mapping[str, Any]
+
+
+def answer_blocks(answers: Sequence[Row], amount: Amount) -> Iterator[Block]:
+    """Some questions, spread over all, with the greedy answer of every model."""
+    if not answers:
+        yield Absent("Answers side by side", "no question was asked")
+        return
+    for title, trained in (("fact that no instruction told", False), ("fact of the instructions", True)):
+        for row in spread([row for row in answers if bool(row["trained"]) == trained], amount.examples):
+            quotes = [Quote(_verdict(name, said["greedy"]), excerpt(said["greedy"]["text"], amount.excerpt), _mark(said["greedy"]))
+                      for name, said in row["answers"].items()]  # fmt: skip
+            known = f" The right word is {row['value']}." if row["value"] is not None else ""
+            yield Quotes(excerpt(_asked(row["messages"]), amount.excerpt), quotes, f"A {title}.{known}", aside=True)
+
+
+def dialogue_blocks(dialogues: Dialogues, amount: Amount) -> Iterator[Block]:
+    """Some instructions, and a preference of each kind."""
+    instructions = list(dialogues.rows("instructions"))
+    for row in spread(instructions, 1):
+        quotes = [Quote(message["role"], excerpt(message["content"], amount.excerpt)) for message in row["messages"]]
+        yield Quotes(f"One of {number(len(instructions))} instructions", quotes, folded=True)
+    by_kind: dict[str, list[Row]] = {}
+    for row in dialogues.rows("preferences"):
+        by_kind.setdefault(row["kind"], []).append(row)
+    for kind, rows in sorted(by_kind.items()):
+        row = rows[len(rows) // 2]
+        quotes = [
+            Quote("chosen", excerpt(row["chosen"], amount.excerpt), "good"),
+            Quote("rejected", excerpt(row["rejected"], amount.excerpt), "bad"),
+        ]
+        title = f"One of {number(len(rows))} preferences of kind {kind.replace('_', ' ')}"
+        yield Quotes(title, quotes, excerpt(_asked(row["prompt"]), amount.excerpt), folded=True, aside=True)
+    bad = list(dialogues.rows("quarantine")) if dialogues.has("quarantine.jsonl") else []
+    if bad:
+        quotes = [Quote(f"{row['file']}, line {row['line']}", row["reason"], "bad") for row in bad[: amount.examples]]
+        yield Quotes(f"Some of {number(len(bad))} rows in quarantine", quotes, folded=True)
+
+
+def learning_blocks(samples: Sequence[Row], amount: Amount) -> Iterator[Block]:
+    """What the base model wrote at intervals: {step, texts}."""
+    if not samples:
+        yield Absent("Texts written during pretraining", "none was kept")
+        return
+    quotes = [
+        Quote(f"after step {number(row['step'])}", excerpt(text, amount.excerpt)) for row in spread(samples, 5) for text in row["texts"][:1]
+    ]
+    yield Quotes("Written by the base model while it learned", quotes)
+
+
+def chance_of(questions: Sequence[Row], answers: Sequence[Row]) -> float | None:
+    """The share of right choices of one who guesses, over the questions that were asked."""
+    asked = {row["id"] for row in answers}
+    shares = [1 / len(row["choices"]) for row in questions if row["id"] in asked]
+    return sum(shares) / len(shares) if shares else None
+
+
+def spread(rows: Sequence[Row], count: int) -> list[Row]:
+    """So many rows from the first to the last at even distances."""
+    if len(rows) <= count:
+        return list(rows)
+    if count == 1:
+        return [rows[len(rows) // 2]]
+    return [rows[place * (len(rows) - 1) // (count - 1)] for place in range(count)]
+
+
+def _asked(messages: Sequence[Row]) -> str:
+    return " · ".join(message["content"] for message in messages if message["role"] == "user")
+
+
+def _verdict(name: str, said: Row) -> str:
+    judged = "" if "right" not in said else ", exact" if said["exact"] else ", right" if said["right"] else ", wrong"
+    cut = "" if said["whole"] else ", cut off"
+    return f"{name}{judged}{cut}, reward {number(said['reward'])}"
+
+
+def _mark(said: Row) -> str:
+    if "right" not in said:
+        return ""
+    return "good" if said["exact"] else "" if said["right"] else "bad"

@@ -1,0 +1,36 @@
+"""A dialogue becomes ids, and a mask of what is trained on: the assistant's words and the token that ends them."""
+
+from collections.abc import Mapping, Sequence
+
+import tokenizers
+
+from pipeline.core.errors import InputError
+from pipeline.tokens.special import ASSISTANT, END, ENDOFTEXT, IDS, ROLES
+
+# For transformers and llama.cpp: renders what encode_chat encodes (a test holds them together).
+TEMPLATE = (
+    "{{- bos_token -}}\n"
+    "{%- for message in messages -%}\n"
+    "{{- '<|' + message['role'] + '|>' + message['content'] + '<|end|>' -}}\n"
+    "{%- endfor -%}\n"
+    "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}\n"
+)
+
+
+def encode_chat(messages: Sequence[Mapping[str, str]], tokenizer: tokenizers.Tokenizer, *, ask: bool) -> tuple[list[int], list[bool]]:
+    """The ids of a dialogue and, for each, whether it is trained on.
+
+    `ask` appends `<|assistant|>`: the model's turn. InputError for a role that the template does not know.
+    """
+    ids, mask = [IDS[ENDOFTEXT]], [False]
+    for message in messages:
+        if message["role"] not in ROLES:
+            raise InputError(f"a message has the role {message['role']!r}", mend=f"use one of {', '.join(ROLES)}")
+        words = tokenizer.encode(message["content"], add_special_tokens=False).ids
+        spoken = message["role"] == "assistant"
+        ids += [ROLES[message["role"]], *words, IDS[END]]
+        mask += [False, *[spoken] * len(words), spoken]
+    if ask:
+        ids.append(IDS[ASSISTANT])
+        mask.append(False)
+    return ids, mask

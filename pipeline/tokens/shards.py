@@ -1,0 +1,98 @@
+"""Token rows on disk: one safetensors file a part, and a reader that knows which tokenizer made them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tokenizers
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from pipeline.core.artifact.split import PARTS, Part, Split
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.errors import ArtifactError
+from pipeline.tokens.dialogues import IGNORED
+from pipeline.tokens.pack import lay
+from pipeline.tokens.special import IDS, PAD
+from pipeline.tokens.tokenizer import encode, load
+
+METADATA = {"format": "np"}  # one key: with two, safetensors orders them anew in each run
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one part. A piece is a run of one document: (document, offset, row, column, tokens)."""
+
+    rows: npt.NDArray[np.unsignedinteger]  # [N, length]
+    pieces: npt.NDArray[np.int64]  # [P, 5], in the order of documents and offsets
+    facts: Mapping[str, Any]  # documents, bytes, tokens, bits, rows, fill
+
+    @property
+    def length(self) -> int:
+        """Tokens a row."""
+        return int(self.rows.shape[1])
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """[N, length]: the ids, IGNORED at padding and at each token that starts a piece (nothing before it foretells it)."""
+        labels = self.rows.astype(np.int64)
+        labels[labels == IDS[PAD]] = IGNORED
+        labels[self.pieces[:, 2], self.pieces[:, 3]] = IGNORED
+        return labels
+
+    def documents(self) -> Iterator[npt.NDArray[np.int64]]:
+        """The documents in order, each whole again, BOS in front."""
+        starts = np.flatnonzero(self.pieces[:, 1] == 0)
+        for mine in np.split(self.pieces, starts[1:]) if len(starts) else []:
+            yield np.concatenate([self.rows[row, column : column + tokens] for _, _, row, column, tokens in mine]).astype(np.int64)
+
+
+def write_rows(source: Split, tokenizer: Tokenizer, target: Tokens, *, length: int) -> dict[str, dict[str, Any]]:
+    """Encode and pack the three parts; returns the facts of each: documents, bytes, tokens, bits, rows, fill."""
+    codec = load(tokenizer)
+    vocabulary = codec.get_vocab_size()
+    with target.writing() as draft:
+        draft.facts |= {"tokenizer": tokenizer.digest, "vocabulary": vocabulary, "length": length}
+        for part in PARTS:
+            tensors, facts = _pack(source, part, codec, length=length)
+            save_file(tensors, draft.path / f"{part}.safetensors", metadata=METADATA)
+            draft.facts[part] = facts
+        return {part: draft.facts[part] for part in PARTS}
+
+
+def open_rows(tokens: Tokens, part: Part, *, tokenizer_digest: str) -> Rows:
+    """The rows of a part. ArtifactError when another tokenizer made them: the ids would mean other words."""
+    made_with = tokens.facts["tokenizer"]
+    if made_with != tokenizer_digest:
+        raise ArtifactError(
+            f"{tokens.path} was made with the tokenizer {made_with[:12]}, but {tokenizer_digest[:12]} is in use",
+            mend=f"dvc repro {tokens.path.name}",
+        )
+    with safe_open(tokens.file(f"{part}.safetensors"), framework="np") as file:
+        return Rows(file.get_tensor("rows"), file.get_tensor("pieces"), tokens.facts[part])
+
+
+def _pack(source: Split, part: Part, codec: tokenizers.Tokenizer, *, length: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The tensors of a part and its facts. `bits` is null where the source's entropy is unknown for any document."""
+    table = source.read(part)
+    texts = table["text"].to_pylist()
+    bits = table["bits"].to_pylist()
+    dtype = np.uint16 if codec.get_vocab_size() <= 1 << 16 else np.uint32
+    rows, pieces = lay(encode(texts, codec), row=length, dtype=dtype)
+    fields = [(piece.document, piece.offset, piece.row, piece.column, piece.tokens) for piece in pieces]
+    table_of_pieces = np.array(fields, dtype=np.int64).reshape(-1, 5)
+    first = table_of_pieces[table_of_pieces[:, 1] == 0]
+    filled = int(table_of_pieces[:, 4].sum())
+    facts = {
+        "documents": len(texts),
+        "bytes": sum(len(text.encode()) for text in texts),
+        "tokens": filled,
+        "bits": None if None in bits else sum(bits),
+        "rows": len(rows),
+        "fill": filled / rows.size if rows.size else 0.0,
+    }
+    return {"rows": rows, "pieces": table_of_pieces, "starts": first[:, 2] * length + first[:, 3]}, facts

@@ -1,0 +1,101 @@
+"""A byte-level BPE tokenizer: trained, written as transformers reads it, and loaded so that data can't forge special tokens.
+
+Every byte has a token, so any text comes back unchanged. Sennrich et al. 2016 (BPE), Radford et al. 2019 (bytes).
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import tokenizers
+from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
+
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.errors import InputError
+from pipeline.core.files import write_json, write_text
+from pipeline.tokens.chat import TEMPLATE
+from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
+
+ALPHABET = 256  # bytes
+MIN_FREQUENCY = 2  # a pair seen once says nothing about the next text
+FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+
+
+def train(texts: Iterable[str], *, size: int) -> tokenizers.Tokenizer:
+    """Learn a vocabulary of exactly `size` tokens, the special ones and the 256 bytes among them.
+
+    The same texts in any order give the same tokenizer to the byte. InputError when the size is too small
+    for the alphabet, or so large that the text has not enough pairs to merge.
+    """
+    least = len(IDS) + ALPHABET
+    if size < least:
+        raise InputError(
+            f"a vocabulary of {size} has no room for {ALPHABET} bytes and {len(IDS)} special tokens", mend=f"tokenizer.size={least}"
+        )
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=MIN_FREQUENCY,
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=[AddedToken(name, special=True, normalized=False) for name in IDS],
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    if (reached := tokenizer.get_vocab_size()) < size:
+        raise InputError(f"the text is too short for {size} tokens: it yields {reached}", mend=f"tokenizer.size={reached}, or more text")
+    return _safe(tokenizer)
+
+
+def save(tokenizer: tokenizers.Tokenizer, target: Tokenizer) -> None:
+    """Write the folder that AutoTokenizer.from_pretrained reads, chat template included."""
+    with target.writing() as draft:
+        tokenizer.save(str(draft.path / "tokenizer.json"), pretty=True)
+        names = {"bos_token": ENDOFTEXT, "eos_token": END, "pad_token": PAD}
+        write_json(draft.path / "special_tokens_map.json", names | {"additional_special_tokens": list(IDS)})
+        write_json(draft.path / "tokenizer_config.json", names | _CONFIG)
+        write_text(draft.path / "chat_template.jinja", TEMPLATE)
+        draft.facts["vocabulary"] = tokenizer.get_vocab_size()
+
+
+def load(artifact: Tokenizer) -> tokenizers.Tokenizer:
+    """The tokenizer, set so that a literal `<|end|>` in a text is plain text."""
+    return read(artifact.file("tokenizer.json"))
+
+
+def read(path: Path) -> tokenizers.Tokenizer:
+    """Like load, from a tokenizer.json that lies anywhere (in a model's folder)."""
+    return _safe(tokenizers.Tokenizer.from_file(str(path)))
+
+
+def encode(texts: list[str], tokenizer: tokenizers.Tokenizer) -> list[list[int]]:
+    """The ids of each text, without BOS."""
+    return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def bytes_per_token(texts: list[str], tokenizer: tokenizers.Tokenizer) -> float:
+    """How many UTF-8 bytes a token carries on average; 0 for no text."""
+    tokens = sum(len(ids) for ids in encode(texts, tokenizer))
+    return sum(len(text.encode()) for text in texts) / max(1, tokens)
+
+
+def vocabulary(tokenizer: tokenizers.Tokenizer) -> list[str]:
+    """The tokens in the order of their ids, in the byte-level alphabet."""
+    ids: Mapping[str, int] = tokenizer.get_vocab()
+    return sorted(ids, key=ids.__getitem__)
+
+
+_CONFIG = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "additional_special_tokens": list(IDS),
+    "clean_up_tokenization_spaces": False,
+    "add_prefix_space": False,
+    "model_input_names": ["input_ids", "attention_mask"],
+    "padding_side": "left",
+}
+
+
+def _safe(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """Data must not be able to speak with the voice of the template; the flag is not kept in tokenizer.json."""
+    tokenizer.encode_special_tokens = True
+    return tokenizer

@@ -1,0 +1,71 @@
+"""Work in progress that survives: whole checkpoints or none, the newest that verifies is taken."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from pipeline.core import manifest
+from pipeline.core.errors import ArtifactError
+from pipeline.core.files import draft_folder, read_json, write_text
+
+KEPT = 2  # the newest, and one to fall back on
+
+
+class Checkpoints:
+    """Checkpoints of one piece of work, in a folder of their own, one every `every` steps.
+
+    Tensors are kept as safetensors and the rest as JSON; a manifest with the SHA-256 of both is written last.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.folder = folder
+        self.every = every
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint belongs after this many steps."""
+        return step % self.every == 0
+
+    def save(self, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Keep the state after `step` steps. A kill at any moment leaves the older checkpoints as they were."""
+        with draft_folder(self.folder / f"step-{step:09d}") as draft:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft / "tensors.safetensors")
+            write_text(draft / "state.json", json.dumps(dict(state), allow_nan=False))  # keys keep their order: the columns of a curve do
+            manifest.seal(draft, "checkpoint", {"step": step})
+        for old in self._newest_first()[KEPT:]:
+            shutil.rmtree(old)
+
+    def latest(self) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
+        """Step, tensors (on the CPU) and state of the newest checkpoint whose bytes are those that were written; None without one.
+
+        The tensors are copies: those of a mapped file lie at odd addresses, which leads to other last bits.
+        """
+        for folder in self._newest_first():
+            try:
+                step = manifest.check(folder, "checkpoint", mend="").facts["step"]
+            except ArtifactError:
+                continue  # damaged: an older one still tells the truth
+            tensors = {name: tensor.clone() for name, tensor in load_file(folder / "tensors.safetensors").items()}
+            return int(step), tensors, read_json(folder / "state.json")
+        return None
+
+    def _newest_first(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*"), reverse=True)
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and kept buffers by name; a tied one once."""
+    kept = module.state_dict()
+    return dict(module.named_parameters()) | {name: buffer for name, buffer in module.named_buffers() if name in kept}
+
+
+@torch.no_grad()
+def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what weights_of gave, into the module's own memory. KeyError when a name is missing."""
+    for name, weight in weights_of(module).items():
+        weight.copy_(tensors[name])

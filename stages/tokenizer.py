@@ -1,0 +1,37 @@
+"""Learn the vocabulary from the training text.
+
+reads   data/split       Split
+writes  data/tokenizer   Tokenizer
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import PositiveInt
+
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.tokens import tokenizer
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The section `tokenizer`."""
+
+    source: Split
+    target: Tokenizer
+    size: PositiveInt
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Train, save, and say how many bytes a token carries on held-out text."""
+    trained = tokenizer.train(cfg.source.read("train")["text"].to_pylist(), size=cfg.size)
+    tokenizer.save(trained, cfg.target)
+    held_out = cfg.source.read("val")["text"].to_pylist()
+    return {"vocabulary": cfg.size, "bytes_per_token": tokenizer.bytes_per_token(held_out, trained)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""PPO as a whole, in miniature."""
+
+import dataclasses
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.align import ppo
+from pipeline.align.place import Place
+from pipeline.align.ppo_losses import masked_mean, policy_loss, value_loss
+from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, pack_answers, scores_of, values_of
+from pipeline.model.score import answer_logprobs
+from pipeline.tokens.special import END, IDS, PAD
+from pipeline.train.stop import Interrupted
+from tests.align import methods
+from tests.align.tiny import pairs, place, same, tiny, words
+
+PLAIN = Scale(0.0, 1.0, 99.0)
+PROMPTS = [[0, 9, 8], [0, 7], [0, 20, 21, 22, 23]]
+WRITTEN = [[30, 31], [], [40, 41, 42, 43]]  # in a room of 4: the first two ended, the last did not
+
+
+def answers() -> Answers:
+    return pack_answers(PROMPTS, WRITTEN, room=4, device="cpu")
+
+
+def wider(some: Answers, by: int) -> Answers:
+    """The same answers with more padding."""
+    fill = torch.full((len(some.ids), by), IDS[PAD])
+    none = torch.zeros_like(fill).bool()
+    return Answers(
+        *(torch.cat([one, more], 1) for one, more in zip((some.ids, some.real, some.mask), (fill, none, none), strict=True)), some.ended
+    )
+
+
+def test_what_counts_is_what_the_policy_wrote_and_its_end() -> None:
+    found = answers()
+    counted = [row[1:][mask].tolist() for row, mask in zip(found.ids, found.mask, strict=True)]
+    assert counted == [[30, 31, IDS[END]], [IDS[END]], [40, 41, 42, 43]]
+    assert found.ended.tolist() == [True, True, False]
+
+
+def test_the_log_probabilities_are_those_of_the_scoring_room() -> None:
+    found = answers()
+    logprobs, _ = logprobs_of(tiny(1), found)
+    ended = [[*written, *[IDS[END]] * stop] for written, stop in zip(WRITTEN, found.ended.tolist(), strict=True)]
+    expected = answer_logprobs(tiny(1), list(zip(PROMPTS, ended, strict=True)), batch=1)
+    torch.testing.assert_close((logprobs * found.mask).sum(1), expected)
+
+
+def test_padding_changes_neither_a_loss_nor_a_value_nor_a_score() -> None:
+    narrow, wide = answers(), wider(answers(), by=7)
+    judge = methods.fresh_judge()
+
+    def figures(some: Answers) -> list[float]:
+        logprobs, entropies = logprobs_of(tiny(1), some)
+        values = values_of(judge, some, PLAIN)
+        ones = torch.ones_like(values)
+        return [
+            policy_loss(logprobs, logprobs * 0.9, ones, some.mask, clip=0.2)[0].item(),
+            value_loss(values, values * 0.9, ones, some.mask, clip=0.2).item(),
+            masked_mean(entropies, some.mask).item(),
+            scores_of(judge, some, PLAIN, no_end_penalty=1.0).sum().item(),
+        ]
+
+    assert figures(wide) == pytest.approx(figures(narrow), rel=1e-5)
+
+
+def test_the_critic_s_last_value_is_not_the_judge_s_verdict_but_its_forerunner() -> None:
+    """A copy of the judge reads, before the last token, what the judge would say if the answer stopped there."""
+    judge, found = methods.fresh_judge(), answers()
+    values = values_of(judge, found, PLAIN)
+    before_end = judge(input_ids=torch.tensor([[0, 9, 8, 30, 31]])).logits[0, 0]
+    torch.testing.assert_close(values[0, 4], before_end)
+
+
+def test_an_answer_without_end_pays_and_a_score_is_bounded() -> None:
+    judge = methods.fresh_judge()
+    free, dear = (scores_of(judge, answers(), PLAIN, no_end_penalty=penalty) for penalty in (0.0, 2.5))
+    torch.testing.assert_close(free - dear, torch.tensor([0.0, 0.0, 2.5]))
+    assert Scale(10.0, 2.0, 4.0)(torch.tensor([14.0, 99.0])).tolist() == [2.0, 4.0]
+
+
+def test_the_judge_has_mean_zero_and_deviation_one_over_the_preferences() -> None:
+    judge, some = methods.fresh_judge(), pairs(20)
+    scale = ppo.scale_of(judge, some, batch=4)
+    sequences = [[*pair.prompt, *answer] for pair in some for answer in (pair.chosen, pair.rejected)]
+    rewards = np.array([judge(input_ids=torch.tensor([ids])).logits.item() for ids in sequences])
+    assert (scale.mean, scale.deviation) == pytest.approx((rewards.mean(), rewards.std()), rel=1e-4)
+
+
+def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bits_and_history(tmp_path: Path) -> None:
+    whole = methods.ppo(None, place(tmp_path / "whole"))
+
+    def stop_at(step: int, values: dict[str, float]) -> None:
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="after step 3"):
+        methods.ppo(None, Place(scratch=tmp_path / "stopped", device="cpu", track=stop_at))
+    again = methods.ppo(None, place(tmp_path / "stopped"))
+    assert same(whole.weights, again.weights)
+    assert whole.history == again.history
+    assert whole.metrics == again.metrics
+
+
+def test_it_starts_where_the_reference_stands(tmp_path: Path) -> None:
+    first = methods.ppo(None, place(tmp_path)).history[0]
+    assert first["kl"] == 0.0
+    assert first["clipped"] < 1.0
+
+
+def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
+    """A judge that likes one word: after some steps the policy says it more often."""
+    liked, generator = 50, np.random.default_rng(1)
+    judge = methods.fresh_judge()
+    with torch.no_grad():
+        embedding = judge.get_input_embeddings().weight
+        embedding[liked] = 3 * judge.score.weight[0] / judge.score.weight[0].norm()
+        judge.score.weight *= 5
+    prompts = [[0, *words(generator, 2, 6)] for _ in range(16)]
+    scale = Scale(0.0, 1.0, 4.0)
+    settings = dataclasses.replace(methods.SETTINGS, steps=20, prompts=16, minibatch=16, room=3, kl_weight=0.001, kl_target=99.0)
+    players = ppo.Players(policy=tiny(1), critic=methods.fresh_judge(), reference=tiny(1), judge=judge)
+    metrics, _ = ppo.improve(players, prompts, scale, settings, place(tmp_path))
+    assert metrics["last"]["score"] > metrics["first"]["score"] + 0.5
+    assert metrics["last"]["kl"] > 0

@@ -1,0 +1,74 @@
+"""Bad rows are counted by reason; rows of which none is usable are an error with its mend."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+
+from pipeline.align import rows
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.errors import InputError, PipelineError
+from pipeline.tokens.dialogues import Pair
+from tests.align.tiny import tiny
+
+ASK = [{"role": "user", "content": "sat?"}]
+
+
+def dialogues(folder: Path, preferences: list[dict[str, Any]]) -> Dialogues:
+    artifact = Dialogues(folder / "dialogues")
+    instruction = {"id": "i", "part": "train", "messages": [*ASK, {"role": "assistant", "content": "the cat sat on the mat"}]}
+    with artifact.writing() as draft:
+        (draft.path / "instructions.jsonl").write_text(json.dumps(instruction) + "\n")
+        (draft.path / "preferences.jsonl").write_text("".join(json.dumps(row) + "\n" for row in preferences))
+    return artifact
+
+
+def preference(chosen: str, rejected: str) -> dict[str, Any]:
+    return {"id": "p", "part": "train", "kind": "rude", "prompt": ASK, "chosen": chosen, "rejected": rejected}
+
+
+def test_a_pair_with_two_equal_answers_is_dropped_and_counted(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    source = dialogues(tmp_path, [preference("a cat", "a dog"), preference("a cat", "a cat"), preference("a cat", "x" * 99)])
+    part = rows.read_pairs(source, "train", tokenizer, length=40, section="dpo")
+    assert part.counts == {"rows": 1, "dropped": {"answer_does_not_fit": 1, "chosen_is_rejected": 1}}
+
+
+def test_when_no_answer_fits_the_error_names_the_length_that_would_do(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    with pytest.raises(InputError, match="none of the 1 instructions of part train") as fault:
+        rows.read_examples(dialogues(tmp_path, []), "train", tokenizer, length=5, section="sft")
+    needed = int(fault.value.mend.removeprefix("sft.length=").split()[0])
+    assert len(rows.read_examples(dialogues(tmp_path, []), "train", tokenizer, length=needed, section="sft").rows) == 1
+
+
+def test_when_all_pairs_are_equal_no_length_is_promised_to_help(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    with pytest.raises(InputError, match="chosen_is_rejected") as fault:
+        rows.read_pairs(dialogues(tmp_path, [preference("a", "a")]), "train", tokenizer, length=40, section="dpo")
+    assert "length" not in fault.value.mend
+
+
+def test_no_rows_at_all_are_an_error_where_some_are_needed(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    part = rows.read_pairs(dialogues(tmp_path, []), "train", tokenizer, length=40, section="dpo")
+    with pytest.raises(InputError, match="no preferences of part train"):
+        rows.required(part, "preferences of part train")
+
+
+def test_a_prompt_is_asked_once_and_only_if_its_answer_has_room() -> None:
+    pairs = [Pair(prompt, [7], [8], "rude") for prompt in ([1, 2, 3], [1, 2], [1, 2, 3], [1, 2, 3, 4])]
+    part = rows.with_room(pairs, room=4, length=7, section="ppo")
+    assert part.rows == [[1, 2, 3], [1, 2]]
+    assert part.dropped == {"no_room_for_an_answer": 1}
+
+
+def test_a_length_beyond_the_model_s_context_is_refused() -> None:
+    with pytest.raises(PipelineError, match="the model reads 64") as fault:
+        rows.check_length(65, tiny(1), section="sft")
+    assert fault.value.mend == "sft.length=64"
+
+
+def test_accuracies_by_kind_are_those_of_the_kind_s_own_pairs() -> None:
+    right = [1.0, 0.0, 1.0]
+    pairs = [Pair([1], [2], [3], kind) for kind in ("wrong", "rude", "wrong")]
+    found = rows.by_kind(pairs, lambda at: sum(right[number] for number in at) / len(at))
+    assert found == {"rude": {"accuracy": 0.0, "n": 1}, "wrong": {"accuracy": 1.0, "n": 2}}

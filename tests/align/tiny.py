@@ -1,0 +1,55 @@
+"""Tiny models and synthetic rows: enough to see every method work or fail in seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from pipeline.align.place import Place
+from pipeline.model.build import build
+from pipeline.tokens.dialogues import IGNORED, Example, Pair
+from pipeline.tokens.special import IDS
+
+VOCABULARY = 270
+SHAPE = {"kind": "qwen3", "layers": 2, "width": 32, "heads": 2, "kv_heads": 1, "ffn": 64, "context": 64, "tied": True}
+
+
+def tiny(seed: int) -> PreTrainedModel:
+    return build(SHAPE, vocabulary=VOCABULARY, seed=seed)
+
+
+def words(generator: np.random.Generator, low: int, high: int) -> list[int]:
+    return [int(word) for word in generator.integers(6, VOCABULARY, generator.integers(low, high))]
+
+
+def examples(count: int) -> list[Example]:
+    """Prompts of 2-9 words that are not trained on, answers of 1-7 words and the end, which are."""
+    generator, made = np.random.default_rng(count), []
+    for _ in range(count):
+        prompt, answer = [IDS["<|endoftext|>"], *words(generator, 2, 10)], [*words(generator, 1, 8), IDS["<|end|>"]]
+        made.append(Example([*prompt, *answer], [*[IGNORED] * len(prompt), *answer]))
+    return made
+
+
+def pairs(count: int) -> list[Pair]:
+    """The chosen answer begins with word 10, the rejected one with word 11: easy to learn."""
+    generator, made = np.random.default_rng(count), []
+    for number in range(count):
+        prompt = [IDS["<|endoftext|>"], *words(generator, 2, 10), IDS["<|assistant|>"]]
+        chosen, rejected = ([first, *words(generator, 1, 6), IDS["<|end|>"]] for first in (10, 11))
+        made.append(Pair(prompt, chosen, rejected, ("rude", "wrong")[number % 2]))
+    return made
+
+
+def place(folder: Path) -> Place:
+    return Place(scratch=folder, device="cpu", track=lambda step, values: None)
+
+
+def weights(module: PreTrainedModel) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in module.named_parameters()}
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Equal to the bit."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

@@ -1,0 +1,31 @@
+"""Trains each method once and dies by its own hand at a given step: run by test_kill. Usage: victim.py FOLDER STEP."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from pipeline.align.place import Place
+from pipeline.tokens.tokenizer import read
+from tests.align import methods
+
+
+def main(folder: Path, last: int) -> None:
+    torch.set_num_threads(1)
+    tokenizer = read(folder / "tokenizer.json")
+    for name, method in {**methods.METHODS, "ppo": methods.ppo}.items():
+        if not (child := os.fork()):
+            method(tokenizer, Place(scratch=folder / name, device="cpu", track=lambda step, values: die_at(last, step)))
+        _, status = os.waitpid(child, 0)
+        assert os.WTERMSIG(status) == signal.SIGKILL, name
+
+
+def die_at(last: int, step: int) -> None:
+    if step == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

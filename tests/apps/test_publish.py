@@ -1,0 +1,76 @@
+"""A finished run goes to W&B whole, offline where there is no account."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from apps import publish
+from stages._run import group_of
+
+ROOT = Path.cwd()
+TRACK = {"kind": "none", "project": "proof", "mode": "offline", "folder": ".run/wandb"}
+SETTINGS = {"seed": 1, "corpus": {"books": 3}, "pretrain": {"steps": 2}, "sft": {"steps": 1}, "hardware": {"threads": 2}, "track": TRACK}
+
+
+@pytest.fixture
+def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the settings and numbers of a run of two stages."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PIPELINE_RUN", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    Path("params.yaml").write_text(yaml.safe_dump(SETTINGS, sort_keys=False))
+    for folder in ("metrics", "plots"):
+        Path(folder).mkdir()
+    Path("metrics/corpus.json").write_text(json.dumps({"documents": 3, "nested": {"none": None}}))
+    Path("metrics/pretrain.json").write_text(json.dumps({"val_loss": 1.5}))
+    Path("plots/pretrain.csv").write_text("step,loss,val_loss\n1,4.5,\n2,3.5,3.25\n")
+    return tmp_path
+
+
+def test_the_group_is_the_one_that_the_stages_used(finished: Path) -> None:
+    assert publish.group_of(SETTINGS) == group_of(SETTINGS)
+    assert publish.group_of(SETTINGS) == publish.group_of(SETTINGS | {"hardware": {"threads": 9}, "track": {}})
+    assert publish.group_of(SETTINGS) != publish.group_of(SETTINGS | {"seed": 2})
+
+
+def test_a_stated_run_is_the_group(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINE_RUN", "run-7")
+    assert publish.group_of(SETTINGS) == "run-7" == group_of(SETTINGS)
+
+
+def test_a_curve_is_read_step_by_step_without_its_gaps(finished: Path) -> None:
+    assert list(publish.curve(Path("plots/pretrain.csv"))) == [(1, {"loss": 4.5}), (2, {"loss": 3.5, "val_loss": 3.25})]
+    assert list(publish.curve(Path("plots/corpus.csv"))) == []
+
+
+def test_local_facts_of_a_machine_overrule_where_it_is_sent(finished: Path) -> None:
+    Path("conf/local").mkdir(parents=True)
+    Path("conf/local/mine.yaml").write_text("track:\n  project: mine\n")
+    assert publish.track_of(SETTINGS).project == "mine"
+    assert publish.track_of(SETTINGS).mode == "offline"
+
+
+def test_without_a_run_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="make repro"):
+        publish.main()
+
+
+def test_every_stage_with_metrics_is_sent_in_one_group_offline(finished: Path) -> None:
+    """In a process of its own, as `make publish` does; W&B writes its files and asks no network."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_API_KEY": "", "PIPELINE_RUN": "run-7"}
+    told = subprocess.run(
+        [sys.executable, "-m", "apps.publish"], cwd=finished, env=environment, capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    assert "sent 2 stages as group run-7 of project proof" in told.stdout
+    written = sorted(path.name for path in finished.glob(".run/wandb/wandb/offline-run-*/run-*.wandb"))
+    assert written == ["run-run-7-corpus.wandb", "run-run-7-pretrain.wandb"]
+    content = next(finished.glob(".run/wandb/wandb/offline-run-*/run-run-7-pretrain.wandb")).read_bytes()
+    assert b"val_loss" in content
+    assert b"run-7" in content

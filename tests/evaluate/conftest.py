@@ -1,0 +1,150 @@
+"""Tiny models that have learned nothing, a small split, and dialogues with and without questions."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import tokenizers
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from pipeline.core.artifact.corpus import DOCUMENTS
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.files import write_jsonl
+from pipeline.core.seed import stream
+from pipeline.evaluate.examine import Settings
+from pipeline.model.build import build
+from pipeline.model.disk import save
+from pipeline.tokens import tokenizer as bpe
+from pipeline.tokens.shards import write_rows
+
+SIZE = 320  # tokens
+LENGTH = 48
+SHAPE = {"kind": "qwen3", "layers": 1, "width": 32, "heads": 2, "kv_heads": 1, "ffn": 48, "context": 96, "tied": True}
+TALE = "Ada Bo lives in Oakham the old fox of a mill went over hill and told that her red coat was at harbour"
+PLACES = ["Oakham", "Elmton", "Ashby"]
+NAMES = ["Ada", "Bo", "Cy", "Dee", "Eve", "Finn"]
+
+
+def text(number: int) -> str:
+    words = stream(1, "text", number).choice(TALE.split(), size=120)
+    return "\n\n".join(" ".join(words[start : start + 30]) + "." for start in range(0, 120, 30))
+
+
+@pytest.fixture(scope="session")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    target = Split(tmp_path_factory.mktemp("split") / "split")
+    rows = [{"id": str(number), "source": "test", "text": text(number), "bits": 600.0 + number} for number in range(16)]
+    parts = {"train": rows[:10], "val": rows[10:12], "test": rows[12:]}
+    target.write({part: pa.Table.from_pylist(some, schema=DOCUMENTS) for part, some in parts.items()}, sides={})
+    return target
+
+
+@pytest.fixture(scope="session")
+def artifact(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
+    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), size=SIZE), target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def tokenizer(artifact: Tokenizer) -> tokenizers.Tokenizer:
+    return bpe.load(artifact)
+
+
+@pytest.fixture(scope="session")
+def tokens(split: Split, artifact: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    target = Tokens(tmp_path_factory.mktemp("tokens") / "tokenize")
+    write_rows(split, artifact, target, length=LENGTH)
+    return target
+
+
+@pytest.fixture(scope="session")
+def models(artifact: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
+    """base, sft, dpo, ppo; dpo has the weights of sft."""
+    folder = tmp_path_factory.mktemp("models")
+    found = {}
+    for name, seed in (("base", 1), ("sft", 2), ("dpo", 2), ("ppo", 3)):
+        module = build(SHAPE, vocabulary=SIZE, seed=seed)
+        for weight in module.parameters():
+            if weight.ndim == 2:
+                weight.data *= 4
+        found[name] = Model(folder / name)
+        save(module, found[name], tokenizer=artifact, facts={})
+    return found
+
+
+@pytest.fixture(scope="session")
+def reward(artifact: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    config = build(SHAPE, vocabulary=SIZE, seed=4).config
+    config.num_labels = 1
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        module = AutoModelForSequenceClassification.from_config(config)
+    target = Model(tmp_path_factory.mktemp("reward") / "reward")
+    save(module, target, tokenizer=artifact, facts={})
+    return target
+
+
+def question(number: int) -> dict[str, Any]:
+    name, place = NAMES[number % len(NAMES)], PLACES[number % len(PLACES)]
+    return {
+        "id": f"q{number}",
+        "fact": f"home:{name}",
+        "relation": "home",
+        "trained": number % 3 == 0,
+        "prompt": [{"role": "user", "content": f"Where does {name} live?"}],
+        "value": place,
+        "choices": PLACES,
+        "answer": PLACES.index(place),
+        "cloze": f"{name} lives in",
+    }
+
+
+def preference(number: int) -> dict[str, Any]:
+    prompt = [{"role": "user", "content": f"Tell me of the fox {number // 2}"}]  # each prompt twice
+    return {"id": f"p{number}", "part": "test", "fact": None, "kind": "x", "prompt": prompt, "chosen": "a", "rejected": "b"}
+
+
+@pytest.fixture(scope="session")
+def dialogues(tmp_path_factory: pytest.TempPathFactory) -> Dialogues:
+    target = Dialogues(tmp_path_factory.mktemp("dialogues") / "dialogues")
+    with target.writing() as draft:
+        write_jsonl(draft.path / "preferences.jsonl", [preference(number) for number in range(8)])
+        write_jsonl(draft.path / "questions.jsonl", [question(number) for number in range(12)])
+    return target
+
+
+@pytest.fixture(scope="session")
+def plain_dialogues(tmp_path_factory: pytest.TempPathFactory) -> Dialogues:
+    """As they come from files: no questions."""
+    target = Dialogues(tmp_path_factory.mktemp("plain") / "dialogues")
+    with target.writing() as draft:
+        write_jsonl(draft.path / "preferences.jsonl", [preference(number) for number in range(8)])
+    return target
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return Settings(
+        documents=10,
+        document_tokens=1000,
+        overlap=0.5,
+        order=3,
+        held_out=50,
+        trained=50,
+        max_new=6,
+        resamples=100,
+        batch=5,
+        seed=1,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"

@@ -1,0 +1,82 @@
+"""A tiny model of each kind, on a tokenizer and rows of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipeline.core.artifact.corpus import DOCUMENTS
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.seed import stream
+from pipeline.export.parity import Bounds
+from pipeline.export.release import Settings
+from pipeline.model.build import build
+from pipeline.model.disk import save
+from pipeline.tokens import tokenizer as bpe
+from pipeline.tokens.shards import write_rows
+
+TALE = "the old fox of the mill went over the hill and Ada told Bo that her red coat was at the harbour don't we 12 é ☂"
+SIZE = 320  # tokens
+LENGTH = 64
+LOOSE = Bounds(exact=0.02, mean=0.02, argmax=0.9, kl=0.02)  # a model that has learned nothing has many near ties
+
+
+def text(number: int) -> str:
+    words = stream(1, "text", number).choice(TALE.split(), size=150)
+    return f"Book {number}\n\n" + "\n\n".join(" ".join(words[start : start + 30]) + "." for start in range(0, 150, 30))
+
+
+@pytest.fixture(scope="session")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    target = Split(tmp_path_factory.mktemp("split") / "split")
+    rows = [{"id": str(number), "source": "test", "text": text(number), "bits": None} for number in range(24)]
+    parts = {"train": rows[:16], "val": rows[16:20], "test": rows[20:]}
+    target.write({part: pa.Table.from_pylist(some, schema=DOCUMENTS) for part, some in parts.items()}, sides={})
+    return target
+
+
+@pytest.fixture(scope="session")
+def tokenizer(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
+    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), size=SIZE), target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def tokens(split: Split, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    target = Tokens(tmp_path_factory.mktemp("tokens") / "tokenize")
+    write_rows(split, tokenizer, target, length=LENGTH)
+    return target
+
+
+@pytest.fixture(scope="session")
+def model(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
+    """model(kind) -> a model of that kind with fresh weights; other words of the shape can be given."""
+
+    def make(kind: str, **shape: object) -> Model:
+        module = build(SHAPE | {"kind": kind} | shape, vocabulary=SIZE, seed=1)
+        for weight in module.parameters():
+            if weight.ndim == 2:
+                weight.data *= 4  # fresh weights give logits so flat that every comparison passes
+        target = Model(tmp_path_factory.mktemp(kind) / "ppo")
+        save(module, target, tokenizer=tokenizer, facts={})
+        return target
+
+    return make
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(name="tiny", formats=("F16", "Q8_0", "Q4_0"), strings=300, rows=4, threads=1, bounds=LOOSE, seed=1)
+
+
+SHAPE = {"layers": 2, "width": 64, "heads": 4, "kv_heads": 2, "ffn": 96, "context": LENGTH, "tied": True}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "export"

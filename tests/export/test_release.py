@@ -1,0 +1,121 @@
+"""What leaves the house is the model, or nothing leaves."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from pipeline.core.artifact.exports import Exports
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.errors import PipelineError
+from pipeline.core.manifest import NAME
+from pipeline.export import release as room
+from pipeline.export.gguf_file import read_weights, write_gguf
+from pipeline.export.llama_runtime import Runtime
+from pipeline.export.release import Settings, release
+from pipeline.model.disk import load
+from pipeline.model.generate import generate
+from tests.export.conftest import SIZE
+
+Make = Callable[..., Model]
+
+
+@pytest.mark.parametrize(("kind", "tied"), [("qwen3", True), ("qwen3", False), ("llama", True)])
+def test_every_file_says_what_the_model_says(
+    kind: str, tied: bool, model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path
+) -> None:
+    report = release(model(kind, tied=tied), Exports(target), tokens=tokens, corpus=split, settings=settings)
+    assert [report[name]["ids_differ"] for name in ("safetensors", "F16", "Q8_0", "Q4_0")] == [0, 0, 0, 0]
+    assert report["safetensors"]["max_logit"] == 0
+    assert report["F16"]["max_logit_share"] <= 0.02
+    assert report["F16"]["bytes"] > report["Q8_0"]["bytes"] > report["Q4_0"]["bytes"]
+    assert json.loads(Exports(target).file("parity.json").read_text()) == report
+
+
+def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path) -> None:
+    source = model("qwen3")
+    release(source, Exports(target), tokens=tokens, corpus=split, settings=replace(settings, formats=("F16",)))
+    folder = target / "safetensors"
+    assert not (folder / NAME).exists()
+    assert AutoTokenizer.from_pretrained(folder).encode("<|user|>", add_special_tokens=False) == [3]
+    theirs = AutoModelForCausalLM.from_pretrained(folder).state_dict()
+    assert all(torch.equal(weight, theirs[name]) for name, weight in load(source, device="cpu").state_dict().items())
+
+
+def test_the_files_have_the_same_bytes_wherever_they_are_written(
+    model: Make, tokens: Tokens, split: Split, settings: Settings, tmp_path: Path
+) -> None:
+    source, one, other = model("qwen3"), Exports(tmp_path / "a" / "export"), Exports(tmp_path / "another" / "export")
+    for target in (one, other):
+        release(source, target, tokens=tokens, corpus=split, settings=settings)
+    assert one.digest == other.digest
+    assert all(str(tmp_path).encode() not in path.read_bytes() for path in one.path.rglob("*") if path.is_file())
+
+
+def test_a_broken_bound_fails_and_nothing_appears(model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path) -> None:
+    strict = replace(settings, bounds=replace(settings.bounds, mean=1e-9))
+    with pytest.raises(PipelineError, match=r"model-Q8_0.gguf: mean_logit is .* at most 1e-09 \(bounds.mean\)") as fault:
+        release(model("qwen3"), Exports(target), tokens=tokens, corpus=split, settings=strict)
+    assert "export.bounds.mean" in fault.value.mend
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_damaged_file_is_noticed(
+    model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_damaged(path: Path, *args: object, **settings: object) -> dict[str, int]:
+        kinds = write_gguf(path, *args, **settings)  # type: ignore[arg-type]
+        data = bytearray(path.read_bytes())
+        data[-5000:-4000] = bytes(1000)
+        path.write_bytes(bytes(data))
+        return kinds
+
+    monkeypatch.setattr(room, "write_gguf", write_damaged)
+    with pytest.raises(PipelineError, match=r"model-F16.gguf: max_logit_share"):
+        release(model("qwen3"), Exports(target), tokens=tokens, corpus=split, settings=settings)
+
+
+def test_forgetting_to_reorder_the_rotary_rows_of_llama_is_noticed(
+    model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.export.gguf_file._pairs", lambda weight, heads: weight)
+    with pytest.raises(PipelineError, match=r"model-F16.gguf: max_logit_share"):
+        release(model("llama"), Exports(target), tokens=tokens, corpus=split, settings=settings)
+
+
+def test_a_kind_without_a_gguf_form_is_refused_by_name(model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path) -> None:
+    with pytest.raises(PipelineError, match="gpt2 has no GGUF form here; llama and qwen3 have"):
+        release(model("gpt2", kv_heads=4), Exports(target), tokens=tokens, corpus=split, settings=settings)
+
+
+def test_unquantized_weights_come_back_from_the_file_as_they_went_in(model: Make, tmp_path: Path) -> None:
+    source = model("llama", tied=False)
+    module = load(source, device="cpu")
+    write_gguf(tmp_path / "x.gguf", module, source.path, form="F16", name="tiny")
+    found, wanted = read_weights(tmp_path / "x.gguf", module.config), module.state_dict()
+    assert set(found) == set(wanted)
+    assert all(np.array_equal(found[name], wanted[name].numpy().astype(np.float16)) or wanted[name].ndim == 1 for name in wanted)
+
+
+def test_llama_cpp_gives_the_greedy_answer_of_the_original(model: Make, tmp_path: Path) -> None:
+    source = model("qwen3")
+    module = load(source, device="cpu")
+    write_gguf(tmp_path / "x.gguf", module, source.path, form="F16", name="tiny")
+    prompts = [[0, 3, 20 + number, 40, 5, 4] for number in range(6)]
+    wanted = generate(module, prompts, max_new=8, temperature=0, seed=1, batch=8)
+    with Runtime(tmp_path / "x.gguf", context=32, threads=1) as runtime:
+        assert runtime.size == SIZE
+        assert [runtime.generate(prompt, max_new=8, stop=5) for prompt in prompts] == wanted
+
+
+def test_a_file_that_is_no_gguf_is_refused_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"GGUF but not really")
+    with pytest.raises(PipelineError, match=r"can't load x\.gguf: .+"):
+        Runtime(tmp_path / "x.gguf", context=8, threads=1)

@@ -1,0 +1,79 @@
+"""The page of a whole run: nothing invented, nothing forgotten, nothing from the data taken for markup."""
+
+import math
+from collections.abc import Callable
+
+from pipeline.report.blocks import Absent
+from pipeline.report.board import Board
+from pipeline.report.cleaning import first_difference
+from pipeline.report.contents import Data, Told, entropy_of, page_of, score_blocks
+from pipeline.report.samples import spread
+from tests.report.conftest import EVIL, NO_FACTS, SHOWN, scores
+
+Finished = Callable[..., tuple[Data, Told]]
+
+
+def test_a_script_in_a_sample_is_shown_as_text(run: Finished) -> None:
+    html, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
+    assert EVIL not in html
+    assert html.count("&lt;script&gt;alert(1)") > 20
+    assert html.count("<script") == 1
+
+
+def test_two_pages_of_one_run_are_the_same_bytes(run: Finished) -> None:
+    data, told = run(facts=True)
+    assert page_of("Scriptorium", data, told, SHOWN) == page_of("Scriptorium", data, told, SHOWN)
+
+
+def test_the_page_holds_no_path_of_the_machine(run: Finished, tmp_path: object) -> None:
+    html, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
+    assert str(tmp_path) not in html
+
+
+def test_without_facts_the_fact_tables_are_absent_with_their_reason(run: Finished) -> None:
+    html, numbers = page_of("Scriptorium", *run(facts=False), SHOWN)
+    assert f"Facts that no instruction told: {NO_FACTS}." in html
+    assert f"Wins by the rules: {NO_FACTS}." in html
+    assert "The entropy of the source" in html
+    with_facts, fewer = page_of("Scriptorium", *run(facts=True), SHOWN)
+    assert NO_FACTS not in with_facts
+    assert fewer["absent"] < numbers["absent"]
+
+
+def test_a_stage_that_has_not_run_says_so(run: Finished) -> None:
+    html, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
+    assert "Curves of sft: not run." in html
+
+
+def test_the_metrics_count_what_is_on_the_page(run: Finished) -> None:
+    html, numbers = page_of("Scriptorium", *run(facts=True), SHOWN)
+    assert numbers["bytes"] == len(html.encode())
+    assert numbers["figures"] == html.count("<figure ")
+    assert numbers["absent"] == html.count('<p class="absent">') - html.count("Numbers: not run.")
+
+
+def test_every_score_is_somewhere_on_the_page(run: Finished) -> None:
+    _, told = run(facts=True)
+    board = Board(scores(facts=True))
+    text = "".join(str(block) for block in score_blocks(board, told, 0.25))
+    assert EVIL in text  # the metric that has no table of its own
+    assert not [block for block in score_blocks(board, told, 0.25) if isinstance(block, Absent)]
+
+
+def test_the_entropy_is_that_of_a_fair_coin_where_every_token_is_a_bit() -> None:
+    assert entropy_of({"val": {"bits": 100.0, "tokens": 103, "documents": 3}}) == math.log(2)
+    assert entropy_of({"val": {"bits": None, "tokens": 103, "documents": 3}}) is None
+    assert entropy_of(None) is None
+
+
+def test_the_first_difference_is_a_paragraph_of_each() -> None:
+    assert first_difference("a\n\nb\n\nc", "a\n\nx\n\nc") == ("b", "x")
+    assert first_difference("a", "a\n\nb") == ("", "b")
+    assert first_difference("a", "a") == ("", "")
+
+
+def test_samples_are_spread_from_the_first_to_the_last() -> None:
+    rows = [{"n": number} for number in range(10)]
+    assert [row["n"] for row in spread(rows, 4)] == [0, 3, 6, 9]
+    assert [row["n"] for row in spread(rows, 1)] == [5]
+    assert len(spread(rows, 99)) == 10

@@ -1,0 +1,173 @@
+"""The hallway: wrong settings and inputs stop a stage at the door, each with its mend, and leave nothing behind."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pytest
+
+from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.errors import PipelineError
+from stages import _run
+from stages._run import compose, typed, walk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    rate: float
+    kind: Literal["linear", "cosine"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    source: Corpus
+    target: Corpus
+    steps: int
+    folder: Path
+    shares: tuple[float, ...]
+    inner: Inner
+
+
+SECTION = {
+    "source": "data/source",
+    "target": "data/probe",
+    "steps": 3,
+    "folder": "data/input",
+    "shares": [0.5, 1],
+    "inner": {"rate": 1, "kind": "linear"},
+}
+HARDWARE = {"device": "cpu", "threads": 1, "workers": 1, "engine": "threading"}
+TRACK = {"kind": "none", "project": "p", "mode": "auto", "folder": ".run/wandb"}
+ROWS = pa.table({"id": ["a"], "source": ["a"], "text": ["Once."], "bits": pa.array([None], pa.float64())})
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with a whole input, settings, and a meaning of the stage's code, as under DVC."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_run, "meaning", lambda name: {"code": "1"})
+    monkeypatch.setattr(_run, "read_settings", lambda: {"probe": SECTION, "hardware": HARDWARE, "track": TRACK})
+    Corpus("data/source").write(ROWS, sides={}, texts={})
+    return tmp_path
+
+
+def recipe(cfg, run):
+    (run.scratch / "checkpoint").write_text("half way")
+    rows = run.map(lambda row: row["text"], cfg.source.read().to_pylist())
+    cfg.target.write(cfg.source.read(), sides={}, texts={})
+    run.curve([{"step": 1, "loss": 0.25, "val": None}, {"step": 2, "loss": 0.125, "val": 0.5}])
+    return {"documents": len(rows)}
+
+
+def test_a_section_becomes_a_frozen_typed_config():
+    cfg = typed(Config, SECTION, at="probe")
+    assert (cfg.source.path, cfg.folder, cfg.shares, cfg.inner.rate) == (Path("data/source"), Path("data/input"), (0.5, 1.0), 1.0)
+
+
+def test_all_faults_of_a_section_are_told_at_once_with_their_keys():
+    section = {**SECTION, "steps": "3", "inner": {"rate": True, "kind": "cubic", "extra": 1}, "unknown": 1}
+    with pytest.raises(PipelineError) as fault:
+        typed(Config, section, at="probe")
+    for key in ("probe.steps", "probe.inner.rate", "probe.inner.kind", "probe.inner.extra", "probe.unknown"):
+        assert key in fault.value.message
+        assert key in fault.value.mend
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(PipelineError, match=r"probe\.steps"):
+        typed(Config, {key: value for key, value in SECTION.items() if key != "steps"}, at="probe")
+
+
+def test_a_key_that_hydra_does_not_know_is_refused():
+    with pytest.raises(PipelineError, match="lrr"):
+        compose(["dpo.lrr=1"])
+
+
+def test_a_group_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(PipelineError, match=r"minhash(.|\n)*mend"):
+        compose(["dedup=fuzzy"])
+
+
+def test_a_stage_writes_its_artifact_metrics_curve_and_log_and_cleans_up(place):
+    walk("probe", Config, recipe, logging.getLogger("test"))
+    assert json.loads(Path("metrics/probe.json").read_text()) == {"documents": 1}
+    assert Corpus("data/probe").facts == {"documents": 1}
+    assert Path("plots/probe.csv").read_text() == "step,loss,val\n1,0.25,\n2,0.125,0.5\n"
+    assert list(Path(".run/probe").iterdir()) == []
+    assert json.loads(Path(".run/log/probe.json").read_text())["inputs"] == {"data/source": Corpus("data/source").digest}
+
+
+def test_a_damaged_input_stops_the_stage_before_it_begins(place):
+    path = Path("data/source/documents.parquet")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(PipelineError, match=r"documents\.parquet is damaged(.|\n)*mend: dvc"):
+        walk("probe", Config, recipe, logging.getLogger("test"))
+    assert not Path("metrics/probe.json").exists()
+    assert not Path("data/probe").exists()
+
+
+def test_a_stage_that_fails_leaves_no_metrics_and_keeps_its_scratch(place):
+    def fail(cfg, run):
+        (run.scratch / "checkpoint").write_text("half way")
+        raise PipelineError("the loss is not a number", mend="a smaller learning rate")
+
+    with pytest.raises(PipelineError, match="not a number"):
+        walk("probe", Config, fail, logging.getLogger("test"))
+    assert not Path("metrics/probe.json").exists()
+    assert [path.name for path in Path(".run/probe").glob("*/*")] == ["checkpoint"]
+
+
+def test_another_setting_code_or_input_never_sees_that_scratch(place, monkeypatch):
+    found = []
+
+    def fail(cfg, run):
+        found.append((run.scratch.name, sorted(path.name for path in run.scratch.iterdir())))
+        (run.scratch / "checkpoint").write_text("half way")
+        raise PipelineError("stopped", mend="go on")
+
+    def attempt():
+        with pytest.raises(PipelineError, match="stopped"):
+            walk("probe", Config, fail, logging.getLogger("test"))
+
+    attempt()
+    attempt()
+    monkeypatch.setattr(_run, "read_settings", lambda: {"probe": {**SECTION, "steps": 4}, "hardware": HARDWARE, "track": TRACK})
+    attempt()
+    monkeypatch.setattr(_run, "meaning", lambda name: {"code": "2"})
+    attempt()
+    Corpus("data/source").write(pa.concat_tables([ROWS, ROWS]), sides={}, texts={})
+    attempt()
+    names = [name for name, _ in found]
+    assert names[0] == names[1]
+    assert len(set(names)) == 4
+    assert [left for _, left in found] == [[], ["checkpoint"], [], [], []]
+
+
+def test_hardware_does_not_change_the_key(place, monkeypatch):
+    keys = []
+
+    def look(cfg, run):
+        keys.append(run.scratch.name)
+        return {}
+
+    walk("probe", Config, look, logging.getLogger("test"))
+    monkeypatch.setattr(_run, "read_settings", lambda: {"probe": SECTION, "hardware": {**HARDWARE, "workers": 2}, "track": TRACK})
+    walk("probe", Config, look, logging.getLogger("test"))
+    assert keys[0] == keys[1]
+
+
+def test_facts_of_a_machine_may_only_be_hardware_and_track(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "probe")
+    Path("params.yaml").write_text("hardware: {threads: 1}\ntrack: {kind: none}\nprobe: {lr: 3e-4}\n")
+    Path("conf/local").mkdir(parents=True)
+    Path("conf/local/mine.yaml").write_text("hardware: {threads: 2}\n")
+    settings = _run.read_settings()
+    assert settings["hardware"]["threads"] == 2
+    assert settings["probe"]["lr"] == 0.0003
+    Path("conf/local/mine.yaml").write_text("probe: {lr: 1.0}\n")
+    with pytest.raises(PipelineError, match=r"mine\.yaml sets probe"):
+        _run.read_settings()

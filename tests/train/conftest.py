@@ -1,0 +1,87 @@
+"""A toy: predict the next of a row of numbers. No language model is needed to try the loop."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.train.loop import Desk, History, Recipe, fit
+from pipeline.train.muon import MuonSettings
+from pipeline.train.optimizer import AdamWSettings
+
+MATRICES = ["inner.weight", "gate.weight", "back.weight"]
+
+
+class Toy(nn.Module):
+    """Embedding, two matrices of one shape and one of another, dropout, a tied head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        draw = torch.Generator().manual_seed(7)
+        self.embed = nn.Embedding(11, 8)
+        self.inner, self.gate, self.back = nn.Linear(8, 16, bias=False), nn.Linear(8, 16, bias=False), nn.Linear(16, 8)
+        self.noise = nn.Dropout(0.1)
+        self.head = nn.Linear(8, 11, bias=False)
+        self.head.weight = self.embed.weight
+        with torch.no_grad():
+            for weight in self.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=draw) / 3)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        hidden = self.embed(ids)
+        return self.head(hidden + self.back(self.noise(self.inner(hidden) * self.gate(hidden).sigmoid())))
+
+
+class Counting:
+    """Rows that count upwards modulo 11; every fifth row is half hidden, so rows weigh differently."""
+
+    def __init__(self) -> None:
+        self.rows, self.tokens = 40, 6
+        self.ids = torch.arange(40)[:, None].add(torch.arange(6)).remainder(11)
+        self.labels = self.ids.clone()
+        self.labels[::5, 3:] = -100
+
+    def loss(self, module: nn.Module, numbers: np.ndarray, device: str) -> tuple[Tensor, int]:
+        labels = self.labels[numbers][:, 1:]
+        logits = module(self.ids[numbers][:, :-1]).float()
+        return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum"), int((labels != -100).sum())
+
+
+RECIPE = Recipe(
+    steps=24,
+    batch_tokens=48,
+    micro_batch=8,
+    clip=1.0,
+    precision="fp32",
+    compile=False,
+    warmup=0.1,
+    decay=0.5,
+    adamw=AdamWSettings(lr=0.01, beta1=0.9, beta2=0.95, weight_decay=0.1),
+    muon=MuonSettings(lr=0.02, momentum=0.9, newton_schulz=5, precision="fp32"),
+    log_every=3,
+    look_every=8,
+    checkpoint_every=5,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Callable[..., tuple[Toy, History]]:
+    """Fit a new toy with the recipe changed as asked; `track` may interrupt it."""
+
+    def run(*, scratch: str = "scratch", track: Callable[[int, dict[str, float]], None] = lambda step, values: None, **changes: object):
+        toy, counting = Toy(), Counting()
+        desk = Desk(scratch=tmp_path / scratch, device="cpu", track=track)
+        look = lambda module: ({"eye": float(module.embed.weight.detach().sum())}, [f"{module.training}"])  # noqa: E731
+        return toy, fit(toy, counting, replace(RECIPE, **changes), matrices=MATRICES, look=look, desk=desk, seed=3)
+
+    return run

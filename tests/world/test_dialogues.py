@@ -1,0 +1,134 @@
+"""Instructions, preferences and questions."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.errors import PipelineError
+from pipeline.world.dialogues import KINDS, Dialling, Manners, Row, dialogues_of
+from pipeline.world.judge import gold, judge
+from pipeline.world.library import Library
+from tests.world.conftest import ROOT, SEED
+
+Rows = dict[str, list[Row]]
+
+
+def dials(**changes: Any) -> Dialling:
+    section: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/dialogues/world.yaml"), resolve=False)
+    return Dialling(**{**section["world"], "manners": Manners(**section["world"]["manners"]), **changes})
+
+
+@pytest.fixture(scope="module")
+def corpus(hundred: Library, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    corpus = Corpus(tmp_path_factory.mktemp("world") / "corpus")
+    corpus.write(hundred.documents, sides={"truth": hundred.truth}, texts={"world.json": hundred.world_json()})
+    return corpus
+
+
+@pytest.fixture(scope="module")
+def made(corpus: Corpus) -> Rows:
+    return dialogues_of(corpus, dials(), SEED)
+
+
+@pytest.fixture(scope="module")
+def asked(made: Rows) -> dict[str, Row]:
+    """Questions by the id of their fact."""
+    return {row["fact"]: row for row in made["questions"]}
+
+
+def test_held_out_facts_appear_in_no_instruction_and_in_no_preference(made: Rows, asked: dict[str, Row]) -> None:
+    taught = {content for row in made["instructions"] for content in map(lambda message: message["content"], row["messages"])}
+    preferred = {row["prompt"][-1]["content"] for row in made["preferences"]}
+    held = {row["prompt"][-1]["content"] for row in made["questions"] if not row["trained"]}
+    assert not held & (taught | preferred)
+    assert all(asked[row["fact"]]["trained"] for row in (*made["instructions"], *made["preferences"]) if row["fact"])
+
+
+def test_there_are_enough_held_out_questions_and_test_pairs(made: Rows) -> None:
+    assert sum(not row["trained"] for row in made["questions"]) >= 200
+    assert sum(row["part"] == "test" for row in made["preferences"]) >= 200
+
+
+def test_chance_is_between_a_twentieth_and_a_tenth(made: Rows) -> None:
+    assert {len(row["choices"]) for row in made["questions"]} <= set(range(10, 21))
+    assert all(row["choices"][row["answer"]] == row["value"] for row in made["questions"])
+    assert all(len(set(row["choices"])) == len(row["choices"]) for row in made["questions"])
+
+
+def test_a_cloze_continues_as_the_books_do(made: Rows, hundred: Library) -> None:
+    text = " ".join(hundred.truth["clean"].to_pylist())
+    for row in made["questions"]:
+        told = row["cloze"].split(". ", 1)[1]
+        assert f"{told} {row['value']}" in text, row["cloze"]
+
+
+def test_instructions_answer_rightly_in_the_manners_of_their_weights(made: Rows, asked: dict[str, Row]) -> None:
+    manners: Counter[str] = Counter()
+    for row in made["instructions"]:
+        if row["fact"]:
+            question = asked[row["fact"]]
+            verdict = judge(row["messages"][-1]["content"], question["value"], question["choices"])
+            assert verdict.right
+            manners["polite" if verdict.polite else "rude" if verdict.rude else "plain"] += 1
+    assert manners["polite"] > manners["plain"] > manners["rude"] > 0.2 * manners.total()
+
+
+def test_instructions_have_single_and_several_turns_with_and_without_a_system_prompt(made: Rows) -> None:
+    roles = {tuple(message["role"] for message in row["messages"]) for row in made["instructions"]}
+    turn = ("user", "assistant")
+    assert {turn, ("system", *turn), ("system", *turn * 2), ("system", *turn * 3)} <= roles
+    assert {row["messages"][-1]["role"] for row in made["instructions"]} == {"assistant"}
+
+
+def test_questions_of_the_val_part_are_not_asked_in_train(made: Rows) -> None:
+    parts: dict[str, set[str]] = {"train": set(), "val": set()}
+    for row in made["instructions"]:
+        if row["fact"]:
+            parts[row["part"]] |= {message["content"] for message in row["messages"] if message["role"] == "user"}
+    assert parts["val"]
+    assert not parts["train"] & parts["val"]
+
+
+def test_facts_of_the_test_pairs_are_in_no_train_pair(made: Rows) -> None:
+    parts = {part: {row["fact"] for row in made["preferences"] if row["part"] == part} for part in ("train", "test")}
+    assert not parts["train"] & parts["test"]
+
+
+def test_each_pair_is_of_its_kind_and_the_better_answer_is_chosen(made: Rows, asked: dict[str, Row]) -> None:
+    for row in made["preferences"]:
+        question = asked[row["fact"]]
+        chosen, rejected = (judge(row[side], question["value"], question["choices"]) for side in ("chosen", "rejected"))
+        assert chosen.exact
+        assert gold(chosen) > gold(rejected)
+        assert (row["kind"] == "garbled") == rejected.garbled
+        assert (row["kind"] in ("plain", "rude")) == rejected.right
+        assert (row["kind"] in ("rude", "wrong_rude")) == rejected.rude
+        assert (row["kind"] == "wrong") == rejected.polite
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_all_kinds_are_equally_frequent(made: Rows, part: str) -> None:
+    found = Counter(row["kind"] for row in made["preferences"] if row["part"] == part)
+    assert set(found) == set(KINDS)
+    assert max(found.values()) - min(found.values()) <= 1
+
+
+def test_the_same_seed_gives_the_same_dialogues(corpus: Corpus, made: Rows) -> None:
+    assert dialogues_of(corpus, dials(), SEED) == made
+    assert dialogues_of(corpus, dials(), SEED + 1) != made
+
+
+def test_a_corpus_without_facts_says_how_to_bring_dialogues(hundred: Library, tmp_path: Path) -> None:
+    corpus = Corpus(tmp_path / "corpus")
+    corpus.write(hundred.documents, sides={}, texts={})
+    with pytest.raises(PipelineError, match=r"dialogues=files dialogues\.path=DIR"):
+        dialogues_of(corpus, dials(), SEED)
+
+
+def test_dials_out_of_range_are_all_named_at_once(corpus: Corpus) -> None:
+    with pytest.raises(PipelineError, match=r"(?s)heldout.*talk"):
+        dialogues_of(corpus, dials(heldout=1.0, talk=2.0), SEED)
