@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import render
 from rich.table import Table
 
 from pipeline.report.headlines import NOT_RUN, STAGES, tellings
@@ -16,26 +18,27 @@ PAGE, FILES = Path("data/report/index.html"), Path("data/export")
 def main() -> None:
     """Print the table of the last run."""
     console = Console(highlight=False)
-    console.print(table())
+    console.print(table(console.width))
     console.print()
     for line in ways_on():
         console.print(line, soft_wrap=True)
 
 
-def table() -> Table:
-    """A row a stage, in the order of the data, and the sum of the seconds that are known."""
+def table(width: int) -> Table:
+    """A row a stage, in the order of the data, and the sum of the seconds that are known; for so many columns."""
     times = {stage: seconds(stage) for stage in STAGES}
     grid = Table(show_footer=True, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     grid.add_column("stage", footer="total", style="bold", no_wrap=True)
     grid.add_column("made")
     grid.add_column("telling numbers")
     grid.add_column("seconds", footer=f"{sum(known for known in times.values() if known is not None):.1f}", justify="right", no_wrap=True)
+    room = width - max(map(len, STAGES)) - max(len(work.makes) for work in STAGES.values()) - len("seconds") - 6
     for stage, work in STAGES.items():
         metrics = read(METRICS / f"{stage}.json")
         if metrics is None:
             grid.add_row(stage, f"[dim]{NOT_RUN}[/dim]", "", "", style="dim")
             continue
-        told = "  ".join(f"[dim]{unbroken(telling.name)}[/dim]\u00a0{unbroken(telling.value)}" for telling in tellings(stage, metrics))
+        told = lines([f"[dim]{telling.name}[/dim] {telling.value}" for telling in tellings(stage, metrics)], room=room)
         known = times[stage]
         grid.add_row(stage, work.makes, told, "[dim]cached[/dim]" if known is None else f"{known:.1f}")
     return grid
@@ -53,9 +56,15 @@ def ways_on() -> list[str]:
     return lines or ["[dim]nothing to open yet:[/dim] make repro"]
 
 
-def unbroken(text: str) -> str:
-    """The text with spaces at which no line is broken."""
-    return text.replace(" ", "\u00a0")
+def lines(tellings: list[str], *, room: int) -> str:
+    """The tellings side by side as far as there is room, a number never parted from its name."""
+    full: list[str] = []
+    for telling in tellings:
+        if full and cell_len(render(f"{full[-1]}  {telling}").plain) <= room:
+            full[-1] += f"  {telling}"
+        else:
+            full.append(telling)
+    return "\n".join(full)
 
 
 def seconds(stage: str) -> float | None:

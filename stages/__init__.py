@@ -12,6 +12,7 @@ FIXED = {
     "HF_HUB_OFFLINE": "1",
     "MKL_CBWR": "COMPATIBLE",
     "TOKENIZERS_PARALLELISM": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads make a busy machine six times slower, and an idle one no faster
     "NUMBA_CACHE_DIR": os.path.abspath(os.path.join(os.environ.get("DVC_ROOT", "."), ".run", "numba")),  # noqa: PTH100, PTH118 - pathlib is not worth its import here
 }
 if platform.machine() in {"x86_64", "AMD64"}:

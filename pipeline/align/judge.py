@@ -21,7 +21,7 @@ def with_scalar_head(module: PreTrainedModel, *, seed: int) -> PreTrainedModel:
     judge: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
     judge.base_model.load_state_dict(module.base_model.state_dict())
     weight = judge.get_parameter("score.weight")
-    draws = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed_of(seed, "head")))
+    draws = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed_of(seed, "reward", "head")))
     weight.data.copy_(draws / math.sqrt(weight.shape[1] + 1))
     judge.to(module.device).eval()  # type: ignore[arg-type, no-untyped-call]
     return judge

@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
 from pipeline.align.judge import rewards_of
-from pipeline.align.place import History, Place
+from pipeline.align.place import History, Place, refuse_nan
 from pipeline.align.ppo_losses import adapted_kl_weight, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, sample_answers, scores_of, values_of
 from pipeline.core.order import Permutation
@@ -91,13 +91,14 @@ def improve(
     done, kl_weight, history = _resume(checkpoints, learners, settings)
     with Stop() as stop:
         for step in progress(range(done, settings.steps), "ppo", total=settings.steps, start=done):
-            numbers = rows_of(step, batch=settings.prompts, rows=len(prompts), seed=settings.seed)
+            numbers = rows_of(step, batch=settings.prompts, rows=len(prompts), seed=seed_of(settings.seed, "ppo"))
             asked = [prompts[number] for number in numbers]
             experience, facts = gather(players, asked, scale, settings, step=step, kl_weight=kl_weight)
             facts |= learners.learn(experience, step)
             kl_weight = adapted_kl_weight(kl_weight, facts["kl"], target=settings.kl_target, gain=KL_GAIN)
             done, last = step + 1, step + 1 == settings.steps
             history.append({"step": done, **facts})
+            refuse_nan(facts["policy_loss"] + facts["value_loss"], step=done, section="ppo")
             place.track(done, facts)
             if (checkpoints.due(done) or stop.asked) and not last:
                 checkpoints.save(done, learners.tensors(), {"kl_weight": kl_weight, "history": history})
@@ -120,7 +121,7 @@ def gather(
     players: Players, prompts: Sequence[list[int]], scale: Scale, settings: Settings, *, step: int, kl_weight: float
 ) -> tuple[Experience, dict[str, float]]:
     """Let the policy answer the prompts, and find what each token was worth; with it the step's figures."""
-    answers = sample_answers(players.policy, prompts, room=settings.room, seed=seed_of(settings.seed, "rollout", step))
+    answers = sample_answers(players.policy, prompts, room=settings.room, seed=seed_of(settings.seed, "ppo", "rollout", step))
     mask = answers.mask
     logprobs, entropies = logprobs_of(players.policy, answers)
     kl = logprobs - logprobs_of(players.reference, answers)[0]
@@ -174,18 +175,21 @@ class _Learners:
         settings, size = self._settings, len(experience.answers.ids)
         losses = []
         for turn in range(PASSES):
-            order = torch.from_numpy(Permutation(size, seed_of(settings.seed, "minibatch", step, turn))[np.arange(size)])
+            order = torch.from_numpy(Permutation(size, seed_of(settings.seed, "ppo", "minibatch", step, turn))[np.arange(size)])
             losses += [self._update(experience, at, 1 - step / settings.steps) for at in torch.split(order, settings.minibatch)]
         means = [sum(values) / len(values) for values in zip(*losses, strict=True)]
         return dict(zip(("policy_loss", "value_loss", "clipped"), means, strict=True))
 
     def _update(self, experience: Experience, at: Tensor, factor: float) -> tuple[float, float, float]:
-        answers, mask = experience.answers.take(at), experience.answers.mask[at]
+        answers = experience.answers.take(at)
+        time = answers.mask.shape[1]
         logprobs, _ = logprobs_of(self._modules["policy"], answers)
-        loss, clipped = policy_loss(logprobs, experience.logprobs[at], experience.advantages[at], mask, clip=CLIP)
+        old, advantages = experience.logprobs[at, :time], experience.advantages[at, :time]
+        loss, clipped = policy_loss(logprobs, old, advantages, answers.mask, clip=CLIP)
         self._step("policy", loss, factor)
         values = values_of(self._modules["critic"], answers, self._scale)
-        critic_loss = value_loss(values, experience.values[at], experience.returns[at], mask, clip=VALUE_CLIP)
+        before, returns = experience.values[at, :time], experience.returns[at, :time]
+        critic_loss = value_loss(values, before, returns, answers.mask, clip=VALUE_CLIP)
         self._step("critic", critic_loss, factor)
         return loss.item(), critic_loss.item(), clipped.item()
 

@@ -4,7 +4,7 @@ Schulman et al. 2017, "Proximal Policy Optimization Algorithms" (the clipped obj
 Schulman et al. 2016, "High-Dimensional Continuous Control Using Generalized Advantage Estimation";
 Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences" (KL in the reward, its controller).
 
-Legend: batch B, time T. Position t stands for the token that is written at t: its log-probability (nats),
+Legend: batch B, time T, vocabulary V. Position t stands for the token that is written at t: its log-probability (nats),
 the critic's value before it is written, the reward after it. `mask` is true at the tokens of the answer,
 which lie in one unbroken run; what stands elsewhere never changes a result.
 """
@@ -80,7 +80,7 @@ def value_loss(
     return 0.5 * masked_mean(torch.maximum((values - returns) ** 2, (near - returns) ** 2), mask)
 
 
-def entropy(logits: Float[Tensor, "B T V"]) -> Float[Tensor, "B T"]:
+def entropy(logits: Float[Tensor, "*N V"]) -> Float[Tensor, "*N"]:
     """Of the next token's distribution, nats."""
     logprobs = logits.log_softmax(dim=-1)
     return -(logprobs.exp() * logprobs).sum(dim=-1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline.align.batches import right_padded
@@ -29,8 +30,9 @@ class Answers:
     ended: Bool[Tensor, " B"]  # the policy stopped by itself within the room it had
 
     def take(self, at: Int[Tensor, " N"]) -> "Answers":
-        """Some of the dialogues."""
-        return Answers(self.ids[at], self.real[at], self.mask[at], self.ended[at])
+        """Some of the dialogues, no longer than the longest of them."""
+        longest = int(self.real[at].sum(dim=1).max())
+        return Answers(self.ids[at, :longest], self.real[at, :longest], self.mask[at, : longest - 1], self.ended[at])
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,17 @@ def pack_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[in
 
 
 def logprobs_of(module: PreTrainedModel, answers: Answers) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
-    """The log-probability (nats) that the module gives to each token, and its entropy there."""
-    logits = module(input_ids=answers.ids).logits[:, :-1]
-    taken = logits.log_softmax(dim=-1).gather(2, answers.ids[:, 1:].unsqueeze(2)).squeeze(2)
-    return taken, entropy(logits)
+    """The log-probability (nats) that the module gives to each token of the answers, and its entropy there; 0 elsewhere.
+
+    Only where an answer stands is the vocabulary looked at: that is a third of the positions.
+    """
+    hidden = module.base_model(input_ids=answers.ids).last_hidden_state[:, :-1]
+    logits = module.get_output_embeddings()(hidden[answers.mask])  # type: ignore[no-untyped-call]
+    taken = -cross_entropy(logits, answers.ids[:, 1:][answers.mask], reduction="none")
+    blank = torch.zeros_like(answers.mask, dtype=taken.dtype)
+    with torch.no_grad():
+        entropies = blank.masked_scatter(answers.mask, entropy(logits))
+    return blank.masked_scatter(answers.mask, taken), entropies
 
 
 def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:

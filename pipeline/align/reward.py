@@ -17,10 +17,9 @@ def learn(
     judge: PreTrainedModel, tokenizer: Tokenizer, train: Sequence[Pair], test: Sequence[Pair], recipe: Recipe, place: Place
 ) -> tuple[dict[str, Any], History]:
     """Train the judge in place; how often it prefers rightly on pairs it has not seen, overall and by kind, and the history by step."""
-    before = agreement(judge, test, batch=recipe.batch)["accuracy"]
     history = train_reward(judge, tokenizer, train, recipe, place)
-    after = agreement(judge, test, batch=recipe.batch)
-    return {"accuracy_before": before, **after, "steps": recipe.steps, "epochs": recipe.steps * recipe.batch / len(train)}, history
+    found = agreement(judge, test, batch=recipe.batch)
+    return found | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch / len(train)}, history
 
 
 def agreement(judge: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> dict[str, Any]:

@@ -10,10 +10,10 @@ The trainers seed the global generators of torch, numpy and random: the stated e
 
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from datasets import Dataset
 from tokenizers import Tokenizer
@@ -21,7 +21,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallba
 from transformers.utils import logging
 from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
 
-from pipeline.align.place import History, Place, Row
+from pipeline.align.order import order_of_rows
+from pipeline.align.place import History, Place, Row, refuse_nan
 from pipeline.core import manifest
 from pipeline.core.errors import ArtifactError
 from pipeline.core.files import sync
@@ -29,7 +30,6 @@ from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.tokens.dialogues import Example, Pair
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
-from pipeline.train.schedule import rows_of
 from pipeline.train.stop import Interrupted, Stop
 
 _KIND = "trainer checkpoint"
@@ -52,14 +52,14 @@ class Recipe:
 def train_sft(module: PreTrainedModel, tokenizer: Tokenizer, examples: Sequence[Example], recipe: Recipe, place: Place) -> History:
     """Next-token loss where `labels` is not -100, a mean over the tokens of the step. Trains the module in place."""
     rows = [{"input_ids": list(example.ids), "labels": list(example.labels)} for example in examples]
-    args = SFTConfig(**_arguments(recipe, place), max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
+    args = SFTConfig(**_arguments(_Sft, recipe, place), max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
     return _train(_Sft, module, tokenizer, args, rows, recipe, place)
 
 
 def train_reward(module: PreTrainedModel, tokenizer: Tokenizer, pairs: Sequence[Pair], recipe: Recipe, place: Place) -> History:
     """Bradley-Terry loss -log sigmoid(r(chosen) - r(rejected)) of a module with one output. Trains the module in place."""
     rows = [{"chosen_ids": [*pair.prompt, *pair.chosen], "rejected_ids": [*pair.prompt, *pair.rejected]} for pair in pairs]
-    args = RewardConfig(**_arguments(recipe, place), max_length=None)
+    args = RewardConfig(**_arguments(_Reward, recipe, place), max_length=None)
     return _train(_Reward, module, tokenizer, args, rows, recipe, place)
 
 
@@ -75,11 +75,12 @@ def train_dpo(
 ) -> History:
     """-log sigmoid(beta x (log-ratio of chosen - log-ratio of rejected)), Rafailov et al. 2023, eq. 7. Trains the module in place."""
     rows = [{"prompt_ids": list(pair.prompt), "chosen_ids": list(pair.chosen), "rejected_ids": list(pair.rejected)} for pair in pairs]
-    args = DPOConfig(**_arguments(recipe, place), max_length=None, beta=beta)
+    args = DPOConfig(**_arguments(_Dpo, recipe, place), max_length=None, beta=beta)
     return _train(_Dpo, module, tokenizer, args, rows, recipe, place, ref_model=reference)
 
 
-def _arguments(recipe: Recipe, place: Place) -> dict[str, Any]:
+def _arguments(trainer_class: type["_Sealed"], recipe: Recipe, place: Place) -> dict[str, Any]:
+    seed = seed_of(recipe.seed, trainer_class.method, "trainer") % 2**32  # numpy takes no more bits
     return {
         "output_dir": str(place.scratch),
         "max_steps": recipe.steps,
@@ -90,8 +91,8 @@ def _arguments(recipe: Recipe, place: Place) -> dict[str, Any]:
         "warmup_steps": recipe.warmup,
         "weight_decay": 0.0,
         "max_grad_norm": recipe.clip,
-        "seed": seed_of(recipe.seed, "trainer") % 2**32,  # numpy takes no more bits
-        "data_seed": seed_of(recipe.seed, "trainer") % 2**32,
+        "seed": seed,
+        "data_seed": seed,
         "bf16": False,
         "activation_checkpointing": False,
         "pad_to_multiple_of": None,
@@ -119,7 +120,8 @@ def _train(
 ) -> History:
     """Train from the newest checkpoint that verifies, or from the start. Interrupted after SIGTERM or Ctrl-C."""
     newest = _newest_checkpoint(place.scratch)
-    order = rows_of(0, batch=recipe.steps * recipe.batch, rows=len(rows), seed=recipe.seed)  # of all steps, one after the other
+    lengths = [sum(len(ids) for ids in row.values()) for row in rows]
+    order = order_of_rows(lengths, steps=recipe.steps, batch=recipe.batch, seed=seed_of(recipe.seed, trainer_class.method))
     ordered = Dataset.from_list(list(rows)).select(order)
     names = {"bos_token": ENDOFTEXT, "eos_token": END, "pad_token": PAD}
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)  # type: ignore[no-untyped-call]
@@ -127,8 +129,9 @@ def _train(
     with Stop() as stop, warnings.catch_warnings():
         # TRL 1.16 asks an old name of transformers 5.23 at each step of DPO
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
-        watch = _Watch(recipe.steps, place.track, stop)
-        trainer = trainer_class(model=module, args=args, train_dataset=ordered, processing_class=wrapped, callbacks=[watch], **more)
+        watch = _Watch(recipe, place, stop, section=trainer_class.method)
+        callbacks, data = [watch], {"train_dataset": ordered, "processing_class": wrapped}
+        trainer = trainer_class(model=module, args=args, callbacks=callbacks, **data, **more)
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.state.global_step < recipe.steps:
@@ -160,6 +163,7 @@ def _step_of(path: Path) -> int:
 class _Sealed:
     """What our trainers share: checkpoints that are whole or absent, and silence towards the outside."""
 
+    method: ClassVar[str]  # names the random streams and the section of conf
     args: Any
     state: Any
 
@@ -187,21 +191,28 @@ class _Sealed:
 class _Sft(_Sealed, SFTTrainer):
     """Next-token loss."""
 
+    method = "sft"
+
 
 class _Reward(_Sealed, RewardTrainer):
     """Bradley-Terry loss."""
+
+    method = "reward"
 
 
 class _Dpo(_Sealed, DPOTrainer):
     """Direct preference loss."""
 
+    method = "dpo"
+
 
 class _Watch(TrainerCallback):
     """Draws the bar, passes the numbers on, and turns a request to stop into a checkpoint and a stop."""
 
-    def __init__(self, steps: int, track: Callable[[int, dict[str, float]], None], stop: Stop) -> None:
-        self._steps = steps
-        self._track = track
+    def __init__(self, recipe: Recipe, place: Place, stop: Stop, *, section: str) -> None:
+        self._steps = recipe.steps
+        self._track = place.track
+        self._section = section
         self._stop = stop
         self._bar: Iterator[int] = iter(())
 
@@ -215,4 +226,5 @@ class _Watch(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if "loss" in more["logs"]:
+            refuse_nan(more["logs"]["loss"], step=state.global_step, section=self._section)
             self._track(state.global_step, _clean(more["logs"]))

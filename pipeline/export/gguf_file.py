@@ -5,7 +5,7 @@ The same module and tokenizer give the same bytes: no date, no host, no path goe
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from pipeline.core.errors import PipelineError
 
 Format = Literal["F16", "Q8_0", "Q4_0"]
+Matrix = Literal["output", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]  # output: the head, tied or not
 Array = npt.NDArray[np.float32]
 
 _BLOCK = 32  # weights that share a scale in Q8_0 and Q4_0: a row that does not divide stays F16
@@ -43,11 +44,14 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-def write_gguf(path: Path, module: PreTrainedModel, tokenizer: Path, *, form: Format, name: str) -> dict[str, int]:
+def write_gguf(
+    path: Path, module: PreTrainedModel, tokenizer: Path, *, form: Format, name: str, precise: Sequence[Matrix]
+) -> dict[str, int]:
     """Write the module (fp32, CPU) and the tokenizer (a folder of transformers) as one file; returns tensors by type.
 
-    Matrices get the form; norms stay F32; in Q4_0 the embeddings keep Q8_0, which costs little and saves most of the loss
-    that 4 bits bring to a small model. Raises PipelineError for a kind of model that llama.cpp knows by another road.
+    Matrices get the form, the precise ones F16 (llama.cpp multiplies quantized matrices with 8-bit activations); norms stay
+    F32; in Q4_0 the embeddings have at least Q8_0, which saves most of the loss that 4 bits bring to a small model.
+    Raises PipelineError for a kind of model that has no form here.
     """
     config = module.config
     architecture = architecture_of(config)
@@ -57,9 +61,10 @@ def write_gguf(path: Path, module: PreTrainedModel, tokenizer: Path, *, form: Fo
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     _add_shape(writer, config)
     _add_tokenizer(writer, tokenizer, vocabulary=config.vocab_size)
+    wide = {"token_embd" if part == "output" and config.tie_word_embeddings else part for part in precise}
     counts: dict[str, int] = {}
     for key, weight in _to_gguf(module, architecture).items():
-        kind = _type_of(key, weight, form)
+        kind = _type_of(key, weight, form, wide)
         writer.add_tensor(key, gguf.quants.quantize(weight, kind), raw_dtype=kind)
         counts[kind.name] = counts.get(kind.name, 0) + 1
     writer.write_header_to_file()
@@ -93,11 +98,11 @@ def architecture_of(config: PreTrainedConfig) -> Architecture:
     return known
 
 
-def _type_of(key: str, weight: Array, form: Format) -> gguf.GGMLQuantizationType:
+def _type_of(key: str, weight: Array, form: Format, wide: Set[str]) -> gguf.GGMLQuantizationType:
     kinds = gguf.GGMLQuantizationType
     if weight.ndim == 1:
         return kinds.F32
-    if form == "F16" or weight.shape[-1] % _BLOCK:
+    if form == "F16" or weight.shape[-1] % _BLOCK or key.split(".")[-2] in wide:
         return kinds.F16
     return kinds.Q8_0 if form == "Q8_0" or key in _EMBEDDINGS else kinds.Q4_0
 

@@ -20,7 +20,7 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.export import parity
-from pipeline.export.gguf_file import Format, architecture_of, read_weights, write_gguf
+from pipeline.export.gguf_file import Format, Matrix, architecture_of, read_weights, write_gguf
 from pipeline.export.llama_runtime import Runtime
 from pipeline.export.parity import Bounds, Fault
 from pipeline.export.strings import strings
@@ -45,6 +45,7 @@ class Settings:
 
     name: str  # the model's name inside the files
     formats: tuple[Format, ...]
+    precise: tuple[Matrix, ...]  # matrices that keep F16 in quantized files
     strings: int  # strings on which the tokenizers are compared
     rows: int  # held-out rows on which the logits are compared
     threads: int  # of llama.cpp; more than one makes a tiny model slower
@@ -76,7 +77,7 @@ def release(source: Model, target: Exports, *, tokens: Tokens, corpus: Split, se
         found = _folder(source, draft.path / FOLDER, probe, wanted, report)
         for form in settings.formats:
             path = draft.path / f"model-{form}.gguf"
-            kinds = write_gguf(path, module, draft.path / FOLDER, form=form, name=settings.name)
+            kinds = write_gguf(path, module, draft.path / FOLDER, form=form, name=settings.name, precise=settings.precise)
             report[form] = {"bytes": path.stat().st_size, "tensors": kinds}
             report[form] |= _measure(path, module, draft.path / FOLDER, probe, wanted, threads=settings.threads, quantized=form != "F16")
             found += parity.faults(path.name, report[form], settings.bounds, quantized=form != "F16")

@@ -37,6 +37,10 @@ class Measure:
     stride: PositiveInt  # tokens
     batch: PositiveInt  # windows at once
 
+    def __post_init__(self) -> None:
+        if self.stride >= self.window:
+            raise ValueError(f"stride {self.stride} must be below window {self.window}")
+
 
 def glimpse(
     module: PreTrainedModel, held_out: Rows, tokenizer: tokenizers.Tokenizer, settings: Glimpse, *, seed: int

@@ -30,7 +30,8 @@ class NextToken:
         """The sum of nats over the predicted tokens of these rows, and how many were predicted."""
         ids = torch.from_numpy(self._ids[numbers].astype(np.int64)).to(device)
         labels = self._labels[numbers][:, 1:]
-        logits = module(input_ids=ids, use_cache=False).logits[:, :-1]
+        everywhere = torch.ones_like(ids)  # nothing looks back at padding but padding, which is not counted
+        logits = module(input_ids=ids, attention_mask=everywhere, use_cache=False).logits[:, :-1]
         targets = torch.from_numpy(labels).to(device).flatten()
         nats = F.cross_entropy(logits.float().flatten(0, 1), targets, ignore_index=IGNORED, reduction="sum")
         return nats, int((labels != IGNORED).sum())

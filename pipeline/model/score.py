@@ -20,7 +20,8 @@ Tokens = Sequence[int] | npt.NDArray[np.int64]
 
 def token_logprobs(module: PreTrainedModel, rows: Int[Tensor, "N T"]) -> Float[Tensor, "N T-1"]:
     """The log-probability of each token but the first, given those before it. Gradients flow."""
-    logits = module(input_ids=rows, use_cache=False).logits[:, :-1]
+    everywhere = torch.ones_like(rows)  # padding stands on the right, where nothing looks back at it; without a mask transformers warns
+    logits = module(input_ids=rows, attention_mask=everywhere, use_cache=False).logits[:, :-1]
     return chosen_logprobs(logits, rows[:, 1:])
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 Cell = str  # Markup is a str that is not escaped again
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_EMPTY_LINES = re.compile("\n{3,}")
 _PICTURES = 0x2400  # the Unicode block that shows control characters
 
 
@@ -85,7 +86,7 @@ class Card:
 
 
 def excerpt(text: str, most: int) -> str:
-    """The beginning of a text, at most so many characters, with invisible characters made visible."""
-    start = text[:most]
+    """The beginning of a text, at most so many characters, with invisible characters made visible and empty lines counted."""
+    start = _EMPTY_LINES.sub(lambda found: f"\n⏎ × {len(found[0])}\n", text[:most])
     shown = _CONTROL.sub(lambda found: chr(_PICTURES + ord(found[0])) if ord(found[0]) < 32 else "\ufffd", start)
     return shown + (" …" if len(text) > most else "")

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.compute as pc
+
 from pipeline.core.artifact.corpus import Corpus, read_table
-from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.split import PARTS, Split
 from pipeline.report.blocks import Absent, Block, Quote, Quotes, Table, excerpt
 from pipeline.report.charts import bar
-from pipeline.report.figures import fixed, number, text
+from pipeline.report.figures import fixed, number, size, text
 
 Row = dict[str, Any]
 _PARAGRAPH = "\n\n"
@@ -21,6 +23,15 @@ class Amount:
 
     examples: int  # of each kind
     excerpt: int  # characters of each
+
+
+def flow_blocks(corpus: Corpus, cleaned: Corpus, deduplicated: Corpus, split: Split) -> Iterator[Block]:
+    """How much text is left after each stage."""
+    whole = {"raw": corpus, "cleaned": cleaned, "without copies": deduplicated}
+    tables = {name: artifact.read() for name, artifact in whole.items()} | {part: split.read(part) for part in PARTS}
+    sizes = {name: pc.sum(pc.binary_length(table["text"])).as_py() or 0 for name, table in tables.items()}
+    rows = [(name, number(table.num_rows), size(sizes[name]), bar(sizes[name], max(sizes.values()))) for name, table in tables.items()]
+    yield Table("What is left", ("", "documents", "text", ""), rows)
 
 
 def quarantine_blocks(rows: Sequence[Row], amount: Amount) -> Iterator[Block]:

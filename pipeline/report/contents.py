@@ -12,11 +12,9 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.report import cleaning, files, head, judged, learning, samples
-from pipeline.report.blocks import Absent, Block, Figures, Section, Table
+from pipeline.report.blocks import Absent, Block, Figures, Section
 from pipeline.report.board import Board
-from pipeline.report.charts import Level
 from pipeline.report.cleaning import Amount
-from pipeline.report.figures import number, size
 from pipeline.report.headlines import found
 from pipeline.report.page import absences, render
 
@@ -70,7 +68,7 @@ def page_of(title: str, data: Data, told: Told, shown: Shown) -> tuple[str, dict
             "dialogues", "Dialogues", "What the assistant was taught with.", list(samples.dialogue_blocks(data.dialogues, _few(shown)))
         ),
         Section(
-            "scores", "Scores", "What each model knows and how it answers, with 95 % intervals.", list(score_blocks(board, told, chance))
+            "scores", "Scores", "What each model knows and how it answers, with 95% intervals.", list(score_blocks(board, told, chance))
         ),
         Section("answers", "Answers", "The same questions, put to every model.", list(samples.answer_blocks(answers, _asked(shown)))),
         Section(
@@ -92,7 +90,7 @@ def page_of(title: str, data: Data, told: Told, shown: Shown) -> tuple[str, dict
 
 def text_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
     """From the raw documents to the three parts."""
-    yield from _flow(told.metrics)
+    yield from cleaning.flow_blocks(data.corpus, data.clean, data.dedup, data.split)
     amount = _few(shown)
     quarantine = list(read_jsonl(data.corpus.file("quarantine.jsonl"))) if data.corpus.has("quarantine.jsonl") else []
     yield from cleaning.quarantine_blocks(quarantine, amount)
@@ -108,12 +106,9 @@ def curve_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
     entropy = entropy_of(told.metrics.get("tokenize"))
     if entropy is None:
         yield Absent("The entropy of the source among the curves", "the source of this text is not known")
-    for stage, rows in told.curves.items():
-        levels = {learning.LOSS: [Level("entropy of the source", entropy)]} if stage == "pretrain" and entropy is not None else {}
-        yield from learning.curve_blocks(stage, rows, levels)
-        if stage == "pretrain":
-            kept: Sequence[Metrics] = read_json(data.pretrain.file(_SAMPLES)) if data.pretrain.has(_SAMPLES) else []
-            yield from samples.learning_blocks(kept, _few(shown))
+    yield from learning.curve_blocks(told.curves, entropy)
+    kept: Sequence[Metrics] = read_json(data.pretrain.file(_SAMPLES)) if data.pretrain.has(_SAMPLES) else []
+    yield from samples.learning_blocks(kept, _few(shown))
 
 
 def score_blocks(board: Board, told: Told, chance: float | None) -> Iterator[Block]:
@@ -132,21 +127,6 @@ def entropy_of(tokenize: Metrics | None) -> float | None:
         return None
     predicted = val["tokens"] - val["documents"]  # nothing predicts the first token of a document
     return float(val["bits"] * math.log(2) / predicted) if predicted > 0 else None
-
-
-def _flow(metrics: Mapping[str, Metrics | None]) -> Iterator[Block]:
-    """How much text is left after each stage."""
-    steps = (
-        ("raw", "corpus", ""),
-        ("cleaned", "clean", ""),
-        ("without copies", "dedup", ""),
-        *((part, "split", part) for part in ("train", "val", "test")),
-    )
-    rows = []
-    for name, stage, part in steps:
-        numbers = found(metrics.get(stage) or {}, part) or {}
-        rows.append((name, number(numbers.get("documents")), size(numbers.get("bytes"))))
-    yield Table("What is left", ("", "documents", "text"), rows)
 
 
 def _bounds(told: Told) -> Metrics:

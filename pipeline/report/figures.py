@@ -23,7 +23,7 @@ def fixed(value: float | None) -> str:
 
 def share(value: float | None) -> str:
     """A part of one as per cent."""
-    return ABSENT if value is None else f"{100 * value:.1f} %"
+    return ABSENT if value is None else f"{100 * value:.1f}%"
 
 
 def size(count: float | None) -> str:

@@ -54,4 +54,4 @@ def export_blocks(parity: Mapping[str, Any] | None, bounds: Mapping[str, Any]) -
         f"Logits of a quantized file are compared with its own dequantized weights; KL is always from fp32. "
         f"Bounds, all kept: {told}."
     )
-    yield Table("Files", heads, rows, note)
+    yield Table("", heads, rows, note)

@@ -69,7 +69,7 @@ def _card(name: str, score: Score, form: Any, note: str, *, reference: float | N
     low, high = score.bounds
     top = 1.0 if form is share else max(high, reference or 0.0) * 1.25
     picture = interval_bar(Interval(name, score.value, low, high), low=0.0, high=top, reference=reference)
-    interval = f"95 %: {form(low)} to {form(high)}" if low != high else ""
+    interval = f"95%: {form(low)} to {form(high)}" if low != high else ""
     return Card(name, form(score.value), "; ".join(filter(None, [interval, note])), picture)
 
 

@@ -54,7 +54,7 @@ STAGES: Mapping[str, Work] = {
     "corpus": Work("raw text", (Number("documents", "documents", number), Number("text", "bytes", size))),
     "clean": Work(
         "clean text",
-        (Number("kept", "documents", number), Number("dropped", "dropped", _sum), Number("as it should be", "truth.equal", share)),
+        (Number("kept", "documents", number), Number("dropped", "dropped", _sum), Number("equal to the truth", "truth.equal", share)),
     ),
     "dedup": Work(
         "text without copies",
@@ -99,9 +99,7 @@ STAGES: Mapping[str, Work] = {
     "evaluate": Work(
         "scores",
         (
-            Number("base, times the entropy", "base.books.entropy_ratio", fixed),
-            Number("knows", "base.facts.choice", share),
-            Number("sft right", "sft.facts_held_out.right", share),
+            Number("base knows", "base.facts.choice", share),
             Number("dpo wins", "dpo.against_sft.gold_win", share),
             Number("ppo wins", "ppo.against_sft.gold_win", share),
         ),

@@ -110,11 +110,11 @@ def contest_blocks(board: Board) -> Iterator[Block]:
         )
         if known:
             rows = [Interval(player, score.value or 0.0, *score.bounds) for player, score in known]
-            figures.append(interval_chart(rows, title=f"Rated {title}", reference=None, unit="Elo, 95 % intervals"))
+            figures.append(interval_chart(rows, title=f"Rated {title}", reference=None, unit="Elo"))
         else:
             yield Absent(f"Ratings {title}", next((score.reason for _, score in rated if score.reason), "not measured"))
     if figures:
-        yield Figures(figures)
+        yield Figures(figures, "Bars: 95% intervals. 400 points are odds of ten to one.")
     files = board.models(_SAME)
     if files:
         axis = Axis(0.0, 1.0, None)
@@ -130,7 +130,7 @@ def other_blocks(board: Board) -> Iterator[Block]:
             (task, model, metric, fixed(score.value), f"{fixed(score.low)} – {fixed(score.high)}", number(score.n))
             for (model, task, metric), score in others
         ]
-        yield Table("Other scores", ("task", "model", "metric", "value", "95 %", "n"), rows)
+        yield Table("Other scores", ("task", "model", "metric", "value", "95%", "n"), rows)
 
 
 def _share(value: float, n: int) -> Score:

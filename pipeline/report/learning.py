@@ -50,15 +50,19 @@ def read_rows(path: Path) -> Rows:
         return [{name: float(value) for name, value in row.items() if value != ""} for row in csv.DictReader(file)]
 
 
-def curve_blocks(stage: str, rows: Rows | None, levels: Mapping[str, Sequence[Level]]) -> Iterator[Block]:
-    """The stage's charts; levels by the title of their chart."""
-    if not rows:
-        yield Absent(f"Curves of {stage}", "not run" if rows is None else "no step was recorded")
-        return
-    charts = CHARTS.get(stage, ())
-    figures = [figure for chart in charts if (figure := _figure(chart, stage, rows, levels.get(chart.title, ())))]
+def curve_blocks(curves: Mapping[str, Rows | None], entropy: float | None) -> Iterator[Block]:
+    """The charts of all stages that train; `entropy` of the source in nats a token, drawn where the base model learns."""
+    figures: list[Markup] = []
+    for stage, rows in curves.items():
+        if not rows:
+            yield Absent(f"Curves of {stage}", "not run" if rows is None else "no step was recorded")
+            continue
+        levels = [] if entropy is None else [Level("entropy of the source", entropy)]
+        for chart in CHARTS.get(stage, ()):
+            figure = _figure(chart, stage, rows, levels if (stage, chart.title) == ("pretrain", LOSS) else ())
+            figures += [] if figure is None else [figure]
     if figures:
-        yield Figures(figures)
+        yield Figures(figures, "Where there are many steps, each is drawn thin, and bold the mean of neighbours.")
 
 
 def _figure(chart: Chart, stage: str, rows: Rows, levels: Sequence[Level]) -> Markup | None:

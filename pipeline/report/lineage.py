@@ -14,7 +14,7 @@ from pipeline.report.svg import coordinate, drawing, element
 
 Edge = tuple[str, str]
 _DATA = "data"
-ROW = 76.0  # height of a stage in the page's list, which lies beside the drawing; page.html.j2 is told
+ROW = 64.0  # height of a stage in the page's list, which lies beside the drawing; page.html.j2 is told
 _WIDTH = 92.0
 _RIGHT = 82.0  # where the stages stand
 

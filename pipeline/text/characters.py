@@ -9,7 +9,6 @@ import unicodedata
 
 PAGE = "\f"
 _NEWLINES = re.compile(r"\r\n?|[\v\u0085\u2028\u2029]")
-_PAGES = re.compile(r"[ \t]*\n?[ \t]*\f[ \t]*\n?")
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # C0 and C1 without tab, newline and form feed; DEL; soft hyphen; zero-width and direction marks; noncharacters
 _CONTROLS = re.compile(
@@ -25,7 +24,8 @@ def newlines(text: str) -> str:
     """Every newline is \\n, every form feed stands on a line of its own, every space is a space."""
     text = _NEWLINES.sub("\n", text) if not text.isascii() or "\r" in text or "\v" in text else text
     if PAGE in text:
-        text = _PAGES.sub(f"\n{PAGE}\n", text)
+        pages = [page.strip(" ").removeprefix("\n").removesuffix("\n") for page in text.split(PAGE)]
+        text = f"\n{PAGE}\n".join(pages)  # no blank line comes in: that would end a paragraph
     return text if text.isascii() else _SPACES.sub(" ", text)
 
 

@@ -3,11 +3,12 @@
 import re
 
 _RULE = r"[ \t]*[*\-=_#~]{2,}[ \t]*"
+_FILE = r"(?=[^\n]*\b(?:e-?book|e-?text|book|text|file|document|edition|project)\b)"  # what a marker says that it begins or ends
 # *** START OF THE PROJECT ... EBOOK TITLE ***, which may run over two lines
-_START = re.compile(rf"^{_RULE}START OF (?:THE|THIS)\b[^\n]*(?:\n[^\n]*\*\*\*[ \t]*$)?", re.IGNORECASE | re.MULTILINE)
+_START = re.compile(rf"^{_RULE}START OF (?:THE|THIS)\b{_FILE}[^\n]*(?:\n[^\n]*\*\*\*[ \t]*$)?", re.IGNORECASE | re.MULTILINE)
 _SMALL_PRINT = re.compile(r"^\*?END\*?[ \t]*THE SMALL PRINT[^\n]*$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(
-    rf"^(?:{_RULE}END OF (?:THE|THIS)\b|[ \t]*\**[ \t]*End of (?:the |this )?Project Gutenberg)[^\n]*", re.IGNORECASE | re.MULTILINE
+    rf"^(?:{_RULE}END OF (?:THE|THIS)\b{_FILE}|[ \t]*\**[ \t]*End of (?:the |this )?Project Gutenberg)[^\n]*", re.IGNORECASE | re.MULTILINE
 )
 _BLOCK = re.compile(r"[^\n]+(?:\n[ \t]*[^\s][^\n]*)*")
 # What the people who typed a book left above its title
@@ -20,6 +21,7 @@ _CREDIT = re.compile(
 )
 _PROJECT = re.compile(r"project gutenberg", re.IGNORECASE)
 _HEAD_BLOCKS = 6  # after the marker, within which credits stand
+_FRONT = 20_000  # characters within which, after a table of contents, a block may name the project
 _TAIL_BLOCKS = 3  # before the end
 
 
@@ -57,9 +59,9 @@ def _without_credits(body: str) -> tuple[str, int]:
     """The body without the blocks at its rims in which the makers of the file speak."""
     head, tail = [], []
     for place, found in enumerate(_BLOCK.finditer(body)):
-        if place == _HEAD_BLOCKS:
+        if found.start() > _FRONT:
             break
-        if _CREDIT.match(found.group()) or _PROJECT.search(found.group()):
+        if (place < _HEAD_BLOCKS and _CREDIT.match(found.group())) or _PROJECT.search(found.group()):
             head.append(found.span())
     starts = [found.span() for found in _BLOCK.finditer(body, max(0, len(body) - 4_000))]
     tail = [span for span in starts[-_TAIL_BLOCKS:] if _PROJECT.search(body, *span) and span not in head]

@@ -40,7 +40,7 @@ class Objective(Protocol):
 class Recipe:
     """How to train. Steps are optimizer steps."""
 
-    steps: int
+    steps: PositiveInt
     batch_tokens: PositiveInt  # a step, over all ranks
     micro_batch: PositiveInt  # rows at once; memory, and the last bits of sums
     clip: PositiveFloat  # norm of the gradient
@@ -59,7 +59,7 @@ class Recipe:
 class History:
     """What happened: numbers by step, and what was seen when the module was looked at."""
 
-    rows: list[dict[str, float]] = field(default_factory=list)
+    rows: list[dict[str, float | int]] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)  # {step, texts}
     loss_sum: float = 0.0  # since the last row
     count: int = 0
@@ -186,7 +186,7 @@ def _refuse_nan(loss: float, norm: float, step: int) -> None:
 
 def _note(history: History, module: nn.Module, look: Look | None, *, step: int, factor: float, norm: float) -> None:
     """Close a row of the history; the mean loss is that of the steps since the last row."""
-    row = {"step": step, "loss": history.loss_sum / max(1, history.count), "rate": factor, "norm": norm}
+    row: dict[str, float | int] = {"step": step, "loss": history.loss_sum / max(1, history.count), "rate": factor, "norm": norm}
     if look:
         module.eval()
         numbers, texts = look(module)

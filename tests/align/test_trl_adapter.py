@@ -9,14 +9,17 @@ import tokenizers
 import torch
 import torch.nn.functional as F
 
+from pipeline.align.order import order_of_rows
 from pipeline.align.place import Place
 from pipeline.align.sft import val_loss
+from pipeline.align.trl_adapter import train_sft
+from pipeline.core.errors import PipelineError
+from pipeline.core.seed import seed_of
+from pipeline.tokens.dialogues import Example
 from pipeline.train.stop import Interrupted
 from tests.align import methods
 from tests.align.methods import METHODS, RECIPE
 from tests.align.tiny import examples, pairs, place, same, tiny
-
-FIRST_BATCH = [0]  # with one row, the order is known
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -63,9 +66,12 @@ def test_a_user_turn_is_never_trained_on(tmp_path: Path, tokenizer: tokenizers.T
 
 
 def test_the_mean_is_over_the_tokens_of_the_step_so_padding_weighs_nothing(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
-    rows = examples(4)  # one batch
+    rows = examples(9)
+    lengths = [len(row.ids) for row in rows]
+    order = order_of_rows(lengths, steps=RECIPE.steps, batch=RECIPE.batch, seed=seed_of(RECIPE.seed, "sft"))
+    batch = [rows[number] for number in order[: RECIPE.batch]]
     first = methods.sft(tokenizer, place(tmp_path), rows=rows).history[0]
-    assert first["loss"] == pytest.approx(val_loss(tiny(1), rows, batch=1), rel=1e-5)
+    assert first["loss"] == pytest.approx(val_loss(tiny(1), batch, batch=1), rel=1e-5)
 
 
 def test_the_first_dpo_loss_is_that_of_a_policy_that_is_its_own_reference(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
@@ -87,6 +93,15 @@ def test_nothing_is_cut_or_dropped_however_long_it_is(tmp_path: Path, tokenizer:
     long = type(long)([*long.ids, *[9] * (60 - len(long.ids))], [*long.labels, *[9] * (60 - len(long.ids))])
     first = methods.sft(tokenizer, place(tmp_path), rows=[long]).history[0]
     assert first["loss"] == pytest.approx(val_loss(tiny(1), [long], batch=1), rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_mend(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    module = tiny(1)
+    with torch.no_grad():
+        module.get_input_embeddings().weight[9] = torch.nan
+    with pytest.raises(PipelineError, match="the loss of sft is nan in step 1") as fault:
+        train_sft(module, tokenizer, [Example([0, 9, 8], [-100, -100, 8])], RECIPE, place(tmp_path))
+    assert "sft.learning_rate" in fault.value.mend
 
 
 def test_only_scratch_is_written_to(tmp_path: Path, tokenizer: tokenizers.Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,3 +79,8 @@ def test_a_glimpse_repeats_itself_and_its_texts_go_on_from_the_documents(module:
 def test_rows_longer_than_the_context_are_refused_with_the_mend(codec: tokenizers.Tokenizer) -> None:
     with pytest.raises(PipelineError, match="a context of 8"):
         NextToken(rows_of(codec, TEXTS), context=8)
+
+
+def test_a_stride_as_long_as_the_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="below window 16"):
+        Measure(window=16, stride=16, batch=1)

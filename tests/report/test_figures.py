@@ -16,5 +16,5 @@ def test_an_absent_number_is_a_dash() -> None:
 def test_sizes_and_counts_have_their_unit() -> None:
     assert [size(value) for value in (999, 1500, 3_640_157, 123_456_789)] == ["999 B", "1.5 kB", "3.64 MB", "123 MB"]
     assert [large(value) for value in (950, 99_999, 941_000, 3_012_345)] == ["950", "99,999", "941 k", "3.01 M"]
-    assert share(0.9123) == "91.2 %"
+    assert share(0.9123) == "91.2%"
     assert text(True) == "yes"

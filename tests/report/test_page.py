@@ -105,6 +105,7 @@ def test_nested_numbers_are_named_by_their_dotted_key() -> None:
 def test_an_excerpt_shows_what_is_invisible_and_says_that_it_goes_on() -> None:
     assert excerpt("a\x00b\u202ec\nd", 99) == "a␀b\ufffdc\nd"
     assert excerpt("abcdef", 3) == "abc …"
+    assert excerpt("a\n\nb" + "\n" * 30, 99) == "a\n\nb\n⏎ × 30\n"
 
 
 def test_markup_is_not_accepted_from_plain_text() -> None:

@@ -62,6 +62,11 @@ def test_control_and_zero_width_characters_go() -> None:
     assert controls("a\x07b\u200bc\ufeffd\x7f\te") == ("abcd e", 4)
 
 
+def test_a_form_feed_ends_a_page_and_no_paragraph() -> None:
+    assert newlines("one\ftwo \n\f\nthree\n\n\f\n\nfour") == f"one\n{PAGE}\ntwo\n{PAGE}\nthree\n\n{PAGE}\n\nfour".replace("two\n", "two \n")
+    assert mended("the gate was\n\fopen when they came.") == "the gate was open when they came."
+
+
 def test_curly_quotes_become_straight() -> None:
     assert quotes("“It’s ‘so’,” she said") == ("\"It's 'so',\" she said", 5)
 
@@ -80,7 +85,7 @@ def test_the_small_print_of_old_editions_goes() -> None:
 
 
 def test_a_book_that_speaks_of_a_start_or_an_end_keeps_them() -> None:
-    text = "The start of the book was slow.\n\nThe end of the book came soon.\n\n* * *\n\nEnd of the story."
+    text = "The start of the book was slow.\n\n--start of the race, he said.\n\n--end of the race.\n\n* * *\n\nEnd of the story."
     assert licence(text) == (text, 0)
 
 
