@@ -1,6 +1,6 @@
 """Time the chain in a clone of its own: full run, no-op, smoke. Prints a table and adds a dated JSON file to benchmarks/results/.
 
-    python -m benchmarks.chain [laptop] [smoke]
+python -m benchmarks.chain [laptop] [smoke]
 """
 
 import datetime
@@ -26,7 +26,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 def main() -> None:
     """Both sizes unless one is named."""
     sizes = sys.argv[1:] or ["smoke", "laptop"]
-    result: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
+    machine = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    result: dict[str, Any] = {**machine, "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             result[size] = chain(Path(folder) / size, size)

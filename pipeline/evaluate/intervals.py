@@ -38,15 +38,15 @@ class Bootstrap:
         return np.bincount((draws + offsets).reshape(-1), minlength=self.resamples * clusters).reshape(draws.shape).astype(np.float64)
 
 
-def wilson(hits: float, n: float) -> tuple[float, float]:
+def wilson(hits: float | int, n: float | int) -> tuple[float, float]:
     """The 95 % score interval of a share (Wilson 1927); never empty, also at 0 and at n."""
     share, shrink = hits / n, 1 + Z * Z / n
     centre = (share + Z * Z / (2 * n)) / shrink
     half = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / shrink
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return (centre - half if hits > 0 else 0.0), (centre + half if hits < n else 1.0)
 
 
-def ratio(numerators: Sequence[float], denominators: Sequence[float], *, bootstrap: Bootstrap) -> Estimate:
+def ratio(numerators: Sequence[float | int], denominators: Sequence[float | int], *, bootstrap: Bootstrap) -> Estimate:
     """sum / sum over clusters, with the percentile bootstrap over the clusters (Efron 1979)."""
     up, down = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
     weights = bootstrap.weights(len(up))
@@ -54,14 +54,14 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float], *, bootstr
     return Estimate(float(up.sum() / down.sum()), float(low), float(high), len(up))
 
 
-def mean(values: Sequence[float], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
+def mean(values: Sequence[float | int], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
     """The mean of the values, with the percentile bootstrap over clusters; n counts values."""
     sums, counts = _gather(values, clusters)
     found = ratio(sums, counts, bootstrap=bootstrap)
     return Estimate(found.value, found.low, found.high, len(values))
 
 
-def share(values: Sequence[float], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
+def share(values: Sequence[float | int], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
     """The mean of values in 0..1: Wilson's interval where each value is a yes or no of its own cluster, else the bootstrap.
 
     Values that are all 0 or all 1 leave a bootstrap nothing to resample: there it is Wilson's over the clusters.
@@ -74,7 +74,7 @@ def share(values: Sequence[float], clusters: Sequence[Hashable], *, bootstrap: B
     return mean(values, clusters, bootstrap=bootstrap)
 
 
-def _gather(values: Sequence[float], clusters: Sequence[Hashable]) -> tuple[list[float], list[float]]:
+def _gather(values: Sequence[float | int], clusters: Sequence[Hashable]) -> tuple[list[float], list[float]]:
     """Sum and count of the values by cluster, in the order of first appearance."""
     sums: dict[Hashable, float] = {}
     counts: dict[Hashable, float] = {}

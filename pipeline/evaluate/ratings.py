@@ -24,7 +24,7 @@ def games(points: npt.NDArray[np.float64], *, tie: float) -> npt.NDArray[np.floa
     return outcome
 
 
-def strengths(wins: npt.NDArray[np.float64], *, prior: float) -> npt.NDArray[np.float64]:
+def strengths(wins: npt.NDArray[np.float64], *, prior: float | int) -> npt.NDArray[np.float64]:
     """Maximum-likelihood log strengths [..., P] of wins [..., P, P], mean 0, by Hunter's MM steps (2004).
 
     `prior` games a player are added, half won, against a phantom of strength 1: a player who lost every game
@@ -47,7 +47,9 @@ def strengths(wins: npt.NDArray[np.float64], *, prior: float) -> npt.NDArray[np.
     return centred
 
 
-def rate(points: npt.NDArray[np.float64], clusters: Sequence[str], *, tie: float, prior: float, bootstrap: Bootstrap) -> list[Estimate]:
+def rate(
+    points: npt.NDArray[np.float64], clusters: Sequence[str], *, tie: float, prior: float | int, bootstrap: Bootstrap
+) -> list[Estimate]:
     """The Elo rating of each player from points [Q, P], with the percentile bootstrap over clusters of questions."""
     outcome = games(points, tie=tie)
     groups = np.unique(np.asarray(clusters), return_inverse=True)[1]

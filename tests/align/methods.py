@@ -13,7 +13,7 @@ from pipeline.align.place import History, Place
 from pipeline.align.trl_adapter import Recipe, train_dpo, train_reward, train_sft
 from tests.align.tiny import examples, pairs, tiny, weights
 
-RECIPE = Recipe(steps=7, batch=4, learning_rate=1e-2, warmup=1, clip=1.0, checkpoint_steps=3, seed=1)
+RECIPE = Recipe(steps=7, batch=4, learning_rate=1e-2, words_rate=0.5, warmup=1, clip=1.0, checkpoint_steps=3, seed=1)
 SETTINGS = ppo_method.Settings(
     steps=5,
     prompts=6,

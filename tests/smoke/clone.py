@@ -1,7 +1,6 @@
 """A clone of the checkout in which the real `dvc repro` runs at size=smoke."""
 
 import os
-import random
 import re
 import shutil
 import signal
@@ -71,9 +70,8 @@ class Clone:
         with (self.folder / name).open("a") as file:
             file.write(text)
 
-    def repro_and_kill(self, stage: str, chance: random.Random, *, patience_s: float) -> bool:
-        """`dvc repro STAGE`, killed with -9 once a random number of checkpoints stand. False if the stage was faster."""
-        wanted = chance.randint(1, 3)
+    def repro_and_kill(self, stage: str, *, after: int, patience_s: float) -> bool:
+        """`dvc repro STAGE`, killed with -9 once it has written so many checkpoints. False if the stage was faster."""
         dvc = [str(Path(sys.executable).parent / "dvc"), "repro", stage]
         process = subprocess.Popen(
             dvc, cwd=self.folder, env=self.environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -82,7 +80,7 @@ class Clone:
         deadline = time.monotonic() + patience_s
         while process.poll() is None and time.monotonic() < deadline:
             seen |= {str(path) for path in (self.folder / ".run" / stage).glob("*/**/manifest.json") if ".part" not in str(path)}
-            if len(seen) >= wanted:
+            if len(seen) >= after:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 return True

@@ -15,6 +15,8 @@ def untouched(clone):
     yield clone
     clone.run("git", "reset", "--hard", "--quiet")
     clone.run("git", "clean", "-dfq")
+    for path in (clone.folder / "data/input").glob("*.txt"):
+        path.unlink()
     clone.dvc("checkout", "--force")
     assert clone.reran() == set()
 
@@ -34,23 +36,23 @@ def test_a_comment_reruns_only_the_plan(untouched):
 
 
 def test_a_constant_of_ppo_reruns_ppo_and_what_reads_it(untouched):
-    untouched.edit("pipeline/align/ppo.py", "REWARD_CLIP = ", "REWARD_CLIP = 0.1 * ")
+    untouched.edit("pipeline/align/ppo.py", "\nCLIP = 0.2", "\nCLIP = 0.1")
     assert untouched.reran() == {"plan", "ppo", "evaluate", "export", "contest", "report"}
 
 
 def test_a_clean_threshold_reruns_cleaning_and_what_its_documents_reach(untouched):
-    settings = untouched.folder / "conf/clean/default.yaml"
-    settings.write_text(settings.read_text().replace("min: 50 ", "min: 51 ", 1))
-    assert untouched.reran("split") == {"plan", "clean"}, "the same documents were kept: nothing after clean may run"
-    untouched.edit("conf/size/smoke.yaml", "\n# ---- text\n", "\n# ---- text\nclean:\n  rules: {empty: {min: 2500}}\n")
-    assert {"plan", "clean", "dedup", "split"} == untouched.reran("split")
-    assert "tokenizer:" in untouched.dvc("status", "tokenizer")
+    untouched.edit("conf/clean/default.yaml", "min: 32,", "min: 33,")
+    assert untouched.reran() == {"plan", "clean", "report"}, "the same documents were kept: only what shows the threshold may follow"
+    untouched.edit("conf/clean/default.yaml", "min: 33,", "min: 5500,")
+    assert untouched.reran("split") == {"plan", "clean", "dedup", "split"}, "one book less"
+    stale = untouched.dvc("status")
+    assert all(f"\n{stage}:" in stale for stage in ("tokenizer", "tokenize"))
 
 
 def test_the_beta_of_dpo_reruns_dpo_and_what_reads_it(untouched):
     assert untouched.reran("exp", "run", "-S", "dpo.beta=0.3") == {"dpo", "evaluate", "contest", "report"}
     assert params(untouched)["dpo"]["beta"] == 0.3
-    untouched.edit("conf/contest/default.yaml", "bootstrap: ", "bootstrap: 1")
+    untouched.edit("conf/size/smoke.yaml", "contest:\n  resamples: 5", "contest:\n  resamples: 6")
     assert untouched.reran() == {"plan", "contest", "report"}, "an edit in conf/ after an applied experiment"
     assert params(untouched)["dpo"]["beta"] == 0.3, "the experiment's override survives"
 
@@ -60,15 +62,16 @@ def test_hardware_and_track_rerun_nothing(untouched):
 
 
 def test_an_edit_in_conf_reruns_its_stage_under_plain_repro(untouched):
-    untouched.edit("conf/contest/default.yaml", "bootstrap: ", "bootstrap: 1")
+    untouched.edit("conf/size/smoke.yaml", "contest:\n  resamples: 5", "contest:\n  resamples: 6")
     assert untouched.reran() == {"plan", "contest", "report"}
 
 
 def test_a_file_added_to_the_corpus_folder_reruns_the_text_stages(untouched):
     texts = untouched.folder / "data/input"
     for number in range(40):
-        words = " ".join(f"the {word}{number} and a house of wood stood by the water" for word in "abcdefghij")
-        (texts / f"{number}.txt").write_text(f"A tale {number}\n\n{words}.\n\nIt was {number} and it was good that they were there with him.\n")
+        story = " ".join(f"the {word}{number} and a house of wood stood by the water" for word in "abcdefghij")
+        ending = f"It was {number} and it was good that they were there with him."
+        (texts / f"{number}.txt").write_text(f"A tale {number}\n\n{story}.\n\n{ending}\n")
     untouched.edit("conf/config.yaml", "- corpus: world ", "- corpus: folder ")
     assert untouched.reran("clean") == {"plan", "corpus", "clean"}
     (texts / "more.txt").write_text((texts / "7.txt").read_text().replace("house", "barn"))

@@ -1,0 +1,35 @@
+"""Experiments by `dvc exp`: named ones, a queued sweep two at once, what they leave behind."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.smoke
+
+
+def experiments(clone) -> list[dict]:
+    """The params of each experiment that `dvc exp show` lists under the present commit."""
+    shown = json.loads(clone.dvc("exp", "show", "--json"))
+    runs = [run["revs"][0]["data"] for row in shown for run in row.get("experiments") or []]
+    return [run["params"]["params.yaml"]["data"] for run in runs]
+
+
+def test_a_queued_sweep_runs_two_at_once_and_every_run_is_shown(clone):
+    clone.dvc("exp", "run", "--queue", "-S", "contest.resamples=61,62")
+    clone.dvc("exp", "run", "--run-all", "--jobs", "2")
+    assert sorted(run["contest"]["resamples"] for run in experiments(clone)) == [61, 62]
+    assert "resamples: 50" in (clone.folder / "params.yaml").read_text(), "the workspace is as it was"
+
+
+def test_a_key_that_does_not_exist_stops_before_anything_runs(clone):
+    said = clone.dvc("exp", "run", "-S", "dpo.betta=1", check=False)
+    assert "betta" in said
+    assert "Running stage" not in said
+
+
+def test_a_value_of_the_wrong_type_stops_its_stage_with_the_mend(clone):
+    said = clone.dvc("exp", "run", "-S", "contest.resamples=many", check=False)
+    assert "contest.resamples: Input should be a valid integer (found 'many')" in said
+    assert "mend: correct contest.resamples" in said
+    clone.run("git", "reset", "--hard", "--quiet")
+    clone.dvc("checkout", "--force")
