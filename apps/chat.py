@@ -10,8 +10,11 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
+from pipeline.core import manifest
+from pipeline.core.artifact.model import Model
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import seed_of
+from pipeline.model import disk
 from pipeline.model.generate import generate
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.tokenizer import read
@@ -57,6 +60,8 @@ def opened(folder: Path) -> tuple[PreTrainedModel, tokenizers.Tokenizer]:
     missing = [name for name in ("config.json", "model.safetensors", "tokenizer.json") if not (folder / name).is_file()]
     if missing:
         raise PipelineError(f"{folder} is no model: it has no {', '.join(missing)}", mend="make repro, or python -m apps.chat FOLDER")
+    if (folder / manifest.NAME).is_file():  # a stage's: its bytes are compared with its manifest
+        return disk.load(Model(folder), device="cpu"), read(folder / "tokenizer.json")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     module: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     return module, read(folder / "tokenizer.json")

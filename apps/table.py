@@ -31,8 +31,9 @@ def table(width: int) -> Table:
     grid.add_column("stage", footer="total", style="bold", no_wrap=True)
     grid.add_column("made")
     grid.add_column("telling numbers")
-    grid.add_column("seconds", footer=f"{sum(known for known in times.values() if known is not None):.1f}", justify="right", no_wrap=True)
-    room = width - max(map(len, STAGES)) - max(len(work.makes) for work in STAGES.values()) - len("seconds") - 6
+    total = sum(known for known in times.values() if known is not None)
+    grid.add_column("last took, s", footer=f"{total:.1f}", justify="right", no_wrap=True)
+    room = width - max(map(len, STAGES)) - max(len(work.makes) for work in STAGES.values()) - len("last took, s") - 6
     for stage, work in STAGES.items():
         metrics = read(METRICS / f"{stage}.json")
         if metrics is None:

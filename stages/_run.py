@@ -104,6 +104,9 @@ def stage(config: type[A]) -> Callable[[Callable[[A, Run], Metrics]], Callable[[
                 log.error("%s", fault)
                 log.debug("where", exc_info=True)
                 sys.exit(1)
+            except Exception:
+                log.exception("a fault of the program, not of its settings or input")
+                sys.exit(1)
             except KeyboardInterrupt:
                 log.error("stopped; what was done is kept: run again to go on")
                 sys.exit(130)
@@ -122,14 +125,16 @@ def walk(name: str, config: type[A], recipe: Callable[[A, Run], Metrics], log: l
     cfg = typed(config, section, at=name)
     hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
     inputs = {str(artifact.path): artifact.digest for artifact in artifacts(cfg) if artifact.path.name != name}
-    key = key_of(section, meaning(name), inputs)
+    key = key_of(section, meaning(name), inputs, [hardware.device, hardware.threads])
     with scratch_folder(ROOT / ".run" / name, key) as scratch:
         run = Run(name, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log)
+        log.info("settings %s", json.dumps(section))
         prepare(run)
         metrics = recipe(cfg, run)
         run.tracker.finish(metrics)
     write_json(Path("metrics") / f"{name}.json", metrics)
     write_json(LOG / f"{name}.json", provenance(run, inputs, time.perf_counter() - started))
+    log.info("metrics %s", json.dumps(metrics))
 
 
 def read_settings() -> dict[str, Any]:
@@ -140,8 +145,12 @@ def read_settings() -> dict[str, Any]:
         if unknown := set(local) - {"hardware", "track"}:
             raise PipelineError(f"{path} sets {', '.join(map(str, unknown))}", mend="only hardware and track may be local to a machine")
         settings = OmegaConf.merge(settings, local)
-    plain: dict[str, Any] = OmegaConf.to_container(settings, resolve=True)  # type: ignore[assignment]
-    return plain
+    return plain(settings)
+
+
+def plain(settings: Any) -> dict[str, Any]:
+    """The settings as dicts, lists and plain values, every interpolation resolved."""
+    return OmegaConf.to_container(settings, resolve=True)  # type: ignore[return-value]
 
 
 def compose(overrides: Sequence[str]) -> Any:
@@ -211,12 +220,17 @@ def logger(name: str) -> logging.Logger:
     log = logging.getLogger(f"scriptorium.{name}")
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    file = logging.FileHandler(LOG / f"{name}.log", mode="w", encoding="utf-8")
+    file = logging.FileHandler(LOG / f"{name}.log", encoding="utf-8")  # a resumed run adds to what the killed one wrote
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     console = logging.StreamHandler()
     console.setLevel(logging.WARNING)
     console.setFormatter(logging.Formatter(f"{name}: %(message)s"))
     log.handlers = [file, console]
+    library = logging.getLogger("pipeline")
+    library.setLevel(logging.INFO)
+    library.propagate = False
+    library.handlers = [file, console]
+    log.info("begin")
     return log
 
 

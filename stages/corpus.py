@@ -4,6 +4,7 @@ reads   corpus.path  a folder of text, with reader=folder
 writes  data/corpus  Corpus, with quarantine.jsonl; of the world also truth.parquet and world.json
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     lines = "".join(orjson.dumps(row).decode() + "\n" for row in quarantine)
     cfg.target.write(documents, sides=sides, texts={**texts, "quarantine.jsonl": lines})
     size, bits = pc.sum(pc.binary_length(documents["text"])).as_py(), pc.sum(documents["bits"]).as_py()
-    return {"documents": documents.num_rows, "bytes": size, "source_bits": bits, "quarantined": len(quarantine)}
+    bad = dict(sorted(Counter(row["reason"] for row in quarantine).items()))
+    return {"documents": documents.num_rows, "bytes": size, "source_bits": bits, "quarantined": len(quarantine), "quarantine": bad}
 
 
 if __name__ == "__main__":

@@ -1,68 +1,55 @@
 """Compose conf/ into params.yaml, and write what each stage's code means.
 
 reads   conf/, pipeline/, stages/, requirements.lock
-writes  params.yaml (not an out: `dvc exp run` composes it too), plan/<stage>.json, plan/composed.yaml
+writes  params.yaml (no out: `dvc exp run` composes it too), plan/<stage>.json, plan/composed.yaml
 """
 
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
 from pipeline.core.closure import Code, check_lock
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json, write_text
-from pipeline.core.merge import three_way
-from stages._run import compose, logger
+from pipeline.core.merge import moved, settle, value_at
+from stages._run import compose, logger, plain
 
 PARAMS, COMPOSED = Path("params.yaml"), Path("plan/composed.yaml")
 HEAD = "# GENERATED from conf/ by the stage plan and by dvc exp run -S; edit conf/, not this file.\n"
+OUTSIDE = ("corpus.path", "dialogues.path")
+TEMPLATED = (*OUTSIDE, "export.source")  # deps in dvc.yaml that a setting names
 
 
 def main() -> None:
     """Settings first, then code, so that a fault in either leaves the other as it was."""
     log = logger("plan")
     try:
-        if "DVC_EXP_NAME" not in os.environ:
-            settle(reset="--reset" in sys.argv)
-        write_text(COMPOSED, as_yaml(plain(compose([]))))
+        check_lock(Path("requirements.lock"))
+        if "DVC_EXP_NAME" not in os.environ:  # else DVC has composed already
+            write_params(reset="--reset" in sys.argv)
+        write_text(COMPOSED, OmegaConf.to_yaml(compose([])))
         code = Code(Path(), ("pipeline", "stages"))
-        names = sorted(path.stem for path in Path("stages").glob("[!_]*.py") if path.stem != "plan")
-        meanings = {name: code.meaning(f"stages.{name}") for name in names}
-        check_lock(Path("requirements.lock"), meanings.values())
-        for name, meaning in meanings.items():
-            write_json(Path("plan") / f"{name}.json", meaning)
+        for path in sorted(Path("stages").glob("[!_]*.py")):
+            if path.stem != "plan":
+                write_json(Path("plan") / f"{path.stem}.json", code.meaning(f"stages.{path.stem}"))
     except PipelineError as fault:
         log.error("%s", fault)
         sys.exit(1)
 
 
-def settle(*, reset: bool) -> None:
+def write_params(*, reset: bool) -> None:
     """Bring params.yaml up to conf/; values that an experiment set stay, unless `reset`."""
     theirs = plain(compose([]))
     mine = plain(OmegaConf.load(PARAMS)) if PARAMS.exists() and not reset else theirs
-    base = plain(OmegaConf.load(COMPOSED)) if COMPOSED.exists() else mine
-    merge = three_way(base, mine, theirs)
-    if merge.conflicts:
-        mend = "`make reset` takes conf/ and drops the experiment; or write the experiment's values into conf/experiment/NAME.yaml"
-        raise PipelineError(f"set by an applied experiment and changed in conf/ as well: {', '.join(merge.conflicts)}", mend=mend)
-    for word, keys in (("kept from an applied experiment", merge.kept), ("new from conf/", merge.taken)):
-        if keys:
-            print(f"plan: {word}: {', '.join(keys)}")
-    if not PARAMS.exists() or merge.value != plain(OmegaConf.load(PARAMS)):
-        write_text(PARAMS, HEAD + as_yaml(merge.value))
-
-
-def plain(settings: Any) -> dict[str, Any]:
-    """The settings as dicts, lists and plain values."""
-    return OmegaConf.to_container(settings, resolve=True)  # type: ignore[return-value]
-
-
-def as_yaml(settings: dict[str, Any]) -> str:
-    """The settings as yaml, keys in the order of conf/."""
-    return OmegaConf.to_yaml(OmegaConf.create(settings))
+    merged = settle(plain(OmegaConf.load(COMPOSED)) if COMPOSED.exists() else mine, mine, theirs)
+    if lost := [f"{key}={value_at(merged, key)}" for key in OUTSIDE if not Path(value_at(merged, key)).exists()]:
+        raise PipelineError(f"there is no {', no '.join(lost)}", mend="correct the path, or make the folder")
+    if not PARAMS.exists() or merged != plain(OmegaConf.load(PARAMS)):
+        write_text(PARAMS, HEAD + OmegaConf.to_yaml(OmegaConf.create(merged)))
+    if changed := moved(mine, merged, TEMPLATED):  # DVC read the paths of dvc.yaml before this stage ran: it would record the old ones
+        raise PipelineError(f"dvc.yaml now depends on {', '.join(changed)}", mend="run the same command again: params.yaml has it now")
 
 
 if __name__ == "__main__":

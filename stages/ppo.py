@@ -21,6 +21,8 @@ from stages._run import Run, stage
 
 @dataclass(frozen=True, kw_only=True)
 class Config(ppo.Settings):
+    """The section `ppo`: the recipe's keys and these."""
+
     source: Model
     judge: Model
     dialogues: Dialogues
@@ -30,6 +32,7 @@ class Config(ppo.Settings):
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Answer, judge, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.judge)
     policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
     judge = disk.load_reward(cfg.judge, device=run.device)

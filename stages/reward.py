@@ -21,6 +21,8 @@ from stages._run import Run, stage
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Recipe):
+    """The section `reward`: the recipe's keys and these."""
+
     source: Model
     dialogues: Dialogues
     target: Model
@@ -29,6 +31,7 @@ class Config(Recipe):
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Learn, save, measure on held-out pairs."""
     tokenizer = disk.tokenizer_of(cfg.source)
     judge = with_scalar_head(disk.load(cfg.source, device=run.device), seed=cfg.seed)
     check_length(cfg.length, judge, section="reward")

@@ -20,6 +20,8 @@ from stages._run import Run, stage
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Recipe):
+    """The section `sft`: the recipe's keys and these."""
+
     source: Model
     dialogues: Dialogues
     target: Model
@@ -28,6 +30,7 @@ class Config(Recipe):
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Fine-tune, save, measure on held-out dialogues."""
     tokenizer = disk.tokenizer_of(cfg.source)
     module = disk.load(cfg.source, device=run.device)
     check_length(cfg.length, module, section="sft")

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from pipeline.align.place import History, Place
 from pipeline.align.rows import by_kind
-from pipeline.align.trl_adapter import Recipe, train_dpo
+from pipeline.align.trl_adapter import Preferring, train_dpo
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
 
@@ -24,19 +24,17 @@ def prefer(
     tokenizer: Tokenizer,
     train: Sequence[Pair],
     test: Sequence[Pair],
-    recipe: Recipe,
+    recipe: Preferring,
     place: Place,
-    *,
-    beta: float,
 ) -> tuple[dict[str, Any], History]:
     """Train the policy in place; how its implicit rewards rank pairs it has seen and pairs it has not, and the history by step."""
-    history = train_dpo(policy, reference, tokenizer, train, recipe, place, beta=beta)
+    history = train_dpo(policy, reference, tokenizer, train, recipe, place)
     tail = history[-_TAIL:]
     metrics = {
         "train_loss": sum(row["loss"] for row in tail) / len(tail),
         "train_accuracy": sum(row["rewards/accuracies"] for row in tail) / len(tail),
         "train_margin": sum(row["rewards/margins"] for row in tail) / len(tail),
-        **agreement(policy, reference, test, beta=beta, batch=recipe.batch),
+        **agreement(policy, reference, test, beta=recipe.beta, batch=recipe.batch),
     }
     return metrics | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch / len(train)}, history
 

@@ -19,6 +19,7 @@ from pipeline.align.judge import rewards_of
 from pipeline.align.place import History, Place, refuse_nan
 from pipeline.align.ppo_losses import adapted_kl_weight, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, sample_answers, scores_of, values_of
+from pipeline.core.errors import PipelineError
 from pipeline.core.order import Permutation
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
@@ -32,12 +33,12 @@ DISCOUNT = 1.0  # an answer is short: its end counts in full
 SMOOTHING = 0.95  # GAE's lambda, Ziegler et al. 2019
 CLIP = 0.2  # of the probability ratio, Schulman et al. 2017
 VALUE_CLIP = 0.2  # of the critic's move, in deviations of the judge
-PASSES = 2  # over the answers of a step
+PASSES = 1  # over the answers of a step: fresh answers teach more than a second look, log 2026-11-21
 GRADIENT_NORM = 1.0
 BETAS = (0.9, 0.95)  # of Adam: the second moment forgets within the few steps there are
-KL_GAIN = 0.1  # of the controller, Ziegler et al. 2019
+KL_GAIN = 0.5  # of the controller; Ziegler et al. take 0.1 over thousands of steps, here are dozens
 SCORE_BOUND = 4.0  # deviations: a judge far outside what it was trained on is not to be believed
-SCALE_PAIRS = 256  # preferences from which mean and deviation of the judge are taken
+SCALE_PAIRS = 128  # preferences from which mean and deviation of the judge are taken
 TAIL = 5  # steps: the first and the last of the history are averaged for the metrics
 
 
@@ -145,7 +146,10 @@ def scale_of(judge: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> Sc
     """Mean and deviation of the judge over both answers of the first preferences."""
     sequences = [[*pair.prompt, *answer] for pair in pairs[:SCALE_PAIRS] for answer in (pair.chosen, pair.rejected)]
     rewards = rewards_of(judge, sequences, batch=batch).double()
-    return Scale(rewards.mean().item(), rewards.std(correction=0).item(), SCORE_BOUND)
+    deviation = rewards.std(correction=0).item()
+    if not deviation > 0:
+        raise PipelineError("the judge gives every answer the same score: there is nothing to learn from it", mend="more reward.steps")
+    return Scale(rewards.mean().item(), deviation, SCORE_BOUND)
 
 
 def summary(history: History) -> dict[str, Any]:

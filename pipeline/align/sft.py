@@ -22,10 +22,9 @@ def fine_tune(
     module: PreTrainedModel, tokenizer: Tokenizer, train: Sequence[Example], val: Sequence[Example], recipe: Recipe, place: Place
 ) -> tuple[dict[str, Any], History]:
     """Train the module in place on the assistant's tokens; the metrics (losses in nats a token) and the history by step."""
-    before = val_loss(module, val, batch=recipe.batch)
     history = train_sft(module, tokenizer, train, recipe, place)
     tail = [row["loss"] for row in history[-_TAIL:]]
-    losses = {"train_loss": sum(tail) / len(tail), "val_loss_before": before, "val_loss": val_loss(module, val, batch=recipe.batch)}
+    losses = {"train_loss": sum(tail) / len(tail), "val_loss": val_loss(module, val, batch=recipe.batch)}
     return losses | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch / len(train)}, history
 
 

@@ -19,7 +19,8 @@ import grimp
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import sha256_of
 
-_IGNORED = {"__pycache__"}
+# They show or prepare a run and cannot change its result: an upgrade of the tracker must not retrain a model.
+UNSEEN = {"pipeline.core.track", "pipeline.core.progress", "pipeline.core.closure", "wandb", "tqdm", "grimp", "hydra"}
 
 
 class Code:
@@ -56,7 +57,7 @@ class Code:
             name = waiting.pop()
             reached.add(name)
             parents = {name.rsplit(".", 1)[0]} & self._graph.modules
-            waiting |= (self._graph.find_modules_directly_imported_by(name) | parents) - reached
+            waiting |= (self._graph.find_modules_directly_imported_by(name) | parents) - reached - UNSEEN
         return reached
 
     def _file(self, module: str) -> Path:
@@ -67,12 +68,9 @@ class Code:
         return path.relative_to(self._root).as_posix()
 
     def _is_table(self, path: Path) -> bool:
-        return (
-            path.is_file()
-            and path.suffix not in {".py", ".pyc", ".md"}
-            and path.parent.name not in _IGNORED
-            and path.parent.name != "stages"
-        )
+        """Whether a file beside the code is read by it: no code itself, no trace of an editor, no program of the doors."""
+        code, traces = {".py", ".pyc", ".md"}, (".", "~", "#")
+        return path.is_file() and path.suffix not in code and not path.name.startswith(traces) and path.parent.name != "stages"
 
     def _versions(self, imports: Iterable[str]) -> dict[str, str]:
         names = {canonical(name) for imported in imports for name in self._distributions.get(imported, [])}
@@ -96,15 +94,16 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def check_lock(lock: Path, meanings: Iterable[dict[str, Any]]) -> None:
-    """Compare the installed versions that stages use with the lock; PipelineError lists all differences."""
-    locked = dict(line.split("==") for line in lock.read_text().split() if "==" in line)
-    wanted = {canonical(name): version for name, version in locked.items()}
-    installed = {name: version for meaning in meanings for name, version in meaning["packages"].items()}
-    faults = [
-        f"{name} {version} (locked: {wanted.get(name, 'not at all')})"
-        for name, version in sorted(installed.items())
-        if version.split("+")[0] != wanted.get(name)
-    ]
+def check_lock(lock: Path) -> None:
+    """Compare the installed distributions with every line of the lock; PipelineError lists all differences."""
+    faults = []
+    for line in lock.read_text().split():
+        name, _, locked = line.partition("==")
+        try:
+            installed = importlib.metadata.version(name).split("+")[0]  # a CPU build of torch is 2.13.0+cpu
+        except importlib.metadata.PackageNotFoundError:
+            installed = "missing"
+        if installed != locked:
+            faults.append(f"{name} {installed} (locked: {locked})")
     if faults:
         raise PipelineError(f"installed packages differ from {lock.name}: {', '.join(faults)}", mend="make setup")

@@ -1,8 +1,11 @@
 """Three-way merge of settings: what an experiment set stays, what conf/ changed comes in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
+
+from pipeline.core.errors import PipelineError
 
 ABSENT = object()  # a key that one side does not have; None is a value
 
@@ -22,6 +25,28 @@ def three_way(base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[
     result = Merge(value={}, kept=[], taken=[], conflicts=[])
     _merge(base, mine, theirs, "", result.value, result)
     return result
+
+
+def settle(base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """The merged settings; what was kept and what came in is printed. PipelineError when both sides changed a value."""
+    merge = three_way(base, mine, theirs)
+    if merge.conflicts:
+        mend = "`make reset` takes conf/ and drops the experiment; or write the experiment's values into conf/experiment/NAME.yaml"
+        raise PipelineError(f"set by an applied experiment and changed in conf/ as well: {', '.join(merge.conflicts)}", mend=mend)
+    for word, keys in (("kept from an applied experiment", merge.kept), ("new from conf/", merge.taken)):
+        if keys:
+            print(f"plan: {word}: {', '.join(keys)}")
+    return merge.value
+
+
+def moved(before: Mapping[str, Any], after: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
+    """Those of the dotted keys whose value is another one now, as key=value."""
+    return [f"{key}={value_at(after, key)}" for key in keys if value_at(before, key) != value_at(after, key)]
+
+
+def value_at(settings: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key."""
+    return reduce(lambda section, name: section[name], key.split("."), settings)
 
 
 def _merge(base: Any, mine: Any, theirs: Any, path: str, into: dict[str, Any], result: Merge) -> None:

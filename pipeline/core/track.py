@@ -47,7 +47,7 @@ class WandbTracker:
 
         mode = settings.mode
         if mode == "auto":
-            mode = "online" if wandb.api.api_key else "offline"
+            mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
         Path(settings.folder).mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(
             project=settings.project,

@@ -23,7 +23,8 @@ def fact_rows(
     """choice: the right filling is the likeliest in the book's sentence. right, exact: of the greedy answer; sampled_: of one
     drawn at temperature 1. `facts` counts the choice over all questions."""
     if not fillings:
-        return [absent(name, task, metric, NO_FACTS) for task in TASKS for metric in METRICS]
+        parts = [(task, metric) for task in TASKS for metric in METRICS]
+        return [absent(name, task, metric, NO_FACTS) for task, metric in [("facts", "choice"), *parts]]
     choice = [_chosen(values) == question.gap.answer for values, question in zip(fillings, asked, strict=True) if question.gap]
     hits = {
         "choice": choice,

@@ -47,8 +47,13 @@ def wilson(hits: float | int, n: float | int) -> tuple[float, float]:
 
 
 def ratio(numerators: Sequence[float | int], denominators: Sequence[float | int], *, bootstrap: Bootstrap) -> Estimate:
-    """sum / sum over clusters, with the percentile bootstrap over the clusters (Efron 1979)."""
+    """sum / sum over clusters, with the percentile bootstrap over the clusters (Efron 1979).
+
+    One cluster alone says nothing about another: its interval is unbounded.
+    """
     up, down = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
+    if len(up) < 2:
+        return Estimate(float(up.sum() / down.sum()), -math.inf, math.inf, len(up))
     weights = bootstrap.weights(len(up))
     low, high = np.percentile((weights @ up) / (weights @ down), (2.5, 97.5))
     return Estimate(float(up.sum() / down.sum()), float(low), float(high), len(up))

@@ -1,6 +1,6 @@
 """GGUF: one file that holds a model's shape, tokenizer and quantized weights, as llama.cpp reads it.
 
-Written with the `gguf` package, quantized in numpy (its Q8_0 and Q4_0 are byte-identical to llama.cpp's quantizer).
+Written with the `gguf` package. Its numpy rounds to Q8_0 (byte-identical to llama.cpp's quantizer); Q4_0 comes from gptq.
 The same module and tokenizer give the same bytes: no date, no host, no path goes in.
 """
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from pipeline.core.errors import PipelineError
+from pipeline.export.gptq import quantize
 
 Format = Literal["F16", "Q8_0", "Q4_0"]
 Matrix = Literal["output", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]  # output: the head, tied or not
@@ -45,12 +46,20 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def write_gguf(
-    path: Path, module: PreTrainedModel, tokenizer: Path, *, form: Format, name: str, precise: Sequence[Matrix]
+    path: Path,
+    module: PreTrainedModel,
+    tokenizer: Path,
+    *,
+    form: Format,
+    name: str,
+    precise: Sequence[Matrix],
+    products: Mapping[str, npt.NDArray[np.float64]],
 ) -> dict[str, int]:
     """Write the module (fp32, CPU) and the tokenizer (a folder of transformers) as one file; returns tensors by type.
 
     Matrices get the form, the precise ones F16 (llama.cpp multiplies quantized matrices with 8-bit activations); norms stay
     F32; in Q4_0 the embeddings have at least Q8_0, which saves most of the loss that 4 bits bring to a small model.
+    `products` are gptq's input_products of the four_bit_layers; only Q4_0 asks for them.
     Raises PipelineError for a kind of model that has no form here.
     """
     config = module.config
@@ -61,17 +70,28 @@ def write_gguf(
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     _add_shape(writer, config)
     _add_tokenizer(writer, tokenizer, vocabulary=config.vocab_size)
-    wide = {"token_embd" if part == "output" and config.tie_word_embeddings else part for part in precise}
+    wide = _wide(config, precise)
+    layers = {to: at.removesuffix(".weight") for at, to in _names(config, architecture).items()}
     counts: dict[str, int] = {}
     for key, weight in _to_gguf(module, architecture).items():
         kind = _type_of(key, weight, form, wide)
-        writer.add_tensor(key, gguf.quants.quantize(weight, kind), raw_dtype=kind)
+        four = kind == gguf.GGMLQuantizationType.Q4_0  # its rows are quantized one by one, so their new order does no harm
+        data = quantize(weight, products[layers[key]]).blocks() if four else gguf.quants.quantize(weight, kind)
+        writer.add_tensor(key, data, raw_dtype=kind)
         counts[kind.name] = counts.get(kind.name, 0) + 1
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     return dict(sorted(counts.items()))
+
+
+def four_bit_layers(module: PreTrainedModel, precise: Sequence[Matrix]) -> list[str]:
+    """The linear layers, by transformers' names, whose weights a file of form Q4_0 holds in 4 bits."""
+    architecture, wide = architecture_of(module.config), _wide(module.config, precise)
+    layers = {to: at.removesuffix(".weight") for at, to in _names(module.config, architecture).items()}
+    weights = _to_gguf(module, architecture).items()
+    return [layers[key] for key, weight in weights if _type_of(key, weight, "Q4_0", wide) == gguf.GGMLQuantizationType.Q4_0]
 
 
 def read_weights(path: Path, config: PreTrainedConfig) -> dict[str, Array]:
@@ -96,6 +116,11 @@ def architecture_of(config: PreTrainedConfig) -> Architecture:
             mend=f"model.kind={min(ARCHITECTURES)} or model.kind={max(ARCHITECTURES)}",
         )
     return known
+
+
+def _wide(config: PreTrainedConfig, precise: Sequence[Matrix]) -> set[str]:
+    """The precise matrices by GGUF's names."""
+    return {"token_embd" if part == "output" and config.tie_word_embeddings else part for part in precise}
 
 
 def _type_of(key: str, weight: Array, form: Format, wide: Set[str]) -> gguf.GGMLQuantizationType:

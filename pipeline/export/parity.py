@@ -96,6 +96,7 @@ def require(found: Sequence[Fault]) -> None:
         return
     keys = " or ".join(dict.fromkeys(f"export.{fault.key}" for fault in found if fault.key.startswith("bounds.")))
     files = ", ".join(dict.fromkeys(fault.file for fault in found))
-    mend = "add ffn_down to export.precise, " if any(fault.key in ("bounds.mean", "bounds.argmax") for fault in found) else ""
+    coarse = {fault.key for fault in found} <= {"bounds.kl", "bounds.mean", "bounds.argmax"}  # else more than rounding is wrong
+    mend = "more matrices in export.precise, " if coarse else ""
     mend += f"leave {files} out of export.formats" + (f", or widen {keys}" if keys else ", or train a tokenizer that llama.cpp knows")
     raise PipelineError("the exported files are not the model:\n  " + "\n  ".join(str(fault) for fault in found), mend=mend)

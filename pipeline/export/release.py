@@ -4,6 +4,7 @@ import copy
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.export import parity
-from pipeline.export.gguf_file import Format, Matrix, architecture_of, read_weights, write_gguf
+from pipeline.export.gguf_file import Format, Matrix, architecture_of, four_bit_layers, read_weights, write_gguf
+from pipeline.export.gptq import input_products
 from pipeline.export.llama_runtime import Runtime
 from pipeline.export.parity import Bounds, Fault
 from pipeline.export.strings import strings
@@ -46,6 +48,7 @@ class Settings:
     name: str  # the model's name inside the files
     formats: tuple[Format, ...]
     precise: tuple[Matrix, ...]  # matrices that keep F16 in quantized files
+    calibration_rows: int  # rows of the training part whose activations steer the rounding of Q4_0; 0: to nearest
     strings: int  # strings on which the tokenizers are compared
     rows: int  # held-out rows on which the logits are compared
     threads: int  # of llama.cpp; more than one makes a tiny model slower
@@ -71,13 +74,15 @@ def release(source: Model, target: Exports, *, tokens: Tokens, corpus: Split, se
     module = load(source, device="cpu")
     architecture_of(module.config)
     probe = probe_of(source, tokens, corpus, settings)
+    products = _products(module, source, tokens, settings) if "Q4_0" in settings.formats else {}
+    write = partial(write_gguf, name=settings.name, precise=settings.precise, products=products)
     with target.writing() as draft:
         wanted = torch_logits(module, probe)
         report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}}
         found = _folder(source, draft.path / FOLDER, probe, wanted, report)
         for form in settings.formats:
             path = draft.path / f"model-{form}.gguf"
-            kinds = write_gguf(path, module, draft.path / FOLDER, form=form, name=settings.name, precise=settings.precise)
+            kinds = write(path, module, draft.path / FOLDER, form=form)
             report[form] = {"bytes": path.stat().st_size, "tensors": kinds}
             report[form] |= _measure(path, module, draft.path / FOLDER, probe, wanted, threads=settings.threads, quantized=form != "F16")
             found += parity.faults(path.name, report[form], settings.bounds, quantized=form != "F16")
@@ -107,6 +112,13 @@ def torch_logits(module: PreTrainedModel, probe: Probe) -> parity.Logits:
     with torch.inference_mode():
         rows = [module(input_ids=torch.from_numpy(row[None]), use_cache=False).logits[0].float().numpy() for row in probe.rows]
     return np.concatenate(rows)[probe.kept]
+
+
+def _products(module: PreTrainedModel, source: Model, tokens: Tokens, settings: Settings) -> dict[str, npt.NDArray[np.float64]]:
+    """What GPTQ must know of the layers, from training rows that lie evenly spread; all rows where there are fewer than asked for."""
+    rows = open_rows(tokens, "train", tokenizer_digest=tokenizer_digest(source)).rows
+    places = np.linspace(0, len(rows), num=min(settings.calibration_rows, len(rows)), endpoint=False).astype(np.int64)
+    return input_products(module, rows[places].astype(np.int64), four_bit_layers(module, settings.precise))
 
 
 def _folder(source: Model, folder: Path, probe: Probe, wanted: parity.Logits, report: dict[str, Any]) -> list[Fault]:

@@ -35,12 +35,15 @@ def split(documents: pa.Table, *, val: float, test: float, seed: int) -> dict[Pa
 
 
 def counts(parts: dict[Part, pa.Table]) -> dict[str, dict[str, Any]]:
-    """Documents, bytes (of UTF-8) and source bits of each part; bits are null where those of a document are unknown."""
+    """Documents, bytes (of UTF-8) and source bits of each part.
+
+    Bits are null where those of a document are unknown, and in train, whose documents may have lost paragraphs.
+    """
     return {
         part: {
             "documents": table.num_rows,
             "bytes": sum(len(text.encode()) for text in table["text"].to_pylist()),
-            "source_bits": None if table["bits"].null_count else sum(table["bits"].to_pylist()),
+            "source_bits": None if part == "train" or table["bits"].null_count else sum(table["bits"].to_pylist()),
         }
         for part, table in parts.items()
     }

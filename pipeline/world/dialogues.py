@@ -97,6 +97,7 @@ def counts(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     for name in ("instructions", "preferences"):
         found[f"{name}_by_part"] = dict(sorted(Counter(row["part"] for row in rows[name]).items()))
     found["preferences_by_kind"] = dict(sorted(Counter(row["kind"] for row in rows["preferences"]).items()))
+    found["quarantine_by_reason"] = dict(sorted(Counter(row["reason"] for row in rows["quarantine"]).items()))
     if "questions" in rows:
         found["questions_held_out"] = sum(not row["trained"] for row in rows["questions"])
     return found

@@ -1,16 +1,18 @@
 """What the tests of this room share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 import tokenizers
 import torch
 
 from pipeline.tokens.tokenizer import train
-from tests.align.tiny import VOCABULARY
+from tests.align.methods import ALL, Outcome
+from tests.align.tiny import VOCABULARY, place
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def one_thread() -> Iterator[None]:
     """Small sums in one order."""
     before = torch.get_num_threads()
@@ -22,3 +24,12 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tokenizer() -> tokenizers.Tokenizer:
     return train(["the cat sat on the mat and the dog sat on the log. " * 20], size=VOCABULARY)
+
+
+Undisturbed = Callable[[str], Outcome]
+
+
+@pytest.fixture(scope="package")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, tokenizer: tokenizers.Tokenizer, one_thread: None) -> Undisturbed:
+    """What a method gives when nothing happens to it; each is run once."""
+    return cache(lambda method: ALL[method](tokenizer, place(tmp_path_factory.mktemp(method))))

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from pipeline.align import ppo as ppo_method
 from pipeline.align.judge import with_scalar_head
 from pipeline.align.place import History, Place
-from pipeline.align.trl_adapter import Recipe, train_dpo, train_reward, train_sft
+from pipeline.align.trl_adapter import Preferring, Recipe, train_dpo, train_reward, train_sft
 from tests.align.tiny import examples, pairs, tiny, weights
 
 RECIPE = Recipe(steps=7, batch=4, learning_rate=1e-2, words_rate=0.5, warmup=1, clip=1.0, checkpoint_steps=3, seed=1)
@@ -54,9 +54,10 @@ def reward(tokenizer: Any, place: Place, rows: Any = None) -> Outcome:
     return Outcome(weights(judge), history, {})
 
 
-def dpo(tokenizer: Any, place: Place) -> Outcome:
+def dpo(tokenizer: Any, place: Place, anchor: float = 1.0) -> Outcome:
     policy = tiny(1)
-    history = train_dpo(policy, tiny(1), tokenizer, pairs(10), RECIPE, place, beta=0.1)
+    recipe = Preferring(**vars(RECIPE), beta=0.1, anchor=anchor)
+    history = train_dpo(policy, tiny(1), tokenizer, pairs(10), recipe, place)
     return Outcome(weights(policy), history, {})
 
 
@@ -70,3 +71,4 @@ def ppo(tokenizer: Any, place: Place) -> Outcome:
 
 
 METHODS: dict[str, Callable[[Any, Place], Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo}
+ALL = METHODS | {"ppo": ppo}

@@ -10,9 +10,8 @@ import tokenizers
 
 from pipeline.align.place import Place
 from tests.align import methods
-from tests.align.tiny import place, same
-
-ALL = {**methods.METHODS, "ppo": methods.ppo}
+from tests.align.conftest import Undisturbed
+from tests.align.tiny import same
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +24,14 @@ def killed(tmp_path_factory: pytest.TempPathFactory, tokenizer: tokenizers.Token
     return folder, step
 
 
-@pytest.mark.parametrize("method", ALL)
+@pytest.mark.parametrize("method", methods.ALL)
 def test_a_killed_run_started_again_ends_with_the_same_bits_and_history(
-    method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer, killed: tuple[Path, int]
+    method: str, tokenizer: tokenizers.Tokenizer, killed: tuple[Path, int], undisturbed: Undisturbed
 ) -> None:
     folder, step = killed
-    whole = ALL[method](tokenizer, place(tmp_path))
+    whole = undisturbed(method)
     steps: list[int] = []
-    again = ALL[method](tokenizer, Place(scratch=folder / method, device="cpu", track=lambda done, _: steps.append(done)))
+    again = methods.ALL[method](tokenizer, Place(scratch=folder / method, device="cpu", track=lambda done, _: steps.append(done)))
     assert same(whole.weights, again.weights), f"killed at step {step}"
     assert whole.history == again.history, f"killed at step {step}"
     interval = methods.SETTINGS.checkpoint_steps if method == "ppo" else methods.RECIPE.checkpoint_steps

@@ -17,6 +17,7 @@ from pipeline.model.score import answer_logprobs
 from pipeline.tokens.special import END, IDS, PAD
 from pipeline.train.stop import Interrupted
 from tests.align import methods
+from tests.align.conftest import Undisturbed
 from tests.align.tiny import pairs, place, same, tiny, words
 
 PLAIN = Scale(0.0, 1.0, 99.0)
@@ -93,8 +94,8 @@ def test_the_judge_has_mean_zero_and_deviation_one_over_the_preferences() -> Non
     assert (scale.mean, scale.deviation) == pytest.approx((rewards.mean(), rewards.std()), rel=1e-4)
 
 
-def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bits_and_history(tmp_path: Path) -> None:
-    whole = methods.ppo(None, place(tmp_path / "whole"))
+def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bits_and_history(tmp_path: Path, undisturbed: Undisturbed) -> None:
+    whole = undisturbed("ppo")
 
     def stop_at(step: int, values: dict[str, float]) -> None:
         if step == 3:
@@ -124,7 +125,7 @@ def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
         judge.score.weight *= 5
     prompts = [[0, *words(generator, 2, 6)] for _ in range(16)]
     scale = Scale(0.0, 1.0, 4.0)
-    settings = dataclasses.replace(methods.SETTINGS, steps=20, prompts=16, minibatch=16, room=3, kl_weight=0.001, kl_target=99.0)
+    settings = dataclasses.replace(methods.SETTINGS, steps=16, prompts=32, minibatch=8, room=3, kl_weight=0.001, kl_target=99.0)
     players = ppo.Players(policy=tiny(1), critic=methods.fresh_judge(), reference=tiny(1), judge=judge)
     metrics, _ = ppo.improve(players, prompts, scale, settings, place(tmp_path))
     assert metrics["last"]["score"] > metrics["first"]["score"] + 0.5

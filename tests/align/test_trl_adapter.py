@@ -1,5 +1,6 @@
 """What goes into TRL is what we made, and what comes out is equal to the bit, whatever happened on the way."""
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -15,18 +16,20 @@ from pipeline.align.sft import val_loss
 from pipeline.align.trl_adapter import train_sft
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import seed_of
+from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Example
 from pipeline.train.stop import Interrupted
 from tests.align import methods
+from tests.align.conftest import Undisturbed
 from tests.align.methods import METHODS, RECIPE
 from tests.align.tiny import examples, pairs, place, same, tiny
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bits_and_history(
-    method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer
+    method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer, undisturbed: Undisturbed
 ) -> None:
-    whole = METHODS[method](tokenizer, place(tmp_path / "whole"))
+    whole = undisturbed(method)
 
     def stop_at(step: int, values: dict[str, float]) -> None:
         if step == 4:
@@ -75,9 +78,19 @@ def test_the_mean_is_over_the_tokens_of_the_step_so_padding_weighs_nothing(tmp_p
 
 
 def test_the_first_dpo_loss_is_that_of_a_policy_that_is_its_own_reference(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
-    history = methods.dpo(tokenizer, place(tmp_path)).history
-    assert history[0]["loss"] == pytest.approx(0.6931472, rel=1e-5)
+    history = methods.dpo(tokenizer, place(tmp_path), anchor=0.0).history
+    assert history[0]["loss"] == pytest.approx(math.log(2), rel=1e-5)
     assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_the_anchor_adds_the_likelihood_of_the_chosen_answers(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    rows = pairs(10)
+    lengths = [len(row.prompt) + len(row.chosen) + len(row.rejected) for row in rows]
+    order = order_of_rows(lengths, steps=RECIPE.steps, batch=RECIPE.batch, seed=seed_of(RECIPE.seed, "dpo"))
+    batch = [rows[number] for number in order[: RECIPE.batch]]
+    nats = -answer_logprobs(tiny(1), [(row.prompt, row.chosen) for row in batch], batch=1).sum().item()
+    expected = math.log(2) + 3.0 * nats / sum(len(row.chosen) for row in batch)
+    assert methods.dpo(tokenizer, place(tmp_path), anchor=3.0).history[0]["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_reward_loss_is_bradley_and_terry_s(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:

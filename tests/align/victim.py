@@ -15,7 +15,7 @@ from tests.align import methods
 def main(folder: Path, last: int) -> None:
     torch.set_num_threads(1)
     tokenizer = read(folder / "tokenizer.json")
-    for name, method in {**methods.METHODS, "ppo": methods.ppo}.items():
+    for name, method in methods.ALL.items():
         if not (child := os.fork()):
             method(tokenizer, Place(scratch=folder / name, device="cpu", track=lambda step, values: die_at(last, step)))
         _, status = os.waitpid(child, 0)

@@ -71,7 +71,8 @@ def model(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(name="tiny", formats=("F16", "Q8_0", "Q4_0"), precise=(), strings=300, rows=4, threads=1, bounds=LOOSE, seed=1)
+    sizes = {"calibration_rows": 8, "strings": 300, "rows": 4}
+    return Settings(name="tiny", formats=("F16", "Q8_0", "Q4_0"), precise=(), threads=1, bounds=LOOSE, seed=1, **sizes)
 
 
 SHAPE = {"layers": 2, "width": 64, "heads": 4, "kv_heads": 2, "ffn": 96, "context": LENGTH, "tied": True}

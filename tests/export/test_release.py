@@ -75,6 +75,23 @@ def test_a_precise_matrix_stays_wide_and_the_embeddings_never_have_4_bits(
     assert (precise.get("Q8_0", 0), precise["F16"]) == (embeddings - 1, layers + 1)
 
 
+def test_rows_to_calibrate_on_bring_4_bits_nearer_to_the_model(
+    model: Make, tokens: Tokens, split: Split, settings: Settings, tmp_path: Path
+) -> None:
+    source = model("qwen3")
+    blind, guided = (
+        release(
+            source,
+            Exports(tmp_path / str(rows) / "export"),
+            tokens=tokens,
+            corpus=split,
+            settings=replace(settings, formats=("Q4_0",), precise=("output",), calibration_rows=rows),
+        )["Q4_0"]["kl"]
+        for rows in (0, 8)
+    )
+    assert guided < 0.8 * blind, (guided, blind)
+
+
 def test_a_broken_bound_fails_and_nothing_appears(model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path) -> None:
     strict = replace(settings, bounds=replace(settings.bounds, mean=1e-9))
     with pytest.raises(PipelineError, match=r"model-Q8_0.gguf: mean_logit is .* at most 1e-09 \(bounds.mean\)") as fault:
@@ -114,7 +131,7 @@ def test_a_kind_without_a_gguf_form_is_refused_by_name(model: Make, tokens: Toke
 def test_unquantized_weights_come_back_from_the_file_as_they_went_in(model: Make, tmp_path: Path) -> None:
     source = model("llama", tied=False)
     module = load(source, device="cpu")
-    write_gguf(tmp_path / "x.gguf", module, source.path, form="F16", name="tiny", precise=())
+    write_gguf(tmp_path / "x.gguf", module, source.path, form="F16", name="tiny", precise=(), products={})
     found, wanted = read_weights(tmp_path / "x.gguf", module.config), module.state_dict()
     assert set(found) == set(wanted)
     assert all(np.array_equal(found[name], wanted[name].numpy().astype(np.float16)) or wanted[name].ndim == 1 for name in wanted)
@@ -123,7 +140,7 @@ def test_unquantized_weights_come_back_from_the_file_as_they_went_in(model: Make
 def test_llama_cpp_gives_the_greedy_answer_of_the_original(model: Make, tmp_path: Path) -> None:
     source = model("qwen3")
     module = load(source, device="cpu")
-    write_gguf(tmp_path / "x.gguf", module, source.path, form="F16", name="tiny", precise=())
+    write_gguf(tmp_path / "x.gguf", module, source.path, form="F16", name="tiny", precise=(), products={})
     prompts = [[0, 3, 20 + number, 40, 5, 4] for number in range(6)]
     wanted = generate(module, prompts, max_new=8, temperature=0, seed=1, batch=8)
     with Runtime(tmp_path / "x.gguf", context=32, threads=1) as runtime:

@@ -26,6 +26,7 @@ class Clone:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         self.edit("conf/config.yaml", "- size: laptop", "- size: smoke")
+        (folder / ".venv").symlink_to(sys.prefix)  # what `make setup` makes
         self.run("git", "init", "--quiet")
         self.commit("a clone")
 
@@ -34,7 +35,7 @@ class Clone:
         """An unactivated shell: nothing of this test's environment but the interpreter's place."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         who = {f"GIT_{role}_{part}": "test@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
-        return kept | who | {"SCRIPTORIUM_PYTHON": sys.executable}
+        return kept | who
 
     def run(self, *command: str, check: bool = True) -> str:
         """The command's standard output and error together."""

@@ -13,8 +13,9 @@ TRAINERS = ["pretrain", "sft", "reward", "dpo", "ppo"]
 
 
 def first_step(clone, stage: str) -> int:
-    """The step that the stage logged first when it last ran."""
-    return int(re.search(r" step (\d+) ", (clone.folder / f".run/log/{stage}.log").read_text())[1])
+    """The step that the stage logged first when it last ran (a resumed run adds to the log of the killed one)."""
+    last = (clone.folder / f".run/log/{stage}.log").read_text().split(" begin\n")[-1]
+    return int(re.search(r" step (\d+) ", last)[1])
 
 
 @pytest.fixture(scope="module")

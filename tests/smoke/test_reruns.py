@@ -66,6 +66,21 @@ def test_an_edit_in_conf_reruns_its_stage_under_plain_repro(untouched):
     assert untouched.reran() == {"plan", "contest", "report"}
 
 
+def test_another_export_source_in_conf_is_taken_in_two_steps_and_never_stale(untouched):
+    untouched.edit("conf/export/default.yaml", "source: data/ppo ", "source: data/dpo ")
+    said = untouched.dvc("repro", check=False)
+    assert "dvc.yaml now depends on export.source=data/dpo" in said
+    assert untouched.reran() == {"plan", "export", "contest", "report"}
+    assert untouched.reran() == set()
+
+
+def test_a_corpus_folder_that_is_not_there_is_named_before_anything_runs(untouched):
+    untouched.edit("conf/corpus/world.yaml", "path: data/input", "path: data/nowhere")
+    said = untouched.dvc("repro", check=False)
+    assert "there is no corpus.path=data/nowhere" in said
+    assert "mend: correct the path" in said
+
+
 def test_a_file_added_to_the_corpus_folder_reruns_the_text_stages(untouched):
     texts = untouched.folder / "data/input"
     for number in range(40):

@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
 from stages import _run
-from stages._run import compose, typed, walk
+from stages._run import compose, logger, typed, walk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,8 @@ def test_a_group_that_does_not_exist_is_refused_with_those_that_do():
 
 
 def test_a_stage_writes_its_artifact_metrics_curve_and_log_and_cleans_up(place):
-    walk("probe", Config, recipe, logging.getLogger("test"))
+    walk("probe", Config, recipe, logger("probe"))
+    assert all(word in Path(".run/log/probe.log").read_text() for word in ("begin", '"steps": 3', '"documents": 1'))
     assert json.loads(Path("metrics/probe.json").read_text()) == {"documents": 1}
     assert Corpus("data/probe").facts == {"documents": 1}
     assert Path("plots/probe.csv").read_text() == "step,loss,val\n1,0.25,\n2,0.125,0.5\n"

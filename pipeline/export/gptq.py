@@ -1,0 +1,108 @@
+"""4-bit weights by GPTQ (Frantar et al. 2022): rounding one input's weights, then moving the others to make up for the error.
+
+The layout is GGUF's Q4_0: along each row, 32 weights share one f16 scale; a code is an integer from -8 to 7.
+A row depends on no other row: whoever reorders the rows of a weight (rotary of llama) reorders its codes and scales.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from pipeline.core.errors import PipelineError
+from pipeline.tokens.special import IDS, PAD
+
+# outputs O, inputs I, groups G = I / 32, rows R, time T
+Array = npt.NDArray[np.float64]
+
+GROUP = 32  # weights that share a scale
+_DAMPING = 0.01  # of the mean diagonal, added to the diagonal: the paper's choice, it keeps the inverse tame
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A weight in 4 bits: code times scale is what it says."""
+
+    codes: npt.NDArray[np.int8]  # [O, I], -8 to 7
+    scales: npt.NDArray[np.float16]  # [O, G], f16 as the file holds them
+
+    def blocks(self) -> npt.NDArray[np.uint8]:
+        """Q4_0 as ggml lays it out, [O, G * 18]: the scale, then 16 bytes; low nibbles hold weights 0 to 15, high ones 16 to 31."""
+        nibbles = (self.codes + 8).astype(np.uint8).reshape(*self.scales.shape, 2, GROUP // 2)
+        scales = self.scales.astype("<f2")[..., None].view(np.uint8)
+        return np.concatenate([scales, nibbles[:, :, 0] | nibbles[:, :, 1] << 4], axis=-1).reshape(len(self.codes), -1)
+
+
+def input_products(module: PreTrainedModel, rows: npt.NDArray[np.int64], layers: Sequence[str]) -> dict[str, Array]:
+    """X^T X [I, I] of the inputs that each of these linear layers gets while the module reads the rows [R, T], padding apart.
+
+    One pass for all layers, each with the inputs that the unquantized layers below give it.
+    Raises PipelineError for inputs that are not finite.
+    """
+    linears = {name: cast(torch.nn.Linear, module.get_submodule(name)) for name in layers}
+    sums = {name: torch.zeros(layer.in_features, layer.in_features, dtype=torch.float64) for name, layer in linears.items()}
+    kept = torch.ones(0, dtype=torch.bool)
+
+    def add(name: str, layer: torch.nn.Module, inputs: tuple[Tensor]) -> None:
+        found = inputs[0].flatten(0, -2)[kept].float()
+        sums[name] += found.T @ found
+
+    hooks = [layer.register_forward_pre_hook(partial(add, name)) for name, layer in linears.items()]
+    try:
+        with torch.inference_mode():
+            for row in torch.from_numpy(rows):
+                kept = row != IDS[PAD]
+                module(input_ids=row[None], use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if wrong := [name for name, total in sums.items() if not total.isfinite().all()]:
+        raise PipelineError(f"the inputs of {', '.join(wrong)} are not finite", mend="a model without NaN as export.source")
+    return {name: total.numpy() for name, total in sums.items()}
+
+
+def quantize(weight: npt.NDArray[np.float32], products: Array) -> Quantized:
+    """Codes and scales for a weight [O, I], I a multiple of 32, with small |X weight^T - X quantized^T| where products = X^T X.
+
+    With products of zero each weight is rounded to its nearest code. The scale of a group comes from its weights as they
+    stand when its turn comes, by ggml's rule (the extreme becomes -8), rounded to f16 before anything is divided by it.
+    """
+    left = weight.astype(np.float64)
+    factor = _factor(products)
+    codes = np.zeros(weight.shape, dtype=np.int8)
+    scales = np.zeros((weight.shape[0], weight.shape[1] // GROUP), dtype=np.float16)
+    for group, start in enumerate(range(0, weight.shape[1], GROUP)):
+        stop = start + GROUP
+        scales[:, group] = _scale(left[:, start:stop])
+        scale = scales[:, group].astype(np.float64)
+        errors = np.zeros((len(left), GROUP))
+        for place in range(start, stop):
+            codes[:, place] = _round(left[:, place], scale)
+            errors[:, place - start] = (left[:, place] - codes[:, place] * scale) / factor[place, place]
+            left[:, place:stop] -= np.outer(errors[:, place - start], factor[place, place:stop])
+        left[:, stop:] -= errors @ factor[start:stop, stop:]
+    return Quantized(codes, scales)
+
+
+def _factor(products: Array) -> Array:
+    """The upper Cholesky factor [I, I] of the inverse of the damped products: row i tells how the error of input i is spread."""
+    damping = _DAMPING * np.diagonal(products).mean() or 1.0  # inputs that are always zero: nothing to make up for
+    damped = products.astype(np.float64) + damping * np.eye(len(products))
+    return np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float64)
+
+
+def _scale(group: Array) -> npt.NDArray[np.float16]:
+    """[O] from [O, 32]: the weight of largest magnitude, sign kept, over -8."""
+    extreme = np.take_along_axis(group, np.abs(group).argmax(axis=1, keepdims=True), axis=1)[:, 0]
+    return (extreme / -8).astype(np.float16)
+
+
+def _round(column: Array, scale: Array) -> npt.NDArray[np.int8]:
+    exact = np.divide(column, scale, out=np.zeros_like(column), where=scale != 0)
+    return np.floor(exact + 0.5).clip(-8, 7).astype(np.int8)  # halves go up, as in ggml
