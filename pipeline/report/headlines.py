@@ -90,7 +90,7 @@ STAGES: Mapping[str, Work] = {
         ),
     ),
     "sft": Work("a model that answers", (Number("held-out loss", "val_loss", fixed), Number("before", "val_loss_before", fixed))),
-    "reward": Work("a judge", (Number("ranks rightly", "accuracy", share), Number("before", "accuracy_before", share))),
+    "reward": Work("a judge", (Number("ranks rightly", "accuracy", share), Number("margin", "margin", fixed))),
     "dpo": Work("a model aligned by pairs", (Number("ranks rightly", "accuracy", share), Number("margin", "margin", fixed))),
     "ppo": Work(
         "a model aligned by the judge",
