@@ -36,7 +36,7 @@ def test_a_comment_reruns_only_the_plan(untouched):
 
 
 def test_a_constant_of_ppo_reruns_ppo_and_what_reads_it(untouched):
-    untouched.edit("pipeline/align/ppo.py", "\nCLIP = 0.2", "\nCLIP = 0.1")
+    untouched.edit("pipeline/align/ppo.py", "\nSMOOTHING = 0.95", "\nSMOOTHING = 0.5")
     assert untouched.reran() == {"plan", "ppo", "evaluate", "export", "contest", "report"}
 
 
