@@ -4,10 +4,10 @@ SHELL := /bin/sh
 PYTHON ?= python3.11
 V := .venv/bin
 STAGE ?= pretrain
-SIZE ?= laptop
+JOBS ?= 1
 READY := .venv/.ready
 
-.PHONY: help setup repro test test-fast check fix chat report publish reset accept reproduce bench-chain docs clean
+.PHONY: help setup repro test test-fast check fix chat queue report publish reset accept reproduce bench-chain docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fix: setup ## format and mend what can be mended
 
 chat: setup ## talk to the aligned model (MODEL=data/dpo for another)
 	@$(V)/python -m apps.chat $(MODEL)
+
+queue: setup ## run the queued experiments (JOBS=2 at once)
+	PATH="$(CURDIR)/$(V):$$PATH" $(V)/dvc exp run --run-all --jobs $(JOBS)
 
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table

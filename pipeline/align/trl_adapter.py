@@ -173,8 +173,12 @@ def _optimizer(module: PreTrainedModel, recipe: Recipe) -> torch.optim.Optimizer
 
 
 def _clean(row: Mapping[str, int | float]) -> Row:
-    """What reproduces: no epoch (there is one), no count that starts anew after a resume."""
-    return {key: value for key, value in sorted(row.items(), key=lambda item: item[0] != "step") if key not in {"epoch", "num_tokens"}}
+    """What reproduces: no epoch (there is one), no count that starts anew after a resume.
+
+    The order is ours, since a Trainer's checkpoint sorts the names: step and loss first, the others by name.
+    """
+    names = sorted(row.keys() - {"epoch", "num_tokens"}, key=lambda name: (name != "step", name != "loss", name))
+    return {name: row[name] for name in names}
 
 
 def _newest_checkpoint(folder: Path) -> Path | None:

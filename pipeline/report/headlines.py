@@ -89,7 +89,7 @@ STAGES: Mapping[str, Work] = {
             Number("questions", "questions", number),
         ),
     ),
-    "sft": Work("a model that answers", (Number("held-out loss", "val_loss", fixed), Number("before", "val_loss_before", fixed))),
+    "sft": Work("a model that answers", (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed))),
     "reward": Work("a judge", (Number("ranks rightly", "accuracy", share), Number("margin", "margin", fixed))),
     "dpo": Work("a model aligned by pairs", (Number("ranks rightly", "accuracy", share), Number("margin", "margin", fixed))),
     "ppo": Work(

@@ -53,3 +53,8 @@ def weights(module: PreTrainedModel) -> dict[str, torch.Tensor]:
 def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
     """Equal to the bit."""
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def ordered(history: list[dict[str, float]]) -> list[list[tuple[str, float]]]:
+    """The rows with the order of their columns, which a curve's bytes depend on and == of dicts does not see."""
+    return [list(row.items()) for row in history]

@@ -17,6 +17,7 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.activated = False  # DVC starts the workers of its queue as `dvc`, which must then be on PATH
         folder.mkdir(parents=True)
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
@@ -35,7 +36,7 @@ class Clone:
         """An unactivated shell: nothing of this test's environment but the interpreter's place."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         who = {f"GIT_{role}_{part}": "test@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
-        return kept | who
+        return kept | who | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"} if self.activated else kept | who
 
     def run(self, *command: str, check: bool = True) -> str:
         """The command's standard output and error together."""

@@ -16,7 +16,9 @@ def experiments(clone) -> list[dict]:
 
 def test_a_queued_sweep_runs_two_at_once_and_every_run_is_shown(clone):
     clone.dvc("exp", "run", "--queue", "-S", "contest.resamples=61,62")
+    clone.activated = True
     clone.dvc("exp", "run", "--run-all", "--jobs", "2")
+    clone.activated = False
     assert sorted(run["contest"]["resamples"] for run in experiments(clone)) == [61, 62]
     assert "resamples: 50" in (clone.folder / "params.yaml").read_text(), "the workspace is as it was"
 
