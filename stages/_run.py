@@ -26,6 +26,7 @@ from pipeline.core.artifact.base import Artifact
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json, write_text
 from pipeline.core.parallel import Engine, parallel_map
+from pipeline.core.progress import progress
 from pipeline.core.scratch import key_of, scratch_folder
 from pipeline.core.track import Track, Tracker, tracker_for
 
@@ -76,7 +77,7 @@ class Run:
 
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """The function's results in the order of the items, on all workers."""
-        return parallel_map(function, items, engine=self.hardware.engine, workers=self.workers)
+        return parallel_map(function, progress(list(items), self.name), engine=self.hardware.engine, workers=self.workers)
 
     def track(self, step: int, values: dict[str, float]) -> None:
         """Numbers that pass: shown by the tracker and the log, kept in no artifact."""

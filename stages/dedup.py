@@ -6,11 +6,11 @@ writes  data/dedup   Corpus and clusters.parquet
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.text import truth
-from pipeline.text.dedup import Near, cluster, counts, find_copies, keep_first
+from pipeline.text.dedup import Method, Near, cluster, counts, find_copies, keep_first
 from stages._run import Run, stage
 
 
@@ -19,7 +19,7 @@ class Config:
     source: Corpus
     truth: Corpus
     target: Corpus
-    method: Literal["exact", "minhash"]
+    method: Method
     near: Near
 
 

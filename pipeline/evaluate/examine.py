@@ -12,6 +12,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
+from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.evaluate import books
 from pipeline.evaluate.answers import Answer, answer, rewards
@@ -77,7 +78,7 @@ def examine(
     rows = books.of_source(desk.library, bootstrap=desk.bootstrap)
     rows += books.of_counting(desk.library, tokens, order=settings.order, digest=digest, bootstrap=desk.bootstrap)
     examined: dict[str, Examined] = {}
-    for name, model in models.items():
+    for name, model in progress(models.items(), "models"):
         module = load(model, device=device)
         rows += books.of_model(name, module, desk.library, overlap=settings.overlap, batch=settings.batch, bootstrap=desk.bootstrap)
         found = examined[name] = _examined(module, desk)

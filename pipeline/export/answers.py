@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.core.artifact.exports import Exports
+from pipeline.core.progress import progress
 from pipeline.export.llama_runtime import Runtime
 from pipeline.tokens.special import END, IDS
 
@@ -11,7 +12,7 @@ def greedy_answers(exports: Exports, prompts: Sequence[Sequence[int]], *, max_ne
     """The greedy answer to each prompt, ids without <|end|>, from each GGUF file: {format: answers}."""
     context = max(len(prompt) for prompt in prompts) + max_new
     answers: dict[str, list[list[int]]] = {}
-    for form in exports.facts["formats"]:
+    for form in progress(exports.facts["formats"], "files"):
         with Runtime(exports.file(f"model-{form}.gguf"), context=context, threads=threads) as runtime:
             answers[form] = [runtime.generate(prompt, max_new=max_new, stop=IDS[END]) for prompt in prompts]
     return answers

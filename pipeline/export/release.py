@@ -20,6 +20,7 @@ from pipeline.core.artifact.split import Part, Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
+from pipeline.core.progress import progress
 from pipeline.export import parity
 from pipeline.export.gguf_file import Format, Matrix, architecture_of, four_bit_layers, read_weights, write_gguf
 from pipeline.export.gptq import input_products
@@ -80,7 +81,7 @@ def release(source: Model, target: Exports, *, tokens: Tokens, corpus: Split, se
         wanted = torch_logits(module, probe)
         report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}}
         found = _folder(source, draft.path / FOLDER, probe, wanted, report)
-        for form in settings.formats:
+        for form in progress(settings.formats, "files"):
             path = draft.path / f"model-{form}.gguf"
             kinds = write(path, module, draft.path / FOLDER, form=form)
             report[form] = {"bytes": path.stat().st_size, "tensors": kinds}
