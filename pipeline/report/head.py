@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.evaluate.intervals import wilson
 from pipeline.report.blocks import Card
 from pipeline.report.board import Board, Score
 from pipeline.report.charts import Interval, interval_bar
@@ -47,7 +46,7 @@ def cards(board: Board, metrics: Mapping[str, Metrics | None], files: Mapping[st
     right, before = (board.score(model, HELD_OUT, "right") for model in ("sft", "base"))
     yield _card("Held-out questions that sft answers rightly", right, share, _beside("base", before))
     reward = metrics.get("reward")
-    yield _card("Held-out pairs that the judge ranks rightly", _accuracy(reward), share, _before(reward), reference=0.5)
+    yield _card("Held-out pairs that the judge ranks rightly", _accuracy(reward), share, "chance 50%", reference=0.5)
     for model in ("dpo", "ppo"):
         score = board.score(model, AGAINST, "gold_win")
         far = board.score(model, AGAINST, "kl").value
@@ -78,12 +77,7 @@ def _accuracy(reward: Metrics | None) -> Score:
         return Score(None, None, None, 0, "not run")
     if reward.get("accuracy") is None:
         return Score(None, None, None, 0, "there are no held-out pairs")
-    return Score(reward["accuracy"], *wilson(reward["accuracy"] * reward["n"], reward["n"]), reward["n"], None)
-
-
-def _before(reward: Metrics | None) -> str:
-    before = None if reward is None else reward.get("accuracy_before")
-    return "" if before is None else f"before training {share(before)}"
+    return Score(reward["accuracy"], None, None, reward["n"], None)  # many pairs ask for one fact: they are no independent draws
 
 
 def _beside(name: str, score: Score) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.evaluate.intervals import wilson
 from pipeline.report.blocks import Absent, Block, Figures, Table
 from pipeline.report.board import Axis, Board, Score, axis_of, cell
 from pipeline.report.charts import Interval, interval_chart
@@ -134,8 +133,8 @@ def other_blocks(board: Board) -> Iterator[Block]:
 
 
 def _share(value: float, n: int) -> Score:
-    low, high = wilson(value * n, n)
-    return Score(value, low, high, n, None)
+    """Without an interval: many pairs ask for one fact, so they are no independent draws."""
+    return Score(value, None, None, n, None)
 
 
 def _count(known: Mapping[str, Mapping[str, Any]], kind: str | None) -> str:
