@@ -19,7 +19,7 @@ def test_a_queued_sweep_runs_two_at_once_and_every_run_is_shown(clone):
     clone.activated = True
     clone.dvc("exp", "run", "--run-all", "--jobs", "2")
     clone.activated = False
-    assert sorted(run["contest"]["resamples"] for run in experiments(clone)) == [61, 62]
+    assert {61, 62} <= {run["contest"]["resamples"] for run in experiments(clone)}
     assert "resamples: 50" in (clone.folder / "params.yaml").read_text(), "the workspace is as it was"
 
 
