@@ -5,9 +5,12 @@ PYTHON ?= python3.11
 V := .venv/bin
 STAGE ?= pretrain
 JOBS ?= 1
+A ?= HEAD
+B ?= workspace
+TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup repro test test-fast check fix chat queue report publish reset accept reproduce bench-chain docs clean
+.PHONY: help setup setup-cluster repro test test-fast check fix chat why compare sources sample queue report publish reset accept reproduce bench-chain bench-text docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +23,9 @@ $(READY): requirements.lock
 	$(V)/pip install --quiet "$$(grep '^torch==' requirements.lock)"
 	$(V)/pip install --quiet --requirement requirements.lock
 	@touch $(READY)
+
+setup-cluster: setup ## add Ray, for hardware.engine=ray
+	$(V)/pip install --quiet --requirement requirements-cluster.lock
 
 repro: setup ## run the whole chain (what is up to date is skipped) and print its table
 	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
@@ -44,6 +50,18 @@ fix: setup ## format and mend what can be mended
 chat: setup ## talk to the aligned model (MODEL=data/dpo for another)
 	@$(V)/python -m apps.chat $(MODEL)
 
+why: setup ## tell the life of a document (ID=...)
+	@$(V)/python -m apps.why "$(ID)"
+
+compare: setup ## what differs between two runs (A=HEAD B=workspace: commits or experiments)
+	@$(V)/python -m apps.compare $(A) $(B)
+
+sources: setup ## propose weights of the sources from the base model's loss on each
+	@$(V)/python -m apps.why --sources
+
+sample: setup ## write text with the base model, as a source (TARGET=data/input/own.jsonl)
+	@$(V)/python -m apps.sample --target $(TARGET)
+
 queue: setup ## run the queued experiments (JOBS=2 at once)
 	PATH="$(CURDIR)/$(V):$$PATH" $(V)/dvc exp run --run-all --jobs $(JOBS)
 
@@ -65,6 +83,9 @@ reproduce: setup ## run every stage again and compare dvc.lock with the one in g
 
 bench-chain: setup ## time the chain in a clone of its own: full, no-op, smoke
 	@$(V)/python -m benchmarks.chain
+
+bench-text: setup ## compare the text stages with other tools (in a venv of their own)
+	@$(V)/python -m benchmarks.text
 
 docs: setup ## draw the pipeline into README.md
 	@$(V)/python -m apps.drawing

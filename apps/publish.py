@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,9 @@ from typing import Any
 
 import yaml
 
-from pipeline.core.scratch import key_of
-from pipeline.core.track import Track, WandbTracker
+from pipeline.core.track import Track, WandbTracker, group_of
 
 PARAMS, METRICS, PLOTS = Path("params.yaml"), Path("metrics"), Path("plots")
-APART = ("hardware", "track")  # they change no result, so they name no run
 
 
 def main() -> None:
@@ -47,12 +44,6 @@ def curve(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             yield int(float(row.pop("step"))), {name: float(value) for name, value in row.items() if value != ""}
-
-
-def group_of(settings: dict[str, Any]) -> str:
-    """The name that the stages of this run share; the one that they had when they ran, if PIPELINE_RUN is stated again."""
-    stated = os.environ.get("PIPELINE_RUN") or os.environ.get("DVC_EXP_NAME")
-    return stated or key_of({key: value for key, value in settings.items() if key not in APART})
 
 
 def track_of(settings: dict[str, Any]) -> Track:

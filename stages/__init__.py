@@ -6,15 +6,18 @@ runs on one GPU, give different bits.
 
 import os
 import platform
+from pathlib import Path
+
+from pipeline.core.compiled import keep_compiled
 
 FIXED = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads make a busy machine six times slower, and an idle one no faster
-    "NUMBA_CACHE_DIR": os.path.abspath(os.path.join(os.environ.get("DVC_ROOT", "."), ".run", "numba")),  # noqa: PTH100, PTH118 - pathlib is not worth its import here
 }
 if platform.machine() in {"x86_64", "AMD64"}:
     # STRICT: the same bits wherever a matrix lies in memory; COMPATIBLE would halve the speed
     FIXED |= {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2,STRICT", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 os.environ.update(FIXED)
+keep_compiled(Path(os.environ.get("DVC_ROOT", ".")) / ".run" / "numba")

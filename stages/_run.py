@@ -6,6 +6,7 @@ conf/ with the overrides. Both roads end in the same call.
 """
 
 import dataclasses
+import gc
 import json
 import logging
 import os
@@ -25,10 +26,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pipeline.core.artifact.base import Artifact
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json, write_text
-from pipeline.core.parallel import Engine, parallel_map
+from pipeline.core.parallel import Engine, Jobs, parallel_map
 from pipeline.core.progress import progress
 from pipeline.core.scratch import key_of, scratch_folder
-from pipeline.core.track import Track, Tracker, tracker_for
+from pipeline.core.shards import Piece, Work, map_shards
+from pipeline.core.track import Track, Tracker, group_of, tracker_for
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -45,6 +47,7 @@ class Hardware:
     threads: int  # 0: all cores, 4 at most
     workers: int  # 0: all cores
     engine: Engine
+    jobs: Jobs
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,19 @@ class Run:
 
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """The function's results in the order of the items, on all workers."""
-        return parallel_map(function, progress(list(items), self.name), engine=self.hardware.engine, workers=self.workers)
+        bar = progress(list(items), self.name)
+        return parallel_map(function, bar, engine=self.hardware.engine, workers=self.workers, jobs=self.hardware.jobs)
+
+    def shards(self, phase: str, function: Callable[[A], Iterable[Piece]], items: Sequence[A]) -> Work:
+        """The pieces that the function makes of the items, on all workers; a stopped stage goes on at the next item."""
+        return map_shards(function, items, folder=self.scratch / phase, run_map=self.map)
+
+    @property
+    def memory(self) -> Path:
+        """A folder that outlives the run, for results that are named by all that they depend on: work that need not be done twice."""
+        folder = ROOT / ".run" / "memory" / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder.resolve()
 
     def track(self, step: int, values: dict[str, float]) -> None:
         """Numbers that pass: shown by the tracker and the log, kept in no artifact."""
@@ -101,6 +116,7 @@ def stage(config: type[A]) -> Callable[[Callable[[A, Run], Metrics]], Callable[[
             log = logger(name)
             try:
                 walk(name, config, recipe, log)
+                gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s
             except PipelineError as fault:
                 log.error("%s", fault)
                 log.debug("where", exc_info=True)
@@ -199,12 +215,6 @@ def meaning(name: str) -> Any:
     from pipeline.core.closure import Code  # under DVC the plan has done this
 
     return Code(Path(), ("pipeline", "stages")).meaning(f"stages.{name}")
-
-
-def group_of(settings: Mapping[str, Any]) -> str:
-    """The name that all stages of one pipeline run share."""
-    stated = os.environ.get("PIPELINE_RUN") or os.environ.get("DVC_EXP_NAME")
-    return stated or key_of({key: value for key, value in settings.items() if key not in ("hardware", "track")})
 
 
 def prepare(run: Run) -> None:

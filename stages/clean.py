@@ -1,16 +1,16 @@
-"""Mend what scanning, scraping and publishing did to the text, and drop what is no text.
+"""Mend what scanning, scraping and publishing did to the text, mask personal data, and measure what is left.
 
 reads   data/corpus  Corpus; truth.parquet where it is there
-writes  data/clean   Corpus, dropped.parquet and repairs.parquet
+writes  data/clean   Corpus with the tables statistics and repairs
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text import truth
-from pipeline.text.clean import REPAIRS, clean, counts
-from pipeline.text.quality import Rule
+from pipeline.text import truth_clean
+from pipeline.text.clean import NAMES, Settings, check, clean_shard
 from stages._run import Run, stage
 
 
@@ -18,16 +18,24 @@ from stages._run import Run, stage
 class Config:
     source: Corpus
     target: Corpus
-    rules: tuple[Rule, ...]
+    repairs: tuple[str, ...] | None
+    quotes: Literal["straight", "keep"]
+    italics: Literal["strip", "keep"]
+    mask: dict[str, str | None]
+    language_characters: int
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    kept, dropped, repairs = clean(cfg.source.read(), run.map, rules=cfg.rules)
-    cfg.target.write(kept, sides={"dropped": dropped, "repairs": repairs}, texts={})
-    metrics = counts(kept, dropped, repairs)
-    if cfg.source.has("truth.parquet"):
-        metrics["truth"] = truth.cleaning(cfg.source.table("truth"), kept, dropped, repairs, names=tuple(REPAIRS))
+    settings = Settings(repairs=cfg.repairs, quotes=cfg.quotes, italics=cfg.italics, mask=cfg.mask)
+    check(settings)
+    function = partial(clean_shard, settings=settings, language_characters=cfg.language_characters)
+    work = run.shards("clean", function, cfg.source.shards)
+    cfg.target.gather(work, tables=("documents", "statistics", "repairs"), sides={}, texts={})
+    metrics = dict(work.total)
+    if cfg.source.has_table("truth"):
+        truth = cfg.source.table("truth", ["id", "fate", "clean", "plants"])
+        metrics["truth"] = truth_clean.cleaning(truth, work.table("documents", ["id", "text"]), work.table("repairs"), names=NAMES)
     return metrics
 
 

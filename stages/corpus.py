@@ -1,58 +1,58 @@
 """Read or generate the documents that everything else is made of.
 
-reads   corpus.path  a folder of text, with reader=folder
-writes  data/corpus  Corpus, with quarantine.jsonl; of the world also truth.parquet and world.json
+reads   corpus.path  files of text, and what corpus.sources names, with reader=sources
+writes  data/corpus  Corpus, with quarantine.jsonl and sources.json; of the world also truth.parquet and world.json
 """
 
-from collections import Counter
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text.read import read_folder
-from pipeline.world.library import World, generate
-from stages._run import Run, stage
-
-Reading = tuple[pa.Table, Mapping[str, pa.Table], Mapping[str, str], list[dict[str, Any]]]  # documents, sides, texts, quarantine
+from pipeline.text.read import Reading, made, read_sources
+from pipeline.text.reading.sources import Bounds, Policy, Source
+from pipeline.world.dials import World
+from pipeline.world.library import generate
+from stages._run import Metrics, Run, stage, typed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    reader: Literal["world", "folder"]
+    reader: Literal["world", "sources"]
     path: Path
+    sources: tuple[dict[str, Any], ...]
+    common: dict[str, Any]
     target: Corpus
     seed: int
+    shard: int
+    longest: int
     max_bad_fraction: float
+    policy: Policy
     world: World
 
 
-def from_world(cfg: Config) -> Reading:
+def from_world(cfg: Config, run: Run) -> tuple[Reading, dict[str, pa.Table], dict[str, str]]:
     library = generate(cfg.world, cfg.seed)
-    return library.documents, {"truth": library.truth}, {"world.json": library.world_json()}, []
+    source = typed(Source, cfg.common | {"name": "world", "path": "."}, at="corpus.common")
+    reading = made(library.documents, source, shard=cfg.shard, run_shards=run.shards)
+    return reading, {"truth": library.truth}, {"world.json": library.world_json()}
 
 
-def from_folder(cfg: Config) -> Reading:
-    documents, quarantine = read_folder(cfg.path, max_bad_fraction=cfg.max_bad_fraction)
-    return documents, {}, {}, quarantine
-
-
-READERS = {"world": from_world, "folder": from_folder}
+def from_sources(cfg: Config, run: Run) -> tuple[Reading, dict[str, pa.Table], dict[str, str]]:
+    sources = [typed(Source, cfg.common | source, at=f"corpus.sources.{place}") for place, source in enumerate(cfg.sources)]
+    bounds = Bounds(shard=cfg.shard, longest=cfg.longest, max_bad_fraction=cfg.max_bad_fraction, policy=cfg.policy)
+    return read_sources(sources, cfg.path, bounds, run_shards=run.shards, scratch=run.scratch), {}, {}
 
 
 @stage(Config)
-def main(cfg: Config, run: Run) -> dict[str, Any]:
-    documents, sides, texts, quarantine = READERS[cfg.reader](cfg)
-    lines = "".join(orjson.dumps(row).decode() + "\n" for row in quarantine)
-    cfg.target.write(documents, sides=sides, texts={**texts, "quarantine.jsonl": lines})
-    size, bits = pc.sum(pc.binary_length(documents["text"])).as_py(), pc.sum(documents["bits"]).as_py()
-    bad = dict(sorted(Counter(row["reason"] for row in quarantine).items()))
-    return {"documents": documents.num_rows, "bytes": size, "source_bits": bits, "quarantined": len(quarantine), "quarantine": bad}
+def main(cfg: Config, run: Run) -> Metrics:
+    reading, sides, texts = {"world": from_world, "sources": from_sources}[cfg.reader](cfg, run)
+    told = {"quarantine.jsonl": reading.quarantine, "sources.json": json.dumps(reading.sources, indent=1) + "\n"}
+    cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | told)
+    return reading.metrics
 
 
 if __name__ == "__main__":

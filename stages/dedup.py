@@ -1,16 +1,19 @@
-"""Drop documents that repeat an earlier one.
+"""Drop documents that repeat an earlier one, and paragraphs and runs of words that do.
 
-reads   data/clean   Corpus
+reads   data/select  Corpus
 reads   data/corpus  Corpus; only truth.parquet where it is there
-writes  data/dedup   Corpus and clusters.parquet
+writes  data/dedup   Corpus with clusters and passages
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text import truth
-from pipeline.text.dedup import Method, Near, cluster, counts, find_copies, keep_first
+from pipeline.text.clusters import Near
+from pipeline.text.dedup import TABLES, Rules, dedup
+from pipeline.text.paragraph_copies import Paragraphs
+from pipeline.text.substrings import Substrings
+from pipeline.text.truth_dedup import deduplication
 from stages._run import Run, stage
 
 
@@ -19,19 +22,24 @@ class Config:
     source: Corpus
     truth: Corpus
     target: Corpus
-    method: Method
+    method: Literal["exact", "minhash"]
     near: Near
+    priorities: list[str]
+    paragraph: Paragraphs | None
+    substring: Substrings | None
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    documents = cfg.source.read()
-    links = find_copies(documents["text"].to_pylist(), run.map, near=cfg.near if cfg.method == "minhash" else None)
-    clusters = cluster(documents["id"].to_pylist(), links)
-    cfg.target.write(keep_first(documents, clusters), sides={"clusters": clusters}, texts={})
-    metrics = counts(clusters)
+    near = cfg.near if cfg.method == "minhash" else None
+    rules = Rules(near=near, priorities=cfg.priorities, paragraph=cfg.paragraph, substring=cfg.substring)
+    done = dedup(cfg.source, rules, scratch=run.scratch, memory=run.memory, run_map=run.map)
+    run.log.info("of %(shards)d shards %(signed)d signed; of the pairs %(compared)d compared, %(remembered)d remembered", done.effort)
+    cfg.target.gather(done.work, tables=TABLES, sides={}, texts={})
+    metrics = dict(done.metrics)
     if cfg.truth.has("truth.parquet"):
-        metrics["truth"] = truth.deduplication(cfg.truth.table("truth"), clusters)
+        documents = cfg.target.table("documents", ["id", "text"])
+        metrics["truth"] = deduplication(cfg.truth.table("truth"), documents, cfg.target.table("clusters"), cfg.target.table("passages"))
     return metrics
 
 

@@ -13,6 +13,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
 from pipeline.text.dialogue_files import read_dialogues
+from pipeline.text.prompts import overlap
 from pipeline.world.dialogues import Dialling, counts, dialogues_of
 from stages._run import Run, stage
 
@@ -48,7 +49,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     with cfg.target.writing() as draft:
         for name, content in rows.items():
             draft.facts[name] = write_jsonl(draft.path / f"{name}.jsonl", content)
-    return counts(rows)
+    return {**counts(rows), "overlap": overlap(rows)}
 
 
 if __name__ == "__main__":

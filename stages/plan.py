@@ -18,7 +18,7 @@ from stages._run import compose, logger, plain
 
 PARAMS, COMPOSED = Path("params.yaml"), Path("plan/composed.yaml")
 HEAD = "# GENERATED from conf/ by the stage plan and by dvc exp run -S; edit conf/, not this file.\n"
-OUTSIDE = ("corpus.path", "dialogues.path")
+OUTSIDE = ("corpus.path", "select.examples", "dialogues.path", "split.benchmarks")
 TEMPLATED = (*OUTSIDE, "export.source")  # deps in dvc.yaml that a setting names
 
 

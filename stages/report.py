@@ -1,6 +1,6 @@
 """Show what was made and measured on one page.
 
-reads   data/corpus, data/clean, data/dedup             Corpus
+reads   data/corpus, clean, select, dedup               Corpus
         data/split, data/dialogues, data/pretrain       Split, Dialogues, Model
         data/evaluate, data/contest                     Scores
         metrics/<stage>.json, plots/<stage>.csv         of every stage that has them

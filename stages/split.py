@@ -1,35 +1,59 @@
-"""Deal the documents into train, val and test, and cut from train what val and test also say.
+"""Deal the documents into train, val and test, and cut from train what is held out or asked by a test.
 
-reads   data/dedup  Corpus
-writes  data/split  Split and cut.parquet
+reads   data/dedup        Corpus with its clusters
+        data/corpus       Corpus: groups, sources.json; with planted leaks its truth.parquet
+        data/dialogues    Dialogues, whose test questions train may not hold
+        split.benchmarks  a folder of benchmark files
+writes  data/split        Split; table cut
 """
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
-from pipeline.text.decontaminate import decontaminate
-from pipeline.text.split import counts, split
+from pipeline.text.benchmarks import held_items
+from pipeline.text.decontaminate import Policies, check, recount
+from pipeline.text.held import Lengths, held_runs, ranges_of, write_held
+from pipeline.text.mixture import sources_of, weights_of
+from pipeline.text.parts import told, write_parts
+from pipeline.text.split import deal, groups_of
+from pipeline.text.truth_split import leaking
 from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     source: Corpus
+    corpus: Corpus
+    dialogues: Dialogues
+    benchmarks: Path
     target: Split
     val: float
     test: float
     seed: int
-    ngram: int
+    lengths: Lengths
+    policies: Policies
+    fields: dict[str, tuple[str, ...]]
+    longest: int
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    dealt = split(cfg.source.read(), val=cfg.val, test=cfg.test, seed=cfg.seed)
-    parts, cut, leaks = decontaminate(dealt, ngram=cfg.ngram)
-    cfg.target.write(parts, sides={"cut": cut})
-    return {**counts(parts), **leaks}
+    sources = sources_of(cfg.corpus)
+    dealt = deal(cfg.source, groups_of(cfg.corpus), val=cfg.val, test=cfg.test, seed=cfg.seed)
+    items = held_items(cfg.dialogues, cfg.benchmarks, cfg.fields)
+    ranges = ranges_of(cfg.source.shards, cfg.val + cfg.test)
+    runs = run.shards("held", partial(held_runs, ngram=cfg.lengths.ngram, ranges=ranges), dealt)
+    held = write_held(run.scratch / "table", runs, items, lengths=cfg.lengths, ranges=ranges)
+    how = partial(write_parts, held=held, policies=cfg.policies, longest=cfg.longest, weights=weights_of(sources), seed=cfg.seed)
+    work = run.shards("parts", how, dealt)
+    check(work.total, left := run.shards("recount", partial(recount, held=held), work.paths("train")).total)
+    cfg.target.gather(work, tables=("cut",), sides={})
+    return {**told(work, held, left, sources), **leaking(cfg.corpus, work, items)}
 
 
 if __name__ == "__main__":

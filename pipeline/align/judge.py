@@ -2,14 +2,10 @@
 
 import copy
 import math
-from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from pipeline.align.batches import right_padded
 from pipeline.core.seed import seed_of
 from pipeline.tokens.special import IDS, PAD
 
@@ -25,14 +21,3 @@ def with_scalar_head(module: PreTrainedModel, *, seed: int) -> PreTrainedModel:
     weight.data.copy_(draws / math.sqrt(weight.shape[1] + 1))
     judge.to(module.device).eval()  # type: ignore[arg-type, no-untyped-call]
     return judge
-
-
-@torch.no_grad()
-def rewards_of(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, batch: int) -> Float[Tensor, " N"]:
-    """The judge's number for each whole dialogue, read at its last token; no unit, only differences mean something."""
-    judge.eval()  # type: ignore[no-untyped-call]
-    found = []
-    for start in range(0, len(sequences), batch):
-        ids, _ = right_padded(sequences[start : start + batch], fill=IDS[PAD], device=str(judge.device))
-        found.append(judge(input_ids=ids).logits.squeeze(1))
-    return torch.cat(found)

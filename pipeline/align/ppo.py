@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
-from pipeline.align.judge import rewards_of
 from pipeline.align.place import History, Place, refuse_nan
 from pipeline.align.ppo_losses import adapted_kl_weight, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, sample_answers, scores_of, values_of
@@ -23,6 +22,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.order import Permutation
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
+from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
 from pipeline.train.checkpoint import Checkpoints, load_weights, weights_of
 from pipeline.train.optimizer import AdamW, AdamWSettings

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from pipeline.align.batches import right_padded
-from pipeline.align.judge import rewards_of
 from pipeline.align.ppo_losses import entropy
+from pipeline.model.batches import right_padded
 from pipeline.model.generate import generate
+from pipeline.model.reward import rewards_of
 from pipeline.tokens.special import END, IDS, PAD
 
 

@@ -6,10 +6,10 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from pipeline.align.judge import rewards_of
 from pipeline.align.place import History, Place
 from pipeline.align.rows import by_kind
 from pipeline.align.trl_adapter import Recipe, train_reward
+from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
 
 

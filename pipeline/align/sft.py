@@ -9,9 +9,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pipeline.align.batches import right_padded
 from pipeline.align.place import History, Place
 from pipeline.align.trl_adapter import Recipe, train_sft
+from pipeline.model.batches import right_padded
 from pipeline.tokens.dialogues import IGNORED, Example
 from pipeline.tokens.special import IDS, PAD
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,23 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def place(source: Path, target: Path) -> None:
+    """Put a file there too: as a second name where the file system allows, else as a copy. Neither may be written to afterwards."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def once(folder: Path, write: Callable[[Path], None]) -> Path:
+    """The folder as `write` fills it; if it is there, it is whole and stays as it is."""
+    if not folder.exists():
+        with draft_folder(folder) as draft:
+            write(draft)
+    return folder
 
 
 @contextmanager

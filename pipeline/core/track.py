@@ -3,10 +3,15 @@
 The truth stays in metrics/ and plots/; a tracker only shows it.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from pipeline.core.scratch import key_of
+
+APART = ("hardware", "track")  # they change no result, so they name no run
 
 
 class Tracker(Protocol):
@@ -77,3 +82,9 @@ def tracker_for(settings: Track, *, group: str, stage: str, config: Mapping[str,
     if settings.kind == "none":
         return NoTracker()
     return WandbTracker(settings, group=group, stage=stage, config=config)
+
+
+def group_of(settings: Mapping[str, Any]) -> str:
+    """The name that all stages of one run share: the one that PIPELINE_RUN or DVC states, else one that stands for the settings."""
+    stated = os.environ.get("PIPELINE_RUN") or os.environ.get("DVC_EXP_NAME")
+    return stated or key_of({name: value for name, value in settings.items() if name not in APART})

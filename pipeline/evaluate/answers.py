@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import tokenizers
-import torch
 from transformers import PreTrainedModel
 
 from pipeline.evaluate.questions import Question
 from pipeline.model.generate import generate
-from pipeline.tokens.special import END, IDS, PAD
+from pipeline.model.reward import rewards_of
+from pipeline.tokens.special import END, IDS
 from pipeline.world.judge import Verdict, gold
 
 
@@ -66,18 +66,8 @@ def judged(ids: Sequence[int], tokenizer: tokenizers.Tokenizer, question: Questi
     return Answer(ids=ended, text=text, verdict=question.judge(text))
 
 
-@torch.no_grad()
 def rewards(module: PreTrainedModel, asked: Sequence[Question], answers: Sequence[Answer], *, batch: int) -> list[float]:
     """The reward model's score of each answer after its prompt."""
-    rows = [[*question.prompt, *found.ids] for question, found in zip(asked, answers, strict=True)]
-    order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
-    scores = [0.0] * len(rows)
-    for start in range(0, len(order), batch):
-        numbers = order[start : start + batch]
-        longest = max(len(rows[number]) for number in numbers)
-        padded = torch.tensor([rows[number] + [IDS[PAD]] * (longest - len(rows[number])) for number in numbers])
-        seen = torch.tensor([[1] * len(rows[number]) + [0] * (longest - len(rows[number])) for number in numbers])
-        logits = module(input_ids=padded.to(module.device), attention_mask=seen.to(module.device)).logits
-        for number, score in zip(numbers, logits[:, 0].float().tolist(), strict=True):
-            scores[number] = score
+    dialogues = [[*question.prompt, *found.ids] for question, found in zip(asked, answers, strict=True)]
+    scores: list[float] = rewards_of(module, dialogues, batch=batch).tolist()
     return scores

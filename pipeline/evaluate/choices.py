@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from pipeline.model.batches import right_padded
 from pipeline.model.score import chosen_logprobs
 from pipeline.tokens.special import IDS, PAD
 
@@ -51,15 +52,7 @@ def _score(module: PreTrainedModel, gaps: Sequence[Gap]) -> list[list[float]]:
 
 def _rest(module: PreTrainedModel, fillings: Sequence[Sequence[int]], cache: DynamicCache) -> Float[Tensor, " C"]:
     """The log-probabilities of all tokens of a filling but its first. Padding stands on the right, where nothing sees it."""
-    rows, counted = _right_padded(fillings)
-    rows, counted = rows.to(module.device), counted.to(module.device)
+    rows, real = right_padded(fillings, fill=IDS[PAD], device=str(module.device))
     logits = module(input_ids=rows[:, :-1], past_key_values=cache, use_cache=True).logits
-    summed: Float[Tensor, " C"] = (chosen_logprobs(logits, rows[:, 1:]) * counted[:, 1:]).sum(1)
+    summed: Float[Tensor, " C"] = (chosen_logprobs(logits, rows[:, 1:]) * real[:, 1:]).sum(1)
     return summed
-
-
-def _right_padded(fillings: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "C T"], Float[Tensor, "C T"]]:
-    longest = max(len(filling) for filling in fillings)
-    rows = torch.tensor([[*filling, *[IDS[PAD]] * (longest - len(filling))] for filling in fillings])
-    counted = torch.tensor([[1.0] * len(filling) + [0.0] * (longest - len(filling)) for filling in fillings])
-    return rows, counted

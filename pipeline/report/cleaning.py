@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.artifact.corpus import Corpus, read_table
+from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.split import PARTS, Split
+from pipeline.core.artifact.tables import batches
 from pipeline.report.blocks import Absent, Block, Quote, Quotes, Table, excerpt
 from pipeline.report.charts import bar
 from pipeline.report.figures import fixed, number, size, text
@@ -25,12 +27,18 @@ class Amount:
     excerpt: int  # characters of each
 
 
-def flow_blocks(corpus: Corpus, cleaned: Corpus, deduplicated: Corpus, split: Split) -> Iterator[Block]:
-    """How much text is left after each stage."""
-    whole = {"raw": corpus, "cleaned": cleaned, "without copies": deduplicated}
-    tables = {name: artifact.read() for name, artifact in whole.items()} | {part: split.read(part) for part in PARTS}
-    sizes = {name: pc.sum(pc.binary_length(table["text"])).as_py() or 0 for name, table in tables.items()}
-    rows = [(name, number(table.num_rows), size(sizes[name]), bar(sizes[name], max(sizes.values()))) for name, table in tables.items()]
+def flow_blocks(corpora: Mapping[str, Corpus], split: Split) -> Iterator[Block]:
+    """How much text is left after each stage; the corpora by what they hold, in the order of the data."""
+    tables = {name: batches(corpus.shards, "documents", ["text"]) for name, corpus in corpora.items()}
+    tables |= {part: batches(split.shards, part, ["text"]) for part in PARTS}
+    counts = {
+        name: [(table.num_rows, pc.sum(pc.binary_length(table["text"])).as_py() or 0) for table in all_] for name, all_ in tables.items()
+    }
+    sizes = {name: sum(size_ for _, size_ in shards) for name, shards in counts.items()}
+    rows = [
+        (name, number(sum(count for count, _ in shards)), size(sizes[name]), bar(sizes[name], max(sizes.values())))
+        for name, shards in counts.items()
+    ]
     yield Table("What is left", ("", "documents", "text", ""), rows)
 
 
@@ -41,16 +49,16 @@ def quarantine_blocks(rows: Sequence[Row], amount: Amount) -> Iterator[Block]:
         yield Quotes(f"Some of {number(len(rows))} rows in quarantine", quotes, folded=True)
 
 
-def dropped_blocks(cleaned: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:
-    """The documents that cleaning dropped, counted by reason, and the beginning of some of each."""
-    rows: list[Row] = cleaned.table("dropped").to_pylist()
+def dropped_blocks(selected: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:
+    """The documents that the rules dropped, counted by reason, and the beginning of some of each."""
+    rows: list[Row] = selected.table("dropped").to_pylist()
     if not rows:
         yield Absent("Dropped documents", "every document was kept")
         return
     counts = Counter(row["reason"] for row in rows)
     most = max(counts.values())
     table = [(reason, number(count), bar(count, most), *_known(truth.get(reason))) for reason, count in table_order(counts)]
-    yield Table("Dropped by cleaning", ("reason", "documents", "", "precision", "recall"), table, _note(truth))
+    yield Table("Dropped by rules", ("reason", "documents", "", "precision", "recall"), table, _note(truth))
     for reason, _ in table_order(counts):
         some = [row for row in rows if row["reason"] == reason][: amount.examples]
         quotes = [
@@ -78,7 +86,7 @@ def repair_blocks(cleaned: Corpus, truth: Mapping[str, Any]) -> Iterator[Block]:
     yield Table("Repairs", ("repair", "times", "documents", "", "precision", "recall"), table, _note(truth))
 
 
-def copy_blocks(cleaned: Corpus, deduplicated: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:
+def copy_blocks(selected: Corpus, deduplicated: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:
     """The documents that repeat another, and where some of them differ from the one that was kept."""
     rows: list[Row] = deduplicated.table("clusters").to_pylist()
     removed = [row for row in rows if not row["kept"]]
@@ -91,7 +99,7 @@ def copy_blocks(cleaned: Corpus, deduplicated: Corpus, truth: Mapping[str, Any],
     told = f"Precision over both kinds: {fixed(truth['precision'])}." if truth.get("precision") is not None else _note(truth)
     yield Table("Copies removed", ("kind", "documents", "recall"), table, told)
     near = [row for row in removed if row["kind"] == "near"][: amount.examples]
-    texts = _texts(cleaned, {row["id"] for row in near} | {keepers[row["cluster"]] for row in near})
+    texts = _texts(selected, {row["id"] for row in near} | {keepers[row["cluster"]] for row in near})
     for row in near:
         keeper = keepers[row["cluster"]]
         kept, copy = first_difference(texts[keeper], texts[row["id"]])
@@ -102,16 +110,29 @@ def copy_blocks(cleaned: Corpus, deduplicated: Corpus, truth: Mapping[str, Any],
         yield Quotes(f"{row['id']} repeats {keeper}", quotes, "The first paragraph in which they differ.", folded=True, aside=True)
 
 
-def cut_blocks(split: Split, amount: Amount) -> Iterator[Block]:
-    """The training paragraphs that were cut because a held-out document holds them too."""
-    if not split.has("cut.parquet"):
-        yield Absent("Cut paragraphs", "the split keeps no list of them")
-        return
-    rows: list[Row] = read_table(str(split.file("cut.parquet"))).to_pylist()
+def passage_blocks(deduplicated: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:
+    """The paragraphs, and runs within paragraphs, that stand in another document too and were cut out."""
+    rows: list[Row] = deduplicated.table("passages").to_pylist()
     if not rows:
-        yield Absent("Cut paragraphs", "no training paragraph stands in a held-out document too")
+        yield Absent("Repeated passages", "no paragraph stands twice")
         return
-    quotes = [Quote(f"{row['id']}, also in {row['part']}", excerpt(row["text"], amount.excerpt), "bad") for row in rows[: amount.examples]]
+    counts = Counter(row["level"] for row in rows)
+    names = {"paragraph": "passages", "substring": "spans"}
+    table = [(level, number(count), *_known(truth.get(names[level]))) for level, count in table_order(counts)]
+    yield Table("Passages cut out", ("level", "times", "precision", "recall"), table, _note(truth))
+    quotes = [Quote(f"{row['id']}, also in {row['of']}", excerpt(row["text"], amount.excerpt), "bad") for row in rows[: amount.examples]]
+    yield Quotes("Some of them", quotes, folded=True)
+
+
+def cut_blocks(split: Split, amount: Amount) -> Iterator[Block]:
+    """The training paragraphs that were cut because held-out text holds them too."""
+    rows: list[Row] = split.table("cut").to_pylist()
+    if not rows:
+        yield Absent("Cut paragraphs", "no training paragraph stands in held-out text too")
+        return
+    quotes = [
+        Quote(f"{row['id']}, also in {row['against']}", excerpt(row["text"], amount.excerpt), "bad") for row in rows[: amount.examples]
+    ]
     yield Quotes(f"Some of {number(len(rows))} paragraphs cut from training", quotes, folded=True)
 
 
@@ -144,6 +165,6 @@ def _by_count(entry: tuple[str, int]) -> tuple[int, str]:
 
 
 def _texts(corpus: Corpus, wanted: set[str]) -> dict[str, str]:
-    table = corpus.read().select(["id", "text"])
-    pairs: Sequence[Row] = table.to_pylist()
-    return {row["id"]: row["text"] for row in pairs if row["id"] in wanted}
+    among = pa.array(sorted(wanted), pa.string())
+    found = [table.filter(pc.is_in(table["id"], among)) for table in batches(corpus.shards, "documents", ["id", "text"])]
+    return {row["id"]: row["text"] for table in found for row in table.to_pylist()}

@@ -28,6 +28,7 @@ class Data:
 
     corpus: Corpus
     clean: Corpus
+    select: Corpus
     dedup: Corpus
     split: Split
     dialogues: Dialogues
@@ -90,14 +91,16 @@ def page_of(title: str, data: Data, told: Told, shown: Shown) -> tuple[str, dict
 
 def text_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
     """From the raw documents to the three parts."""
-    yield from cleaning.flow_blocks(data.corpus, data.clean, data.dedup, data.split)
+    corpora = {"raw": data.corpus, "cleaned": data.clean, "selected": data.select, "without copies": data.dedup}
+    yield from cleaning.flow_blocks(corpora, data.split)
     amount = _few(shown)
     quarantine = list(read_jsonl(data.corpus.file("quarantine.jsonl"))) if data.corpus.has("quarantine.jsonl") else []
     yield from cleaning.quarantine_blocks(quarantine, amount)
-    clean = told.metrics.get("clean") or {}
-    yield from cleaning.dropped_blocks(data.clean, found(clean, "truth.drops") or {}, amount)
-    yield from cleaning.repair_blocks(data.clean, found(clean, "truth.repairs") or {})
-    yield from cleaning.copy_blocks(data.clean, data.dedup, found(told.metrics.get("dedup") or {}, "truth") or {}, amount)
+    truth = {stage: found(told.metrics.get(stage) or {}, "truth") or {} for stage in ("clean", "select", "dedup")}
+    yield from cleaning.repair_blocks(data.clean, truth["clean"].get("repairs") or {})
+    yield from cleaning.dropped_blocks(data.select, truth["select"].get("drops") or {}, amount)
+    yield from cleaning.copy_blocks(data.select, data.dedup, truth["dedup"], amount)
+    yield from cleaning.passage_blocks(data.dedup, truth["dedup"], amount)
     yield from cleaning.cut_blocks(data.split, amount)
 
 

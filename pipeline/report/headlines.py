@@ -54,11 +54,20 @@ STAGES: Mapping[str, Work] = {
     "corpus": Work("raw text", (Number("documents", "documents", number), Number("text", "bytes", size))),
     "clean": Work(
         "clean text",
-        (Number("kept", "documents", number), Number("dropped", "dropped", _sum), Number("equal to the truth", "truth.equal", share)),
+        (Number("documents", "documents", number), Number("mended", "repaired", _sum), Number("equal to the truth", "truth.equal", share)),
     ),
+    "select": Work("text worth reading", (Number("kept", "documents", number), Number("dropped", "dropped", _sum))),
     "dedup": Work(
         "text without copies",
         (Number("kept", "documents", number), Number("copies", "copies", _sum), Number("precision", "truth.precision", share)),
+    ),
+    "dialogues": Work(
+        "questions and answers",
+        (
+            Number("instructions", "instructions", number),
+            Number("preferences", "preferences", number),
+            Number("questions", "questions", number),
+        ),
     ),
     "split": Work(
         "train, val and test",
@@ -79,14 +88,6 @@ STAGES: Mapping[str, Work] = {
             Number("parameters", "parameters", large),
             Number("bits a byte", "val.bits_per_byte", fixed),
             Number("times the entropy", "val.ratio", fixed),
-        ),
-    ),
-    "dialogues": Work(
-        "questions and answers",
-        (
-            Number("instructions", "instructions", number),
-            Number("preferences", "preferences", number),
-            Number("questions", "questions", number),
         ),
     ),
     "sft": Work("a model that answers", (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed))),

@@ -1,53 +1,95 @@
 """What a site puts around its text: navigation, sharing, subscription, cookies, notices."""
 
 import re
+from collections.abc import Iterator
+from itertools import takewhile
 
 _LENGTH = 160  # characters of a line
+_LINES = 12  # of a block: a menu
 _PLACES = (
     r"home|about(?:\ us)?|contact(?:\ us)?|login|log\ in|sign\ in|register|search|menu|help|faq|sitemap|shop|blog|news|"
     r"privacy(?:\ policy)?|terms(?:\ of\ (?:use|service))?"
 )
+_NETWORKS = "facebook|twitter|instagram|pinterest|linkedin|whatsapp|reddit|youtube|tiktok|mastodon|e-?mail"
 _SITE = re.compile(
-    rf"""^\W*(?:
-      (?:{_PLACES}) (?:\s*[|>»/·•]\s*[\w' &-]{{2,24}}){{1,12}}
-    | (?:please\ )?(?:share|follow|like|find|join)\ (?:this|us|it|our|me)\b.*\b
-        (?:facebook|twitter|instagram|pinterest|friends|e-?mail|newsletter|social|media|page|article|story|book)
-    | (?:subscribe|sign\ up|register)\b.*\b(?:newsletter|updates|e-?mails?|list|free|today|now|more|channel|feed)
-    | (?:this|our|the)\ (?:web)?(?:site|page)\ uses\ cookies
-    | (?:we|by\ (?:using|continuing))\b.*\bcookies?\b
-    | (?:accept|manage|reject)\ (?:all\ )?cookies
+    rf"""^[^\w"'`]*(?:
+      (?:{_PLACES}) (?:\s*[|>»/·•]\s*[^|>»/·•\n]{{2,60}}){{1,12}}
+    | (?:please\ )?share\ (?:this|us|it|on|with|via)\b.*\b(?:{_NETWORKS}|friends|media|page|article|story|book|post)\b
+    | (?:please\ )?(?:follow|like|find|join)\ (?:this|us|our|me)\b.*\b(?:{_NETWORKS}|newsletter|social\ media|mailing\ list)\b
+    | (?:subscribe|sign\ up|register)\b.*\b(?:newsletter|updates|e-?mails?|mailing\ list|for\ free|today|now|channel|feed)\b
+    | (?:we|this|our|by|your|the)\b.*\b(?:uses?|using|stores?|sets?|of|accept)\ (?:\w+\ )?cookies\b
+    | (?:accept|manage|reject|allow)\ (?:all\ )?cookies
+    | (?:cookie|privacy)\ (?:settings|policy|preferences|notice)\b
     | (?:click|tap)\ here\b
     | (?:please\ )?(?:enable|turn\ on)\ javascript\b
     | (?:skip|jump|back|return|go)\ to\ (?:main\ |the\ )?(?:content|top|navigation|menu|home(?:\ ?page)?|index|contents|start)
-    | (?:previous|prev|next)(?:\ (?:page|chapter|article|post))?\s*[|<>«»/·•←→-]+\s*
-        (?:contents|home|index|up|next|previous|prev|chapter|page)
+        \W*(?:[|>»·].*)?$
+    | (?:previous|prev|next)(?:\ (?:page|chapter|article|post|story))?\s*[|<>«»/·•←→-]+\s*
+        (?:contents|home|index|up|next|previous|prev|chapter|page|top)
     | (?:«|<<?|←)\s*(?:previous|prev|back)\b
-    | (?:read|see|load|show)\ more(?:(?:\ \w+){{0,3}}\W*$|:)
-    | (?:advertisement|sponsored(?:\ content)?|related\ (?:articles|posts|stories|books)|recommended\ for\ you|
-        you\ (?:may|might)\ also\ like|leave\ a\ (?:comment|reply)|print\ this\ page|all\ rights\ reserved)\b.{{0,40}}$
+    | (?:read|see|load|show)\ more(?:\ (?:posts|articles|stories|comments|results|books|like\ this))?(?:\W*$|:)
+    | loading(?:\ more\b.{{0,40}})?\W*$
+    | advertisement(?:\W+(?:continue|scroll|close|skip)\b.*)?\W*$
+    | (?:sponsored(?:\ content|\ links?)?|recommended\ for\ you|you\ (?:may|might)\ also\ (?:like|enjoy)|print\ this\ page)\W*$
+    | (?:related\ (?:articles|posts|stories|books|reading)|(?:leave|post|add|write)\ a\ (?:comment|reply|review)|
+        all\ rights\ reserved|(?:most\ )?(?:popular|recent|latest)\ (?:posts|articles|stories|comments))\b.{{0,40}}$
+    | your\ e-?mail\ address\ will\ not\ be
+    | required\ fields\ are
     | (?:copyright|©|\(c\))\s*(?:©|\(c\))?\s*\d{{4}}\b.*
-    | (?:posted|filed)\ (?:in|under|by|on)\b.*
-    | (?:tags?|categories|category):\s
-    | \d+\ (?:comments|shares|likes|views)\b
+    | (?:posted|published|updated)\ on\ (?:\w+day,?\ )?\w{{3,9}}\ \d{{1,2}}\b.*
+    | (?:posted|filed|published)\ by\ .{{1,60}}\ (?:on|at|in)\ .*\d.*
+    | (?:posted|filed)\ (?:in|under|by)\b[^.!?]{{1,60}}$
+    | (?:tags?|categor(?:ies|y)|filed\ under|labels):\s
+    | \d+\ (?:comments?|shares?|likes?|views?|repl(?:y|ies))(?:\ on\ .{{1,60}})?\W*(?:[|·].*)?$
     | (?:download|get)\ (?:the|our|your)\b.*\b(?:app|pdf|ebook|e-book)\b
-    | powered\ by\ \w+
+    | (?:proudly\ )?powered\ by\ \w+(?:\ \w+){{0,2}}\W*$
     )""",
-    re.IGNORECASE | re.VERBOSE,
+    re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
+# an item of a menu: too little to be known alone
+_ITEM = re.compile(
+    rf"[^\w\"'`]*(?:{_PLACES}|next|previous|prev|archives?|share|tweet|print|top|more)[^\w\"'`!?.]*", re.IGNORECASE | re.ASCII
+)
+_ITEMS = 3  # lines of the least menu of items alone
 
 
 def boilerplate(text: str) -> tuple[str, int]:
-    """Without lines of navigation, sharing, subscription, cookies and the like that stand alone."""
+    """Without the blocks whose every line is one of navigation, sharing, subscription, cookies and the like; the count is of lines.
+
+    Items of a menu (Home, About us) count only beside such lines, or three and more together, in one block or one a block.
+    """
     lines = text.split("\n")
-    count = 0
-    for place, line in enumerate(lines):
-        if 3 < len(line) <= _LENGTH and _SITE.match(line) and _stands_alone(lines, place):
-            lines[place] = ""
-            count += 1
-    return ("\n".join(lines), count) if count else (text, 0)
+    gone: list[int] = []
+    menu: list[int] = []  # lines of the site's blocks since the last block of text
+    known = 0  # of them, those that need no others
+    for start, stop in [*_blocks(lines), (0, 0)]:
+        kinds = list(takewhile(bool, map(_kind, lines[start : min(stop, start + _LINES)])))
+        if kinds and len(kinds) == stop - start:
+            menu += range(start, stop)
+            known += kinds.count("site")
+        elif menu:
+            gone += menu if known or len(menu) >= _ITEMS else []
+            menu, known = [], 0
+    for place in gone:
+        lines[place] = ""
+    return ("\n".join(lines), len(gone)) if gone else (text, 0)
 
 
-def _stands_alone(lines: list[str], place: int) -> bool:
-    """Whether a line has blank ones, page marks, others of its kind or the rim of the text on both sides."""
-    neighbours = [lines[near] for near in (place - 1, place + 1) if 0 <= near < len(lines)]
-    return all(not line.strip(" \f") or bool(_SITE.match(line)) for line in neighbours)
+def _blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """Where the runs of lines between blank ones begin and end."""
+    place = 0
+    while place < len(lines):
+        start = place
+        while place < len(lines) and lines[place].strip(" \f"):
+            place += 1
+        if place > start:
+            yield start, place
+        place += 1
+
+
+def _kind(line: str) -> str:
+    """`site`, `item` of a menu, or nothing."""
+    short = line.strip(" \f")
+    if len(short) > _LENGTH:
+        return ""
+    return "site" if _SITE.match(short) else "item" if _ITEM.fullmatch(short) else ""

@@ -1,32 +1,43 @@
-"""Repairs of single characters: newlines, broken encodings, controls, quotes.
+"""Repairs of single characters: broken encodings, newlines, controls, Unicode form, ligatures, quotes.
 
 A repair takes a text and gives the new text and how often it changed something.
-PAGE, a form feed on a line of its own, marks where a page ended; `paragraphs` takes the marks out.
+PAGE, a form feed on a line of its own, marks where a page ended; `wrapping` takes the marks out.
 """
 
 import re
 import unicodedata
 
 PAGE = "\f"
-_NEWLINES = re.compile(r"\r\n?|[\v\u0085\u2028\u2029]")
+HYPHENS = "-\u2010\u00ac\u00ad"  # signs at a line's end that a word goes on: hyphens, the not sign of scanned books, soft hyphens
+_NEWLINES = re.compile(r"[\v\u0085\u2028\u2029]")
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-# C0 and C1 without tab, newline and form feed; DEL; soft hyphen; zero-width and direction marks; noncharacters
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff]+"
+# Letters with which UTF-8 read as cp1252 or Latin-1 begins, the rare ones before what can follow; text without them is not suspicious
+_SUSPICIOUS = re.compile(
+    "[\u00c2\u00c3\u00c5\u00e2\u0192\u20ac\u0080-\u009f]|[\u00c2-\u00f4][\u00a0-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u02c6\u02dc\u2013-\u203a\u2122]"
 )
-# Letters with which UTF-8 read as cp1252 or Latin-1 begins; text without them is not suspicious
-_SUSPICIOUS = re.compile("[\u00c2\u00c3\u00c5\u00e2\u0192\u20ac\u0080-\u009f]")
-_QUOTES = str.maketrans({**dict.fromkeys("‘’‚‛′`´", "'"), **dict.fromkeys("“”„‟″", '"')})
+# C0 and C1 without white space; DEL; zero-width and direction marks; noncharacters. A soft hyphen that ends a line breaks a word
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff]+"
+    "|\u00ad(?![ ]*\n)|[\u200c\u200d]+"
+)
+_QUOTES = str.maketrans({**dict.fromkeys("‘’‚‛′´", "'"), **dict.fromkeys("“”„‟″", '"')})
 _CURLY = re.compile("[‘’‚‛′´“”„‟″]")
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+_LIGATURE = re.compile("[ﬀ-ﬆ]")
+_FULLWIDTH = re.compile("[\uff01-\uff5e]+")
+_LETTER_OR_DIGIT = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
+_WIDE = str.maketrans({code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)})
+_EAST = re.compile("[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # text whose punctuation is wide by right
 
 
 def newlines(text: str) -> str:
-    """Every newline is \\n, every form feed stands on a line of its own, every space is a space."""
-    text = _NEWLINES.sub("\n", text) if not text.isascii() or "\r" in text or "\v" in text else text
+    """Every newline is \\n (\\r\\r\\n too), every form feed stands on a line of its own, every tab is a space."""
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    text = _NEWLINES.sub("\n", text) if "\v" in text or not text.isascii() else text
     if PAGE in text:
         pages = [page.strip(" ").removeprefix("\n").removesuffix("\n") for page in text.split(PAGE)]
         text = f"\n{PAGE}\n".join(pages)  # no blank line comes in: that would end a paragraph
-    return text if text.isascii() else _SPACES.sub(" ", text)
+    return text
 
 
 def encoding(text: str) -> tuple[str, int]:
@@ -36,28 +47,59 @@ def encoding(text: str) -> tuple[str, int]:
     import ftfy  # 0.1 s that most corpora need not spend
 
     count = 0
-    lines = text.split("\n")
+    lines = re.split("([\r\n]+)", text)
     for place, line in enumerate(lines):
         if not line.isascii() and _SUSPICIOUS.search(line) and (mended := ftfy.fix_encoding(line)) != line:
             lines[place] = mended
             count += 1
-    return "\n".join(lines), count
+    return ("".join(lines), count) if count else (text, 0)
 
 
 def controls(text: str) -> tuple[str, int]:
-    """Without control, zero-width and direction characters; tabs become spaces."""
-    text, count = _CONTROLS.subn("", text)
-    return text.replace("\t", " "), count
+    """Without control, zero-width and direction characters, and soft hyphens but at a line's end; joiners stay between other scripts."""
+    count = 0
+
+    def gone(found: re.Match[str]) -> str:
+        nonlocal count
+        if found.group()[0] in "\u200c\u200d" and _is_joined(text, found):
+            return found.group()
+        count += 1
+        return ""
+
+    mended = _CONTROLS.sub(gone, text)
+    return (mended, count) if count else (text, 0)
+
+
+def unicode(text: str) -> tuple[str, int]:
+    """Normal form C (Unicode annex 15), plain spaces, no fullwidth Latin; the count is of spaces, wide runs and decomposed lines."""
+    if text.isascii():
+        return text, 0
+    mended, count = _SPACES.subn(" ", text)
+    if _FULLWIDTH.search(mended):
+        lines = mended.split("\n")
+        for place, line in enumerate(lines):
+            pattern = _LETTER_OR_DIGIT if _EAST.search(line) else _FULLWIDTH
+            lines[place], wide = pattern.subn(lambda found: found.group().translate(_WIDE), line)
+            count += wide
+        mended = "\n".join(lines)
+    if not unicodedata.is_normalized("NFC", mended):
+        count += sum(not unicodedata.is_normalized("NFC", line) for line in mended.split("\n")) or 1
+        mended = unicodedata.normalize("NFC", mended)
+    return mended, count
+
+
+def ligatures(text: str) -> tuple[str, int]:
+    """Typeset ligatures become letters."""
+    return _LIGATURE.subn(lambda found: _LIGATURES[found.group()], text)
 
 
 def quotes(text: str) -> tuple[str, int]:
-    """Curly quotes become straight."""
-    if text.isascii():
-        return text, 0
-    count = len(_CURLY.findall(text))
+    """Curly quotes, primes and acute accents that stand for them become straight."""
+    count = len(_CURLY.findall(text)) if not text.isascii() else 0
     return (text.translate(_QUOTES) if count else text), count
 
 
-def composed(text: str) -> str:
-    """Unicode normal form C."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+def _is_joined(text: str, found: re.Match[str]) -> bool:
+    """Whether joiners stand between two characters of a script, or of pictures, that uses them."""
+    before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
+    return min(before, after) > "\u0590" and not ("\u2000" <= before <= "\u2070" or "\u2000" <= after <= "\u2070")

@@ -1,145 +1,106 @@
-"""Copies: exact ones by a hash of the text, near ones by MinHash and an exact comparison of what it brings together."""
+"""A corpus without repetition: documents that are one, paragraphs and long runs of words that stand in it more than once.
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+    sign        a shard            its documents' hashes, keys of bands, paragraphs      (index; remembered)
+    equal       a range of keys    exact copies                                          (clusters)
+    rounds      a range of keys    candidates; a shard: sets; pairs: exact similarity    (clusters, compare; remembered)
+    paragraphs  a range of keys    repeated paragraphs of what is kept                   (paragraph_copies)
+    runs        a chunk            repeated runs of words in what is left                (substrings)
+    names       a shard            ids of what copies are copies of
+    filter      a shard            its documents, clusters and passages
+
+Each line is a map whose results are kept in the scratch folder, so that a stopped run goes on where it was. Memory beyond the shards in
+work: 50 bytes a document (clusters) and 40 a candidate pair; a worker's range of keys takes 50 MB, its chunk 17 bytes a byte.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from pipeline.text.minhash import Signature, candidates, jaccard, multipliers, signature
-from pipeline.text.ngrams import Hashes, ngrams_of, words_of
+from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.errors import PipelineError
+from pipeline.core.shards import Work, map_shards
+from pipeline.text.clusters import Copies, Near, find_copies, order_of, save_once
+from pipeline.text.compare import pairs_name
+from pipeline.text.dedup_filter import name_sources, without_copies
+from pipeline.text.index import Map, Signing, sign_corpus
+from pipeline.text.paragraph_copies import Paragraphs, repeated_paragraphs
+from pipeline.text.substrings import Substrings, repeated_runs
 
-Method = Literal["exact", "minhash"]
-CLUSTERS = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("cluster", pa.string(), nullable=False),  # the id of the document that is kept
-        pa.field("kept", pa.bool_(), nullable=False),
-        pa.field("similarity", pa.float64()),  # to the document of its cluster that is most like it; null for a single one
-        pa.field("kind", pa.string(), nullable=False),  # exact | near | single: how it belongs to its cluster
-    ]
-)
-
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
+TABLES = ("documents", "clusters", "passages")  # of each piece
 
 
 @dataclass(frozen=True, kw_only=True)
-class Near:
-    """When two documents are one."""
+class Rules:
+    """What counts as repetition."""
 
-    shingle: int  # words
-    threshold: float  # Jaccard similarity of the shingles, 0..1
-    bands: int
-    rows: int  # of a band
+    near: Near | None  # None: exact copies only
+    priorities: Sequence[str]  # sources, the one whose copies are kept first; those that are not named come last
+    paragraph: Paragraphs | None
+    substring: Substrings | None
 
 
 @dataclass(frozen=True)
-class Link:
-    """Two documents (by position, the earlier first) that are one, and how alike they are."""
+class Outcome:
+    """The shards without repetition, numbers about them that reproduce, and how much of the work was new."""
 
-    first: int
-    second: int
-    similarity: float
-    exact: bool
-
-
-def find_copies(texts: Sequence[str], run_map: Map, *, near: Near | None) -> list[Link]:
-    """Links between copies in a fixed order; exact ones only where `near` is None. A text without words is like no other."""
-    links, distinct = _exact(texts)
-    if near is not None and len(distinct) > 1:
-        links += _near(texts, distinct, run_map, near)
-    return links
+    work: Work
+    metrics: Mapping[str, Any]
+    effort: Mapping[str, int]
 
 
-def cluster(ids: Sequence[str], links: Iterable[Link]) -> pa.Table:
-    """The clusters table: linked documents form a cluster, of which the first is kept."""
-    links = list(links)
-    parent = list(range(len(ids)))
-    for link in links:
-        first, second = _root(parent, link.first), _root(parent, link.second)
-        parent[max(first, second)] = min(first, second)
-    best: dict[int, Link] = {}
-    for link in links:
-        for place in (link.first, link.second):
-            if place not in best or (link.similarity, link.exact) > (best[place].similarity, best[place].exact):
-                best[place] = link
-    rows = []
-    for place, identity in enumerate(ids):
-        root, link_of = _root(parent, place), best.get(place)
-        kind = "single" if link_of is None else "exact" if link_of.exact else "near"
-        similarity = link_of.similarity if link_of else None
-        rows.append({"id": identity, "cluster": ids[root], "kept": root == place, "similarity": similarity, "kind": kind})
-    return pa.Table.from_pylist(rows, schema=CLUSTERS)
+def dedup(source: Corpus, rules: Rules, *, scratch: Path, memory: Path, run_map: Map) -> Outcome:
+    """Find and drop what repeats; the first stays, by the priority of its source, then by its position.
+
+    The memory keeps the signatures of shards and the similarity of pairs for a run with other documents beside these; what this run didn't
+    use is removed from it. The outcome is the same without. Raises PipelineError for rules that make no sense.
+    """
+    _check(rules)
+    signing = _signing(rules)
+    index = sign_corpus(source, signing, folder=scratch / "signed", memory=memory, run_map=run_map)
+    numbers = order_of(source, index, rules.priorities)
+    found = find_copies(source, index, rules.near, numbers, folder=scratch, memory=memory, run_map=run_map)
+    save_once(scratch / "kept", found.copies.kept)
+    cuts = repeated_paragraphs(index, folder=scratch, run_map=run_map) if rules.paragraph else []
+    if rules.substring:
+        cuts += repeated_runs(index, source.shards, rules.substring, cuts, folder=scratch, run_map=run_map)
+    _save(found.copies, scratch)
+    name_sources(source, index, found.copies, cuts, folder=scratch, run_map=run_map)
+    work = map_shards(partial(without_copies, index, tuple(cuts), scratch), source.shards, folder=scratch / "filter", run_map=run_map)
+    _forget(memory, {facts["name"] for facts in index.facts} | ({pairs_name(rules.near.shingle)} if rules.near else set()))
+    largest = int(np.bincount(found.copies.keeper).max(initial=0)) if index.documents else 0
+    signed = sum(facts["fresh"] for facts in index.facts)
+    effort = {"shards": len(index.folders), "signed": signed, "compared": found.effort.compared, "remembered": found.effort.remembered}
+    return Outcome(work, {**work.total, "largest_cluster": largest, "pairs_left": found.effort.left}, effort)
 
 
-def keep_first(documents: pa.Table, clusters: pa.Table) -> pa.Table:
-    """The documents that the clusters table keeps; its rows are the documents' rows."""
-    return documents.filter(clusters["kept"])
+def _check(rules: Rules) -> None:
+    parts = {"near": rules.near, "paragraph": rules.paragraph, "substring": rules.substring}
+    values = {f"dedup.{part}.{name}": value for part, rule in parts.items() if rule for name, value in asdict(rule).items()}
+    wrong = [name for name, value in values.items() if not (0 < value <= 1 if name.endswith("threshold") else value >= 1)]
+    if wrong:
+        found = ", ".join(f"{name}={values[name]}" for name in wrong)
+        raise PipelineError(
+            f"these can't be used: {found}", mend=f"set {', '.join(wrong)} to 1 or more, a threshold to 1 or less but above 0"
+        )
 
 
-def counts(clusters: pa.Table) -> dict[str, Any]:
-    """Documents in and out, and the copies by kind."""
-    kinds = [kind for kind, kept in zip(clusters["kind"].to_pylist(), clusters["kept"].to_pylist(), strict=True) if not kept]
-    return {
-        "documents": clusters.num_rows - len(kinds),
-        "copies": {kind: kinds.count(kind) for kind in ("exact", "near")},
-        "largest_cluster": max(np.unique(np.array(clusters["cluster"].to_pylist()), return_counts=True)[1].tolist(), default=0),
-    }
+def _signing(rules: Rules) -> Signing:
+    near = {key: value for key, value in asdict(rules.near).items() if key in ("shingle", "bands", "rows")} if rules.near else None
+    return Signing(**(near or {"shingle": 0, "bands": 0, "rows": 0}), words=rules.paragraph.words if rules.paragraph else 0)
 
 
-def shingles_of(text: str, *, shingle: int) -> Hashes:
-    """The set of the text's shingles, sorted. A text shorter than a shingle is one shingle."""
-    words, _ = words_of(text)
-    return np.unique(ngrams_of(words, min(shingle, max(1, words.size))))
+def _save(copies: Copies, scratch: Path) -> None:
+    for name in ("keeper", "similarity", "exact"):
+        save_once(scratch / name, getattr(copies, name))
 
 
-def sign(text: str, *, shingle: int, functions: int) -> tuple[Hashes, Signature]:
-    """The shingles of a text and their signature."""
-    shingles = shingles_of(text, shingle=shingle)
-    return shingles, signature(shingles, multipliers(functions))
-
-
-def _exact(texts: Sequence[str]) -> tuple[list[Link], list[int]]:
-    """Links to the first of equal texts, white space and case apart, and the positions of the distinct ones."""
-    first: dict[bytes, int] = {}
-    links, distinct = [], []
-    for place, text in enumerate(texts):
-        normal = " ".join(text.split()).casefold()
-        key = hashlib.blake2b(normal.encode(), digest_size=16).digest()
-        if normal and key in first:
-            links.append(Link(first[key], place, 1.0, exact=True))
-        else:
-            first[key] = place
-            distinct.append(place)
-    return links, distinct
-
-
-def _near(texts: Sequence[str], distinct: Sequence[int], run_map: Map, near: Near) -> list[Link]:
-    """Links between distinct texts whose exact similarity reaches the threshold; pairs already connected are not compared."""
-    signed = run_map(partial(sign, shingle=near.shingle, functions=near.bands * near.rows), [texts[place] for place in distinct])
-    sets = [shingles for shingles, _ in signed]
-    places = [place for place, shingles in enumerate(sets) if shingles.size]
-    if len(places) < 2:
-        return []
-    parent = list(range(len(sets)))
-    links, compared = [], set()
-    for left, right in candidates([signed[place][1] for place in places], bands=near.bands, rows=near.rows):
-        pair = (places[left], places[right])
-        if pair in compared or _root(parent, pair[0]) == _root(parent, pair[1]):
-            continue
-        compared.add(pair)
-        if (similarity := jaccard(sets[pair[0]], sets[pair[1]])) >= near.threshold:
-            links.append(Link(distinct[pair[0]], distinct[pair[1]], similarity, exact=False))
-            first, second = _root(parent, pair[0]), _root(parent, pair[1])
-            parent[max(first, second)] = min(first, second)
-    return links
-
-
-def _root(parent: list[int], place: int) -> int:
-    while parent[place] != place:
-        parent[place] = parent[parent[place]]
-        place = parent[place]
-    return place
+def _forget(memory: Path, used: set[str]) -> None:
+    """Remove what is not used."""
+    for folder in memory.iterdir():
+        if folder.name not in used:
+            shutil.rmtree(folder, ignore_errors=True)

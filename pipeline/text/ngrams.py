@@ -1,27 +1,90 @@
 """Hashes of words and of runs of words: what dedup and decontamination compare.
 
-A word is a run of letters and digits; case, punctuation and layout don't count.
+A word is a run of letters, marks and digits; case, punctuation and layout don't count. In scripts that are written without spaces each
+character is a word.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from unicodedata import category
 
 import numba
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
+Integers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.uint32]
 
 _PRIME = np.uint64(0x100000001B3)  # FNV-1a (Fowler, Noll, Vo)
 _BASIS = np.uint64(0xCBF29CE484222325)
 _STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: no n-gram hash loses a word
 _MIX = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 (Steele et al. 2014)
+_OTHER = np.uint64(0x94D049BB133111EB)  # splitmix64's second multiplier: the other half of a 128-bit hash
 _SHIFT = np.uint64(31)
+_KIND, _CODE = 24, 0xFFFFFF  # an entry of the table of characters: its kind above the lower-case code point
+_SPACE, _SIGN, _LETTER, _ALONE = 0, 1, 2, 3
+_BLOCK = 1 << 20  # bytes of text
+_KNOWN = 0x20000  # code points in the table; those above are ideographs
+_UNSPACED = ((0xE00, 0xF00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x3040, 0x3100), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00))
+
+
+@dataclass(frozen=True)
+class Texts:
+    """UTF-8 texts back to back: text t is data[starts[t]:starts[t + 1]]."""
+
+    data: npt.NDArray[np.uint8]
+    starts: Integers  # [texts + 1]
+
+    @cached_property
+    def characters(self) -> npt.NDArray[np.uint32]:
+        """The table of the characters that may stand in them."""
+        return _characters(0x80 if self.data.max(initial=0) < 0x80 else _KNOWN)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of texts: those of text t stand at starts[t]:starts[t + 1]."""
+
+    hashes: Hashes  # [words]
+    paragraphs: npt.NDArray[np.int32]  # [words], from 0 in each text; separated by blank lines
+    starts: Integers  # [texts + 1]
+    content: Hashes  # [texts, 2], 128 bits of a text, white space and case apart; 0 where it has no word
+
+
+def texts_of(column: pa.ChunkedArray | pa.Array) -> Texts:
+    """The texts of a string column, in the column's own memory. A null is an empty text."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    width = np.int64 if pa.types.is_large_string(column.type) else np.int32
+    _, offsets, data = column.buffers()
+    starts = np.frombuffer(offsets, width)[column.offset : column.offset + len(column) + 1] if offsets else np.zeros(1, width)
+    return Texts(np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), starts.astype(np.int64))
+
+
+def words_of_rows(texts: Texts, rows: Integers) -> Words:
+    """The words of some of the texts, in the order of `rows`."""
+    room = int((texts.starts[rows + 1] - texts.starts[rows]).sum()) // 2 + rows.size  # a word and what ends it are two bytes at least
+    hashes, paragraphs = np.empty(room, np.uint64), np.empty(room, np.int32)
+    starts, content = np.zeros(rows.size + 1, np.int64), np.zeros((rows.size, 2), np.uint64)
+    _words(texts.data, texts.starts, rows, texts.characters, hashes, paragraphs, starts, content)
+    return Words(hashes[: starts[-1]], paragraphs[: starts[-1]], starts, content)
+
+
+def in_blocks(texts: Texts, rows: Integers) -> Iterator[Words]:
+    """The words of some of the texts, a megabyte at a time (a longer text stands alone): they stay in the processor's cache."""
+    ends = np.cumsum(texts.starts[rows + 1] - texts.starts[rows])
+    for block in np.split(rows, np.flatnonzero(np.diff(ends // _BLOCK)) + 1):
+        yield words_of_rows(texts, block)
 
 
 def words_of(text: str) -> tuple[Hashes, npt.NDArray[np.int32]]:
     """A 64-bit hash a word, and the paragraph (from 0, separated by blank lines) in which it stands."""
-    raw = np.frombuffer(text.lower().encode(), np.uint8)
-    hashes, paragraphs = np.empty(raw.size // 2 + 1, np.uint64), np.empty(raw.size // 2 + 1, np.int32)
-    count = _words(raw, hashes, paragraphs)
-    return hashes[:count], paragraphs[:count]
+    data = np.frombuffer(text.encode(), np.uint8)
+    words = words_of_rows(Texts(data, np.array([0, data.size])), np.zeros(1, np.int64))
+    return words.hashes, words.paragraphs
 
 
 def ngrams_of(words: Hashes, n: int) -> Hashes:
@@ -31,38 +94,92 @@ def ngrams_of(words: Hashes, n: int) -> Hashes:
     for place in range(n):
         hashes *= _STEP
         hashes += words[place : place + count]
-    hashes ^= hashes >> _SHIFT
-    hashes *= _MIX
-    hashes ^= hashes >> _SHIFT
-    return hashes
+    return mixed(hashes)
+
+
+def paragraph_hashes(words: Words, least: int) -> tuple[Hashes, Numbers]:
+    """128 bits of each paragraph of at least `least` words (0: of none) [2, paragraphs]; its text and its number there [2, paragraphs]."""
+    room = words.hashes.size // least if least else 0
+    hashes, places = np.zeros((2, room), np.uint64), np.zeros((2, room), np.uint32)
+    count = _paragraphs(words.hashes, words.paragraphs, words.starts, least, hashes, places) if least else 0
+    return mixed(hashes[:, :count]), places[:, :count]
+
+
+def mixed(values: Hashes) -> Hashes:
+    """The values with their bits spread, in place (splitmix64's finish)."""
+    values ^= values >> _SHIFT
+    values *= _MIX
+    values ^= values >> _SHIFT
+    return values
+
+
+@cache
+def _characters(count: int) -> npt.NDArray[np.uint32]:
+    """Kind and lower-case form of the first code points; of all that are known it takes 0.2 s."""
+    kinds = {"Z": _SPACE, "C": _SPACE, "L": _LETTER, "M": _LETTER, "N": _LETTER}
+    table = np.array([kinds.get(category(chr(code))[0], _SIGN) << _KIND | ord(chr(code).lower()[0]) for code in range(count)], np.uint32)
+    for first, end in _UNSPACED:
+        letters = table[first:end] >> _KIND == _LETTER
+        table[first:end][letters] += np.uint32((_ALONE - _LETTER) << _KIND)
+    return table
 
 
 @numba.njit(cache=True, nogil=True)
-def _words(raw: npt.NDArray[np.uint8], hashes: Hashes, paragraphs: npt.NDArray[np.int32]) -> int:
-    """Fill in the hashes of the words of a UTF-8 text in lower case; returns how many there are."""
-    count, paragraph, newlines, inside = 0, 0, 0, False
-    value = _BASIS
-    place = 0
-    while place < raw.size:
-        byte = raw[place]
-        # U+2000..U+206F is punctuation: E2 80 xx, E2 81 xx
-        dash = byte == 0xE2 and place + 2 < raw.size and raw[place + 1] <= 0x81
-        if not dash and (byte >= 0x80 or 0x61 <= byte <= 0x7A or 0x30 <= byte <= 0x39):
-            if not inside:
-                value, inside = _BASIS, True
-            value = (value ^ np.uint64(byte)) * _PRIME
-            newlines = 0
-        else:
+def _words(data, texts, rows, characters, hashes, paragraphs, starts, content):  # type: ignore[no-untyped-def]
+    """Fill in the words, the paragraphs, the starts and the content of the texts at `rows`."""
+    count = 0
+    for turn in range(rows.size):
+        place, end = texts[rows[turn]], texts[rows[turn] + 1]
+        paragraph, newlines, inside = 0, 0, False
+        value, left, right = _BASIS, _BASIS, _BASIS
+        while place <= end:
+            byte = np.int64(data[place]) if place < end else np.int64(0x20)  # a space after the text ends its last word
+            code, size = byte, 1
+            if byte >= 0xF0:
+                code, size = (byte & 7) << 18 | (data[place + 1] & 0x3F) << 12 | (data[place + 2] & 0x3F) << 6 | (data[place + 3] & 0x3F), 4
+            elif byte >= 0xE0:
+                code, size = (byte & 15) << 12 | (data[place + 1] & 0x3F) << 6 | (data[place + 2] & 0x3F), 3
+            elif byte >= 0x80:
+                code, size = (byte & 31) << 6 | (data[place + 1] & 0x3F), 2
+            place += size
+            entry = np.int64(characters[code]) if code < characters.size else np.int64(_ALONE << _KIND | code)
+            kind = entry >> _KIND
+            if kind == _LETTER:
+                value, inside, newlines = (value ^ np.uint64(entry & _CODE)) * _PRIME, True, 0
+                continue
             if inside:
                 hashes[count], paragraphs[count] = value, paragraph
+                left, right = left * _STEP + value, (right ^ value) * _OTHER
+                value, inside, count = _BASIS, False, count + 1
+            if kind == _SPACE:
+                newlines = newlines + 1 if byte == 0x0A else 0
+                if newlines == 2:
+                    paragraph, newlines = paragraph + 1, 0
+                continue
+            newlines = 0
+            sign = (_BASIS ^ np.uint64(entry & _CODE)) * _PRIME
+            left, right = left * _STEP + sign, (right ^ sign) * _OTHER
+            if kind == _ALONE:
+                hashes[count], paragraphs[count] = sign, paragraph
                 count += 1
-                inside = False
-            newlines = newlines + 1 if byte == 0x0A else 0
-            if newlines == 2:
-                paragraph, newlines = paragraph + 1, 0
-            place += 2 * dash
-        place += 1
-    if inside:
-        hashes[count], paragraphs[count] = value, paragraph
-        count += 1
+        starts[turn + 1] = count
+        if count > starts[turn]:
+            content[turn, 0], content[turn, 1] = left ^ (left >> _SHIFT), right ^ (right >> _SHIFT)
+
+
+@numba.njit(cache=True, nogil=True)
+def _paragraphs(words, paragraphs, starts, least, hashes, places):  # type: ignore[no-untyped-def]
+    """Fill in the paragraphs that are long enough; returns how many there are."""
+    count = 0
+    for text in range(starts.size - 1):
+        first, end, left, right = starts[text], starts[text + 1], np.uint64(0), np.uint64(0)
+        for place in range(first, end):
+            left, right = left * _STEP + words[place], (right ^ words[place]) * _OTHER
+            if place + 1 < end and paragraphs[place + 1] == paragraphs[place]:
+                continue
+            if place + 1 - first >= least:
+                hashes[0, count], hashes[1, count] = left, right
+                places[0, count], places[1, count] = text, paragraphs[place]
+                count += 1
+            first, left, right = place + 1, np.uint64(0), np.uint64(0)
     return count

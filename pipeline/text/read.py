@@ -1,120 +1,61 @@
-"""Read a folder of .txt, .md and .jsonl files (each also .gz) as documents."""
+"""Read every source into shards of documents."""
 
-import hashlib
-import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.core.artifact.corpus import DOCUMENTS
-from pipeline.core.errors import InputError
-from pipeline.text.encoding import UndecodableError, decode, mend_surrogates
-from pipeline.text.rows import GZIP_FAULTS, MAX_FILE, Bad, Row, check_share, find_files, json_lines, kind_of, unpacked, whole_file_bad
-
-SUFFIXES = (".txt", ".md", ".jsonl")
-COLUMN = "text"  # of .jsonl rows
-_log = logging.getLogger(__name__)
-
-Document = tuple[str, str, str]  # id, source, text
+from pipeline.core.shards import Work
+from pipeline.text.reading.caps import read_all
+from pipeline.text.reading.find import check_apart, find
+from pipeline.text.reading.items import RunShards, items_of
+from pipeline.text.reading.outcome import check_outcome, described, measured, measured_of_made, write_quarantine
+from pipeline.text.reading.pieces import read_item, table_piece
+from pipeline.text.reading.sources import Bounds, Source, check_sources
 
 
-def read_folder(path: Path, *, max_bad_fraction: float) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """All documents under the folder in the order of their file names, and the rows of the quarantine.
+@dataclass(frozen=True)
+class Reading:
+    """Shards with the table `documents`, and what is told beside them."""
 
-    A .txt or .md file is one document, a .jsonl row another. `id` hashes the relative path and the row, so it stays when files are added;
-    `source` is the relative path, with `:line` for rows; `bits` is null.
-    Raises InputError when the path is missing, nothing can be read, a file of weight lacks the column, or too many rows are bad.
+    work: Work
+    quarantine: Path | str  # quarantine.jsonl, or its content
+    sources: dict[str, Any]  # sources.json
+    metrics: dict[str, Any]
+
+
+def read_sources(sources: Sequence[Source], base: Path, bounds: Bounds, *, run_shards: RunShards, scratch: Path) -> Reading:
+    """The documents of all sources, in the order of the sources, of their files' names and of the rows.
+
+    Local paths are relative to `base`. `run_shards(phase, function, items)` does the work; `scratch` takes the quarantine.
+    Raises InputError when a source can't be found or read, gives nothing, or too much of it is bad.
     """
-    documents: list[Document] = []
-    bad: list[Bad] = []
-    files = find_files(path, SUFFIXES, key="corpus.path")
-    strangers: dict[str, set[str]] = {}
-    for file, name in files:
-        if kind_of(file) != ".jsonl":
-            items: list[Document | Bad] = list(_read_text(file, name))
-        else:
-            items, columns = _read_rows(file, name)
-            if columns:
-                strangers[name] = columns
-        documents += [item for item in items if not isinstance(item, Bad)]
-        bad += [item for item in items if isinstance(item, Bad)]
-    _check_strangers(files, strangers, max_bad_fraction=max_bad_fraction)
-    check_share(
-        len(documents), [row for row in bad if row.file not in strangers], max_bad_fraction=max_bad_fraction, key="corpus.max_bad_fraction"
+    check_sources(sources, bounds)
+    found, ignored = zip(*(find(source, base) for source in sources), strict=True)
+    check_apart(found, [source.name for source in sources])
+    taken = read_all(sources, items_of(sources, found, bounds, run_shards), partial(read_item, bounds=bounds), run_shards)
+    check_outcome(sources, found, taken, bounds.max_bad_fraction)
+    return Reading(
+        work=taken.kept,
+        quarantine=write_quarantine(taken.read, scratch / "quarantine.jsonl"),
+        sources=described(sources, taken.kept),
+        metrics=measured(sources, taken, sum(ignored, Counter())),
     )
-    if not documents:
-        raise InputError(f"{path} holds no text", mend="corpus.path=FOLDER with documents in it")
-    ids, sources, texts = zip(*documents, strict=True)
-    table = pa.table([pa.array(ids), pa.array(sources), pa.array(texts), pa.nulls(len(ids), pa.float64())], schema=DOCUMENTS)
-    return table, [row.row() for row in bad]
 
 
-def document_id(source: str) -> str:
-    """16 hex digits that depend on the relative path and row alone."""
-    return hashlib.blake2b(source.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-
-
-def _read_text(path: Path, name: str) -> Iterator[Document | Bad]:
-    """The file as one document, or as one bad row."""
-    try:
-        with unpacked(path) as file:
-            raw = file.read(MAX_FILE)
-        if len(raw) == MAX_FILE:
-            yield whole_file_bad(name, "file_too_long", raw)
-            return
-        text, encoding = decode(raw)
-    except GZIP_FAULTS:
-        yield whole_file_bad(name, "damaged_gzip", path.read_bytes())
-    except UndecodableError as fault:
-        yield whole_file_bad(name, str(fault), raw)
-    except OSError:
-        yield whole_file_bad(name, "unreadable", b"")
-    else:
-        if encoding != "utf-8":
-            _log.info("%s is read as %s", name, encoding)
-        if text.strip():
-            yield document_id(name), mend_surrogates(name), text
-        else:
-            yield whole_file_bad(name, "empty_text", raw)
-
-
-def _read_rows(path: Path, name: str) -> tuple[list[Document | Bad], set[str]]:
-    """The rows of a .jsonl file, and the columns it has if it has rows and none has the column that is read."""
-    columns: set[str] = set()
-    items: list[Document | Bad] = []
-    for row in json_lines(path, name):
-        if isinstance(row, Row):
-            columns.update(row.value)
-            items.append(_document(row))
-        else:
-            items.append(row)
-    return items, set() if COLUMN in columns else columns
-
-
-def _check_strangers(files: list[tuple[Path, str]], strangers: dict[str, set[str]], *, max_bad_fraction: float) -> None:
-    """An index beside the texts may lack the column and goes to the quarantine; a file that weighs more may not."""
-    for name, columns in sorted(strangers.items()):
-        _log.warning("%s has no column %r and is not read; its columns are %s", name, COLUMN, ", ".join(sorted(columns)))
-    sizes = {name: file.stat().st_size for file, name in files}
-    if sum(sizes[name] for name in strangers) > max_bad_fraction * sum(sizes.values()):
-        leader = max(sorted(strangers), key=lambda name: sizes[name])
-        raise InputError(
-            f"{leader} has no column {COLUMN!r}; its columns are {', '.join(sorted(strangers[leader]))}",
-            mend=f"rename the column that holds the documents to {COLUMN!r}",
-        )
-
-
-def _document(row: Row) -> Document | Bad:
-    if COLUMN not in row.value:
-        return row.bad("missing_column")
-    text = row.value[COLUMN]
-    if text is None:
-        return row.bad("null_text")
-    if not isinstance(text, str):
-        return row.bad("wrong_type")
-    if not text.strip():
-        return row.bad("empty_text")
-    source = f"{row.file}:{row.line}"
-    return document_id(source), mend_surrogates(source), text
+def made(documents: pa.Table, source: Source, *, shard: int, run_shards: RunShards) -> Reading:
+    """Documents that were made, all of one source, as shards of at most `shard` bytes of text; a longer document alone."""
+    begins, size = [0], 0
+    for row, length in enumerate(pc.binary_length(documents["text"]).to_pylist()):
+        if size and size + length > shard:
+            begins.append(row)
+            size = 0
+        size += length
+    ends = [*begins[1:], documents.num_rows]
+    work = run_shards("made", table_piece, [documents.take(pa.array(range(*between))) for between in zip(begins, ends, strict=True)])
+    return Reading(work, "", described([source], work), measured_of_made(work))

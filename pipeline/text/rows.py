@@ -1,22 +1,31 @@
-"""Rows of JSON files, read one at a time with a bound; whatever is wrong becomes a row of the quarantine."""
+"""Files opened whether packed or not, and rows of JSON files read one at a time with a bound; what is wrong is put into the quarantine."""
 
-import gzip
 import hashlib
+import io
 import json
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
 import orjson
+import pyarrow as pa
 
 from pipeline.core.errors import InputError
 from pipeline.text.encoding import mend_surrogates
+from pipeline.text.reading.lines import digest_of, lines
 
 MAX_LINE = 1 << 26  # bytes; a longer line is passed over without being held
-MAX_FILE = 1 << 31  # bytes of one .txt, .md or .json file: Arrow's limit of a string
-GZIP_FAULTS = (EOFError, zlib.error, gzip.BadGzipFile)
+MAX_FILE = 1 << 31  # bytes of one .json file: Arrow's limit of a string
+PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+_BUFFER = 1 << 18  # bytes
+
+
+class DamagedError(Exception):
+    """A packed file that can't be unpacked to its end."""
+
+
+GZIP_FAULTS = (DamagedError,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +34,7 @@ class Bad:
 
     file: str  # relative to the folder
     line: int | None  # from 1
-    offset: int  # bytes from the start of the (unpacked) file
+    offset: int | None  # bytes from the start of the (unpacked) file; None where rows have no place of their own
     reason: str
     sha256: str  # of the row's bytes, so that it can be found again
 
@@ -50,39 +59,86 @@ class Row:
 
 
 def find_files(path: Path, suffixes: tuple[str, ...], *, key: str) -> list[tuple[Path, str]]:
-    """The readable files under a folder (or the one file), sorted by their relative name, plain or .gz.
+    """The readable files under a folder (or the one file), sorted by their relative name, plain or packed.
 
     Names that begin with a dot are passed over. Raises InputError for a missing path, an empty folder and one without such a file;
     `key` is the configuration key that the mend names.
     """
     if not path.exists():
         raise InputError(f"{path} does not exist", mend=f"{key}=FOLDER, a folder with {' '.join(suffixes)} files")
-    found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     base = path.parent if path.is_file() else path
-    names = [(file, file.relative_to(base).as_posix()) for file in found]
-    names = sorted(
-        ((file, name) for file, name in names if not any(part.startswith(".") for part in name.split("/"))), key=lambda pair: pair[1]
-    )
+    names = sorted(((file, file.relative_to(base).as_posix()) for file in files_under(path, base)), key=lambda pair: pair[1])
     if not names:
         raise InputError(f"{path} is empty", mend=f"put {' '.join(suffixes)} files into it, or {key}=FOLDER")
     readable = [pair for pair in names if kind_of(pair[0]) in suffixes]
     if not readable:
         others = sorted({Path(name).suffix or name for _, name in names})
         raise InputError(
-            f"{path} holds no file that can be read; it has {', '.join(others[:8])}", mend=f"use {' '.join(suffixes)} (each also .gz)"
+            f"{path} holds no file that can be read; it has {', '.join(others[:8])}",
+            mend=f"use {' '.join(suffixes)} (each also {' '.join(PACKED)})",
         )
     return readable
 
 
+def files_under(path: Path, base: Path) -> list[Path]:
+    """The files of a folder and of all below it, or the one file; names that begin with a dot below `base` are left out."""
+    found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return [file for file in found if not any(part.startswith(".") for part in file.relative_to(base).parts)]
+
+
 def kind_of(path: Path) -> str:
-    """The suffix that tells how to read it, in lower case, without .gz."""
-    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    """The suffix that tells how to read it, in lower case, without the one that tells how it is packed."""
+    name = path.with_suffix("") if path.suffix.lower() in PACKED else path
     return name.suffix.lower()
 
 
-def unpacked(path: Path) -> IO[bytes]:
-    """The file, open for reading, unpacked if its name ends in .gz."""
-    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+def unpacked(path: Path | str) -> IO[bytes]:
+    """The file, open for reading, unpacked if its name says that it is packed. Reading raises DamagedError where that fails.
+
+    An address with :// is opened by fsspec.
+    """
+    address = str(path)
+    file = opened(address)
+    packing = PACKED.get(Path(address).suffix.lower())
+    return file if packing is None else cast(IO[bytes], io.BufferedReader(_Unpacked(file, packing), _BUFFER))
+
+
+def opened(address: str) -> IO[bytes]:
+    """The file's bytes as they are stored."""
+    if "://" not in address:
+        return Path(address).open("rb", buffering=_BUFFER)
+    import fsspec  # type: ignore[import-untyped]
+
+    return cast(IO[bytes], fsspec.open(address, "rb", compression=None).open())
+
+
+class _Unpacked(io.RawIOBase):
+    """Arrow's unpacking stream, whose faults can be told from those of the disk below."""
+
+    def __init__(self, file: IO[bytes], packing: str) -> None:
+        self._file = file
+        self._stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), packing)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            count = int(self._stream.readinto(buffer))
+        except (OSError, pa.ArrowInvalid) as fault:
+            raise DamagedError(str(fault)) from fault
+        self._at += count
+        return count
+
+    def tell(self) -> int:
+        return self._at
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+            self._file.close()
+        super().close()
 
 
 def whole_file_bad(name: str, reason: str, raw: bytes) -> Bad:
@@ -94,8 +150,9 @@ def json_lines(path: Path, name: str) -> Iterator[Row | Bad]:
     """The objects of a .jsonl file; blank lines are passed over, a line longer than MAX_LINE is not held."""
     try:
         with unpacked(path) as file:
-            for line, offset, raw, digest in _lines(file):
-                yield parse_row(raw, name, line=line, offset=offset, digest=digest)
+            for line, offset, raw, digest in lines(file, MAX_LINE, start=0, end=None, line=0):
+                if raw.strip(b" \t\r\n\xef\xbb\xbf"):
+                    yield parse_row(None if digest else raw, name, line=line, offset=offset, digest=digest or digest_of(raw))
     except GZIP_FAULTS:
         yield whole_file_bad(name, "damaged_gzip", path.read_bytes())
     except OSError:
@@ -135,38 +192,25 @@ def loads(text: str) -> Any:
 
 def check_share(good: int, bad: list[Bad], *, max_bad_fraction: float, key: str) -> None:
     """Raise InputError when too many rows are bad, naming the file that leads and its reasons."""
-    if not bad or len(bad) <= max_bad_fraction * (good + len(bad)):
-        return
     by_file: dict[str, dict[str, int]] = {}
     for row in bad:
         reasons = by_file.setdefault(row.file, {})
         reasons[row.reason] = reasons.get(row.reason, 0) + 1
-    file, reasons = min(by_file.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    check_tally(good, by_file, max_bad_fraction=max_bad_fraction, key=key)
+
+
+def check_tally(good: int, bad: Mapping[str, Mapping[str, int]], *, max_bad_fraction: float, key: str) -> None:
+    """The same, given the bad rows' counts by file and reason."""
+    worst = sum(sum(reasons.values()) for reasons in bad.values())
+    if not worst or worst <= max_bad_fraction * (good + worst):
+        return
+    file, reasons = min(bad.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-    share = len(bad) / (good + len(bad))
+    share = worst / (good + worst)
     raise InputError(
-        f"{len(bad)} of {good + len(bad)} rows can't be used; {file} leads with {told}",
+        f"{worst} of {good + worst} rows can't be used; {file} leads with {told}",
         mend=f"mend or remove {file}, or allow more: {key}={min(1.0, -(-share * 100 // 1) / 100):.2f}",
     )
-
-
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes | None, str]]:
-    """(line from 1, byte offset, the line or None where it is too long, its SHA-256); blank lines left out."""
-    offset, line = 0, 0
-    while raw := file.readline(MAX_LINE):
-        line, start = line + 1, offset
-        offset += len(raw)
-        digest = hashlib.sha256(raw.rstrip(b"\r\n"))
-        whole = raw.endswith(b"\n") or len(raw) < MAX_LINE
-        while not whole:
-            more = file.readline(MAX_LINE)
-            offset += len(more)
-            digest.update(more.rstrip(b"\r\n"))
-            whole, raw = more.endswith(b"\n") or len(more) < MAX_LINE, b""
-        if not raw:
-            yield line, start, None, digest.hexdigest()
-        elif raw.strip(b" \t\r\n\xef\xbb\xbf"):
-            yield line, start, raw, digest.hexdigest()
 
 
 def _mended(value: Any) -> Any:

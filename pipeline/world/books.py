@@ -5,14 +5,17 @@ chapters and paragraphs are uniform within bounds, a paragraph that has its leas
 on with a fixed probability, its two people are uniform, its sentences come from the grammar.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
+from typing import TypeVar
 
 import numpy as np
 
 from pipeline.world.facts import Facts
 from pipeline.world.grammar import RULES, Kind, even, expand, kinds, ready
+
+Option = TypeVar("Option")
 
 BLOCK = 4096  # random numbers fetched at a time: one by one they cost ten times as much
 
@@ -67,13 +70,28 @@ class Book:
     chapters: tuple[Chapter, ...]
 
     @property
-    def text(self) -> str:
-        """Paragraphs with one blank line between them; title, author and headings are paragraphs too."""
+    def paragraphs(self) -> list[str]:
+        """Title, author and headings are paragraphs too."""
         pieces = [self.title.text, self.author.text]
         for number, chapter in enumerate(self.chapters, start=1):
             pieces.append(f"Chapter {number}. {chapter.heading.text}")
             pieces += [paragraph.text for paragraph in chapter.paragraphs]
-        return "\n\n".join(pieces)
+        return pieces
+
+    @property
+    def stories(self) -> dict[int, Paragraph]:
+        """What stands below the headings, by its place among the paragraphs."""
+        found: dict[int, Paragraph] = {}
+        place = 2
+        for chapter in self.chapters:
+            found |= dict(enumerate(chapter.paragraphs, start=place + 1))
+            place += 1 + len(chapter.paragraphs)
+        return found
+
+    @property
+    def text(self) -> str:
+        """Paragraphs with one blank line between them."""
+        return "\n\n".join(self.paragraphs)
 
 
 class Writer:
@@ -93,14 +111,27 @@ class Writer:
         title, author = self._line("title", dice, {}), self._line("author", dice, {})
         return Book(title, author, tuple(self._chapter(dice) for _ in range(chapters)))
 
-    def bits(self, book: Book) -> float:
-        """-log2 P(text) given the facts: of every draw that led to it."""
-        total = _uniform(self.shape.chapters) + book.title.bits + book.author.bits
+    def bits(self, book: Book) -> list[float]:
+        """-log2 P(text) given the facts, of every draw that led to it, paragraph by paragraph.
+
+        The title bears the number of chapters, a heading the number of the paragraphs below it.
+        """
+        bits = [_uniform(self.shape.chapters) + book.title.bits, book.author.bits]
         for chapter in book.chapters:
-            total += _uniform(self.shape.paragraphs) + chapter.heading.bits
-            for paragraph in chapter.paragraphs:
-                total += self._paragraph_bits(paragraph)
-        return total
+            bits.append(_uniform(self.shape.paragraphs) + chapter.heading.bits)
+            bits += [self._paragraph_bits(paragraph) for paragraph in chapter.paragraphs]
+        return bits
+
+    def paragraph(self, dice: "Dice") -> Paragraph:
+        """One paragraph about two people."""
+        people = self.facts.people
+        first = dice.below(len(people))
+        second = dice.below(len(people) - 1)
+        cast = (people[first], people[second + (second >= first)])
+        sentences = [self._line("opening", dice, {"A": cast[0], "B": cast[1]})]
+        while len(sentences) < self.shape.sentences or dice() < self.shape.go_on:
+            sentences.append(self.sentence(cast, dice))
+        return Paragraph(cast, tuple(sentences))
 
     def sentence(self, cast: tuple[str, str], dice: "Dice") -> Sentence:
         """One sentence about a cast."""
@@ -126,17 +157,7 @@ class Writer:
     def _chapter(self, dice: "Dice") -> Chapter:
         paragraphs = dice.between(self.shape.paragraphs)
         heading = self._line("heading", dice, {})
-        return Chapter(heading, tuple(self._paragraph(dice) for _ in range(paragraphs)))
-
-    def _paragraph(self, dice: "Dice") -> Paragraph:
-        people = self.facts.people
-        first = dice.below(len(people))
-        second = dice.below(len(people) - 1)
-        cast = (people[first], people[second + (second >= first)])
-        sentences = [self._line("opening", dice, {"A": cast[0], "B": cast[1]})]
-        while len(sentences) < self.shape.sentences or dice() < self.shape.go_on:
-            sentences.append(self.sentence(cast, dice))
-        return Paragraph(cast, tuple(sentences))
+        return Chapter(heading, tuple(self.paragraph(dice) for _ in range(paragraphs)))
 
     def _paragraph_bits(self, paragraph: Paragraph) -> float:
         people, go_on = len(self.facts.people), self.shape.go_on
@@ -170,6 +191,15 @@ class Dice:
     def between(self, bounds: tuple[int, int]) -> int:
         """A number of least..most."""
         return bounds[0] + self.below(bounds[1] - bounds[0] + 1)
+
+    def one(self, options: Sequence[Option]) -> Option:
+        """One of the options."""
+        return options[self.below(len(options))]
+
+    def shuffled(self, options: Sequence[Option]) -> list[Option]:
+        """The options in another order."""
+        keys = [self() for _ in options]
+        return [options[row] for row in sorted(range(len(options)), key=keys.__getitem__)]
 
 
 def _uniform(bounds: tuple[int, int]) -> float:

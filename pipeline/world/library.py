@@ -4,19 +4,25 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from math import fsum
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import DOCUMENTS
-from pipeline.core.errors import PipelineError
+from pipeline.core.artifact.tables import conform
 from pipeline.core.seed import stream
-from pipeline.world import junk
-from pipeline.world.books import Book, Shape, Writer
+from pipeline.world.books import Book, Dice, Shape, Writer
 from pipeline.world.copies import edition
-from pipeline.world.dirt import NEEDS, PLANTS, plant
+from pipeline.world.dials import World, check
+from pipeline.world.dirt import PLANTS, plant
 from pipeline.world.facts import RELATIONS, Facts, draw_facts
+from pipeline.world.junk import REJECTS
+from pipeline.world.leaks import quiz
+from pipeline.world.pieces import Insert, Piece, assembled, placed, plain
+from pipeline.world.pii import PRIVATE, lookalikes, private
+from pipeline.world.shared import share
 
 TRUTH = pa.schema(
     [
@@ -26,31 +32,11 @@ TRUTH = pa.schema(
         pa.field("plants", pa.list_(pa.string()), nullable=False),
         pa.field("copy_of", pa.string()),  # the id of the original
         pa.field("copy_kind", pa.string()),  # exact | near
+        pa.field("leaks", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` that ask what dialogues may ask in a test
+        pa.field("passages", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` that stand in another document too
+        pa.field("spans", pa.list_(pa.string()), nullable=False),  # runs of words inside paragraphs of `clean`, of two documents
     ]
 )
-JUNK = {"gibberish": junk.gibberish, "empty": junk.empty, "foreign": junk.foreign}
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """The dials of the small world; meanings and units stand in conf/corpus/world.yaml."""
-
-    books: int
-    people: int
-    places: int
-    chapters: tuple[int, int]
-    paragraphs: tuple[int, int]
-    sentences: int
-    go_on: float
-    told: float
-    dirty: float
-    plants: int
-    exact: int
-    near: int
-    rewritten: float
-    gibberish: int
-    empty: int
-    foreign: int
 
 
 @dataclass(frozen=True)
@@ -71,16 +57,34 @@ class Item:
     """A document on its way into the library."""
 
     key: str  # names its random streams
-    clean: str
-    bits: float | None
+    pieces: list[Piece]
+    inserts: list[Insert] = field(default_factory=list)
+    fate: str = "keep"
     copy_of: str | None = None  # the key of the original
     copy_kind: str | None = None
+    kinds: tuple[str, ...] = ()  # what is private in it
     plants: tuple[str, ...] = ()
     text: str = ""
+    leaks: list[str] = field(default_factory=list)
+    passages: list[str] = field(default_factory=list)
+    spans: list[str] = field(default_factory=list)
+
+    @property
+    def whole(self) -> list[Piece]:
+        """All paragraphs."""
+        return assembled(self.pieces, self.inserts)
+
+    @property
+    def clean(self) -> str:
+        """What perfect cleaning yields."""
+        return "\n\n".join(piece.clean for piece in self.whole)
 
 
 def generate(settings: World, seed: int) -> Library:
-    """The library of a seed. Raises PipelineError when the world can't be drawn."""
+    """The library of a seed. Raises PipelineError when the world can't be drawn.
+
+    The bits of a document are -log2 P(clean) given the facts and how many paragraphs of each extra kind it has.
+    """
     check(settings)
     facts = draw_facts(settings.people, settings.places, seed)
     shape = Shape(
@@ -88,75 +92,95 @@ def generate(settings: World, seed: int) -> Library:
     )
     writer = Writer(facts, shape)
     books = [writer.book(stream(seed, "book", number)) for number in range(settings.books)]
-    items = [Item(f"book {number}", book.text, writer.bits(book)) for number, book in enumerate(books)]
-    editions = _copied(writer, books, items, settings, seed)
-    _soil(items, editions, settings, seed)
+    items = [_item(f"book {number}", book, writer) for number, book in enumerate(books)]
+    copied = [int(row) for row in stream(seed, "copied").permutation(len(books))[: settings.exact + settings.near]]
+    dirt = _dealt(items, settings, seed)
+    _add_numbers(items, dirt, facts, settings, seed)
+    _add_common(items, books, [number for number in range(len(books)) if number not in copied], facts, settings, seed)
+    editions = _copied(writer, books, items, copied, settings, seed)
+    _soil(items, editions, dirt | _dealt(editions[::2], settings, seed, copies=True), seed)
     rejects = [
-        Item(f"{kind} {number}", "", None, plants=(kind,), text=write(stream(seed, kind, number), number))
-        for kind, write in JUNK.items()
+        Item(f"{kind} {number}", [], fate="drop", plants=(kind,), text=write(writer, stream(seed, kind, number), number))
+        for kind, write in REJECTS.items()
         for number in range(getattr(settings, kind))
     ]
     documents, truth = _tables([*items, *editions, *rejects], seed)
     return Library(documents, truth, _world(settings, seed, facts, books, items))
 
 
-def check(settings: World) -> None:
-    """Raise one PipelineError that names every dial out of its range."""
-    faults = [
-        f"corpus.world.{key}={getattr(settings, key)}: {what}"
-        for key, what, good in (
-            ("books", "at least 1", settings.books >= 1),
-            ("chapters", "at least 1, least before most", 1 <= settings.chapters[0] <= settings.chapters[1]),
-            ("paragraphs", "at least 1, least before most", 1 <= settings.paragraphs[0] <= settings.paragraphs[1]),
-            ("sentences", "at least 1", settings.sentences >= 1),
-            ("go_on", "above 0 and below 1", 0 < settings.go_on < 1),
-            ("told", "above 0 and below 1", 0 < settings.told < 1),
-            ("dirty", "0..1", 0 <= settings.dirty <= 1),
-            ("plants", f"1..{len(PLANTS)}", 1 <= settings.plants <= len(PLANTS)),
-            ("exact", "not below 0, and with near no more than books", 0 <= settings.exact <= settings.books - settings.near),
-            ("near", "not below 0, and with exact no more than books", 0 <= settings.near <= settings.books - settings.exact),
-            ("rewritten", "above 0, 0.1 at most", 0 < settings.rewritten <= 0.1),
-            *((kind, "not below 0", getattr(settings, kind) >= 0) for kind in JUNK),
-        )
-        if not good
-    ]
-    if faults:
-        raise PipelineError("the library can't be written:\n  " + "\n  ".join(faults), mend="set these keys within their ranges")
+def _item(key: str, book: Book, writer: Writer) -> Item:
+    return Item(key, [plain(text, bits) for text, bits in zip(book.paragraphs, writer.bits(book), strict=True)])
 
 
-def _copied(writer: Writer, books: Sequence[Book], items: Sequence[Item], settings: World, seed: int) -> list[Item]:
-    """Exact and near copies of different originals."""
-    chosen = [int(row) for row in stream(seed, "copied").permutation(len(books))[: settings.exact + settings.near]]
+def _dealt(items: Sequence[Item], settings: World, seed: int, *, copies: bool = False) -> dict[str, set[str]]:
+    """Kinds of dirt by the key of the item: for a share of the originals, or for all copies, whose originals lend them what is private."""
+    kinds = PLANTS if copies else (*PLANTS, *PRIVATE)
+    order = range(len(items)) if copies else stream(seed, "dirty").permutation(len(items))[: round(settings.dirty * len(items))]
+    dice, deck, dealt = Dice(stream(seed, "decks", int(copies))), list[str](), dict[str, set[str]]()
+    count = min(settings.plants, len(kinds))
+    for row in sorted(int(row) for row in order):
+        while len(deck) < count:  # a full deck at a time, so that all kinds are equally frequent
+            deck += [kind for kind in dice.shuffled(kinds) if kind not in deck]
+        dealt[items[row].key], deck = set(deck[:count]), deck[count:]
+    return dealt
+
+
+def _add_numbers(items: Sequence[Item], dirt: dict[str, set[str]], facts: Facts, settings: World, seed: int) -> None:
+    """What is private goes into the books that were dealt it, numbers that only look so into others."""
+    for item in items:
+        dice = Dice(stream(seed, "private", item.key))
+        item.kinds = tuple(kind for kind in PRIVATE if kind in dirt.get(item.key, ()))
+        for kind in item.kinds:
+            for _ in range(dice.between((1, 2))):
+                item.inserts.append(placed(private(kind, facts.people, dice), item.pieces, dice))
+    dice = Dice(stream(seed, "lookalikes"))
+    for item in dice.shuffled(items)[: settings.lookalikes]:
+        item.inserts.append(placed(lookalikes(facts.people, dice), item.pieces, dice))
+
+
+def _add_common(items: Sequence[Item], books: Sequence[Book], free: Sequence[int], facts: Facts, settings: World, seed: int) -> None:
+    """Quizzes, and what two books have in common; only in books of which there is no copy."""
+    dice = Dice(stream(seed, "leaks"))
+    for number in dice.shuffled(free)[: settings.leaks]:
+        insert = placed(quiz(facts, dice), items[number].pieces, dice)
+        items[number].inserts.append(insert)
+        items[number].leaks.append(insert.piece.clean)
+    dice = Dice(stream(seed, "shared"))
+    pieces = [item.pieces for item in items]
+    common = share({number: books[number] for number in free}, pieces, len(facts.people), (settings.passages, settings.spans), dice)
+    for number, item in enumerate(items):
+        item.inserts += common.inserts.get(number, [])
+        item.passages += common.passages.get(number, [])
+        item.spans += common.spans.get(number, [])
+        item.pieces = [common.grown.get((number, place), piece) for place, piece in enumerate(item.pieces)]
+
+
+def _copied(writer: Writer, books: Sequence[Book], items: Sequence[Item], copied: Sequence[int], settings: World, seed: int) -> list[Item]:
+    """Exact and near copies of different originals, with the paragraphs that were put into them."""
     copies = []
-    for turn, number in enumerate(chosen):
+    for turn, number in enumerate(copied):
+        kind = "exact" if turn < settings.exact else "near"
+        book = books[number]
+        if kind == "near":
+            book = edition(writer, book, rewritten=settings.rewritten, draw=stream(seed, "edition", turn))
+        copy = _item(f"{kind} {turn}", book, writer)
         original = items[number]
-        if turn < settings.exact:
-            copies.append(Item(f"exact {turn}", original.clean, original.bits, original.key, "exact"))
-            continue
-        book = edition(writer, books[number], rewritten=settings.rewritten, draw=stream(seed, "edition", turn))
-        copies.append(Item(f"near {turn}", book.text, writer.bits(book), original.key, "near"))
+        copy.inserts, copy.kinds, copy.copy_of, copy.copy_kind = original.inserts, original.kinds, original.key, kind
+        copies.append(copy)
     return copies
 
 
-def _soil(items: Sequence[Item], copies: Sequence[Item], settings: World, seed: int) -> None:
-    """Plant dirt in a share of the originals and in every second copy; every second exact copy stays equal to the byte."""
-    order = stream(seed, "dirty").permutation(len(items))[: round(settings.dirty * len(items))]
-    soiled = [*(items[int(row)] for row in sorted(order)), *copies[::2]]
-    decks = stream(seed, "decks")
-    deck: list[str] = []
-    for item in soiled:
-        while len(deck) < settings.plants:  # a full deck at a time, so that all plants are equally frequent
-            deck += [PLANTS[int(row)] for row in decks.permutation(len(PLANTS)) if PLANTS[int(row)] not in deck]
-        dealt, deck = set(deck[: settings.plants]), deck[settings.plants :]
-        dealt |= {NEEDS[name] for name in dealt & set(NEEDS)}
-        item.plants = tuple(name for name in PLANTS if name in dealt)
-    for item in [*items, *copies]:
-        item.text = plant(item.clean, item.plants, stream(seed, "dirt", item.key)) if item.plants else item.clean
+def _soil(items: Sequence[Item], copies: Sequence[Item], dirt: dict[str, set[str]], seed: int) -> None:
+    """Plant the dirt that was dealt; every second exact copy stays equal to its original to the byte."""
     originals = {item.key: item for item in items}
-    for item in copies[1::2]:
-        if item.copy_kind == "exact":
+    for item in [*items, *copies]:
+        if item.copy_kind == "exact" and item.key not in dirt:
             original = originals[item.copy_of or ""]
             item.text, item.plants = original.text, original.plants
+            continue
+        printed = "\n\n".join(piece.printed for piece in item.whole)
+        item.text, planted = plant(printed, dirt.get(item.key, set()) - {*PRIVATE}, stream(seed, "dirt", item.key))
+        item.plants = (*planted, *item.kinds)
 
 
 def _tables(items: Sequence[Item], seed: int) -> tuple[pa.Table, pa.Table]:
@@ -165,19 +189,19 @@ def _tables(items: Sequence[Item], seed: int) -> tuple[pa.Table, pa.Table]:
     ids = {item.key: f"document-{number:04d}" for number, item in enumerate(order, start=1)}
     columns = {
         "id": [ids[item.key] for item in order],
-        "source": [f"world/{ids[item.key]}" for item in order],
+        "source": ["world"] * len(order),
+        "origin": [f"world/{ids[item.key]}" for item in order],
         "text": [item.text for item in order],
-        "bits": [item.bits for item in order],
+        "bits": [[piece.bits for piece in item.whole] if item.fate == "keep" else None for item in order],
     }
     truth = {
         "id": columns["id"],
-        "fate": ["drop" if item.bits is None else "keep" for item in order],
-        "clean": [item.clean for item in order],
-        "plants": [list(item.plants) for item in order],
+        **{
+            name: [getattr(item, name) for item in order] for name in ("fate", "clean", "plants", "copy_kind", "leaks", "passages", "spans")
+        },
         "copy_of": [ids[item.copy_of] if item.copy_of else None for item in order],
-        "copy_kind": [item.copy_kind for item in order],
     }
-    return pa.table(columns, schema=DOCUMENTS), pa.table(truth, schema=TRUTH)
+    return conform(pa.table(columns), DOCUMENTS), pa.Table.from_pydict(truth, schema=TRUTH)
 
 
 def _world(settings: World, seed: int, facts: Facts, books: Sequence[Book], items: Sequence[Item]) -> dict[str, Any]:
@@ -190,7 +214,7 @@ def _world(settings: World, seed: int, facts: Facts, books: Sequence[Book], item
         if sentence.fact
     )
     size = sum(len(item.clean.encode()) for item in items)
-    bits = sum(item.bits or 0.0 for item in items)
+    bits = fsum(piece.bits for item in items for piece in item.whole)
     return {
         "seed": seed,
         "settings": asdict(settings),

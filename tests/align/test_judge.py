@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from pipeline.align.judge import rewards_of, with_scalar_head
+from pipeline.align.judge import with_scalar_head
+from pipeline.model.reward import rewards_of
 from tests.align.tiny import same, tiny, weights
 
 

@@ -37,13 +37,13 @@ def test_a_stage_without_metrics_has_not_run() -> None:
 
 def test_a_stage_tells_its_numbers_and_seconds_and_the_seconds_are_summed() -> None:
     write("metrics/corpus.json", {"documents": 134, "bytes": 3_640_157})
-    write("metrics/clean.json", {"documents": 116, "dropped": {"empty": 6, "foreign": 12}})
+    write("metrics/select.json", {"documents": 116, "dropped": {"empty": 6, "foreign": 12}})
     write(".run/log/corpus.json", {"seconds": 4.14})
-    write(".run/log/clean.json", {"seconds": 1.5})
+    write(".run/log/select.json", {"seconds": 1.5})
     lines = {line.split()[0]: line for line in printed()}
     assert "documents 134" in lines["corpus"]
     assert lines["corpus"].endswith("4.1")
-    assert "dropped 18" in lines["clean"]
+    assert "dropped 18" in lines["select"]
     assert lines["total"].endswith("5.6")
 
 

@@ -7,7 +7,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import ArtifactError
 
-ROWS = pa.table({"id": ["a"], "source": ["a.txt"], "text": ["Once."], "bits": pa.array([None], pa.float64())})
+ROWS = pa.table({"id": ["a"], "source": ["books"], "origin": ["a.txt"], "text": ["Once."]})
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def corpus(tmp_path):
 
 
 def test_what_was_written_is_read(corpus):
-    assert Corpus(corpus.path).read().to_pylist() == ROWS.to_pylist()
-    assert Corpus(corpus.path).facts == {"documents": 1}
+    assert Corpus(corpus.path).read().to_pylist() == [row | {"group": None, "bits": None} for row in ROWS.to_pylist()]
+    assert Corpus(corpus.path).facts == {"shards": 1, "documents": 1}
     assert corpus.has("world.json")
     assert not corpus.has("truth.parquet")
 
@@ -52,11 +52,11 @@ def test_a_folder_without_a_manifest_is_not_whole(corpus):
 
 
 def test_one_flipped_bit_is_found(corpus):
-    path = corpus.path / "documents.parquet"
+    path = corpus.path / "documents" / "00000.parquet"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ArtifactError, match=r"documents\.parquet is damaged"):
+    with pytest.raises(ArtifactError, match=r"00000\.parquet is damaged"):
         Corpus(corpus.path).read()
 
 

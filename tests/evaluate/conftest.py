@@ -9,10 +9,9 @@ import tokenizers
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
-from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.files import write_jsonl
@@ -41,7 +40,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
     target = Split(tmp_path_factory.mktemp("split") / "split")
     rows = [{"id": str(number), "source": "test", "text": text(number), "bits": 600.0 + number} for number in range(16)]
     parts = {"train": rows[:10], "val": rows[10:12], "test": rows[12:]}
-    target.write({part: pa.Table.from_pylist(some, schema=DOCUMENTS) for part, some in parts.items()}, sides={})
+    target.write({part: pa.Table.from_pylist(some, schema=TEXTS) for part, some in parts.items()}, sides={})
     return target
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.artifact.model import Model
-from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.seed import stream
@@ -35,7 +34,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
     target = Split(tmp_path_factory.mktemp("split") / "split")
     rows = [{"id": str(number), "source": "test", "text": text(number), "bits": None} for number in range(24)]
     parts = {"train": rows[:16], "val": rows[16:20], "test": rows[20:]}
-    target.write({part: pa.Table.from_pylist(some, schema=DOCUMENTS) for part, some in parts.items()}, sides={})
+    target.write({part: pa.Table.from_pylist(some, schema=TEXTS) for part, some in parts.items()}, sides={})
     return target
 
 

@@ -19,7 +19,7 @@ from pipeline.core.artifact.base import Artifact
 ROOT = Path(__file__).parents[2]
 BLOCKS = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = [name for name in BLOCKS if name != "plan"]
-TEXT_STAGES = ["corpus", "clean", "dedup", "split", "tokenizer", "tokenize", "dialogues"]
+TEXT_STAGES = ["corpus", "clean", "select", "dedup", "dialogues", "split", "tokenizer", "tokenize"]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
 SIZES = sorted(path.stem for path in (ROOT / "conf/size").glob("*.yaml"))
 

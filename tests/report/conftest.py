@@ -22,7 +22,7 @@ NO_FACTS = "the questions have no known answers"
 
 
 def documents(*texts: str) -> pa.Table:
-    rows = [{"id": f"book-{number}", "source": "x", "text": text, "bits": None} for number, text in enumerate(texts)]
+    rows = [{"id": f"book-{number}", "source": "x", "origin": "x", "text": text} for number, text in enumerate(texts)]
     return pa.Table.from_pylist(rows, schema=DOCUMENTS)
 
 
@@ -87,9 +87,10 @@ def write_dialogues(path: Path, *, facts: bool) -> Dialogues:
 
 
 def write_data(root: Path, *, facts: bool) -> Data:
-    corpus, clean, dedup, split, pretrain = (
+    corpus, clean, select, dedup, split, pretrain = (
         Corpus(root / "corpus"),
         Corpus(root / "clean"),
+        Corpus(root / "select"),
         Corpus(root / "dedup"),
         Split(root / "split"),
         Model(root / "pretrain"),
@@ -98,19 +99,23 @@ def write_data(root: Path, *, facts: bool) -> Data:
     corpus.write(documents(EVIL, "b"), sides={}, texts={"quarantine.jsonl": quarantine})
     dropped = pa.Table.from_pylist([{"id": "book-9", "source": "x", "reason": "gibberish", "value": 0.5, "text": EVIL}])
     repairs = pa.Table.from_pylist([{"id": "book-0", "repair": "page_numbers", "count": 7}])
-    clean.write(documents(f"One\n\n{EVIL}", "One\n\ntwo"), sides={"dropped": dropped, "repairs": repairs}, texts={})
+    clean.write(documents(f"One\n\n{EVIL}", "One\n\ntwo"), sides={"repairs": repairs}, texts={})
+    select.write(documents(f"One\n\n{EVIL}", "One\n\ntwo"), sides={"dropped": dropped}, texts={})
     clusters = [
         {"id": "book-0", "cluster": "book-0", "kept": True, "similarity": 0.9, "kind": "near"},
         {"id": "book-1", "cluster": "book-0", "kept": False, "similarity": 0.9, "kind": "near"},
     ]
-    dedup.write(documents("One"), sides={"clusters": pa.Table.from_pylist(clusters)}, texts={})
-    cut = pa.Table.from_pylist([{"id": "book-0", "paragraph": 1, "text": EVIL, "part": "val"}])
-    split.write({"train": documents("a"), "val": documents("b"), "test": documents("c")}, sides={"cut": cut})
+    passages = pa.Table.from_pylist([{"id": "book-0", "paragraph": 1, "text": EVIL, "of": "book-1", "level": "paragraph"}])
+    dedup.write(documents("One"), sides={"clusters": pa.Table.from_pylist(clusters), "passages": passages}, texts={})
+    cut = pa.Table.from_pylist([{"id": "book-0", "paragraph": 1, "text": EVIL, "against": "val"}])
+    parts = {part: documents(part).drop_columns("bits") for part in ("train", "val", "test")}
+    split.write(parts, sides={"cut": cut})
     with pretrain.writing() as draft:
         write_json(draft.path / "samples.json", [{"step": 10, "texts": [EVIL]}])
     return Data(
         corpus=corpus,
         clean=clean,
+        select=select,
         dedup=dedup,
         split=split,
         pretrain=pretrain,
@@ -129,7 +134,8 @@ def run(tmp_path: Path) -> Callable[..., tuple[Data, Told]]:
         parity = {"fp32": {"perplexity": 3.0}, "F16": {"bytes": 2_000_000, "ids_differ": 0.0, "kl": 0.00001, "perplexity": 3.0}}
         val = {"bits": 900.0 if facts else None, "tokens": 600, "documents": 3}
         metrics = {
-            "clean": {"documents": 2, "dropped": {"gibberish": 1}},
+            "clean": {"documents": 2, "repaired": {"page_numbers": 1}},
+            "select": {"documents": 2, "dropped": {"gibberish": 1}},
             "tokenize": {"val": val},
             "reward": kinds,
             "dpo": kinds,

@@ -42,11 +42,11 @@ def test_a_constant_of_ppo_reruns_ppo_and_what_reads_it(untouched):
     assert untouched.reran() == {"plan", "ppo", "evaluate", "export", "contest", "report"}
 
 
-def test_a_clean_threshold_reruns_cleaning_and_what_its_documents_reach(untouched):
-    untouched.edit("conf/clean/default.yaml", "min: 32,", "min: 33,")
-    assert untouched.reran() == {"plan", "clean", "report"}, "the same documents were kept: only what shows the threshold may follow"
-    untouched.edit("conf/clean/default.yaml", "min: 33,", "min: 5500,")
-    assert untouched.reran("split") == {"plan", "clean", "dedup", "split"}, "one book less"
+def test_a_threshold_reruns_the_selection_and_what_its_documents_reach(untouched):
+    untouched.edit("conf/select/default.yaml", "min: 32,", "min: 33,")
+    assert untouched.reran() == {"plan", "select", "report"}, "the same documents were kept: only what shows the threshold may follow"
+    untouched.edit("conf/select/default.yaml", "min: 33,", "min: 5500,")
+    assert untouched.reran("split") == {"plan", "select", "dedup", "split"}, "nothing is measured again for one book less"
     stale = re.findall(r"^(\w+):", untouched.dvc("status"), re.MULTILINE)
     assert {"tokenizer", "tokenize"} <= set(stale), "what was not asked for is stale, and says so"
 

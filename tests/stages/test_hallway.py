@@ -39,9 +39,10 @@ SECTION = {
     "shares": [0.5, 1],
     "inner": {"rate": 1, "kind": "linear"},
 }
-HARDWARE = {"device": "cpu", "threads": 1, "workers": 1, "engine": "threading"}
+JOBS = {"cluster": "local", "partition": None, "minutes": 1, "memory_gb": 1, "items": 1}
+HARDWARE = {"device": "cpu", "threads": 1, "workers": 1, "engine": "threading", "jobs": JOBS}
 TRACK = {"kind": "none", "project": "p", "mode": "auto", "folder": ".run/wandb"}
-ROWS = pa.table({"id": ["a"], "source": ["a"], "text": ["Once."], "bits": pa.array([None], pa.float64())})
+ROWS = pa.table({"id": ["a"], "source": ["books"], "origin": ["a.txt"], "text": ["Once."]})
 
 
 @pytest.fixture
@@ -95,16 +96,16 @@ def test_a_stage_writes_its_artifact_metrics_curve_and_log_and_cleans_up(place):
     walk("probe", Config, recipe, logger("probe"))
     assert all(word in Path(".run/log/probe.log").read_text() for word in ("begin", '"steps": 3', '"documents": 1'))
     assert json.loads(Path("metrics/probe.json").read_text()) == {"documents": 1}
-    assert Corpus("data/probe").facts == {"documents": 1}
+    assert Corpus("data/probe").facts == {"shards": 1, "documents": 1}
     assert Path("plots/probe.csv").read_text() == "step,loss,val\n1,0.25,\n2,0.125,0.5\n"
     assert list(Path(".run/probe").iterdir()) == []
     assert json.loads(Path(".run/log/probe.json").read_text())["inputs"] == {"data/source": Corpus("data/source").digest}
 
 
 def test_a_damaged_input_stops_the_stage_before_it_begins(place):
-    path = Path("data/source/documents.parquet")
+    path = Path("data/source/documents/00000.parquet")
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(PipelineError, match=r"documents\.parquet is damaged(.|\n)*mend: dvc"):
+    with pytest.raises(PipelineError, match=r"00000\.parquet is damaged(.|\n)*mend: dvc"):
         walk("probe", Config, recipe, logging.getLogger("test"))
     assert not Path("metrics/probe.json").exists()
     assert not Path("data/probe").exists()

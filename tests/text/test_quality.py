@@ -1,72 +1,93 @@
 """Rules are thresholds over statistics; the first that is broken names the reason."""
 
+import json
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
+import yaml
+from pydantic import TypeAdapter, ValidationError
 
-from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.errors import PipelineError
-from pipeline.text.clean import clean, counts
-from pipeline.text.quality import Rule, first_broken, statistics
+from pipeline.text.quality import Bounds, Languages, Rule, check_rules, first_broken
+from pipeline.text.statistics import measure
 
-ENGLISH = "It was the best of times, it was the worst of times, and the cat sat on the mat by the door."
-GERMAN = "Der alte Müller sieht das kleine Haus hinter dem Wald und die junge Bäckerin verkauft das frische Brot."
-RULES = (
-    Rule(name="empty", statistic="characters", min=10, max=None),
-    Rule(name="gibberish", statistic="alphabetic_words", min=0.6, max=None),
-    Rule(name="gibberish", statistic="unpronounceable_words", min=None, max=0.2),
-    Rule(name="foreign", statistic="stopwords", min=0.15, max=None),
-)
-
-
-def plain_map(function, items):  # type: ignore[no-untyped-def]
-    return [function(item) for item in items]
-
-
-def documents(*texts: str) -> pa.Table:
-    rows = [{"id": str(place), "source": f"s{place}", "text": text, "bits": None} for place, text in enumerate(texts)]
-    return pa.Table.from_pylist(rows, schema=DOCUMENTS)
-
-
-def test_statistics_are_what_they_say() -> None:
-    told = statistics("The cat, 12 b2b xkcd!\n\nThe dog\n\nThe dog")
-    assert told["words"] == 9  # the cat b b xkcd the dog the dog
-    assert told["characters"] == 29
-    assert told["alphabetic_words"] == pytest.approx(8 / 9)
-    assert told["stopwords"] == pytest.approx(3 / 9)
-    assert told["unpronounceable_words"] == pytest.approx(1 / 7)
-    assert told["repeated_paragraphs"] == pytest.approx(7 / 39)
-    assert told["symbols"] == pytest.approx(2 / 39)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (ENGLISH, None),
-        (GERMAN, "foreign"),
-        ("", "empty"),
-        ("12 34 # 56 % 78 & 90", "gibberish"),
-        ("xkq zzrtp wvbn qqq lkjh dfg", "gibberish"),
+PRESETS = Path(__file__).parents[2] / "conf" / "select"
+ENGLISH = "It was the best of times, it was the worst of times, and the cat sat on the mat by the door of the old house. "
+JUNK = {
+    "empty": ["", "12\n\n13", "..."],
+    "gibberish": ["xkq zzrtp wvbn qqq lkjh dfg " * 9, "12 34 # 56 % 78 & 90 " * 9, "kkkkkkkkkkkkkkkkkkkkkk aaaaaaaaaaaaaaaaaaaa " * 9],
+    "foreign": [
+        "Der alte Müller sieht das kleine Haus hinter dem Wald und die junge Bäckerin verkauft das frische Brot in der Stadt.",
+        "Старый мельник смотрит на маленький дом за лесом, а его сестра продаёт хлеб в городе.",
+        "老磨坊主看着树林后面的小房子，他的妹妹在城里卖面包，他的哥哥在河边看着一座美丽的桥，等待女王的到来。",
     ],
-)
-def test_each_kind_of_junk_breaks_its_rule(text: str, reason: str | None) -> None:
-    broken = first_broken(text, RULES)
-    assert (broken[0] if broken else None) == reason
+    "repetitive": [(ENGLISH + "\n\n") * 9, "The miller walked home along the river before anyone in the town was awake. " * 20],
+    "toxic": [ENGLISH + "You damn bastard, you stupid jackass, go to hell, you ugly whore and your fucking slut."],
+}
 
 
-def test_every_statistic_stands_a_text_without_words() -> None:
-    assert all(value == 0 for value in statistics("").values())
+def preset(name: str) -> tuple[Rule, ...]:
+    rules = yaml.safe_load((PRESETS / f"{name}.yaml").read_text())["rules"]
+    return TypeAdapter(tuple[Rule, ...]).validate_json(json.dumps(rules))
 
 
-def test_every_document_is_kept_or_dropped_with_its_reason_and_value() -> None:
-    kept, dropped, repairs = clean(documents(ENGLISH, GERMAN, "", ENGLISH.replace("It", "“It”")), plain_map, rules=RULES)
-    assert kept["id"].to_pylist() == ["0", "3"]
-    assert [(row["id"], row["source"], row["reason"]) for row in dropped.to_pylist()] == [("1", "s1", "foreign"), ("2", "s2", "empty")]
-    assert dropped["value"].to_pylist()[1] == 0
-    assert repairs.to_pylist() == [{"id": "3", "repair": "quotes", "count": 2}]
-    told = counts(kept, dropped, repairs)
-    assert (told["documents"], told["dropped"], told["repaired"]["quotes"]) == (2, {"empty": 1, "foreign": 1}, 1)
+def told(texts: list[str], rules: tuple[Rule, ...]) -> list[tuple[str | None, float | None]]:
+    statistics = measure(pa.array([str(place) for place in range(len(texts))]), pa.array(texts), language_characters=300)
+    reasons, values = first_broken(statistics, rules)
+    return list(zip(reasons.to_pylist(), values.to_pylist(), strict=True))
 
 
-def test_a_corpus_of_which_nothing_is_kept_is_an_error() -> None:
-    with pytest.raises(PipelineError, match="all 2 documents break a rule"):
-        clean(documents("", GERMAN), plain_map, rules=RULES)
+@pytest.mark.parametrize("reason", JUNK)
+def test_each_kind_of_junk_breaks_its_rule(reason: str) -> None:
+    assert [found for found, _ in told(JUNK[reason], preset("default"))] == [reason] * len(JUNK[reason])
+
+
+def test_english_breaks_no_rule() -> None:
+    assert told([ENGLISH], preset("default")) == [(None, None)]
+
+
+@pytest.mark.parametrize("name", ["default", "gopher", "c4", "fineweb", "none"])
+def test_a_preset_asks_only_for_what_is_measured(name: str) -> None:
+    columns = measure(pa.array(["a"]), pa.array([ENGLISH]), language_characters=300).column_names
+    check_rules(preset(name), columns)
+
+
+def test_the_first_broken_rule_is_the_reason_and_its_value_is_told() -> None:
+    short = Bounds(name="short", statistic="words", min=4, max=None)
+    long = Bounds(name="long", statistic="words", min=None, max=5)
+    plain = Bounds(name="plain", statistic="lines", min=None, max=0)
+    assert told(["one two", "one two three four", "a b c d e f"], (short, long, plain)) == [("short", 2), ("plain", 1), ("long", 6)]
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    assert told(["one two"], (Bounds(name="exact", statistic="words", min=2, max=2),)) == [(None, None)]
+
+
+def test_a_language_counts_only_where_the_model_is_sure() -> None:
+    german = JUNK["foreign"][0]
+    assert told([german, ENGLISH], (Languages(name="foreign", languages=("en",), sure=0.5),))[1] == (None, None)
+    assert told([german], (Languages(name="foreign", languages=("en", "de"), sure=0.0),)) == [(None, None)]
+    ((reason, value),) = told([german], (Languages(name="foreign", languages=("en",), sure=0.0),))
+    assert reason == "foreign"
+    assert told([german], (Languages(name="foreign", languages=("en",), sure=float(value or 0) + 0.0001),)) == [(None, None)]
+
+
+def test_an_unknown_statistic_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(PipelineError, match=r"asks for wrods, which clean does not measure; there are characters, words"):
+        check_rules((Bounds(name="short", statistic="wrods", min=1, max=None),), ["id", "characters", "words", "language"])
+
+
+@pytest.mark.parametrize("rule", [{"name": "a"}, {"name": "a", "statistic": "words", "min": 1}, {"name": "a", "languages": ["en"]}])
+def test_a_rule_of_neither_kind_is_refused(rule: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(tuple[Rule, ...]).validate_json(json.dumps([rule]))
+
+
+@pytest.mark.shared
+def test_no_book_breaks_a_default_rule_but_the_one_that_is_a_list_of_files(real: Path) -> None:
+    paths = sorted((real / "books").rglob("*.txt"))
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+    middles = [text[len(text) // 4 : 3 * len(text) // 4] for text in texts]  # without licences and contents
+    found = {path.name: reason for path, (reason, _) in zip(paths, told(middles, preset("default")), strict=True) if reason}
+    assert found == {"old_pandp09.txt": "gibberish"}

@@ -3,11 +3,15 @@
 import pytest
 
 from pipeline.text.boilerplate import boilerplate
-from pipeline.text.characters import PAGE, controls, encoding, newlines, quotes
-from pipeline.text.clean import REPAIRS, clean_text
+from pipeline.text.characters import PAGE, controls, encoding, ligatures, newlines, quotes, unicode
+from pipeline.text.clean import NAMES, Settings, clean_text
+from pipeline.text.contents import contents
 from pipeline.text.furniture import page_numbers, running_heads
+from pipeline.text.italics import italics
 from pipeline.text.licence import licence
-from pipeline.text.paragraphs import hyphenation, join_lines
+from pipeline.text.ocr import ocr
+from pipeline.text.pages import duplicate_pages
+from pipeline.text.paragraphs import hyphenation, wrapping
 
 PROSE = """The Green Gate
 
@@ -39,13 +43,19 @@ def wrapped(text: str, width: int = 60) -> list[str]:
     return lines[:-1]
 
 
+SETTINGS = Settings(repairs=None, quotes="straight", italics="strip", mask={name: f"[{name}]" for name in ("mail", "phone", "card", "ip")})
+
+
 def mended(text: str) -> str:
-    return clean_text(text, rules=()).text
+    return clean_text(text, SETTINGS)[0]
+
+
+def join_lines(text: str) -> str:
+    return wrapping(text)[0]
 
 
 def test_clean_text_stays_as_it_is_and_no_repair_fires() -> None:
-    cleaned = clean_text(PROSE, rules=())
-    assert (cleaned.text, cleaned.repairs) == (PROSE, {})
+    assert clean_text(PROSE, SETTINGS) == (PROSE, {})
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
@@ -59,7 +69,7 @@ def test_utf8_that_was_read_as_cp1252_is_whole_again() -> None:
 
 
 def test_control_and_zero_width_characters_go() -> None:
-    assert controls("a\x07b\u200bc\ufeffd\x7f\te") == ("abcd e", 4)
+    assert controls("a\x07b\u200bc\ufeffd\x7fe\u00adf") == ("abcdef", 5)
 
 
 def test_a_form_feed_ends_a_page_and_no_paragraph() -> None:
@@ -115,6 +125,11 @@ def test_running_heads_go_and_the_title_stays() -> None:
     assert mended("\n".join(lines)) == PROSE
 
 
+def test_short_last_lines_of_paragraphs_are_no_running_heads() -> None:
+    text = "\n".join(["The Title", "", *["The keeper of the gate went home in his old and very grey", "coat.", PAGE, "Nobody came."] * 4])
+    assert running_heads(text) == (text, 0)
+
+
 def test_a_refrain_is_no_running_head() -> None:
     text = "\n\n".join(["The song", *["A verse of the song that is long enough.", "Heigh ho, the wind and the rain."] * 4])
     assert running_heads(text) == (text, 0)
@@ -155,13 +170,118 @@ def test_cleaning_twice_is_cleaning_once() -> None:
 
 
 def test_repairs_are_named_like_the_dirt() -> None:
-    assert set(REPAIRS) == {
-        "page_numbers",
-        "running_heads",
-        "licence",
-        "encoding",
-        "quotes",
-        "hyphenation",
-        "controls",
-        "boilerplate",
+    assert set(NAMES) == {
+        *("encoding", "controls", "quotes", "unicode", "ligatures", "licence", "boilerplate", "contents", "page_numbers", "running_heads"),
+        *("duplicate_pages", "hyphenation", "wrapping", "italics", "ocr", "mail", "phone", "card", "ip"),
     }
+
+
+def test_mojibake_is_undone_twice_over_and_of_wide_letters() -> None:
+    assert encoding("Adaâ€™s â‚¬5, AdaÃ¢â‚¬â„¢s")[0] == "Ada’s €5, Ada’s"
+    assert encoding("The\u00ef\u00bb\u00bf gate")[0] == "The\ufeff gate"
+
+
+def test_joiners_stay_where_a_script_or_a_picture_needs_them() -> None:
+    assert controls("a\u200db می\u200cخواهم")[0] == "ab می\u200cخواهم"
+
+
+def test_unicode_is_composed_plain_and_narrow_and_eastern_text_keeps_its_marks() -> None:
+    assert unicode("cafe\u0301 a\u00a0b\u3000c ｈｏｕｓｅ！") == ("café a b c house!", 4)
+    assert unicode("日本！") == ("日本！", 0)
+
+
+def test_ligatures_become_letters() -> None:
+    assert ligatures("ﬁnd oﬀ ﬂoor oﬃce ﬆone") == ("find off floor office stone", 5)
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        "This work is licensed under a Creative Commons Attribution 4.0 licence. You may share and adapt copies of it.",
+        "This is a digital copy of a book that was scanned by a library.\n\nThe copyright has expired: it is in the public domain.",
+    ],
+)
+def test_notices_without_markers_go_from_either_rim(notice: str) -> None:
+    assert mended(f"{notice}\n\n{PROSE}") == PROSE
+    assert mended(f"{PROSE}\n\n{notice}") == PROSE
+    assert mended(notice) == ""
+
+
+@pytest.mark.parametrize(
+    "line", ["Go to the top of the hill and wait.", "We baked cookies all day.", '"Help!"', "Show more respect.", "Home"]
+)
+def test_short_lines_of_prose_are_no_site(line: str) -> None:
+    assert boilerplate(f"One.\n\n{line}\n\nTwo.")[1] == 0
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "CONTENTS\n\nChapter 1. The House ........ 3\nChapter 2. The Lamp ........ 12",
+        "Table of Contents\n\nI. The House      3\n\nII. The Lamp      12",
+        "Contents\n\nChapter 1. The House\nChapter 2. The Lamp",
+        "Contents\n\nCHAPTER I. The House\n\nCHAPTER II. The Lamp",
+    ],
+)
+def test_the_table_of_contents_goes_and_the_headings_stay(entries: str) -> None:
+    head, author, rest = PROSE.split("\n\n", 2)
+    assert mended(f"{head}\n\n{author}\n\n{entries}\n\n{rest}") == PROSE
+
+
+def test_parts_and_long_entries_belong_to_the_table_and_bare_headings_to_the_book() -> None:
+    table = (
+        """CONTENTS\n\n  PART ONE\n\n  The Old House\n\n 1. THE KEEPER . . . . . 3\n 2. THE LAMP AND WHAT\n    WAS BESIDE IT . . . . . 12"""
+    )
+    bare = """CONTENTS\n\n    I  TREATS OF THE KEEPER AND OF WHAT\n       HE SAW\n   II  THE LAMP"""
+    book = "The Title\n\n{}\n\nCHAPTER I\n\nIt was a long day, and nobody came.\n\nCHAPTER II\n\nIt was a short day."
+    for entries in (table, bare):
+        assert mended(book.format(entries)) == book.format("").replace("\n\n\n\n", "\n\n")
+
+
+def test_a_book_whose_heading_is_contents_keeps_it() -> None:
+    text = "The contents of the chest were two coins.\n\nContents\n\nNobody knew what was in it, and nobody asked."
+    assert contents(text) == (text, 0)
+
+
+def test_a_page_scanned_twice_stands_once_and_a_refrain_or_a_litany_stays() -> None:
+    page = [f"{number}. {'The road was long and the night was longer. ' * 3}".strip() for number in range(3)]
+    once = "\n\n".join(["First.", *page, "Last."])
+    assert mended("\n\n".join(["First.", *page, *page, "Last."])) == once
+    assert duplicate_pages("\n\n".join(page * 3))[1] == 0
+    assert duplicate_pages("\n\n".join(["Row.", "Heigh ho."] * 2))[1] == 0
+
+
+def test_chapters_numbered_by_lines_of_their_own_are_no_pages() -> None:
+    text = "\n\n".join(f"{number}\n\n{'It was a day like others. ' * 300 * number}".strip() for number in range(1, 5))
+    assert page_numbers(text) == (text, 0)
+
+
+@pytest.mark.parametrize("sign", ["-", "\u2010", "¬", "\u00ad"])
+def test_all_signs_of_hyphenation_are_known(sign: str) -> None:
+    assert mended(f"the old man and the gar{sign}\nden behind the house of the gardener; the garden was old") == (
+        "the old man and the garden behind the house of the gardener; the garden was old"
+    )
+
+
+def test_paragraphs_that_only_an_indent_tells_apart_stay_apart() -> None:
+    margin = "\n".join("    " + line for line in wrapped(("The quick fox jumped over the dog and ran into the wood. " * 4).strip()))
+    both = f"{margin}\n      It came back in the evening, when nobody was looking, and it slept\n    in the barn until the sun came up."
+    assert join_lines(both).split("\n\n")[1].startswith("It came back")
+
+
+def test_marks_of_emphasis_go_and_names_of_code_stay() -> None:
+    assert italics("_so_ *said* <i>he</i> of _two words_, snake_case, __init__, 2*3*4, ____ and * * *") == (
+        "so said he of two words, snake_case, __init__, 2*3*4, ____ and * * *",
+        4,
+    )
+
+
+def test_misread_words_are_mended_where_the_text_knows_better() -> None:
+    assert ocr("The water of tlie w1th vvater in tbe b0ok, a book.") == ("The water of the with water in the book, a book.", 5)
+
+
+@pytest.mark.parametrize(
+    "text", ["A modem is modern.", "He saw a lie and a liar.", "Tom was torn.", "The 1st and 2nd of 4th B2 H2O mp3.", "aud and"]
+)
+def test_words_that_only_look_misread_stay(text: str) -> None:
+    assert ocr(text) == (text, 0)

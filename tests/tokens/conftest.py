@@ -6,8 +6,7 @@ import pyarrow as pa
 import pytest
 import tokenizers
 
-from pipeline.core.artifact.corpus import DOCUMENTS
-from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.tokens.tokenizer import load, save, train
 
@@ -41,5 +40,5 @@ def split(texts: list[str], tmp_path: Path) -> Split:
     target = Split(tmp_path / "split")
     rows = [{"id": str(n), "source": "test", "text": one, "bits": 8.0 * n} for n, one in enumerate(texts)]
     parts = {"train": rows[:24], "val": rows[24:28], "test": rows[28:]}
-    target.write({part: pa.Table.from_pylist(some, schema=DOCUMENTS) for part, some in parts.items()}, sides={})
+    target.write({part: pa.Table.from_pylist(some, schema=TEXTS) for part, some in parts.items()}, sides={})
     return target

@@ -1,5 +1,6 @@
 """The library as a corpus: sizes, plants, copies, truth."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -7,8 +8,11 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.world.dirt import PLANTS
+from pipeline.world.junk import REJECTS
 from pipeline.world.library import Library, generate
+from pipeline.world.pii import PRIVATE
 from tests.world.conftest import SEED, smoke_changes, world
+from tests.world.undo import undone
 
 
 def shingles(text: str) -> set[str]:
@@ -38,7 +42,7 @@ def test_the_hundred_books_are_three_megabytes_of_half_a_bit_a_byte(hundred: Lib
     size = sum(len(row["clean"].encode()) for row in kept)
     assert len(kept) == 100
     assert 2.7e6 < size < 3.3e6
-    assert 0.45 < sum(row["bits"] for row in kept) / size < 0.5
+    assert 0.45 < sum(sum(row["bits"]) for row in kept) / size < 0.5
     assert len({word.strip('.,?"') for row in kept for word in row["clean"].lower().split()}) > 1000
 
 
@@ -59,8 +63,8 @@ def test_no_book_contradicts_the_facts(hundred: Library) -> None:
 
 
 def test_a_third_of_the_books_is_dirty_and_every_plant_is_there_often_enough(hundred: Library, dozen: Library) -> None:
-    assert min(plants(hundred)[name] for name in (*PLANTS, "gibberish", "empty", "foreign")) >= 5
-    assert min(plants(dozen)[name] for name in (*PLANTS, "gibberish", "empty", "foreign")) >= 1
+    assert min(plants(hundred)[name] for name in (*PLANTS, *PRIVATE, *REJECTS)) >= 5
+    assert min(plants(dozen)[name] for name in (*PLANTS, *PRIVATE, *REJECTS)) >= 1
     kept = [row for row in rows(hundred).values() if row["fate"] == "keep"]
     assert sum(bool(row["plants"]) for row in kept) >= len(kept) / 3
 
@@ -74,6 +78,44 @@ def test_what_has_no_plant_is_clean_and_what_has_one_is_not(hundred: Library) ->
         else:
             assert row["clean"] == ""
             assert row["bits"] is None
+
+
+def test_every_paragraph_has_its_bits_and_every_document_its_origin(hundred: Library) -> None:
+    for row in rows(hundred).values():
+        assert row["source"] == "world"
+        assert row["origin"] == f"world/{row['id']}"
+        assert row["group"] is None
+        if row["fate"] == "keep":
+            assert len(row["bits"]) == len(row["clean"].split("\n\n"))
+            assert min(row["bits"]) > 0
+
+
+def test_what_is_private_stands_in_the_text_and_its_mask_in_the_clean_text(hundred: Library) -> None:
+    for row in rows(hundred).values():
+        for kind in PRIVATE:
+            assert (f"[{kind}]" in row["clean"]) == (kind in row["plants"])
+            assert f"[{kind}]" not in row["text"]
+
+
+def test_what_two_books_have_in_common_is_told_by_both(hundred: Library) -> None:
+    dials = hundred.world["settings"]
+    kept = {identity: row for identity, row in rows(hundred).items() if row["fate"] == "keep"}
+    for name, pieces in (("passages", lambda row: row["clean"].split("\n\n")), ("spans", lambda row: [row["clean"]])):
+        told = Counter(text for row in kept.values() for text in row[name])
+        assert len(told) == dials[name]
+        assert set(told.values()) == {2}
+        for text in told:
+            assert sum(any(text in piece for piece in pieces(row)) for row in kept.values()) == 2
+    assert sum(len(row["leaks"]) for row in kept.values()) == dials["leaks"]
+    assert all(leak in row["clean"].split("\n\n") for row in kept.values() for leak in row["leaks"])
+
+
+def test_what_stands_between_a_book_s_own_paragraphs_is_less_than_a_hundredth(hundred: Library) -> None:
+    kept = [row for row in rows(hundred).values() if row["fate"] == "keep" and row["copy_of"] is None]
+    extra = [text for row in kept for text in row["clean"].split("\n\n") if re.search(r"\[(?:mail|phone|card|ip)\]|\d", text)]
+    extra = [text for text in extra if not text.startswith("Chapter ")] + [text for row in kept for text in row["leaks"]]
+    shared = [text for row in kept for text in (*row["passages"], *row["spans"])]
+    assert 0 < sum(map(len, extra)) + sum(map(len, shared)) / 2 < 0.01 * sum(len(row["clean"]) for row in kept)
 
 
 def test_copies_are_what_they_say(hundred: Library) -> None:
@@ -94,6 +136,21 @@ def test_books_that_are_no_copies_have_little_in_common(dozen: Library) -> None:
     assert max(len(one & other) / len(one | other) for at, one in enumerate(books) for other in books[:at]) < 0.2
 
 
+def test_the_smallest_world_is_a_world() -> None:
+    nothing = dict.fromkeys(("exact", "near", "passages", "spans", "leaks", "lookalikes", *REJECTS), 0)
+    small = generate(world(**nothing, books=1, people=4, places=4, chapters=(1, 1), paragraphs=(1, 1), dirty=1.0, plants=19), SEED)
+    assert small.documents.num_rows == 1
+
+
 def test_dials_out_of_range_are_all_named_at_once() -> None:
-    with pytest.raises(PipelineError, match=r"(?s)go_on.*rewritten"):
-        generate(world(go_on=1.0, rewritten=0.5), SEED)
+    with pytest.raises(PipelineError, match=r"(?s)go_on.*plants.*rewritten.*leaks.*spans.*toxic"):
+        generate(world(go_on=1.0, plants=20, rewritten=0.5, leaks=85, spans=-1, toxic=-1), SEED)
+    with pytest.raises(PipelineError, match="passages=1: 0, or above it and two books without a copy"):
+        generate(world(books=4, exact=2, near=1, lookalikes=0, leaks=0, spans=0, passages=1), SEED)
+
+
+def test_the_whole_library_can_be_cleaned(hundred: Library) -> None:
+    for row in rows(hundred).values():
+        if row["fate"] == "keep" and row["plants"]:
+            masked = re.sub(r"\\\[(?:mail|phone|card|ip)\\\]", lambda _: r"\S.{5,40}?", re.escape(row["clean"]))
+            assert re.fullmatch(masked, undone(row["text"], row["clean"])), (row["id"], row["plants"])

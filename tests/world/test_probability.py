@@ -142,7 +142,7 @@ def test_every_text_has_one_derivation_and_its_probability_is_the_one_the_writer
     for book in books:
         derivations, bits = parser.book(book.text)
         assert derivations == 1
-        assert writer.bits(book) == pytest.approx(bits, rel=1e-9)
+        assert math.fsum(writer.bits(book)) == pytest.approx(bits, rel=1e-9)
 
 
 def test_another_edition_is_a_text_of_the_same_grammar_with_exact_bits(facts: Facts, books: list[Book]) -> None:
@@ -151,7 +151,21 @@ def test_another_edition_is_a_text_of_the_same_grammar_with_exact_bits(facts: Fa
     assert copy.text != books[0].text
     derivations, bits = parser.book(copy.text)
     assert derivations == 1
-    assert writer.bits(copy) == pytest.approx(bits, rel=1e-9)
+    assert math.fsum(writer.bits(copy)) == pytest.approx(bits, rel=1e-9)
+
+
+def test_every_paragraph_bears_its_own_bits_and_headings_the_lengths(facts: Facts, books: list[Book]) -> None:
+    writer, parser = Writer(facts, SHAPE), Parser(facts, SHAPE)
+    bits = writer.bits(books[0])
+    assert len(bits) == len(books[0].paragraphs)
+    for text, cost in zip(books[0].paragraphs[2:], bits[2:], strict=True):
+        if heading := re.fullmatch(r"Chapter \d+\. (.*)", text):
+            expected = parser.line("heading", heading[1])[1] / (SHAPE.paragraphs[1] - SHAPE.paragraphs[0] + 1)
+        else:
+            expected = parser.paragraph(text)[1]
+        assert cost == pytest.approx(-math.log2(expected), rel=1e-9)
+    title = parser.line("title", books[0].title.text)[1] / (SHAPE.chapters[1] - SHAPE.chapters[0] + 1)
+    assert bits[0] == pytest.approx(-math.log2(title), rel=1e-9)
 
 
 def test_every_template_of_every_kind_of_sentence_has_one_derivation(facts: Facts) -> None:

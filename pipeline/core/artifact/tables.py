@@ -1,0 +1,61 @@
+"""Tables on disk: Parquet whose pages are checked, a table perhaps in many files."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+LONG = ("text", "clean")  # columns of texts of any length
+
+
+def write_table(table: pa.Table, path: str | Path) -> None:
+    """Parquet with a checksum on each page: a flipped bit is an error, not another text."""
+    short = [name for name in table.column_names if name not in LONG]  # a dictionary or statistics would hold long texts thrice
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True, use_dictionary=short, write_statistics=False)
+
+
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table that write_table wrote, or some of its columns; its page checksums are compared."""
+    return pq.ParquetFile(path, page_checksum_verification=True).read(columns=None if columns is None else list(columns))
+
+
+def read_tables(paths: Sequence[Path], columns: Sequence[str] | None = None) -> pa.Table:
+    """The files of one table, one after the other; at least one."""
+    return pa.concat_tables([read_table(path, columns) for path in paths])
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of the schema, in its order and types. One that may be null and is missing becomes null."""
+    missing = [field for field in schema if field.name not in table.column_names and field.nullable]
+    for field in missing:
+        table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select(schema.names).cast(schema)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The rows of all tables of an artifact that belong together: NAME/00003.parquet of each."""
+
+    folder: Path  # of the artifact
+    number: int
+
+    def path(self, name: str) -> Path:
+        """The file of one of the tables."""
+        return self.folder / name / f"{self.number:05d}.parquet"
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """One of the tables, or some of its columns."""
+        return read_table(self.path(name), columns)
+
+
+def shard_name(table: str, number: int) -> str:
+    """The file of a table's shard, relative to the artifact."""
+    return f"{table}/{number:05d}.parquet"
+
+
+def batches(shards: Sequence[Shard], name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """A table shard by shard, so that no more than one is held."""
+    for shard in shards:
+        yield shard.table(name, columns)

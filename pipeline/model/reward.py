@@ -1,0 +1,24 @@
+"""What a reward model says of whole dialogues."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from pipeline.model.batches import right_padded
+from pipeline.tokens.special import IDS, PAD
+
+
+@torch.no_grad()
+def rewards_of(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, batch: int) -> Float[Tensor, " N"]:
+    """The judge's number for each dialogue, read at its last token, `batch` at a time; no unit, only differences mean something."""
+    judge.eval()  # type: ignore[no-untyped-call]
+    rewards = torch.empty(len(sequences), device=judge.device)
+    order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))  # batches of like length waste little padding
+    for start in range(0, len(order), batch):
+        numbers = order[start : start + batch]
+        ids, real = right_padded([sequences[number] for number in numbers], fill=IDS[PAD], device=str(judge.device))
+        rewards[numbers] = judge(input_ids=ids, attention_mask=real.long()).logits.squeeze(1).float()
+    return rewards

@@ -1,0 +1,178 @@
+"""Tables of contents before a text."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+_TITLE = re.compile(r"\W*(?:table of |the )?contents\W*", re.IGNORECASE | re.ASCII)
+_COLUMNS = re.compile(r"(?:chapter|chap\.?|no\.?|part|book)?[ .]*(?:page|pg\.?|pages)[ .]*", re.IGNORECASE | re.ASCII)
+_KIND = r"chapter|chap\.?|book|part|act|scene|letter|stave|volume|section|canto"
+_KINDS = (
+    "chapter",
+    "chap.",
+    "chap",
+    "letter",
+    "stave",
+    "section",
+    "canto",
+    "scene",
+)  # books, parts, volumes and acts hold several of the same number
+_ENTRY = re.compile(
+    rf"(?P<kind>{_KIND})?(?P<sign>[ ]*(?P<number>[0-9]{{1,3}}|[ivxlcdm]{{1,9}}|(?<=[a-z.] )[a-z-]{{3,14}})(?:[.:)—-]+|(?=[ ]|$)))?[ ]*"
+    r"(?P<title>.*?)(?P<leader>[ ]*[.…·_-][ .…·_-]{2,}|[ ]{2,})?[ ]*(?P<page>\b(?:[0-9]{1,4}|[ivxlc]{1,7}))?",
+    re.IGNORECASE | re.ASCII,
+)
+_SPACED = re.compile(r"(?:[0-9]{1,3}|[IVXLC]{1,8})[ ]{2,}")
+_NUMBER_ONLY = re.compile(r"[ ]*[0-9]{1,4}[ ]*")
+_PLAIN = re.compile(r"[^\W\d_]+")
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
+_LENGTH = 120  # characters of an entry
+_FRONT = 0.35  # share of the text, or _LEAST characters, within which its contents stand
+_LEAST = 6_000
+_PAGED = 2  # entries with a page, from which a table has them
+_DOUBTFUL = 2  # lines in a row that are no entries but the names of parts, or the first half of one
+_DOUBTFUL_PAGED = 6  # of these where a line that ends in a page's number must follow
+_SENTENCE = re.compile(r"[.!?][\"')]*\Z")
+_ENTRY_LINES = 4  # of an entry at most
+_ENTRIES = 2  # of the least table under its title
+_UNTITLED = 3  # of the least table without one
+
+
+def contents(text: str) -> tuple[str, int]:
+    """Without the list of chapters that stands before them; the count is of its lines.
+
+    Under the title `Contents` entries are headings, numbered lines and lines that end in a page's number, up to the first that comes
+    again; without it, only a run of three or more lines that end in dots and rising numbers, or that all come again as headings.
+    """
+    lines = text.split("\n")
+    front = _front(lines, max(_LEAST, int(_FRONT * len(text))))
+    for place in range(front):
+        if len(lines[place]) <= _LENGTH and _TITLE.fullmatch(lines[place]):
+            taken = _entries(lines, place + 1)
+            if len(taken) >= _ENTRIES:
+                return _without(lines, [place, *taken])
+    taken = _untitled(lines, front)
+    return _without(lines, taken) if taken else (text, 0)
+
+
+def _front(lines: list[str], characters: int) -> int:
+    """The number of lines within the first characters."""
+    for place, line in enumerate(lines):
+        characters -= len(line) + 1
+        if characters < 0:
+            return place
+    return len(lines)
+
+
+def _without(lines: list[str], taken: list[int]) -> tuple[str, int]:
+    for place in taken:
+        lines[place] = ""
+    return "\n".join(lines), len(taken)
+
+
+def _entries(lines: list[str], start: int) -> list[int]:
+    """The places of the lines of a table that begins at a line: entries, and a few others before one more."""
+    taken: list[int] = []
+    doubtful: list[int] = []
+    names: set[tuple[str, str]] = set()
+    later = Counter(line.strip(" \f") for line in lines[start:] if 0 < len(line) <= _LENGTH)
+    pages, first = 0, start  # entries with a page's number: where there are some, what has none is no entry; the line of the latest
+    for place in range(start, len(lines)):
+        line = lines[place].strip(" \f")
+        if not line or _NUMBER_ONLY.fullmatch(line) or (not taken and _COLUMNS.fullmatch(line)):
+            doubtful += [place] if line else []
+            continue
+        name, paged, headed = _read(line)
+        again = any(_is_same(name, other) for other in names)
+        later[line] -= 1
+        follows = bool(taken) and taken[-1] == place - 1 and place - first < _ENTRY_LINES  # the entry before goes on in this line
+        if len(line) > _LENGTH or (again and not paged):
+            break
+        if paged or (pages < _PAGED and (headed or later[line] > 0)):
+            names.add(name)
+            taken += [*doubtful, place]
+            doubtful, first = [], place
+            pages += paged
+        elif follows:
+            taken.append(place)
+        elif len(doubtful) < (_DOUBTFUL_PAGED if pages >= _PAGED else _DOUBTFUL) and not _SENTENCE.search(line[-40:]):
+            doubtful.append(place)
+        else:
+            break
+    return taken
+
+
+def _is_same(name: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether a heading is an entry's: the same title, where both are numbered under the same number; or the bare number of one."""
+    if name[1] in _KINDS and name[0]:
+        return name[0] == other[0]
+    return name[1] == other[1] and (name[0] == other[0] or not name[0] or not other[0])
+
+
+def _read(line: str) -> tuple[tuple[str, str], bool, bool]:
+    """What an entry is called (its number, its title), whether it ends in a page's number, whether it begins as headings do."""
+    found = _ENTRY.fullmatch(line)
+    if not found:
+        return ("", " ".join(_PLAIN.findall(line)).lower()), False, False
+    title = " ".join(_PLAIN.findall(found["title"])).lower()
+    paged = bool(found["page"] and found["leader"]) and bool(title or found["kind"])
+    numbered = bool(found["sign"] and (found["kind"] or found["sign"].strip()[-1:] in ".:)" or _SPACED.match(line)))
+    name = title or (found["kind"] or "").lower()
+    return (_value((found["number"] or "").lower()), name.strip()), paged, numbered
+
+
+def _value(number: str) -> str:
+    """A number in digits, whether it stood in digits or as a Roman one; other words as they are."""
+    if not number or set(number) - set(_ROMAN):
+        return number
+    values = [_ROMAN[letter] for letter in number]
+    return str(sum(-value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)))
+
+
+def _untitled(lines: list[str], front: int) -> list[int]:
+    """The places of the first run of lines that is a table though nothing says so."""
+    run: list[int] = []
+    pages: list[int] = []
+    for place in range(front):
+        line = lines[place].strip(" \f")
+        if not line:
+            continue
+        found = _ENTRY.fullmatch(line) if len(line) <= _LENGTH and line[-1].isdigit() else None
+        if found and found["page"] and found["page"].isdigit() and found["leader"] and _PLAIN.search(found["title"]):
+            page = int(found["page"])
+            if not pages or page >= pages[-1]:
+                run.append(place)
+                pages.append(page)
+                continue
+        if len(run) >= _UNTITLED:
+            break
+        run, pages = [], []
+    return run if len(run) >= _UNTITLED else _repeated(lines, front)
+
+
+def _repeated(lines: list[str], front: int) -> list[int]:
+    """A run of lines at the front each of which stands again below the run, in the same order, as a line between blank ones."""
+    said = {line.strip(" \f") for line in lines if 0 < len(line) <= _LENGTH}
+    latest = {line.strip(" \f"): place for place, line in enumerate(lines) if line.strip(" \f") in said}
+    run: list[int] = []
+    for place in range(front):
+        line = lines[place].strip(" \f")
+        if not line:
+            continue
+        below = latest.get(line, -1)
+        if below > place and (not run or below > latest[lines[run[-1]].strip(" \f")]):
+            run.append(place)
+        elif _is_table(lines, run, latest):
+            return run
+        else:
+            run = []
+    return []
+
+
+def _is_table(lines: list[str], run: list[int], latest: dict[str, int]) -> bool:
+    """Whether lines that come again are headings: text lies between those below, and none between these."""
+    if len(run) < _UNTITLED:
+        return False
+    below = [latest[lines[place].strip(" \f")] for place in run]
+    headings = sum(bool(_read(lines[place].strip(" \f"))[2]) for place in run)
+    return below[0] > run[-1] and headings * 2 >= len(run) and all(later - earlier > 2 for earlier, later in pairwise(below))

@@ -1,0 +1,38 @@
+"""Marks of emphasis in plain text: _so_, *so*, <i>so</i>."""
+
+import re
+
+_UNDERLINED = re.compile(r"_(?<![\w_]_)(?=[^\s_])([^_\n]{0,400}?[^\s_])_(?![\w_])")
+_STARRED = re.compile(r"\*(?<![\w*\\]\*)(\*{0,2})(?=[^\W_])([^*\n]{0,100}?[^\s*])\*\1(?![\w*])")
+_TAGGED = re.compile(r"<(/?)(?:i|em|b|strong|u|cite)>", re.IGNORECASE)
+_HALF = re.compile(r"_(?:(?<![\w_]_)([^\W_]{1,20})_(?=[^\W_])|(?<=[^\W_]_)([^\W_]{1,20})_(?!_))")  # _any_thing, every_one_, mischie_vous_ly
+_LEFT_OVER = re.compile(r"_(?:(?<![\w_]_)(?!_)|(?<!__)(?![\w_]))")
+_STAR_WORDS = 8  # of starred text at most: two footnotes' stars stand further apart
+_TWICE = 2  # pairs for each mark without a partner, from which that mark is of emphasis too
+
+
+def italics(text: str) -> tuple[str, int]:
+    """Without marks of emphasis; the count is of what was emphasised. Rows of signs, names_of_code and single stars stay."""
+    count = 0
+    if "<" in text:
+        text, tags = _TAGGED.subn("", text)
+        count += (tags + 1) // 2
+    if "_" in text:
+        text, underlined = _UNDERLINED.subn(r"\1", text)
+        count += underlined
+        left = len(_LEFT_OVER.findall(text)) if underlined else 0
+        if 0 < left <= _TWICE * underlined:
+            # what a paragraph's end or a half-emphasised word left without a partner
+            text = _LEFT_OVER.sub("", _HALF.sub(r"\1\2", text))
+            count += (left + 1) // 2
+    if "*" in text:
+
+        def plain(found: re.Match[str]) -> str:
+            nonlocal count
+            if found[2].count(" ") >= _STAR_WORDS:
+                return found.group()
+            count += 1
+            return found[2]
+
+        text = _STARRED.sub(plain, text)
+    return text, count

@@ -1,0 +1,54 @@
+"""What kind of character each code point is: a table that kernels look into.
+
+Letters are what Unicode calls alphabetic, and combining marks; digits are all numerics.
+"""
+
+import unicodedata
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+
+SPACE, LETTER, DIGIT, UPPER, TERMINAL, CLOSER, QUOTE = (1 << bit for bit in range(7))
+_SIZE = 0x20000  # code points; beyond them lie ideographs
+_TERMINAL = ".!?…。！？"  # end a sentence
+_QUOTE = "\"'’”"  # close a quotation that ends with a sentence
+_CLOSER = _QUOTE + ")]»"  # may stand after the end of a sentence
+
+
+@cache
+def kinds() -> Bytes:
+    """The kinds of each code point, as bits, [0x20000]; the last, which is no character, stands for all beyond."""
+    table = np.fromiter((_kind(chr(code)) for code in range(_SIZE)), np.uint8, _SIZE)
+    table[-1] = LETTER
+    return table
+
+
+def _kind(character: str) -> int:
+    letter = character.isalpha() or unicodedata.category(character).startswith("M")
+    return (
+        SPACE * character.isspace()
+        | LETTER * letter
+        | DIGIT * (character.isnumeric() and not letter)
+        | UPPER * (letter and character.isupper())
+        | TERMINAL * (character in _TERMINAL)
+        | CLOSER * (character in _CLOSER)
+        | QUOTE * (character in _QUOTE)
+    )
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def character_at(raw: Bytes, place: int) -> tuple[int, int]:
+    """The code point that begins at a byte of valid UTF-8, and how many bytes it has."""
+    byte: Any = np.int64(raw[place])
+    if byte < 0x80:
+        return byte, 1
+    if byte < 0xE0:
+        return (byte & 0x1F) << 6 | raw[place + 1] & 0x3F, 2
+    if byte < 0xF0:
+        return (byte & 0x0F) << 12 | (raw[place + 1] & 0x3F) << 6 | raw[place + 2] & 0x3F, 3
+    return (byte & 0x07) << 18 | (raw[place + 1] & 0x3F) << 12 | (raw[place + 2] & 0x3F) << 6 | raw[place + 3] & 0x3F, 4

@@ -1,0 +1,111 @@
+"""The files of a source, in an order that depends on their names alone."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from pipeline.core.errors import InputError
+from pipeline.text.reading.sources import HUB, File, Source
+from pipeline.text.rows import PACKED, files_under, kind_of
+
+KINDS = {
+    ".txt": "txt",
+    ".md": "md",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".epub": "epub",
+    ".warc": "warc",
+    ".wet": "warc",
+}
+_MAGIC = "*?["
+
+
+def find(source: Source, base: Path) -> tuple[list[File], Counter[str]]:
+    """The files that the source's format reads, sorted by name, and how many others there are by suffix. None of a hub data set.
+
+    Names are relative to the source's path, of a glob to its part before the first wildcard; hidden ones are left out.
+    Raises InputError when there is no such path, or nothing in it that can be read.
+    """
+    if source.path.startswith(HUB):
+        return [], Counter()
+    found = sorted((_remote if "://" in source.path else _local)(source, base), key=lambda file: file[1])
+    files = [File(address, name, size, _kind(source, name)) for address, name, size in found]
+    ignored = Counter(PurePosixPath(file.name).suffix or file.name for file in files if not file.kind)
+    read = [file for file in files if file.kind]
+    place = source.path if "://" in source.path else (base / source.path).as_posix()
+    if not files:
+        raise InputError(f"{place} is empty", mend="put files of text into it, or name another folder: corpus.path=FOLDER")
+    if not read:
+        raise InputError(
+            f"{place} holds no file that can be read; it has {', '.join(sorted(ignored)[:8])}",
+            mend=f"use {' '.join(KINDS)} (each also {' '.join(PACKED)}), or state the format of the source {source.name!r}",
+        )
+    return read, ignored
+
+
+def check_apart(found: Sequence[Sequence[File]], names: Sequence[str]) -> None:
+    """Raise InputError where a file belongs to two sources: it would count twice."""
+    owners: dict[str, str] = {}
+    for files, name in zip(found, names, strict=True):
+        for file in files:
+            if file.address in owners:
+                raise InputError(
+                    f"{file.address} belongs to the sources {owners[file.address]!r} and {name!r}", mend="let their paths not overlap"
+                )
+            owners[file.address] = name
+
+
+def _kind(source: Source, name: str) -> str:
+    """The format, or "" for a file that is not read."""
+    return KINDS.get(kind_of(Path(name)), "") if source.format == "auto" else source.format
+
+
+def _local(source: Source, base: Path) -> list[tuple[str, str, int]]:
+    root, tail = _root(source.path)
+    target = base / root
+    if not target.exists():
+        raise InputError(f"{target} does not exist", mend="corpus.path=FOLDER with documents in it, or another path of the source")
+    top = target if target.is_dir() else target.parent
+    chosen = sorted(target.glob(tail)) if tail else [target]
+    files = {file for path in chosen for file in files_under(path, top)}
+    return [(file.as_posix(), file.relative_to(top).as_posix(), file.stat().st_size) for file in files]
+
+
+def _remote(source: Source, base: Path) -> list[tuple[str, str, int]]:
+    import fsspec  # type: ignore[import-untyped]
+
+    del base  # an address stands for itself
+    try:
+        system, path = fsspec.core.url_to_fs(source.path)
+        root = _root(path)[0] if any(sign in path for sign in _MAGIC) else path
+        if root != path:
+            entries = system.glob(path, detail=True)
+        elif system.isdir(path):
+            entries = system.find(path, detail=True)
+        else:
+            entries, root = {path: system.info(path)}, path.rpartition("/")[0]
+    except (OSError, ValueError, ImportError) as fault:
+        raise InputError(
+            f"source {source.name!r}: {source.path} can't be listed: {fault}",
+            mend="correct the address, or install what its protocol needs",
+        ) from fault
+    named = [(key, key.removeprefix(root).strip("/"), info) for key, info in entries.items() if info["type"] == "file"]
+    return [
+        (system.unstrip_protocol(key), name, int(info["size"] or 0))
+        for key, name, info in named
+        if not any(part.startswith(".") for part in name.split("/"))
+    ]
+
+
+def _root(path: str) -> tuple[str, str]:
+    """The part before the first wildcard, and the rest."""
+    parts = path.split("/")
+    count = next((number for number, part in enumerate(parts) if any(sign in part for sign in _MAGIC)), len(parts))
+    return "/".join(parts[:count]) or ".", "/".join(parts[count:])

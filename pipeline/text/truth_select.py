@@ -1,0 +1,24 @@
+"""How well bad documents are told from good ones, where the corpus knows the truth of each.
+
+The truth table: id, fate (keep | drop), plants (of a document to drop: the reason).
+"""
+
+import pyarrow as pa
+
+
+def selection(truth: pa.Table, dropped: pa.Table) -> dict[str, dict[str, float | int | None]]:
+    """Precision and recall by reason: a document counts as found only if it was dropped for the reason that was planted.
+
+    Documents of which the truth says nothing are not judged.
+    """
+    rows = truth.select(["id", "fate", "plants"]).to_pylist()
+    known = {row["id"] for row in rows}
+    wanted = {(row["id"], reason) for row in rows if row["fate"] == "drop" for reason in row["plants"]}
+    found = {(row["id"], row["reason"]) for row in dropped.select(["id", "reason"]).to_pylist() if row["id"] in known}
+    return {reason: _compare(reason, found, wanted) for reason in sorted({reason for _, reason in wanted | found})}
+
+
+def _compare(reason: str, found: set[tuple[str, str]], wanted: set[tuple[str, str]]) -> dict[str, float | int | None]:
+    mine, planted = ({pair for pair in pairs if pair[1] == reason} for pairs in (found, wanted))
+    right = len(mine & planted)
+    return {"planted": len(planted), "precision": right / len(mine) if mine else None, "recall": right / len(planted) if planted else None}

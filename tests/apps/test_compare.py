@@ -1,0 +1,142 @@
+"""Two revisions of a real project of git and DVC, compared without a checkout."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from apps import compare
+from pipeline.report.changes import EARLIER, STAGES, Changes, changes, examples
+from tests.apps.tiny import CLEAN, write_chain
+
+NEW = {
+    **{name: text for name, text in CLEAN.items() if name != "cy-0003"},
+    "gus-0007": "GUS\n\nGus came late.",
+    "ada-0001": CLEAN["ada-0001"] + "!",
+}
+
+
+def shell(*command: str, cwd: Path) -> None:
+    quiet = os.environ | {"DVC_NO_ANALYTICS": "1", "CI": "true"}  # DVC neither reports home nor looks for updates
+    done = subprocess.run(command, cwd=cwd, env=quiet, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def write(root: Path, texts: Mapping[str, str], loss: float) -> None:
+    """The chain of these texts, its lock and its metrics; the data in the cache."""
+    shutil.rmtree(root / "data", ignore_errors=True)
+    write_chain(root, texts)
+    for left in (root / "data").glob(".*"):
+        shutil.rmtree(left)
+    (root / "metrics").mkdir(exist_ok=True)
+    (root / "metrics" / "pretrain.json").write_text(json.dumps({"loss": loss, "steps": 5}))
+    shell(sys.executable, "-m", "dvc", "commit", "--force", "--quiet", cwd=root)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Commits tagged `before`, `same` and `after`, an experiment `shorter`, all outs in the cache, the folders empty."""
+    root = tmp_path_factory.mktemp("project")
+    for command in (["git", "init", "--quiet"], ["git", "config", "user.name", "t"], ["git", "config", "user.email", "t@t"]):
+        shell(*command, cwd=root)
+    shell(sys.executable, "-m", "dvc", "init", "--quiet", cwd=root)
+    (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {stage: {"cmd": "true", "outs": [f"data/{stage}"]} for stage in STAGES}}))
+    for tag, texts, loss in (("before", CLEAN, 2.5), ("same", CLEAN, 2.5), ("after", NEW, 2.25)):
+        (root / "note").write_text(tag)
+        write(root, texts, loss)
+        for command in (["git", "add", "--all"], ["git", "commit", "--quiet", "--message", tag], ["git", "tag", tag]):
+            shell(*command, cwd=root)
+    write(root, {**NEW, "bo-0002": "BO"}, 2.25)
+    shell(sys.executable, "-m", "dvc", "exp", "save", "--quiet", "--name", "shorter", cwd=root)
+    shell("git", "checkout", "--quiet", "--force", "after", cwd=root)
+    shutil.rmtree(root / "data")
+    return root
+
+
+@pytest.fixture
+def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    return project
+
+
+def compared(old: str, new: str) -> dict[str, Changes]:
+    sides = [compare.Revision(name).side() for name in (old, new)]
+    return {change.stage: change for change in changes(*sides)}
+
+
+def kinds(change: Changes) -> dict[str, list[str]]:
+    rows = change.differences.to_pylist()
+    return {kind: [row["id"] for row in rows if row["kind"] == kind] for kind in dict.fromkeys(row["kind"] for row in rows)}
+
+
+def test_every_stage_tells_what_came_went_and_changed(here: Path) -> None:
+    found = compared("before", "after")
+    assert kinds(found["corpus"]) == {"added": ["gus-0007"], "removed": ["cy-0003"], "changed": ["ada-0001"]}
+    assert found["corpus"].count("added") == (1, len("GUS\n\nGus came late.\n"))
+    assert found["corpus"].count("changed") == (1, 1)
+    assert found["clean"].reasons("changed") == [(EARLIER, 1)]
+    assert kinds(found["dedup"]) == {"added": ["gus-0007"], "changed": ["ada-0001"]}
+
+
+def test_an_experiment_is_compared_by_its_name(here: Path) -> None:
+    found = compared("after", "shorter")
+    assert kinds(found["corpus"]) == {"changed": ["bo-0002"]}
+    assert found["split"].count("changed", "val")[0] == 1
+    assert found["split"].count("changed", "train")[0] == 0
+
+
+def test_equal_stages_are_said_to_be_equal_and_no_table_is_read(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("read")
+
+    monkeypatch.setattr("pipeline.report.shelf.Shelf.read", never)
+    assert all(change.equal for change in compared("before", "same").values())
+
+
+def test_the_workspace_is_compared_as_it_lies(here: Path) -> None:
+    shutil.rmtree(here / "data", ignore_errors=True)
+    write_chain(here, CLEAN)  # the lock in the folder is that of `after`
+    assert kinds(compared("after", "workspace")["corpus"]) == {"added": ["cy-0003"], "removed": ["gus-0007"], "changed": ["ada-0001"]}
+    shutil.rmtree(here / "data")
+
+
+def test_folders_that_are_not_checked_out_are_read_from_the_cache(here: Path) -> None:
+    assert kinds(compared("before", "workspace")["corpus"]) == kinds(compared("before", "after")["corpus"])
+
+
+def test_data_that_is_not_in_the_cache_is_said_to_be_absent(here: Path) -> None:
+    cache = here / ".dvc" / "cache"
+    cache.rename(here / "elsewhere")
+    try:
+        assert all("nor in the cache, for before and after" in change.absent for change in compared("before", "after").values())
+    finally:
+        (here / "elsewhere").rename(cache)
+
+
+def test_examples_show_the_paragraph_that_differs(here: Path) -> None:
+    sides = [compare.Revision(name).side() for name in ("before", "after")]
+    change = next(changes(*sides))
+    (example,) = examples(change, *sides, kind="changed", most=3)
+    assert (example.id, example.old, example.new) == ("ada-0001", "She told nobody.\n", "She told nobody.!\n")
+
+
+def test_the_page_tells_metrics_and_settings(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["compare", "before", "after"])
+    monkeypatch.setitem(os.environ, "COLUMNS", "160")
+    compare.main()
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "pretrain.loss 2.5 → 2.25 -0.25" in lines
+    assert any(line.startswith("corpus added 1 (+20 B), removed 1") for line in lines)
+    assert any(line.startswith("settings equal") for line in lines)
+
+
+def test_an_unknown_name_is_an_error_with_the_mend(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["compare", "nowhere"])
+    with pytest.raises(SystemExit, match="nowhere is no commit, branch, tag or experiment"):
+        compare.main()

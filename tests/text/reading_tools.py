@@ -1,0 +1,99 @@
+"""Sources read into a folder, for the tests of reading."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.core.parallel import Engine, parallel_map
+from pipeline.core.shards import map_shards
+from pipeline.text.read import Reading, read_sources
+from pipeline.text.reading.sources import Bounds, Policy, Source
+
+POLICY = {
+    "undecodable": "replace",
+    "too_long": "drop",
+    "binary": "drop",
+    "wrong_type": "drop",
+    "missing_text": "drop",
+    "malformed": "drop",
+    "damaged": "drop",
+}
+COMMON = {
+    "name": "input",
+    "path": ".",
+    "format": "auto",
+    "column": "text",
+    "group": None,
+    "weight": 1.0,
+    "cap_bytes": None,
+    "tags": (),
+    "synthetic": False,
+    "language": None,
+    "revision": None,
+    "split": "train",
+    "subset": None,
+}
+
+
+@dataclass
+class Outcome:
+    """What was read."""
+
+    reading: Reading
+    documents: pa.Table
+    bad: list[dict[str, Any]]
+
+    @property
+    def texts(self) -> list[str]:
+        return self.documents["text"].to_pylist()
+
+    @property
+    def origins(self) -> list[str]:
+        return self.documents["origin"].to_pylist()
+
+    @property
+    def reasons(self) -> list[str]:
+        return [row["reason"] for row in self.bad]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return self.reading.metrics
+
+
+def source(**settings: Any) -> Source:
+    return Source(**{**COMMON, **settings})
+
+
+def bounds(*, shard: int = 1 << 20, longest: int = 1 << 20, max_bad_fraction: float = 1.0, **policy: str) -> Bounds:
+    return Bounds(shard=shard, longest=longest, max_bad_fraction=max_bad_fraction, policy=Policy(**{**POLICY, **policy}))
+
+
+def read(
+    base: Path,
+    *sources: Source,
+    scratch: Path | None = None,
+    engine: Engine = "threading",
+    workers: int = 1,
+    limits: Bounds | None = None,
+) -> Outcome:
+    """All sources under the folder (one with everything, if none is given)."""
+    scratch = scratch or Path(tempfile.mkdtemp(dir=base.parent))
+
+    def run_shards(phase: str, function: Any, items: Any) -> Any:
+        return map_shards(
+            function, items, folder=scratch / phase, run_map=lambda each, some: parallel_map(each, some, engine=engine, workers=workers)
+        )
+
+    reading = read_sources(sources or (source(),), base, limits or bounds(), run_shards=run_shards, scratch=scratch)
+    bad = [json.loads(line) for line in Path(reading.quarantine).read_text().splitlines()]
+    return Outcome(reading, reading.work.table("documents"), bad)
+
+
+def write_rows(path: Path, *lines: object) -> None:
+    """A .jsonl file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))

@@ -1,0 +1,174 @@
+"""A train that repeats nothing of what is held out or asked."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.shards import Work
+from pipeline.text.held import Lengths, write_held
+from pipeline.text.runs import distinct, find_runs, runs_of, sieve_of
+from tests.text.split_corpus import LONG, document, written
+
+REST = {"val": [document("v", "Nothing to see.")], "test": [document("t", "Nor here.")]}
+WORD = re.compile(r"[^\W_]+")
+
+
+def plain_runs(text: str, length: int) -> list[tuple[int, tuple[str, ...]]]:
+    """Each run of words, and its paragraph."""
+    words = [(number, WORD.findall(paragraph.lower())) for number, paragraph in enumerate(text.split("\n\n"))]
+    return [(number, tuple(some[start : start + length])) for number, some in words for start in range(len(some) - length + 1)]
+
+
+def column(*texts: str) -> pa.ChunkedArray:
+    return pa.chunked_array([list(texts[:1]), list(texts[1:])], pa.string())
+
+
+TEXTS = (
+    "",
+    "One, two: THREE four",
+    "\n\n\nÉté—déjà “vu” d’été; ÉTÉ\n\n \n\none two\nthree\n\n\n\nfour five six one two three four",
+    "x" * 300 + " Straße 12a œuvre\u2003und\u00a0mehr ¿ya? " * 3,
+    "a b c d e\n\na b c d e a b c d e",
+)
+
+
+def test_runs_are_those_of_the_words_within_each_paragraph() -> None:
+    for length in (1, 3, 5):
+        found = runs_of(column(*TEXTS), [length])
+        plain = [(row, place, run) for row, text in enumerate(TEXTS) for place, run in plain_runs(text, length)]
+        assert list(zip(found.rows.tolist(), found.paragraphs.tolist(), strict=True)) == [(row, place) for row, place, _ in plain]
+        names: dict[tuple[str, ...], int] = {}
+        assert found.hashes.tolist() == [
+            names.setdefault(run, value) for (_, _, run), value in zip(plain, found.hashes.tolist(), strict=True)
+        ]
+        assert len(set(names.values())) == len(names), "different runs have different hashes"
+
+
+def test_runs_of_different_lengths_never_meet() -> None:
+    one, two = (set(runs_of(column("a a a a a a"), [length]).hashes.tolist()) for length in (2, 3))
+    assert not one & two
+
+
+def test_the_sieve_lets_through_all_it_was_made_of_and_little_else() -> None:
+    words = [f"w{number * number % 99_991}" for number in range(30_000)]
+    known = distinct(runs_of(column(" ".join(words[:4_000])), [13]).hashes)
+    sieve = sieve_of([known])
+    passed = find_runs(column(" ".join(words)), [13], sieve, sieve).hashes
+    assert set(known.tolist()) <= set(passed.tolist())
+    assert (~np.isin(passed, known)).sum() < 0.03 * 30_000
+
+
+def test_a_paragraph_that_shares_thirteen_words_is_cut_and_its_neighbours_stay(tmp_path) -> None:
+    train = [
+        document("a", f"Title\n\n* * *\n\nBefore, {LONG.upper()}! and after.\n\nThe rest stays.", bits=[1.0, 2.0, 4.0, 8.0]),
+        document("b", LONG.replace("seven", "7"), bits=[3.0]),
+    ]
+    done = written(tmp_path, REST | {"train": train, "val": [document("c", f"It says: {LONG}.")]})
+    assert done.texts("train") == {"a": "Title\n\n* * *\n\nThe rest stays.", "b": LONG.replace("seven", "7")}
+    assert done.rows("cut") == [{"id": "a", "paragraph": 2, "text": f"Before, {LONG.upper()}! and after.", "against": "val", "runs": 1}]
+    assert [row["bits"] for row in done.rows("train")] == [11.0, 3.0], "the bits of what was cut are gone"
+    assert done.told["train"] == {"documents": 2, "bytes": 96, "source_bits": 14.0}
+    told = {name: done.told[name] for name in ("paragraphs_cut", "documents_touched", "documents_cut", "leaks", "leaks_left")}
+    assert told == {
+        "paragraphs_cut": 1,
+        "documents_touched": 1,
+        "documents_cut": 0,
+        "leaks": {"val": 1, "test": 0},
+        "leaks_left": {"val": 0, "test": 0},
+    }
+
+
+def test_a_run_over_the_border_of_two_paragraphs_is_no_leak(tmp_path) -> None:
+    halves = LONG.replace(" six ", " six\n\n")
+    done = written(tmp_path, {"train": [document("a", halves)], "val": [document("b", LONG)], "test": [document("c", halves)]})
+    assert done.cut == []
+
+
+def test_a_document_of_which_nothing_is_left_is_gone(tmp_path) -> None:
+    train = [document("a", f"{LONG}\n\n{LONG} fourteen"), document("b", "Something else.")]
+    done = written(tmp_path, REST | {"train": train, "val": [document("c", LONG)], "test": [document("d", LONG)]})
+    assert list(done.texts("train")) == ["b"]
+    assert done.cut == [("a", 0, "val,test"), ("a", 1, "val,test")]
+    assert (done.told["documents_cut"], done.told["leaks"]) == (1, {"val": 2, "test": 2})
+
+
+def test_a_train_that_is_all_held_out_text_is_an_error(tmp_path) -> None:
+    with pytest.raises(PipelineError, match="every training paragraph"):
+        written(tmp_path, {"train": [document("a", LONG)], "val": [document("b", LONG)], "test": [document("c", LONG)]})
+
+
+def test_the_policy_drop_takes_the_whole_document_and_keeps_it_to_be_looked_at(tmp_path) -> None:
+    train = [document("a", f"Good.\n\n{LONG}"), document("b", "Good.")]
+    done = written(tmp_path, REST | {"train": train, "val": [document("c", LONG)]}, policy="drop")
+    assert list(done.texts("train")) == ["b"]
+    assert done.rows("cut") == [{"id": "a", "paragraph": None, "text": f"Good.\n\n{LONG}", "against": "val", "runs": 1}]
+
+
+def test_items_are_known_by_a_long_run_a_short_one_or_all_their_words(tmp_path) -> None:
+    items = {"long": [f"{LONG}\nfourteen"], "short": ["a b c d e f g h i"], "whole": ["Where does Ada live?"], "none": ["Who, me?"]}
+    train = [
+        document("long", "two three four five six seven eight nine ten eleven twelve thirteen fourteen"),  # over the item's line end
+        document("not", LONG.replace(" one", "").replace("seven", "7") + "\n\na b c d e f g"),
+        document("short", "z b c d e f g h i z"),
+        document("whole", '"Where does ada live", he asked.\n\nWho, me?'),
+        document("part", "Where does Ada stay? Does Ada live?"),
+    ]
+    done = written(tmp_path, REST | {"train": train}, items=items)
+    assert done.cut == [("long", 0, "long"), ("short", 0, "short"), ("whole", 0, "whole")]
+    assert done.told["benchmarks"] == {
+        "long": {"items": 1, "found": 1, "unchecked": 0, "paragraphs": 1, "documents": 1},
+        "short": {"items": 1, "found": 1, "unchecked": 0, "paragraphs": 1, "documents": 1},
+        "whole": {"items": 1, "found": 1, "unchecked": 0, "paragraphs": 1, "documents": 1},
+        "none": {"items": 1, "found": 0, "unchecked": 1, "paragraphs": 0, "documents": 0},
+    }
+
+
+def test_an_item_is_found_however_its_letters_are_written(tmp_path) -> None:
+    done = written(
+        tmp_path, REST | {"train": [document("a", "Où est la CAFÉ d’Été?"), document("b")]}, items={"fr": ["Ou\u0300 est la cafe\u0301"]}
+    )
+    assert done.cut == [("a", 0, "fr")]
+
+
+def test_lengths_out_of_order_are_an_error(tmp_path) -> None:
+    for lengths in (Lengths(ngram=13, short=8, least=0), Lengths(ngram=7, short=8, least=4)):
+        with pytest.raises(PipelineError, match="out of order"):
+            write_held(tmp_path / "table", Work((), ()), {}, lengths=lengths, ranges=1)
+
+
+def test_one_item_of_two_benchmarks_is_found_for_both_and_each_item_once(tmp_path) -> None:
+    items = {"one": ["Where does Ada live?", "Where does Bo live?"], "other": ["where does Ada LIVE"]}
+    done = written(tmp_path, REST | {"train": [document("a", "Where does Ada live? Where does Ada live?"), document("b")]}, items=items)
+    assert done.rows("cut")[0]["against"] == "one,other"
+    assert done.rows("cut")[0]["runs"] == 4
+    assert [(told["found"], told["paragraphs"]) for told in done.told["benchmarks"].values()] == [(1, 1), (1, 1)]
+
+
+def test_shards_and_ranges_of_hashes_change_nothing(tmp_path) -> None:
+    words = [f"w{number * number % 1013}" for number in range(3000)]
+    rows = [document(f"d{number:02d}", " ".join(words[number * 40 : number * 40 + 200])) for number in range(60)]
+    parts = {"train": rows[2:50] + rows[54:], "val": rows[:2] + rows[50:52], "test": rows[52:54]}
+    one = written(tmp_path / "one", parts)
+    many = written(tmp_path / "many", parts, shards=5, ranges=7)
+    assert one.cut
+    assert sorted(one.cut) == sorted(many.cut)
+    assert one.texts("train") == many.texts("train")
+    assert one.told == many.told
+
+
+def test_what_is_left_shares_no_run_by_an_independent_count(tmp_path) -> None:
+    words = [f"w{number * number % 101}" for number in range(4000)]
+    rows = [
+        document(f"d{number}", "\n\n".join(" ".join(words[k : k + 17]) for k in range(number, 900 + number, 31))) for number in range(12)
+    ]
+    items = {"dialogues": [" ".join(words[60:66]), " ".join(words[70:80])]}
+    done = written(tmp_path, {"train": [*rows[:10], document("free")], "val": rows[10:11], "test": rows[11:]}, items=items)
+    held = {run for part in ("val", "test") for text in done.texts(part).values() for _, run in plain_runs(text, 13)}
+    held |= {tuple(words[60:66]), *(run for _, run in plain_runs(items["dialogues"][1], 8))}
+    train = done.texts("train").values()
+    assert done.cut
+    assert not held & {run for text in train for length in (6, 8, 13) for _, run in plain_runs(text, length)}
+    assert all(held & {run for length in (6, 8, 13) for _, run in plain_runs(row["text"], length)} for row in done.rows("cut"))

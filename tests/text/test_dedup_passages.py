@@ -1,0 +1,118 @@
+"""What repeats inside documents is cut: the first place stays, what is left can be read, numbers of paragraphs stay right."""
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.text.dedup import Rules
+from pipeline.text.paragraph_copies import Paragraphs
+from pipeline.text.substrings import Substrings, repeated_words
+from tests.text.test_dedup import NEAR, corpus_of, deduped
+
+PARAGRAPHS = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=4), substring=None)
+RUNS = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=4), substring=Substrings(words=8, megabytes=1))
+
+
+def sentence(words: int, seed: int) -> str:
+    draw = Random(seed)
+    return " ".join(["It", *(f"v{draw.randrange(10**9)}" for _ in range(words - 1))]) + "."
+
+
+def tables(folder: Path, texts: list[str], rules: Rules, **more: Any) -> tuple[dict[str, str], list[dict[str, Any]], dict[str, Any]]:
+    """The texts that are kept, by id; the passages; the rows of clusters, by id."""
+    work = deduped(folder, corpus_of(folder, texts, **more), rules).work
+    kept = {row["id"]: row["text"] for row in work.table("documents").to_pylist()}
+    return kept, work.table("passages").to_pylist(), {row["id"]: row for row in work.table("clusters").to_pylist()}
+
+
+def test_a_paragraph_stays_where_it_stands_first(tmp_path: Path) -> None:
+    own, again = [sentence(9, seed) for seed in range(4)], "A paragraph that comes again."
+    texts = [f"Title\n\n{own[0]}\n\n{again}", f"Title\n\n{own[1]}", f"{own[2]}\n\na paragraph: THAT comes again\n\n{own[3]}\n\n{again}"]
+    kept, passages, _ = tables(tmp_path, texts, PARAGRAPHS, shards=2)
+    assert kept == {"0": texts[0], "1": texts[1], "2": f"{own[2]}\n\n{own[3]}"}
+    row = {"id": "2", "of": "0", "level": "paragraph"}
+    assert passages == [row | {"paragraph": 1, "text": "a paragraph: THAT comes again"}, row | {"paragraph": 3, "text": again}]
+
+
+def test_a_source_with_priority_keeps_its_paragraph(tmp_path: Path) -> None:
+    texts = [f"{sentence(9, seed)}\n\nA paragraph that comes again." for seed in range(2)]
+    rules = Rules(near=None, priorities=["y"], paragraph=Paragraphs(words=4), substring=None)
+    assert tables(tmp_path, texts, rules, sources=["x", "y"])[0] == {"0": sentence(9, 0), "1": texts[1]}
+
+
+def test_numbers_of_cut_paragraphs_go_with_them(tmp_path: Path) -> None:
+    texts = ["One is one is one.", f"{sentence(9, 1)}\n\nOne is one is one.\n\nEnd", f"{sentence(9, 2)}\n\nOne is one is one."]
+    outcome = deduped(tmp_path, corpus_of(tmp_path, texts, bits=[[1.0], [2.0, 3.0, 4.0], [5.0]]), PARAGRAPHS)
+    assert outcome.work.table("documents")["bits"].to_pylist() == [[1.0], [2.0, 4.0], None]
+
+
+def test_a_document_of_which_nothing_is_left_is_dropped_and_counted(tmp_path: Path) -> None:
+    texts = ["One is one is one.\n\nTwo is two is two.", "Two is two is two.", "x"]
+    work = deduped(tmp_path, corpus_of(tmp_path, texts), PARAGRAPHS).work
+    kept, passages, clusters = work.table("documents")["id"].to_pylist(), work.table("passages"), work.table("clusters").to_pylist()
+    assert kept == ["0", "2"]
+    assert (clusters[1]["kept"], clusters[1]["kind"], clusters[1]["cluster"]) == (False, "emptied", "1")
+    assert (work.total["documents"], work.total["emptied"], passages["of"].to_pylist()) == (2, 1, ["0"])
+
+
+def test_a_document_that_is_dropped_takes_no_paragraph_from_another(tmp_path: Path) -> None:
+    book = [sentence(30, seed) for seed in range(20)]
+    shared = sentence(9, 99)
+    texts = ["\n\n".join(book), "\n\n".join([*book, shared]), f"{sentence(9, 98)}\n\n{shared}"]
+    kept, passages, clusters = tables(tmp_path, texts, PARAGRAPHS)
+    assert clusters["1"]["cluster"] == "0"
+    assert kept == {"0": texts[0], "2": texts[2]}
+    assert not passages
+
+
+def test_a_run_in_the_middle_of_a_paragraph_is_cut_out(tmp_path: Path) -> None:
+    own, run = [sentence(12, seed) for seed in range(6)], f"{sentence(6, 77)} {sentence(6, 78)}"
+    texts = [f"{own[0]} {run} {own[1]}", f"{own[2]} {own[3]}", f"Title\n\n{own[4]} {run} {own[5]}"]
+    kept, passages, _ = tables(tmp_path, texts, RUNS, shards=3, bits=[[1.0], [2.0], [3.0, 4.0]])
+    assert kept == {"0": texts[0], "1": texts[1], "2": f"Title\n\n{own[4]} {own[5]}"}
+    assert passages == [{"id": "2", "paragraph": 1, "text": run, "of": "0", "level": "substring"}]
+
+
+def test_numbers_are_gone_where_a_part_of_a_paragraph_is(tmp_path: Path) -> None:
+    own, run = [sentence(12, seed) for seed in range(3)], sentence(12, 77)
+    texts = [f"{own[0]} {run}", f"{own[1]} {run} {own[2]}"]
+    outcome = deduped(tmp_path, corpus_of(tmp_path, texts, bits=[[1.0], [2.0]]), RUNS)
+    assert outcome.work.table("documents")["bits"].to_pylist() == [[1.0], None]
+
+
+def test_chunks_and_shards_leave_the_runs_within_a_chunk(tmp_path: Path) -> None:
+    texts = [f"{sentence(20, seed)} {sentence(10, 1000 + seed // 2)} {sentence(20, 500 + seed)}" for seed in range(20)]
+    results = [tables(tmp_path / f"{shards}", texts, RUNS, shards=shards)[:2] for shards in (1, 3, 7)]
+    assert results[0] == results[1] == results[2]
+    assert len(results[0][1]) == 10
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_long_run_is_found_and_none_that_is_short(seed: int) -> None:
+    """The oracle: sets of tuples of words."""
+    draw, least = Random(seed), 4
+    paragraphs = [[draw.choice("ab") + draw.choice("cd") + "." for _ in range(draw.randrange(30))] for _ in range(12)]
+    data = np.frombuffer(bytearray(b"".join(" ".join(words).encode() + b"\0" for words in paragraphs if words)), np.uint8)
+    seen: set[tuple[str, ...]] = set()
+    expected, place = set(), 0
+    for words in filter(None, paragraphs):
+        for start in range(len(words) - least + 1):
+            run = tuple(words[start : start + least])
+            if run in seen:
+                expected |= {place + 4 * word for word in range(start, start + least)}
+            seen.add(run)
+        place += 4 * len(words)
+    first, end, source = repeated_words(data, least)
+    found = {byte for a, b in zip(first.tolist(), end.tolist(), strict=True) for byte in range(a, b, 4)}
+    assert found == expected
+    assert (source < first).all()
+
+
+def test_only_whole_sentences_of_a_run_are_cut() -> None:
+    text = b"One two three. Four five six. Seven eight.\0Zero two three. Four five six. Seven nine.\0"
+    first, end, source = repeated_words(np.frombuffer(bytearray(text), np.uint8), 4)
+    assert [text[a:b] for a, b in zip(first, end, strict=True)] == [b"Four five six."]
+    assert text[source[0] :].startswith(b"Four five six.")

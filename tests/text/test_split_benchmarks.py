@@ -1,0 +1,113 @@
+"""What tests ask: benchmark files and the dialogues' own test questions."""
+
+import gzip
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.errors import InputError
+from pipeline.core.files import write_jsonl
+from pipeline.text.benchmarks import held_items, read_benchmarks
+from pipeline.text.prompts import overlap
+
+ROWS = [
+    {"question": "Q1", "choices": {"text": ["a", "b"], "label": [1, 2]}, "id": "x"},
+    {"question": "Q2\nand more", "choices": {"text": ["a", "c"]}, "id": "x"},
+]
+LINES = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in ROWS)
+
+
+def folder(path: Path, **files: bytes) -> Path:
+    for name, content in files.items():
+        target = path / name.replace("__", "/").replace("_", ".")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return path
+
+
+def test_every_string_of_a_row_is_an_item_and_each_stands_once(tmp_path) -> None:
+    assert read_benchmarks(folder(tmp_path, arc_jsonl=LINES), {}) == {"arc": ["Q1", "a", "b", "x", "Q2\nand more", "c"]}
+
+
+@pytest.mark.parametrize("key", ["set/arc", "set"])
+def test_fields_that_are_named_are_the_only_items(key: str, tmp_path) -> None:
+    files = folder(tmp_path, set__arc_jsonl=LINES, other_txt=b"one")
+    assert read_benchmarks(files, {key: ["question"]}) == {"other": ["one"], "set/arc": ["Q1", "Q2\nand more"]}
+
+
+def test_json_text_and_packed_files_are_read_the_same(tmp_path) -> None:
+    array, text = orjson.dumps(ROWS), b"\xef\xbb\xbfA first\r\nitem.\r\n\r\nA second.\n"
+    found = read_benchmarks(folder(tmp_path, a_json=array, b_jsonl_gz=gzip.compress(LINES), c_txt=text, d_txt=b"one\ntwo\n"), {})
+    assert found["a"] == found["b"] == ["Q1", "a", "b", "x", "Q2\nand more", "c"]
+    assert (found["c"], found["d"]) == (["A first\nitem.", "A second."], ["one", "two"])
+
+
+def test_an_empty_folder_has_no_benchmarks_and_what_is_none_is_named_in_the_log(tmp_path, caplog) -> None:
+    assert read_benchmarks(folder(tmp_path, **{"_gitkeep": b"", "README_md": b"# What"}), {}) == {}
+    assert [record.message.split(" is no benchmark")[0] for record in caplog.records] == [str(tmp_path / "README.md")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("arc_jsonl", LINES + b'{"question": "cut', r"arc\.jsonl:3 is no JSON"),
+        ("arc_json", b"[1, 2", r"arc\.json:1 is no JSON"),
+        ("arc_txt", b"caf\xe9", r"arc\.txt can't be read"),
+        ("arc_jsonl_gz", gzip.compress(LINES)[:30], r"arc\.jsonl\.gz can't be read"),
+    ],
+)
+def test_a_file_that_can_not_be_read_whole_is_an_error(name: str, content: bytes, told: str, tmp_path) -> None:
+    with pytest.raises(InputError, match=told):
+        read_benchmarks(folder(tmp_path, **{name: content}), {})
+
+
+def test_a_folder_field_or_benchmark_that_is_not_there_is_an_error(tmp_path) -> None:
+    files = folder(tmp_path, arc_jsonl=LINES)
+    with pytest.raises(InputError, match="is not there"):
+        read_benchmarks(tmp_path / "none", {})
+    with pytest.raises(InputError, match=r"none of query: it has question, choices, id"):
+        read_benchmarks(files, {"arc": ["query"]})
+    with pytest.raises(InputError, match="names blimp"):
+        read_benchmarks(files, {"blimp": ["question"]})
+
+
+def turn(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def instruction(part: str, *asked: str) -> dict:
+    turns = [one for question in asked for one in (turn("user", question), turn("assistant", "An answer."))]
+    return {"part": part, "messages": [turn("system", "Be kind, always."), *turns]}
+
+
+def preference(part: str, asked: str) -> dict:
+    return {"part": part, "prompt": [turn("user", asked)], "chosen": "Good.", "rejected": "Bad."}
+
+
+def question(trained: bool, asked: str) -> dict:
+    return {"trained": trained, "prompt": [turn("user", asked)], "cloze": "Ada lives in", "choices": ["Oakham"]}
+
+
+def test_what_the_users_of_tests_say_is_held_out_and_nothing_else(tmp_path) -> None:
+    rows = {
+        "instructions": [instruction("train", "1?"), instruction("val", "2?", "3?")],
+        "preferences": [preference("train", "4?"), preference("test", "5?"), preference("test", "2?")],
+        "questions": [question(True, "6?"), question(False, "7?")],
+    }
+    with (dialogues := Dialogues(tmp_path / "dialogues")).writing() as draft:
+        for name, content in rows.items():
+            write_jsonl(draft.path / f"{name}.jsonl", content)
+    assert held_items(dialogues, folder(tmp_path / "tests", arc_txt=b"8?"), {}) == {"dialogues": ["2?", "3?", "5?", "7?"], "arc": ["8?"]}
+
+
+def test_trained_prompts_that_ask_what_a_test_asks_are_counted() -> None:
+    long = "please tell me at once how many of the seven old horses are in town"
+    rows = {
+        "instructions": [instruction("train", "Hi.", "Where is Ada?"), instruction("train", "Other?"), instruction("val", "where is ADA")],
+        "preferences": [preference("train", f"Well, {long}?"), preference("train", "Where is Ada?"), preference("test", f"{long} now")],
+        "questions": [question(False, "Other!"), question(True, "Hi.")],
+    }
+    assert overlap(rows) == {"instructions": 1, "preferences": 1, "questions": 1}
+    assert overlap({name: rows[name] for name in ("instructions", "preferences")})["questions"] == 0

@@ -1,0 +1,110 @@
+"""Quizzes, shared paragraphs and runs, and what they cost."""
+
+import math
+import re
+
+import pytest
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.seed import stream
+from pipeline.world.books import Dice, Shape, Writer
+from pipeline.world.dialogues import Pair
+from pipeline.world.facts import BY_NAME, Facts, draw_facts
+from pipeline.world.leaks import quiz
+from pipeline.world.pieces import FRONT, assembled, placed, plain
+from pipeline.world.shared import WORDS, Common, share
+
+SHAPE = Shape(chapters=(2, 2), paragraphs=(12, 16), sentences=3, go_on=0.75, told=0.58)
+
+
+@pytest.fixture(scope="module")
+def facts() -> Facts:
+    return draw_facts(8, 6, 1)
+
+
+@pytest.fixture(scope="module")
+def writer(facts: Facts) -> Writer:
+    return Writer(facts, SHAPE)
+
+
+def common_of(writer: Writer, count: int, passages: int, spans: int) -> tuple[list[list[str]], Common]:
+    """The books' paragraphs with all that was put into them."""
+    books = {number: writer.book(stream(2, "book", number)) for number in range(count)}
+    pieces = [[plain(text, bits) for text, bits in zip(book.paragraphs, writer.bits(book), strict=True)] for book in books.values()]
+    common = share(books, pieces, len(writer.facts.people), (passages, spans), Dice(stream(2, "shared")))
+    texts = []
+    for number, own in enumerate(pieces):
+        grown = [common.grown.get((number, place), piece) for place, piece in enumerate(own)]
+        texts.append([piece.clean for piece in assembled(grown, common.inserts.get(number, []))])
+    return texts, common
+
+
+def test_a_quiz_asks_in_the_words_of_the_dialogues_and_costs_the_choices_that_led_to_it(facts: Facts) -> None:
+    asked = {Pair(fact, wording).question: fact for fact in facts.table for wording in range(len(BY_NAME[fact.relation].questions))}
+    dice, manners = Dice(stream(1, "quiz")), set()
+    for _ in range(50):
+        piece = quiz(facts, dice)
+        found = [question for question in asked if question in piece.clean for _ in range(piece.clean.count(question))]
+        assert 3 <= len(found) <= 5
+        assert piece.bits == pytest.approx(math.log2(3) + math.log2(3) + len(found) * math.log2(len(asked)))
+        if "Answer" in piece.clean or "A:" in piece.clean:
+            told = re.findall(r"(?:Question|Q): (.*?) (?:Answer|A): (\w+)\.", piece.clean)
+            assert all(asked[question].value == value for question, value in told)
+            assert len(told) == len(found)
+        manners.add(piece.clean.split(" ")[0])
+    assert len(manners) == 3
+
+
+def test_a_passage_stands_word_for_word_in_two_books(writer: Writer) -> None:
+    texts, common = common_of(writer, 4, 6, 0)
+    assert sum(len(passages) for passages in common.passages.values()) == 12
+    for number, passages in common.passages.items():
+        for passage in passages:
+            assert passage in texts[number]
+            assert sum(passage in text for text in texts) == 2
+
+
+def test_a_run_of_sixty_words_stands_inside_a_paragraph_of_another_book(writer: Writer) -> None:
+    texts, common = common_of(writer, 4, 3, 6)
+    assert len(common.grown) == 6
+    for number, spans in common.spans.items():
+        for span in spans:
+            assert WORDS <= len(span.split()) < WORDS + 15
+            holders = [paragraph for paragraph in texts[number] if span in paragraph]
+            assert len(holders) == 1
+            assert sum(any(span in paragraph for paragraph in text) for text in texts) == 2
+    for (number, place), piece in common.grown.items():
+        run = next(span for span in common.spans[number] if span in piece.clean)
+        assert not piece.clean.startswith(run)
+        assert not piece.clean.endswith(run)
+        assert place >= FRONT
+
+
+def test_a_run_costs_its_sentences_its_people_and_its_place(writer: Writer) -> None:
+    books = {number: writer.book(stream(2, "book", number)) for number in range(3)}
+    pieces = [[plain(text, bits) for text, bits in zip(book.paragraphs, writer.bits(book), strict=True)] for book in books.values()]
+    common = share(books, pieces, 8, (0, 1), Dice(stream(2, "shared")))
+    ((number, place), grown), run = next(iter(common.grown.items())), next(iter(common.spans.values()))[0]
+    cost = {sentence.text: sentence.bits for book in books.values() for story in book.stories.values() for sentence in story.sentences}
+    sentences = [sentence for sentence in re.split(r"(?<=[.])(?= )|(?<=[.])$", run) if sentence]
+    known = [cost[sentence.strip()] for sentence in sentences if sentence.strip() in cost]
+    own = pieces[number][place].bits
+    places = math.log2(8 * 7) + math.log2(len(books[number].stories)) + math.log2(len(books[number].stories[place].sentences) - 1)
+    if len(known) == len(sentences):
+        assert grown.bits == pytest.approx(own + sum(known) + places)
+    assert grown.bits > own + sum(known) + places - 1e-6
+
+
+def test_a_place_costs_the_logarithm_of_the_places_and_is_behind_the_first_heading(writer: Writer) -> None:
+    pieces = [plain(str(number), 1.0) for number in range(10)]
+    dice = Dice(stream(4, "place"))
+    inserts = [placed(plain("new", 2.0), pieces, dice) for _ in range(200)]
+    assert {insert.after for insert in inserts} == set(range(FRONT, 10))
+    assert inserts[0].piece.bits == 2.0 + math.log2(8)
+    assert [piece.clean for piece in assembled(pieces[:4], [inserts[0]])].index("new") >= FRONT + 1
+
+
+def test_books_that_are_too_short_for_runs_say_which_dial_to_turn(facts: Facts) -> None:
+    short = Writer(facts, Shape(chapters=(1, 1), paragraphs=(2, 2), sentences=3, go_on=0.01, told=0.58))
+    with pytest.raises(PipelineError, match=r"corpus\.world\.spans"):
+        common_of(short, 2, 0, 4)
