@@ -23,7 +23,7 @@ from pipeline.report.figures import fixed, number, text
 from pipeline.report.lives import STAGES, Asked, Chapter, Shown, life_of
 from pipeline.report.search import find_document, near_matches, quarantined
 from pipeline.report.shelf import Disk, Row, Shelf
-from pipeline.text.quality import Bounds, Languages, Rule
+from pipeline.text.measure.quality import Bounds, Languages, Rule
 
 COLOURS = {"good": "green", "bad": "red", "": "default"}
 _EPILOG = """\

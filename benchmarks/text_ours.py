@@ -65,10 +65,10 @@ def statistics(documents: Path) -> dict[str, Any]:
     """CPU seconds of all statistics, without start, imports and reading; the language model apart, because it has no peer here."""
     import pyarrow.parquet as pq
 
-    from pipeline.text.language import languages
+    from pipeline.text.measure.language import languages
+    from pipeline.text.measure.statistics import NAMES
+    from pipeline.text.measure.statistics import statistics as count
     from pipeline.text.ngrams import texts_of
-    from pipeline.text.statistics import NAMES
-    from pipeline.text.statistics import statistics as count
 
     shards = [texts_of(pq.read_table(path, columns=["text"])["text"]) for path in sorted(documents.glob("*.parquet"))]
     few = texts_of(pq.read_table(next(iter(sorted(documents.glob("*.parquet")))), columns=["text"])["text"][:FEW])

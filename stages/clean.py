@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, Literal
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text import truth_clean
-from pipeline.text.clean import NAMES, Settings, check, clean_shard
+from pipeline.text.repair.clean import NAMES, Settings, check, clean_shard
+from pipeline.text.truth.clean import cleaning
 from stages._run import Run, stage
 
 
@@ -35,7 +35,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     metrics = dict(work.total)
     if cfg.source.has_table("truth"):
         truth = cfg.source.table("truth", ["id", "fate", "clean", "plants"])
-        metrics["truth"] = truth_clean.cleaning(truth, work.table("documents", ["id", "text"]), work.table("repairs"), names=NAMES)
+        metrics["truth"] = cleaning(truth, work.table("documents", ["id", "text"]), work.table("repairs"), names=NAMES)
     return metrics
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text.read import Reading, made, read_sources
+from pipeline.text.reading.read import Reading, made, read_sources
 from pipeline.text.reading.sources import Bounds, Policy, Source
 from pipeline.world.dials import World
 from pipeline.world.library import generate

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text.clusters import Near
-from pipeline.text.dedup import TABLES, Rules, dedup
-from pipeline.text.paragraph_copies import Paragraphs
-from pipeline.text.substrings import Substrings
-from pipeline.text.truth_dedup import deduplication
+from pipeline.text.copies.clusters import Near
+from pipeline.text.copies.dedup import TABLES, Rules, dedup
+from pipeline.text.copies.paragraph_copies import Paragraphs
+from pipeline.text.copies.substrings import Substrings
+from pipeline.text.truth.dedup import deduplication
 from stages._run import Run, stage
 
 

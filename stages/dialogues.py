@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
-from pipeline.text.dialogue_files import read_dialogues
-from pipeline.text.prompts import overlap
+from pipeline.text.parting.prompts import overlap
+from pipeline.text.talk.files import read_dialogues
 from pipeline.world.dialogues import Dialling, counts, dialogues_of
 from stages._run import Run, stage
 

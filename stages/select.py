@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text.examples import Training, learn
-from pipeline.text.histograms import summed
-from pipeline.text.quality import Rule
-from pipeline.text.select import Judge, select
-from pipeline.text.truth_select import selection
+from pipeline.text.measure.examples import Training, learn
+from pipeline.text.measure.histograms import summed
+from pipeline.text.measure.quality import Rule
+from pipeline.text.measure.select import Judge, select
+from pipeline.text.truth.select import selection
 from stages._run import Run, stage
 
 

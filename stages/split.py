@@ -15,13 +15,13 @@ from typing import Any
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
-from pipeline.text.benchmarks import held_items
-from pipeline.text.decontaminate import Policies, check, recount
-from pipeline.text.held import Lengths, held_runs, ranges_of, write_held
-from pipeline.text.mixture import sources_of, weights_of
-from pipeline.text.parts import told, write_parts
-from pipeline.text.split import deal, groups_of
-from pipeline.text.truth_split import leaking
+from pipeline.text.parting.benchmarks import held_items
+from pipeline.text.parting.decontaminate import Policies, check, recount
+from pipeline.text.parting.held import Lengths, held_runs, ranges_of, write_held
+from pipeline.text.parting.mixture import sources_of, weights_of
+from pipeline.text.parting.parts import told, write_parts
+from pipeline.text.parting.split import deal, groups_of
+from pipeline.text.truth.split import leaking
 from stages._run import Run, stage
 
 

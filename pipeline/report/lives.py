@@ -15,7 +15,7 @@ from pipeline.report.blocks import excerpt
 from pipeline.report.figures import fixed, number, size, text
 from pipeline.report.search import Found
 from pipeline.report.shelf import Place, Row, Shelf, Where, equals
-from pipeline.text.quality import Languages, Rule, first_broken
+from pipeline.text.measure.quality import Languages, Rule, first_broken
 
 _PARAGRAPH = "\n\n"
 

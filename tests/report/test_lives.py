@@ -17,7 +17,7 @@ from pipeline.core.errors import ArtifactError, InputError
 from pipeline.report.lives import STAGES, Asked, Chapter, Shown, life_of
 from pipeline.report.search import Found, find_document, near_matches, quarantined
 from pipeline.report.shelf import Disk, Shelf
-from pipeline.text.quality import Bounds, Languages
+from pipeline.text.measure.quality import Bounds, Languages
 from tests.apps.tiny import RULES, write_chain
 
 SHOWN = Shown(entries=10, excerpt=40)

@@ -116,7 +116,7 @@ def test_the_world_is_written_in_shards_through_the_same_road(place: Path, monke
 
 
 def test_a_stage_that_was_stopped_goes_on_at_the_next_item(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.text import read
+    from pipeline.text.reading import read
 
     read_item, begun = read.read_item, []
 

@@ -5,8 +5,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from pipeline.text.lexicon import GOPHER, STOPWORDS
-from pipeline.text.toxicity import toxic_words
+from pipeline.text.measure.lexicon import GOPHER, STOPWORDS
+from pipeline.text.measure.toxicity import toxic_words
 
 _POLICIES = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 

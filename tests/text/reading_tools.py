@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.core.parallel import Engine, parallel_map
 from pipeline.core.shards import map_shards
-from pipeline.text.read import Reading, read_sources
+from pipeline.text.reading.read import Reading, read_sources
 from pipeline.text.reading.sources import Bounds, Policy, Source
 
 POLICY = {

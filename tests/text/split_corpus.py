@@ -12,10 +12,10 @@ import pyarrow as pa
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.artifact.tables import conform, write_table
 from pipeline.core.shards import Work, map_shards
-from pipeline.text.decontaminate import Policies, Policy, check, recount
-from pipeline.text.held import Lengths, held_runs, write_held
-from pipeline.text.parts import told, write_parts
-from pipeline.text.split import Dealt, deal, groups_of
+from pipeline.text.parting.decontaminate import Policies, Policy, check, recount
+from pipeline.text.parting.held import Lengths, held_runs, write_held
+from pipeline.text.parting.parts import told, write_parts
+from pipeline.text.parting.split import Dealt, deal, groups_of
 
 LENGTHS = Lengths(ngram=13, short=8, least=4)
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen"

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pipeline.text.chapters import is_heading, stretches
+from pipeline.text.parting.chapters import is_heading, stretches
 from tests.text.split_corpus import document, written
 
 HEADINGS = (

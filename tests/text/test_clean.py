@@ -9,11 +9,11 @@ import pytest
 
 from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.errors import PipelineError
-from pipeline.text import suspicion_bits
-from pipeline.text.clean import NAMES, Settings, check, clean_text, counts, plan_of, repair, repair_documents
-from pipeline.text.ocr import is_suspected
-from pipeline.text.suspicion import suspicion, suspicions
-from pipeline.text.truth_clean import cleaning
+from pipeline.text.repair import suspicion_bits
+from pipeline.text.repair.clean import NAMES, Settings, check, clean_text, counts, plan_of, repair, repair_documents
+from pipeline.text.repair.ocr import is_suspected
+from pipeline.text.repair.suspicion import suspicion, suspicions
+from pipeline.text.truth.clean import cleaning
 
 SETTINGS = Settings(
     repairs=None, quotes="straight", italics="strip", mask={"mail": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}

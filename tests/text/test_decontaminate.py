@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.shards import Work
-from pipeline.text.held import Lengths, write_held
-from pipeline.text.runs import distinct, find_runs, runs_of, sieve_of
+from pipeline.text.parting.held import Lengths, write_held
+from pipeline.text.parting.runs import distinct, find_runs, runs_of, sieve_of
 from tests.text.split_corpus import LONG, document, written
 
 REST = {"val": [document("v", "Nothing to see.")], "test": [document("t", "Nor here.")]}

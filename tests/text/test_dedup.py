@@ -20,10 +20,10 @@ from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.errors import PipelineError
 from pipeline.core.parallel import parallel_map
 from pipeline.core.shards import Piece, map_shards
-from pipeline.text.clusters import Near, _pivot_pairs
-from pipeline.text.dedup import TABLES, Outcome, Rules, dedup
-from pipeline.text.paragraph_copies import Paragraphs
-from pipeline.text.substrings import Substrings
+from pipeline.text.copies.clusters import Near, _pivot_pairs
+from pipeline.text.copies.dedup import TABLES, Outcome, Rules, dedup
+from pipeline.text.copies.paragraph_copies import Paragraphs
+from pipeline.text.copies.substrings import Substrings
 
 NEAR = Near(shingle=5, threshold=0.8, bands=20, rows=6, pivots=4, rounds=16)
 WHOLE = Rules(near=NEAR, priorities=(), paragraph=None, substring=None)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.text.dedup import Rules
-from pipeline.text.paragraph_copies import Paragraphs
-from pipeline.text.substrings import Substrings, repeated_words
+from pipeline.text.copies.dedup import Rules
+from pipeline.text.copies.paragraph_copies import Paragraphs
+from pipeline.text.copies.substrings import Substrings, repeated_words
 from tests.text.test_dedup import NEAR, corpus_of, deduped
 
 PARAGRAPHS = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=4), substring=None)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.minhash import band_keys, distinct, multipliers, shingles_of, signatures, similarities
+from pipeline.text.copies.minhash import band_keys, distinct, multipliers, shingles_of, signatures, similarities
 from pipeline.text.ngrams import ngrams_of, paragraph_hashes, texts_of, words_of, words_of_rows
 
 ODD = "“Ça va?”\tNaïve—Straße\u00a0ÄÖÜ ß 12½ a_b don’t Ελλάδα Привет! नमस्ते e\u0301 \U0001f600 x\U00020000y \U00010400"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.text.dialogue_files import read_dialogues
+from pipeline.text.talk.files import read_dialogues
 
 ASK = {"role": "user", "content": "Why?"}
 ANSWER = {"role": "assistant", "content": "So."}

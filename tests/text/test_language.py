@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.language import languages, passage
+from pipeline.text.measure.language import languages, passage
 from pipeline.text.ngrams import texts_of
 
 SENTENCES = {

@@ -9,8 +9,8 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.core.errors import PipelineError
-from pipeline.text.quality import Bounds, Languages, Rule, check_rules, first_broken
-from pipeline.text.statistics import measure
+from pipeline.text.measure.quality import Bounds, Languages, Rule, check_rules, first_broken
+from pipeline.text.measure.statistics import measure
 
 PRESETS = Path(__file__).parents[2] / "conf" / "select"
 ENGLISH = "It was the best of times, it was the worst of times, and the cat sat on the mat by the door of the old house. "

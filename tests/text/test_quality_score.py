@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.score import BUCKETS, Features, Learning, features, scores, train
-from pipeline.text.statistics import NAMES, measure
+from pipeline.text.measure.score import BUCKETS, Features, Learning, features, scores, train
+from pipeline.text.measure.statistics import NAMES, measure
 
 LEARNING = Learning(epochs=5, rate=0.1, decay=1e-4)
 GOOD = "the king was in his house and queen with him river morning letter old friend walked slowly garden answered"

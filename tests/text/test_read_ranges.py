@@ -109,7 +109,7 @@ def test_a_stopped_reading_goes_on_at_the_next_item(folder: Path, tmp_path: Path
         done.append(item)
 
     undisturbed = read(folder, limits=bounds(shard=4000))
-    monkeypatch.setattr("pipeline.text.read.read_item", faltering)
+    monkeypatch.setattr("pipeline.text.reading.read.read_item", faltering)
     with pytest.raises(KeyboardInterrupt):
         read(folder, limits=bounds(shard=4000), scratch=tmp_path)
     stops.pop(0)

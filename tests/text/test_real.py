@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.text.clean import Settings, clean_text
-from pipeline.text.dialogue_files import read_dialogues
-from pipeline.text.encoding import decode
+from pipeline.text.reading.encoding import decode
+from pipeline.text.repair.clean import Settings, clean_text
+from pipeline.text.talk.files import read_dialogues
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 pytestmark = [pytest.mark.shared, pytest.mark.skipif(not DATA.is_dir(), reason="no shared data beside the checkout")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.text.pii import MASKED, luhn
+from pipeline.text.repair.pii import MASKED, luhn
 
 
 def masked(text: str) -> str:

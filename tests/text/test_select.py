@@ -15,13 +15,13 @@ from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.artifact.tables import conform
 from pipeline.core.errors import ArtifactError, InputError, PipelineError
 from pipeline.core.shards import Piece, Work, map_shards
-from pipeline.text.examples import Training, learn, read_examples
-from pipeline.text.histograms import BINS, histograms
-from pipeline.text.quality import Bounds, Rule
-from pipeline.text.score import Learning
-from pipeline.text.select import Judge, select
-from pipeline.text.statistics import COUNTED, NAMES, measure
-from pipeline.text.truth_select import selection
+from pipeline.text.measure.examples import Training, learn, read_examples
+from pipeline.text.measure.histograms import BINS, histograms
+from pipeline.text.measure.quality import Bounds, Rule
+from pipeline.text.measure.score import Learning
+from pipeline.text.measure.select import Judge, select
+from pipeline.text.measure.statistics import COUNTED, NAMES, measure
+from pipeline.text.truth.select import selection
 from stages import select as stage
 
 SHORT = Bounds(name="short", statistic="words", min=3, max=None)

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from pipeline.text.clean import Settings, repair_documents
-from pipeline.text.quality import Rule, first_broken
-from pipeline.text.statistics import measure
-from pipeline.text.truth_select import selection
+from pipeline.text.measure.quality import Rule, first_broken
+from pipeline.text.measure.statistics import measure
+from pipeline.text.repair.clean import Settings, repair_documents
+from pipeline.text.truth.select import selection
 from pipeline.world.dials import World
 from pipeline.world.library import generate
 

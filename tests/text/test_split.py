@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import ArtifactError, PipelineError
-from pipeline.text.split import identities, part_of
+from pipeline.text.parting.split import identities, part_of
 from tests.text.split_corpus import corpus, document, parts_of
 
 

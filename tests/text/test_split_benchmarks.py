@@ -9,8 +9,8 @@ import pytest
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_jsonl
-from pipeline.text.benchmarks import held_items, read_benchmarks
-from pipeline.text.prompts import overlap
+from pipeline.text.parting.benchmarks import held_items, read_benchmarks
+from pipeline.text.parting.prompts import overlap
 
 ROWS = [
     {"question": "Q1", "choices": {"text": ["a", "b"], "label": [1, 2]}, "id": "x"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.text.mixture import mixture, times, weights_of
+from pipeline.text.parting.mixture import mixture, times, weights_of
 from tests.text.split_corpus import document, written
 
 REST = {"val": [document("v", source="web")], "test": [document("t", source="own")]}

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text.truth_split import leaking
+from pipeline.text.truth.split import leaking
 from tests.text.split_corpus import document, written
 
 ASKED = '"Where does Ada live?" asked Bo.'

@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from pipeline.text.statistics import NAMES, STATISTICS, measure
+from pipeline.text.measure.statistics import NAMES, STATISTICS, measure
 from tests.text.plain_statistics import plain_statistics
 
 ODD = [

@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
-from pipeline.text.clusters import Near
-from pipeline.text.dedup import Rules
-from pipeline.text.paragraph_copies import Paragraphs
-from pipeline.text.substrings import Substrings
-from pipeline.text.truth_dedup import deduplication
+from pipeline.text.copies.clusters import Near
+from pipeline.text.copies.dedup import Rules
+from pipeline.text.copies.paragraph_copies import Paragraphs
+from pipeline.text.copies.substrings import Substrings
+from pipeline.text.truth.dedup import deduplication
 from pipeline.world.library import Library, World, generate
 from tests.text.test_dedup import deduped
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.text.reading.found import Found, Job, Notes, fault_of, text_of
 from pipeline.text.reading.lines import Line, lines
+from pipeline.text.reading.rows import PACKED, Bad, unpacked, whole_file_bad
 from pipeline.text.reading.sources import Part
-from pipeline.text.rows import PACKED, Bad, unpacked, whole_file_bad
 
 _WIDE = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16
 _MARK = b"\xef\xbb\xbf"

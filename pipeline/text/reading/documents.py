@@ -9,12 +9,12 @@ from typing import IO
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from pipeline.text.encoding import UndecodableError, decode
+from pipeline.text.reading.encoding import UndecodableError, decode
 from pipeline.text.reading.found import Found, Job, Notes, fault_of
 from pipeline.text.reading.html import chapter_text, page_of, page_text
+from pipeline.text.reading.rows import Bad, unpacked, whole_file_bad
 from pipeline.text.reading.seekable import seekable
 from pipeline.text.reading.sources import Part
-from pipeline.text.rows import Bad, unpacked, whole_file_bad
 
 _BLOCK = 1 << 20  # bytes
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import InputError
+from pipeline.text.reading.rows import PACKED, files_under, kind_of
 from pipeline.text.reading.sources import HUB, File, Source
-from pipeline.text.rows import PACKED, files_under, kind_of
 
 KINDS = {
     ".txt": "txt",

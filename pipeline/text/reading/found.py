@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.errors import InputError
+from pipeline.text.reading.rows import Bad
 from pipeline.text.reading.sources import POLICY_OF, Bounds, Part, Source
-from pipeline.text.rows import Bad
 
 Document = tuple[int | None, str, Any]  # row from 1 (None: the file is the document), text, value of the group column
 Found = Document | Bad

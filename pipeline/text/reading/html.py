@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from pipeline.text.encoding import decode
+from pipeline.text.reading.encoding import decode
 
 _CHARSET = re.compile(rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,200}?encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _HEAD = 2048  # bytes in which a page states its encoding

@@ -7,9 +7,9 @@ from typing import Any
 from pipeline.core.shards import Piece, Work
 from pipeline.text.reading.csv_rows import odd_lines
 from pipeline.text.reading.lines import newlines
+from pipeline.text.reading.rows import PACKED, opened
 from pipeline.text.reading.sources import HUB, Bounds, File, Item, Part, Source
 from pipeline.text.reading.table_rows import hub_files
-from pipeline.text.rows import PACKED, opened
 
 RunShards = Callable[[str, Callable[[Any], Any], Sequence[Any]], Work]
 _SURVEYED = ("jsonl", "csv")  # whose rows are counted before, so that each range knows its first row's number

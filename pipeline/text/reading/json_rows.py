@@ -8,8 +8,8 @@ import orjson
 
 from pipeline.text.reading.found import Document, Found, Job, Notes, fault_of, text_of
 from pipeline.text.reading.lines import Line, digest_of, lines
+from pipeline.text.reading.rows import Bad, loads, unpacked, whole_file_bad
 from pipeline.text.reading.sources import Part
-from pipeline.text.rows import Bad, loads, unpacked, whole_file_bad
 
 _BLOCK = 1 << 20  # bytes
 _MARK = b"\xef\xbb\xbf"  # UTF-8's byte order mark

@@ -12,8 +12,8 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import write_jsonl
 from pipeline.core.shards import Work
 from pipeline.text.reading.caps import Taken
+from pipeline.text.reading.rows import check_tally
 from pipeline.text.reading.sources import File, Source
-from pipeline.text.rows import check_tally
 
 _KEY = "corpus.max_bad_fraction"
 

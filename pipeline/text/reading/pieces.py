@@ -14,11 +14,11 @@ from pipeline.text.reading.csv_rows import read_csv
 from pipeline.text.reading.documents import read_epub, read_html, read_text
 from pipeline.text.reading.found import Found, Job, Notes, Reader
 from pipeline.text.reading.json_rows import read_json, read_jsonl
+from pipeline.text.reading.rows import Bad, DamagedError, opened
 from pipeline.text.reading.sources import Bounds, Item, Part
 from pipeline.text.reading.table_rows import read_hub, read_parquet
 from pipeline.text.reading.tray import Tray
 from pipeline.text.reading.warc import read_warc
-from pipeline.text.rows import Bad, DamagedError, opened
 
 READERS: dict[str, Reader] = {
     "txt": read_text,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipeline.text.rows import PACKED, unpacked
+from pipeline.text.reading.rows import PACKED, unpacked
 
 
 @contextmanager

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import InputError
 from pipeline.text.reading.found import Found, Job, Notes, fault_of, text_of
+from pipeline.text.reading.rows import Bad, whole_file_bad
 from pipeline.text.reading.seekable import seekable
 from pipeline.text.reading.sources import HUB, File, Part, Source
-from pipeline.text.rows import Bad, whole_file_bad
 
 _ROWS = 256  # held at a time
 _BUFFER = 1 << 20  # bytes of a column read at a time

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.shards import Piece
-from pipeline.text.encoding import mend_surrogates
+from pipeline.text.reading.encoding import mend_surrogates
 from pipeline.text.reading.found import Found, Job, Notes
+from pipeline.text.reading.rows import Bad
 from pipeline.text.reading.sources import Part
-from pipeline.text.rows import Bad
 
 BAD = pa.schema(
     [

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.text.encoding import UndecodableError, decode
+from pipeline.text.reading.encoding import UndecodableError, decode
 from pipeline.text.reading.found import Found, Job, Notes, fault_of
 from pipeline.text.reading.html import page_of, page_text
+from pipeline.text.reading.rows import Bad, unpacked, whole_file_bad
 from pipeline.text.reading.sources import Part
-from pipeline.text.rows import Bad, unpacked, whole_file_bad
 
 _KINDS = ("response", "conversion", "resource")
 _PAGES = ("text/html", "application/xhtml+xml")

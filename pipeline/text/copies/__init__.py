@@ -1,0 +1,1 @@
+"""What repeats: documents, paragraphs, long runs of words; in shards, on the disk, in bounded memory."""

@@ -1,0 +1,148 @@
+"""The exact similarity of pairs of documents; what was compared once is remembered by content.
+
+Shingles are taken again only of documents in a pair that is new: shard by shard into sets on the disk, then pair by pair.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.artifact.tables import Shard
+from pipeline.core.files import draft_folder, once
+from pipeline.text.copies.index import Index, Map, held, load, save
+from pipeline.text.copies.minhash import shingles_of, similarities
+from pipeline.text.ngrams import Hashes, Integers, in_blocks, mixed, texts_of
+
+Similarities = npt.NDArray[np.float64]
+
+_FORMAT = 1  # of the memory: another number where a similarity changes its meaning
+_PAIRS = 1 << 16  # compared in one piece of work
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Pairs by content, sorted, and how alike they are: 24 bytes a pair."""
+
+    keys: Hashes  # [2, pairs], sorted by the first
+    similarity: Similarities  # [pairs]
+
+    @classmethod
+    def nothing(cls) -> "Compared":
+        """No pair."""
+        return cls(np.empty((2, 0), np.uint64), np.empty(0))
+
+    @classmethod
+    def load(cls, memory: Path, shingle: int) -> "Compared":
+        """What earlier runs compared."""
+        folder = memory / pairs_name(shingle)
+        if not folder.exists():
+            return cls.nothing()
+        return cls(load(folder / "keys.npy"), load(folder / "similarity.npy"))
+
+    def save(self, memory: Path, shingle: int) -> None:
+        """In the place of what was remembered before."""
+        with draft_folder(memory / pairs_name(shingle)) as draft:
+            save(draft / "keys.npy", self.keys)
+            save(draft / "similarity.npy", self.similarity)
+
+    def find(self, keys: Hashes) -> Similarities:
+        """The similarity of each pair; nan where it is not known."""
+        found = np.full(keys.shape[1], np.nan)
+        if self.similarity.size:
+            places = np.minimum(np.searchsorted(self.keys[0], keys[0]), self.similarity.size - 1)
+            same = (self.keys[0, places] == keys[0]) & (self.keys[1, places] == keys[1])
+            found[same] = self.similarity[places[same]]
+        return found
+
+    def with_pairs(self, keys: Hashes, similarity: Similarities) -> "Compared":
+        """These and those, each once."""
+        both, values = np.concatenate([self.keys, keys], axis=1), np.concatenate([self.similarity, similarity])
+        order = np.lexsort((both[1], both[0]))
+        both, values = both[:, order], values[order]
+        new = np.ones(values.size, np.bool_)
+        new[1:] = np.any(both[:, 1:] != both[:, :-1], axis=0)
+        return Compared(both[:, new], values[new])
+
+
+def pairs_name(shingle: int) -> str:
+    """The memory's name of pairs that were compared by shingles of so many words."""
+    return hashlib.sha256(json.dumps([_FORMAT, "pairs", shingle]).encode()).hexdigest()[:40]
+
+
+def pair_keys(contents: Hashes, pairs: Integers) -> Hashes:
+    """128 bits of the contents of each pair of positions, whichever comes first, [2, pairs]."""
+    first, second = contents[pairs[:, 0]], contents[pairs[:, 1]]
+    swap = first[:, 0] > second[:, 0]
+    least, most = np.where(swap[:, None], second, first), np.where(swap[:, None], first, second)
+    return mixed((least * _STEP + most).T.copy())
+
+
+def compare(index: Index, shards: Sequence[Shard], pairs: Integers, *, shingle: int, folder: Path, run_map: Map) -> Similarities:
+    """Jaccard similarity of the shingle sets of pairs of positions, [pairs, 2]."""
+    if not len(pairs):
+        return np.empty(0)
+    numbers = np.searchsorted(index.starts, pairs, side="right") - 1  # of the shards
+    order = np.lexsort((pairs[:, 1], pairs[:, 0], numbers[:, 1], numbers[:, 0]))
+    wanted = [(shards[number], rows) for number, rows in held(index, np.unique(pairs))]
+    run_map(partial(_take_sets, shingle, folder), wanted)
+    runs = [pairs[order[start : start + _PAIRS]] for start in range(0, len(pairs), _PAIRS)]
+    compared = run_map(partial(_compare_run, index, folder), list(enumerate(runs)))
+    found = np.empty(len(pairs))
+    found[order] = np.concatenate([load(path / "similarity.npy") for path in compared])
+    return found
+
+
+def _take_sets(shingle: int, folder: Path, item: tuple[Shard, Integers]) -> Path:
+    shard, rows = item
+
+    def write(draft: Path) -> None:
+        texts = texts_of(shard.table("documents", ["text"])["text"])
+        sets = [
+            shingles_of(words.hashes[first:end], shingle=shingle)
+            for words in in_blocks(texts, rows)
+            for first, end in pairwise(words.starts.tolist())
+        ]
+        save(draft / "rows.npy", rows)
+        save(draft / "values.npy", np.concatenate(sets))
+        save(draft / "starts.npy", np.cumsum([0, *(one.size for one in sets)]))
+
+    return once(folder / f"sets-{shard.number:05d}", write)
+
+
+def _compare_run(index: Index, folder: Path, item: tuple[int, Integers]) -> Path:
+    """The similarity of pairs that are sorted by their shards."""
+    number, pairs = item
+
+    def write(draft: Path) -> None:
+        shards = np.searchsorted(index.starts, pairs, side="right") - 1
+        sets = {shard: _Sets.load(folder / f"sets-{shard:05d}") for shard in np.unique(shards).tolist()}
+        edges = np.flatnonzero(np.any(np.diff(shards, axis=0, prepend=-1), axis=1)).tolist()
+        found = []
+        for first, end in zip(edges, [*edges[1:], len(pairs)], strict=True):
+            rows, (one, two) = pairs[first:end] - index.starts[shards[first]], (sets[shard] for shard in shards[first].tolist())
+            places = np.stack([np.searchsorted(one.rows, rows[:, 0]), np.searchsorted(two.rows, rows[:, 1])], axis=1)
+            found.append(similarities((one.values, one.starts), (two.values, two.starts), places))
+        save(draft / "similarity.npy", np.concatenate(found))
+
+    return once(folder / f"compared-{number:05d}", write)
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """The shingles of some documents of a shard."""
+
+    rows: Integers  # of the documents
+    values: Hashes
+    starts: Integers  # of each document's values, and the end
+
+    @classmethod
+    def load(cls, folder: Path) -> "_Sets":
+        return cls(*(load(folder / f"{name}.npy") for name in ("rows", "values", "starts")))

@@ -1,0 +1,176 @@
+"""A shard without what repeats: its documents that are kept, what became of all of them, and what was cut out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.tables import Shard
+from pipeline.core.files import once
+from pipeline.core.shards import Piece
+from pipeline.text.copies import columns
+from pipeline.text.copies.clusters import Copies, load_saved
+from pipeline.text.copies.cuts import END, Cut, cut_paragraphs, cuts_between, sources_of
+from pipeline.text.copies.index import Index, Map, held, load, save
+from pipeline.text.ngrams import Integers
+
+Mask = npt.NDArray[np.bool_]
+
+CLUSTERS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("cluster", pa.string(), nullable=False),  # the id of the document that is kept
+        pa.field("kept", pa.bool_(), nullable=False),
+        pa.field("similarity", pa.float64()),  # to the document of its cluster that is most like it; null for a single one
+        pa.field(
+            "kind", pa.string(), nullable=False
+        ),  # exact | near | single: how it belongs to its cluster; emptied: every paragraph of it was cut
+    ]
+)
+PASSAGES = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("paragraph", pa.int32(), nullable=False),  # from 0, in the document as it was
+        pa.field("text", pa.string(), nullable=False),  # what was cut out
+        pa.field("of", pa.string(), nullable=False),  # the id of the document in which it stands
+        pa.field("level", pa.string(), nullable=False),  # paragraph | substring
+    ]
+)
+_KINDS = ("single", "near", "exact", "emptied")
+_IDS = pa.schema([pa.field("id", pa.string())])
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What was found about the documents of a shard, by row."""
+
+    keeper: Integers  # position of the document that is kept
+    own: Integers  # position
+    similarity: npt.NDArray[np.float64]
+    exact: Mask
+    cuts: Mapping[int, Sequence[Cut]]  # of those that are kept
+
+
+def name_sources(source: Corpus, index: Index, copies: Copies, cuts: Sequence[Path], *, folder: Path, run_map: Map) -> None:
+    """The ids of the documents of which others, or parts of them, are copies, into folder/names."""
+    wanted = np.union1d(np.unique(copies.keeper[~copies.kept]), sources_of(cuts)).astype(np.int64)
+    parts = run_map(partial(_name, folder), [(source.shards[number], rows) for number, rows in held(index, wanted)])
+
+    def write(draft: Path) -> None:
+        save(draft / "positions.npy", wanted)
+        _write_ids(pa.concat_tables([_read_ids(path) for path in parts] or [pa.Table.from_batches([], schema=_IDS)]), draft)
+
+    once(folder / "names", write)
+
+
+def without_copies(index: Index, cuts: Sequence[Path], folder: Path, shard: Shard) -> Iterator[Piece]:
+    """The shard's documents that are kept, clusters of all of them, and passages. The folder has keeper, similarity, exact and names."""
+    documents = shard.table("documents").combine_chunks()
+    fate = _fate(index, cuts, folder, shard.number)
+    changed, passages = _cut(documents, fate, folder)
+    empty = np.zeros(documents.num_rows, np.bool_)
+    empty[[row for row, (text, _) in changed.items() if not text]] = True
+    kept = (fate.keeper == fate.own) & ~empty
+    clusters = _clusters(documents["id"], fate, kept, empty, folder)
+    yield Piece(
+        {"documents": _rewritten(documents, kept, changed), "clusters": clusters, "passages": passages},
+        _counts(documents, clusters, passages),
+    )
+
+
+def _fate(index: Index, cuts: Sequence[Path], folder: Path, number: int) -> Fate:
+    first, end = int(index.starts[number]), int(index.starts[number + 1])
+    keeper, similarity, exact = (load_saved(folder / name)[first:end] for name in ("keeper", "similarity", "exact"))
+    return Fate(keeper.astype(np.int64), np.arange(first, end), similarity, exact, cuts_between(cuts, first, end))
+
+
+def _cut(documents: pa.Table, fate: Fate, folder: Path) -> tuple[dict[int, tuple[str, list[float] | None]], pa.Table]:
+    """Text and bits of each row in which something repeats, and what that was."""
+    changed, found = {}, []
+    for row, cuts in fate.cuts.items():
+        text, bits = documents["text"][row].as_py(), documents["bits"][row].as_py()
+        left, taken = cut_paragraphs(text, cuts)
+        whole = bits is not None and len(bits) == text.count("\n\n") + 1 and all(cut.end == END for cut in cuts)
+        changed[row] = ("\n\n".join(paragraph for _, paragraph in left), [bits[number] for number, _ in left] if whole else None)
+        found += [(documents["id"][row].as_py(), cut.paragraph, part, cut.of, cut.level) for cut, part in zip(cuts, taken, strict=True)]
+    ids, paragraphs, texts, of, levels = zip(*found, strict=True) if found else ((),) * 5
+    names = _names(folder, np.array(of, np.int64))
+    places = columns.numbers(np.array(paragraphs, np.int32))
+    return changed, pa.table([columns.strings(ids), places, columns.strings(texts), names, columns.strings(levels)], schema=PASSAGES)
+
+
+def _rewritten(documents: pa.Table, kept: Mask, changed: Mapping[int, tuple[str, list[float] | None]]) -> pa.Table:
+    """The rows that are kept, some of them with another text: runs of rows as they are, and rows made anew between them."""
+    if kept.all() and not changed:
+        return documents
+    other = documents.take(columns.numbers(np.array(list(changed), np.int64)))
+    texts, bits = columns.strings([text for text, _ in changed.values()]), columns.number_lists([bits for _, bits in changed.values()])
+    for name, column in (("text", texts), ("bits", bits)):
+        place = other.schema.get_field_index(name)
+        other = other.set_column(place, other.schema.field(name), column)
+    turns = {row: turn for turn, row in enumerate(changed)}
+    gone = np.flatnonzero(~kept).tolist()
+    parts, start = [documents.slice(0, 0)], 0
+    for row in (*sorted({*gone, *changed}), documents.num_rows):
+        parts.append(documents.slice(start, row - start))
+        if row in turns and kept[row]:
+            parts.append(other.slice(turns[row], 1))
+        start = row + 1
+    return pa.concat_tables([part for part in parts if part.num_rows] or parts[:1]).combine_chunks()
+
+
+def _clusters(ids: pa.ChunkedArray, fate: Fate, kept: Mask, empty: Mask, folder: Path) -> pa.Table:
+    copied = fate.keeper != fate.own
+    cluster = pc.replace_with_mask(ids.combine_chunks(), columns.flags(copied), _names(folder, fate.keeper[copied]))
+    alone = np.isnan(fate.similarity)
+    kind = np.where(empty, 3, np.where(alone, 0, np.where(fate.exact, 2, 1)))
+    kinds = columns.strings(_KINDS).take(columns.numbers(kind))
+    return pa.table([ids, cluster, columns.flags(kept), columns.numbers(fate.similarity, null=alone), kinds], schema=CLUSTERS)
+
+
+def _counts(documents: pa.Table, clusters: pa.Table, passages: pa.Table) -> dict[str, Any]:
+    """Documents that stay, copies by kind, what was cut; and by source."""
+    kinds, kept, sources = clusters["kind"], clusters["kept"], documents["source"]
+    dropped, levels = _tally(kinds.filter(pc.invert(kept))), _tally(passages["level"])
+    before, after = _tally(sources), _tally(sources.filter(kept))
+    return {
+        "documents": pc.sum(kept).as_py() or 0,
+        "copies": {kind: dropped.get(kind, 0) for kind in ("exact", "near")},
+        "emptied": dropped.get("emptied", 0),
+        "passages": {level: levels.get(level, 0) for level in ("paragraph", "substring")},
+        "sources": {name: {"documents": after.get(name, 0), "removed": before[name] - after.get(name, 0)} for name in sorted(before)},
+    }
+
+
+def _tally(column: pa.ChunkedArray) -> dict[str, int]:
+    return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
+
+
+def _names(folder: Path, positions: Integers) -> pa.Array:
+    """The ids of some of the documents that name_sources noted."""
+    known = load(folder / "names" / "positions.npy")
+    return _read_ids(folder / "names")["id"].combine_chunks().take(columns.numbers(np.searchsorted(known, positions))).cast(pa.string())
+
+
+def _name(folder: Path, item: tuple[Shard, Integers]) -> Path:
+    shard, rows = item
+    return once(
+        folder / f"ids-{shard.number:05d}", lambda draft: _write_ids(shard.table("documents", ["id"]).take(columns.numbers(rows)), draft)
+    )
+
+
+def _write_ids(table: pa.Table, folder: Path) -> None:
+    with pa.OSFile(str(folder / "ids.arrow"), "wb") as sink, pa.ipc.new_file(sink, _IDS) as writer:
+        writer.write_table(table.cast(_IDS).combine_chunks())
+
+
+def _read_ids(folder: Path) -> pa.Table:
+    """A table whose memory is the file's."""
+    return pa.ipc.open_file(pa.memory_map(str(folder / "ids.arrow"))).read_all()

@@ -1,0 +1,205 @@
+"""What dedup knows of each document: keys sorted by shard on the disk, so that equal ones of all shards meet range by range.
+
+A shard is signed once: its signatures lie in a memory named by the shard's bytes and by how they were made, and every run has them as
+second names in its own folder. A signed shard is a folder of arrays (documents D, bands B, paragraphs P):
+
+    content.npy     u64 [D, 2]   128 bits of the text, white space and case apart; 0 where it has no word
+    sizes.npy       u32 [D]      bytes of the text
+    keys.npy        u64 [B, D']  of the D' documents with words, each row sorted;  rows.npy u32 [B, D'] whose they are
+    paragraphs.npy  u64 [2, P]   128 bits of each paragraph that is long enough, sorted;  places.npy u32 [2, P] its row and its number there
+
+Memory grows with the corpus by the arrays of one number a document alone (see dedup); a range is one of as many as hold 2^20 keys each.
+"""
+
+import hashlib
+import json
+import mmap
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.tables import Shard
+from pipeline.core.files import once, place, read_json, write_json
+from pipeline.text.copies.minhash import band_keys, signatures
+from pipeline.text.ngrams import Hashes, Integers, Numbers, Texts, Words, in_blocks, paragraph_hashes, texts_of
+
+Map = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
+
+_FORMAT = 1  # of the arrays: another number where their meaning changes
+_RANGE = 1 << 20  # keys: 50 MB while they are sorted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signing:
+    """How a shard is signed."""
+
+    shingle: int  # words
+    bands: int  # 0: none
+    rows: int  # hash values a band
+    words: int  # of the shortest paragraph that counts; 0: none counts
+
+    def name(self, digest: str) -> str:
+        """The name of what is made so of a shard with this SHA-256."""
+        return hashlib.sha256(json.dumps([_FORMAT, digest, asdict(self)]).encode()).hexdigest()[:40]
+
+
+@dataclass(frozen=True)
+class Index:
+    """The signed shards of a corpus. A document's position counts through the shards from 0, below 2^32."""
+
+    folders: tuple[Path, ...]
+
+    @cached_property
+    def facts(self) -> list[dict[str, Any]]:
+        """documents, keys, paragraphs, name, and whether it was signed anew, of each shard."""
+        return [read_json(folder / "facts.json") for folder in self.folders]
+
+    @cached_property
+    def starts(self) -> Integers:
+        """The position of each shard's first document, [shards + 1]."""
+        return np.cumsum([0, *(facts["documents"] for facts in self.facts)])
+
+    @property
+    def documents(self) -> int:
+        """Of all shards."""
+        return int(self.starts[-1])
+
+    def ranges(self, count: str) -> list[tuple[int, int]]:
+        """The ranges of keys, (which, of how many), by the number of keys or paragraphs."""
+        parts = max(1, -(-sum(facts[count] for facts in self.facts) // _RANGE))
+        return [(part, parts) for part in range(parts)]
+
+    def shard(self, number: int, name: str) -> npt.NDArray[Any]:
+        """One array of one shard."""
+        return load(self.folders[number] / f"{name}.npy")
+
+    def whole(self, name: str) -> npt.NDArray[Any]:
+        """One array with a number a document, of all shards."""
+        return np.concatenate([self.shard(number, name) for number in range(len(self.folders))])
+
+    def keys(self, part: tuple[int, int], bands: range) -> Iterator[tuple[Hashes, Integers]]:
+        """Band by band the keys that lie in a range, and the positions of their documents."""
+        shards = [(self.shard(number, "keys"), self.shard(number, "rows"), start) for number, start in enumerate(self.starts[:-1])]
+        for band in bands:
+            here = [_within(keys[band], part) for keys, _, _ in shards]
+            found = [keys[band, own] for own, (keys, _, _) in zip(here, shards, strict=True)]
+            positions = [rows[band, own] + start for own, (_, rows, start) in zip(here, shards, strict=True)]
+            yield np.concatenate(found), np.concatenate(positions)
+            for keys, rows, _ in shards:
+                _release(keys)
+                _release(rows)
+
+    def paragraphs(self, part: tuple[int, int]) -> tuple[Hashes, Integers, Integers]:
+        """The paragraphs in a range: hashes [2, paragraphs], positions of their documents, numbers in them."""
+        hashes, positions, numbers = [], [], []
+        for number in range(len(self.folders)):
+            own, places = self.shard(number, "paragraphs"), self.shard(number, "places")
+            here = _within(own[0], part)
+            hashes.append(own[:, here])
+            positions.append(places[0, here] + self.starts[number])
+            numbers.append(places[1, here].astype(np.int64))
+        return np.concatenate(hashes, axis=1), np.concatenate(positions), np.concatenate(numbers)
+
+
+def sign_corpus(source: Corpus, signing: Signing, *, folder: Path, memory: Path, run_map: Map) -> Index:
+    """The index of a corpus, in the folder; a shard that the memory knows isn't read."""
+    digests = [source.manifest.files[shard.path("documents").relative_to(source.path).as_posix()]["sha256"] for shard in source.shards]
+    work = partial(_sign, signing, folder, memory)
+    return Index(tuple(run_map(work, list(zip(source.shards, digests, strict=True)))))
+
+
+def held(index: Index, positions: Integers) -> Iterator[tuple[int, Integers]]:
+    """Each shard that holds some of the sorted positions, and the rows there."""
+    edges = np.searchsorted(positions, index.starts)
+    for number in np.flatnonzero(np.diff(edges)):
+        yield int(number), positions[edges[number] : edges[number + 1]] - index.starts[number]
+
+
+def groups(keys: Sequence[Hashes], order: npt.NDArray[Any]) -> tuple[Integers, Integers]:
+    """Indices of what shares all keys with another, group by group, each in the order given; for each the place of its group's first."""
+    indices = np.argsort(keys[0])
+    ranked = keys[0][indices]
+    equal = ranked[1:] == ranked[:-1]
+    indices = indices[np.concatenate([equal, [False]]) | np.concatenate([[False], equal])] if indices.size else indices
+    indices = indices[np.lexsort((order[indices], *(key[indices] for key in reversed(keys))))]
+    new = np.ones(indices.size, np.bool_)
+    if indices.size:
+        new[1:] = np.any([key[indices][1:] != key[indices][:-1] for key in keys], axis=0)
+    return indices, np.flatnonzero(new)[np.cumsum(new) - 1] if indices.size else np.empty(0, np.int64)
+
+
+def load(path: Path) -> npt.NDArray[Any]:
+    """An array on the disk, of which only what is used is read."""
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.asarray(array)
+
+
+def save(path: Path, array: npt.NDArray[Any]) -> None:
+    """An array to the disk."""
+    np.save(path, array, allow_pickle=False)
+
+
+def _sign(signing: Signing, folder: Path, memory: Path, item: tuple[Shard, str]) -> Path:
+    shard, digest = item
+    name, here = signing.name(digest), folder / f"{shard.number:05d}"
+    if not (here / "facts.json").exists():  # written last; the files themselves are safe on the disk in the memory
+        fresh = not (memory / name).exists()
+        signed = once(memory / name, lambda draft: _write(draft, signing, texts_of(shard.table("documents", ["text"])["text"])))
+        shutil.rmtree(here, ignore_errors=True)
+        for path in sorted(signed.iterdir()):
+            place(path, here / path.name)
+        write_json(here / "facts.json", {**read_json(signed / "counts.json"), "name": name, "fresh": fresh})
+    return here
+
+
+def _write(folder: Path, signing: Signing, texts: Texts) -> None:
+    signed = [_signed(words, signing) for words in in_blocks(texts, np.arange(texts.starts.size - 1))]
+    contents, keys, hashes, places = (np.concatenate(arrays, axis=-1) for arrays in zip(*signed, strict=True))
+    before = np.cumsum([0, *(block[0].shape[1] for block in signed)])  # texts of the blocks before
+    places[0] += np.repeat(before[:-1], [block[3].shape[1] for block in signed]).astype(np.uint32)
+    worded = np.flatnonzero(contents.any(axis=0))
+    order, ranked = np.argsort(keys[:, worded], axis=1), np.argsort(hashes[0])
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "content": contents.T,
+        "sizes": np.diff(texts.starts).astype(np.uint32),
+        "keys": np.take_along_axis(keys[:, worded], order, axis=1),
+        "rows": worded[order].astype(np.uint32),
+        "paragraphs": hashes[:, ranked],
+        "places": places[:, ranked],
+    }
+    for name, array in arrays.items():
+        save(folder / f"{name}.npy", np.ascontiguousarray(array))
+    write_json(folder / "counts.json", {"documents": texts.starts.size - 1, "keys": worded.size, "paragraphs": hashes.shape[1]})
+
+
+def _signed(words: Words, signing: Signing) -> tuple[Hashes, Hashes, Hashes, Numbers]:
+    """Contents [2, texts], keys [bands, texts], and paragraphs with their places, of a block of texts."""
+    keys = words.content.T[:1]
+    if signing.bands:
+        least = signatures(words, shingle=signing.shingle, functions=signing.bands * signing.rows)
+        keys = np.concatenate([keys, band_keys(least, bands=signing.bands, rows=signing.rows)])
+    return words.content.T, keys, *paragraph_hashes(words, signing.words)
+
+
+def _release(array: npt.NDArray[Any]) -> None:
+    """Give back the memory of what was read of an array on the disk; it can be read again."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)
+
+
+def _within(ranked: Hashes, part: tuple[int, int]) -> slice:
+    """Where the keys of a range lie among sorted ones."""
+    which, parts = part
+    edges = [(1 << 64) * edge // parts for edge in (which, which + 1)]
+    first, end = (int(np.searchsorted(ranked, np.uint64(edge))) if edge < 1 << 64 else ranked.size for edge in edges)
+    return slice(first, end)

@@ -1,0 +1,120 @@
+"""Good and bad documents from which a score is learned: the user's own, or those that keep and that break the rules."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.tables import Shard
+from pipeline.core.errors import InputError
+from pipeline.core.seed import seed_of
+from pipeline.core.shards import Piece
+from pipeline.text.measure.quality import Rule, check_rules, first_broken
+from pipeline.text.measure.score import Learning, Model, features, train
+from pipeline.text.measure.select import RunShards, statistics_of
+from pipeline.text.measure.statistics import NAMES, statistics
+from pipeline.text.ngrams import texts_of
+
+KINDS = (".txt", ".md", ".jsonl")
+_RANKS = 1 << 63  # of seed_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How many examples the score is learned from, and how."""
+
+    documents: int  # of each kind at most; 0: no score
+    least: int  # of each kind: with fewer there is no score, unless the user names examples
+    characters: int  # of each, from its beginning: whole books would fill the memory
+    learning: Learning
+
+
+Learned = tuple[Model | None, dict[str, Any]]
+
+
+def learn(source: Corpus, folder: Path, rules: Sequence[Rule], training: Training, run_shards: RunShards) -> Learned:
+    """The model, and numbers about it; None where there are too few examples, or none are asked for."""
+    if not training.documents:
+        return None, {}
+    named = read_examples(folder)
+    if named is None:
+        check_rules(rules, statistics_of(source.shards[0]).column_names)
+        named = _by_rules(source, rules, training, run_shards)
+    good = np.asarray(named["good"])
+    told = {"good": int(good.sum()), "bad": int((~good).sum())}
+    if min(told.values()) < (training.least if "rank" in named.column_names else 1):
+        return None, told
+    texts = pc.utf8_slice_codeunits(named["text"], 0, training.characters)
+    model, judged = train(features(texts, named), good, training.learning)
+    return model, told | judged
+
+
+def read_examples(folder: Path) -> pa.Table | None:
+    """Columns text, good and the statistics, of the documents under good/ and bad/; None where both are empty.
+
+    A .txt or .md file is a document, as is each row of a .jsonl file (column `text`). Raises InputError for other files, for unreadable
+    ones, and where only one of the two is empty.
+    """
+    texts = {kind: [text for path in _files(folder / kind) for text in _texts(path)] for kind in ("good", "bad")}
+    if not any(texts.values()):
+        return None
+    if missing := [kind for kind, found in texts.items() if not found]:
+        raise InputError(
+            f"{folder / missing[0]} holds no document", mend="a score needs good and bad examples: add some, or empty the other folder"
+        )
+    rows = sorted((seed_of(0, "example", text), kind == "good", text) for kind, found in texts.items() for text in found)
+    column = pa.array([text for *_, text in rows], pa.string())
+    numbers = dict(zip(NAMES, statistics(texts_of(column)), strict=True))
+    return pa.table({"text": column, "good": [good for _, good, _ in rows], **numbers})
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def _texts(path: Path) -> list[str]:
+    try:
+        if path.suffix == ".jsonl":
+            return [str(orjson.loads(line)["text"]) for line in path.read_bytes().splitlines() if line.strip()]
+        if path.suffix in KINDS:
+            return [path.read_text(encoding="utf-8")]
+    except (ValueError, KeyError, TypeError) as fault:
+        raise InputError(f"{path} can't be read: {fault!r}", mend="make it UTF-8 text, or JSON objects with `text`, one a line") from fault
+    raise InputError(f"{path} is no example: only {' '.join(KINDS)} files are read", mend="convert or remove it")
+
+
+def _by_rules(source: Corpus, rules: Sequence[Rule], training: Training, run_shards: RunShards) -> pa.Table:
+    """The documents of lowest rank among the good and the bad: a sample that depends on their ids alone."""
+    found = run_shards("kinds", partial(_count, rules=tuple(rules)), source.shards).total
+    bounds = {kind: _RANKS * min(1.0, 2 * training.documents / max(1, found[kind])) for kind in ("good", "bad")}
+    table = (
+        run_shards("examples", partial(_sample, rules=tuple(rules), bounds=bounds, characters=training.characters), source.shards)
+        .table("examples")
+        .sort_by("rank")
+    )
+    parts = [table.filter(pc.equal(table["good"], kind)).slice(0, training.documents) for kind in (True, False)]
+    return pa.concat_tables(parts).sort_by("rank")
+
+
+def _count(shard: Shard, *, rules: Sequence[Rule]) -> Iterator[Piece]:
+    reasons, _ = first_broken(statistics_of(shard), rules)
+    yield Piece({}, {"good": reasons.null_count, "bad": len(reasons) - reasons.null_count})
+
+
+def _sample(shard: Shard, *, rules: Sequence[Rule], bounds: dict[str, float], characters: int) -> Iterator[Piece]:
+    """The documents whose rank lies below the bound of their kind: about twice as many as are wanted in the end."""
+    told, documents = statistics_of(shard), shard.table("documents", ["id", "text"])
+    good = pc.is_null(first_broken(told, rules)[0])
+    ranks = [seed_of(0, "example", identity) for identity in documents["id"].to_pylist()]
+    wanted = [rank < bounds["good" if kind else "bad"] for rank, kind in zip(ranks, good.to_pylist(), strict=True)]
+    table = pa.table({"rank": pa.array(ranks, pa.int64()), "good": good, "text": documents["text"], **{name: told[name] for name in NAMES}})
+    table = table.filter(pa.array(wanted, pa.bool_()))
+    begins = pc.utf8_slice_codeunits(table["text"], 0, characters)
+    yield Piece({"examples": table.set_column(table.column_names.index("text"), "text", begins)}, {})

@@ -1,0 +1,86 @@
+"""Words that statistics look for, found by their hash: 64 bits, so that no other word is ever taken for one of them."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.text.measure.toxicity import toxic_words
+
+Hashes = npt.NDArray[np.uint64]
+
+# The forty commonest words of English prose: four words in ten are among them
+STOPWORDS = frozenset(
+    [
+        "the", "of", "and", "to", "a", "in", "that", "it", "is", "was", "he", "for", "on", "with", "as", "his", "her", "she", "at",
+        "by", "had", "be", "not", "you", "from", "but", "they", "or", "an", "were", "which", "this", "have", "all", "one", "when",
+        "there", "so", "who", "would",
+    ]
+)  # fmt: skip
+GOPHER = ("the", "be", "to", "of", "and", "that", "have", "with")  # Rae et al. 2021, A1.1: a text has two of them
+# C4 (Raffel et al. 2020): a page with the first goes, and each line with one of the others
+PHRASES = (
+    ("lorem", "ipsum"),
+    ("javascript",),
+    ("terms", "of", "use"),
+    ("privacy", "policy"),
+    ("cookie", "policy"),
+    ("uses", "cookies"),
+    ("use", "of", "cookies"),
+    ("use", "cookies"),
+)
+
+STOPWORD, TOXIC = 1, 2  # bits of a word's marks; then a bit for each of GOPHER, then the word's number among those of PHRASES, 1..15
+GOPHER_AT, PHRASE_AT = 2, 10
+_PRIME = np.uint64(0x100000001B3)  # FNV-1a (Fowler, Noll, Vo)
+_BASIS = np.uint64(0xCBF29CE484222325)
+
+
+@cache
+def lexicon() -> tuple[Hashes, npt.NDArray[np.int32]]:
+    """An open table: hashes of the words (0: free) and their marks, each [a power of two]."""
+    marks = _marks()
+    size = 1 << (4 * len(marks)).bit_length()
+    hashes, values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    for word, mark in sorted(marks.items()):
+        value = hash_of(word)
+        slot = value % size
+        while hashes[slot]:
+            slot = (slot + 1) % size
+        hashes[slot], values[slot] = value, mark
+    return hashes, values
+
+
+@cache
+def phrases() -> npt.NDArray[np.int64]:
+    """Each of PHRASES as the numbers of its words, four bits a word, and the mask of so many words, [phrases, 2]."""
+    numbers = _numbers()
+    codes = [sum(numbers[word] << 4 * place for place, word in enumerate(reversed(phrase))) for phrase in PHRASES]
+    return np.array([[code, (1 << 4 * len(phrase)) - 1] for code, phrase in zip(codes, PHRASES, strict=True)], np.int64)
+
+
+def hash_of(word: str) -> int:
+    """The hash of a word in lower case, as kernels count it."""
+    value = int(_BASIS)
+    for byte in word.encode():
+        value = (value ^ byte) * int(_PRIME) % (1 << 64)
+    return value
+
+
+def _numbers() -> dict[str, int]:
+    return {word: number for number, word in enumerate(sorted({word for phrase in PHRASES for word in phrase}), start=1)}
+
+
+def _marks() -> dict[str, int]:
+    marks: dict[str, int] = {}
+    _add(marks, dict.fromkeys(STOPWORDS, STOPWORD))
+    _add(marks, dict.fromkeys(toxic_words(), TOXIC))
+    _add(marks, {word: 1 << GOPHER_AT + place for place, word in enumerate(GOPHER)})
+    _add(marks, {word: number << PHRASE_AT for word, number in _numbers().items()})
+    return marks
+
+
+def _add(marks: dict[str, int], more: Mapping[str, int]) -> None:
+    for word, mark in more.items():
+        marks[word] = marks.get(word, 0) | mark

@@ -1,0 +1,108 @@
+"""The items of benchmarks: files of a folder, each a benchmark, whose text no training document may repeat."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.errors import InputError
+from pipeline.text.parting.prompts import DIALOGUES, asked_in_tests
+
+PACKED = (".gz", ".bz2", ".zst")
+KINDS = (".jsonl", ".json", ".txt")
+_log = logging.getLogger(__name__)
+Fields = Mapping[str, Sequence[str]]  # of the rows, by a benchmark's name or a folder's above it
+
+
+def held_items(dialogues: Dialogues, benchmarks: Path, fields: Fields) -> dict[str, Sequence[str]]:
+    """What tests ask, by name: the dialogues' test questions first, then each benchmark's items."""
+    return {DIALOGUES: asked_in_tests(dialogues), **read_benchmarks(benchmarks, fields)}
+
+
+def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:
+    """The distinct items by the name of the benchmark: its path within the folder, without suffixes.
+
+    A row's items are all its strings, lists and dicts within it included, or those of the fields that are named. A .txt file's items are
+    its paragraphs, or its lines where it has no blank line. A file that can't be read whole is an InputError: what is passed over here
+    would be trained on there. Other kinds of files are named in the log.
+    """
+    if not folder.is_dir():
+        raise InputError(f"the folder of benchmarks {folder} is not there", mend=f"mkdir {folder}, or split.benchmarks=FOLDER")
+    items: dict[str, dict[str, None]] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        name, kind = _name(path.relative_to(folder))
+        if kind not in KINDS:
+            _log.warning("%s is no benchmark: only %s files are read, each also %s", path, " ".join(KINDS), " ".join(PACKED))
+            continue
+        chosen = _chosen(name, fields)
+        texts = (text for row in _rows(path, kind) for text in _strings(_only(row, chosen, path)))
+        items.setdefault(name, {}).update(dict.fromkeys(texts))
+    if unused := [key for key in fields if not any(_within(name, key) for name in items)]:
+        raise InputError(
+            f"split.fields names {', '.join(unused)}, but {folder} has {', '.join(items) or 'no file'}", mend="correct split.fields"
+        )
+    return {name: list(texts) for name, texts in items.items()}
+
+
+def _name(path: Path) -> tuple[str, str]:
+    """A benchmark's name, and the kind of its file."""
+    bare = path.with_suffix("") if path.suffix in PACKED else path
+    return bare.with_suffix("").as_posix().replace(",", "_"), bare.suffix  # commas separate names in the table of cuts
+
+
+def _chosen(name: str, fields: Fields) -> Sequence[str]:
+    """The fields that the longest key names; none: all."""
+    keys = [key for key in fields if _within(name, key)]
+    return fields[max(keys, key=len)] if keys else ()
+
+
+def _within(name: str, key: str) -> bool:
+    return name == key or name.startswith(f"{key}/")
+
+
+def _rows(path: Path, kind: str) -> Iterator[Any]:
+    try:
+        with pa.input_stream(path, compression="detect") as file:
+            text = bytes(file.read()).decode("utf-8-sig")
+    except (OSError, ValueError) as fault:
+        raise InputError(f"the benchmark {path} can't be read: {fault}", mend="save it as UTF-8, or take it out of the folder") from fault
+    if kind == ".txt":
+        text = text.replace("\r\n", "\n")
+        yield from text.strip().split("\n\n" if "\n\n" in text.strip() else "\n")
+    elif kind == ".json":
+        value = _loads(text, path, 1)
+        yield from value if isinstance(value, list) else [value]
+    else:
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line.strip():
+                yield _loads(line, path, number)
+
+
+def _loads(text: str, path: Path, line: int) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as fault:
+        raise InputError(f"{path}:{line} is no JSON: {fault}", mend="mend the line, or take the file out of the folder") from fault
+
+
+def _only(row: Any, chosen: Sequence[str], path: Path) -> Any:
+    """The chosen fields of a row."""
+    if not chosen:
+        return row
+    if not isinstance(row, dict) or not (there := [name for name in chosen if name in row]):
+        known = ", ".join(row) if isinstance(row, dict) else f"no fields but {type(row).__name__}"
+        raise InputError(f"a row of {path} has none of {', '.join(chosen)}: it has {known}", mend="correct split.fields")
+    return [row[name] for name in there]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All strings within a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)

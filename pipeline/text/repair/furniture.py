@@ -1,0 +1,201 @@
+"""What a page prints around its text: page numbers, running heads.
+
+Each repair leaves PAGE where it took a line, so that the paragraph around it can be closed again.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import accumulate, islice, pairwise
+
+from pipeline.text.repair.characters import PAGE
+
+_NUMBER = re.compile(
+    r"(?P<open>[-–—~*=_\[({<| .]*)(?P<word>page|pg|p|seite)?[. ]*(?P<number>[0-9]{1,4})(?:[ ]*(?:of|/)[ ]*[0-9]{1,4})?"
+    r"(?P<close>[-–—~*=_\])}>| .]*)",
+    re.IGNORECASE | re.ASCII,
+)
+_INLINE = re.compile(r"[ ]?\[(?:Pg|Page|p)\.?[ ]?[0-9]{1,4}\]", re.IGNORECASE | re.ASCII)
+_NUMBER_LENGTH = 40  # characters of a line, without the blanks around it
+_LOWER = bytes(byte | 32 if 65 <= byte <= 90 else byte if byte >= 128 or 97 <= byte <= 122 or byte == 10 else 32 for byte in range(256))
+_CHAPTER = re.compile(rb"(?:chapter|book|part|letter|stave)? *(?:[0-9]{1,3}|[ivxlcIVXLC]{1,8})[.:)] +(.{2,80})", re.IGNORECASE)
+_ENDED = re.compile(r"[.!?:;\"')\]*—-]\Z")
+_PUNCTUATED = re.compile(r"[.,!?:;][\"')\]]*\Z")
+_RISING = 0.8  # share of the numbers that must rise from page to page
+_PAGE_LINES = 70  # text lines of a long page: numbers further apart are chapters or years
+_BARE_GAP = (400, 6_000)  # characters from one bare number to the next: less is a verse, more a chapter
+_HEAD_LENGTH = 80  # characters
+_HEAD_TIMES = 3  # occurrences from which a short line is a running head
+_NAMED_TIMES = 2  # occurrences of title and author, together, from which they are running heads
+_CUTS = 0.3  # share of the occurrences that must cut a sentence in two, or stand by a page mark
+_EVEN_TIMES = 4  # occurrences from which even distances tell something
+_EVEN = 1.6  # factor by which a page may be longer or shorter than the middle one
+_MIN_PAGE, _MAX_PAGE = 800, 8_000  # characters from one head to its next: a page, or two where left and right differ
+
+
+def page_numbers(text: str) -> tuple[str, int]:
+    """Without lines that hold only a page's number, and marks such as [Pg 12].
+
+    Numbers are of pages only where they rise through the text at a page's distance: all of them, or those in a frame (- 12 -, Page 12).
+    """
+    lines = text.split("\n")
+    found = [
+        (place, match)
+        for place, line in enumerate(lines)
+        if 0 < len(short := line.strip(" \f")) <= _NUMBER_LENGTH and (match := _NUMBER.fullmatch(short))
+    ]
+    numbered = [(place, int(match["number"])) for place, match in found]
+    framed = [(place, int(match["number"])) for place, match in found if match["word"] or _is_frame(match["open"], match["close"])]
+    pages = framed if _rises(framed) else numbered if _rises(numbered) and _are_pages(lines, numbered) else []
+    if pages is framed and len(numbered) > len(framed) and _rises(numbered) and _are_pages(lines, numbered):
+        pages = numbered
+    for place, _ in pages:
+        lines[place] = PAGE
+    count = len(pages)
+    if "[P" in text or "[p" in text:
+        for place, line in enumerate(lines):
+            lines[place], marks = _INLINE.subn("", line) if "[" in line else (line, 0)
+            count += marks
+            if marks:
+                lines[place] = (lines[place].strip(" ") and lines[place]) or PAGE
+    return ("\n".join(lines), count) if count else (text, 0)
+
+
+def running_heads(text: str) -> tuple[str, int]:
+    """Without the short lines, of title, author or chapter, that are repeated at the head of pages.
+
+    A line is one when it comes again and again, its numbers apart, and repeats the title page or a chapter's heading, or cuts a sentence
+    in two or stands by a page mark often enough, or comes at even distances.
+    """
+    lines = text.split("\n")
+    places: dict[bytes, list[int]] = {}
+    for place, words in enumerate(text.encode().translate(_LOWER).split(b"\n")):
+        if words and len(lines[place].strip(" \f")) <= _HEAD_LENGTH and (key := b" ".join(words.split())):
+            places.setdefault(key, []).append(place)
+    again = {key: found for key, found in places.items() if len(found) > 1}
+    if not again:
+        return text, 0
+    first = list(islice((place for place, line in enumerate(lines) if line.strip(" \f")), 2))
+    title = _title_page([lines[place] for place in first])
+    named = [place for key in sorted(title & places.keys()) for place in places[key] if _is_free(lines[place], place, first)]
+    taken = set(named) if len(named) >= _NAMED_TIMES or any(_cut(lines, place, set(named)) for place in named) else set()
+    for key, places_of_key in again.items():
+        found = [place for place in places_of_key if _is_headlike(lines[place].strip(" \f"))] if key not in title else []
+        if len(found) >= _HEAD_TIMES and _comes_with_pages(lines, found):
+            taken |= set(found if _cut(lines, found[0], set(found)) else found[1:])  # the first may be the chapter's own heading
+    if len(taken) >= _NAMED_TIMES:
+        taken |= _chapter_heads(lines, text.encode().split(b"\n"), taken)
+    for place in taken:
+        lines[place] = PAGE
+    return ("\n".join(lines), len(taken)) if taken else (text, 0)
+
+
+def _key(line: bytes) -> bytes:
+    """The words of a line, without case, digits and marks."""
+    return b" ".join(line.translate(_LOWER).split())
+
+
+def _is_free(line: str, place: int, first: Sequence[int]) -> bool:
+    """Whether a line is none of the title page and ends as heads do."""
+    return place not in first and not _PUNCTUATED.search(line[-40:].rstrip())
+
+
+def _is_headlike(line: str) -> bool:
+    """Whether a line is no end of a paragraph: it begins with no small letter, and in capitals or without a stop."""
+    return not line[0].islower() and (line.isupper() or not _PUNCTUATED.search(line))
+
+
+def _title_page(first: list[str]) -> set[bytes]:
+    """What heads can say: the first two lines of a text, apart and together, as words; a `by` before the author may be missing."""
+    words = [_key(line.encode()) for line in first if len(line) <= _HEAD_LENGTH]
+    author = [line.removeprefix(b"by ") for line in words[1:]]
+    return {*words, *author, *(b"%s %s" % (words[0], line) for line in author), *(b"%s by %s" % (words[0], line) for line in author)} - {
+        b""
+    }
+
+
+def _chapter_heads(lines: list[str], raw: list[bytes], taken: set[int]) -> set[int]:
+    """In a text with running heads, the lines in capitals that repeat what a chapter is called, wherever pages are known to end."""
+    titles = {_key(match[1]) for line in raw if len(line) <= _HEAD_LENGTH and (match := _CHAPTER.match(line.strip()))}
+    return {
+        place
+        for place, line in enumerate(lines)
+        if place not in taken
+        and 0 < len(line) <= _HEAD_LENGTH
+        and line.isupper()
+        and _key(raw[place]) in titles
+        and not _CHAPTER.match(raw[place].strip())
+    }
+
+
+def _comes_with_pages(lines: list[str], found: list[int]) -> bool:
+    """Whether these lines come as pages do."""
+    own = set(found)
+    if sum(_cut(lines, place, own) for place in found) >= _CUTS * len(found):
+        return True
+    if len(found) < _EVEN_TIMES or any(_ENDED.search(lines[place][-40:].rstrip()) or not _stands_alone(lines, place) for place in found):
+        return False
+    middle, even = _evenness(lines, found)
+    return _MIN_PAGE <= middle <= _MAX_PAGE and even
+
+
+def _evenness(lines: list[str], found: Sequence[int]) -> tuple[int, bool]:
+    """The middle of the distances between places, in characters, and whether the others are like it."""
+    sums = [0, *accumulate(len(line) + 1 for line in lines)]
+    lengths = [sums[later] - sums[earlier] for earlier, later in pairwise(found)]
+    middle = sorted(lengths)[len(lengths) // 2]
+    return middle, sum(middle <= _EVEN * length and length <= _EVEN * middle for length in lengths) >= _RISING * len(lengths)
+
+
+def _stands_alone(lines: list[str], place: int) -> bool:
+    """Whether a line has blank ones, page marks or the rim of the text on both sides."""
+    return not any(lines[near].strip(" \f") for near in (place - 1, place + 1) if 0 <= near < len(lines))
+
+
+def _is_frame(before: str, after: str) -> bool:
+    """Whether a number stands between marks that belong to it."""
+    marks = "-–—~*=_[({<|"
+    return any(mark in before for mark in marks) and bool(after.strip(" ."))
+
+
+def _rises(numbered: list[tuple[int, int]]) -> bool:
+    """Whether numbers climb through the text at a page's distance."""
+    if len(numbered) < 2 or (len(numbered) == 2 and numbered[1][1] != numbered[0][1] + 1):
+        return False
+    tails: list[int] = []  # longest strictly rising subsequence
+    for _, number in numbered:
+        place = bisect_left(tails, number)
+        tails[place : place + 1] = [number]
+    gaps = sorted(later - earlier for (earlier, _), (later, _) in pairwise(numbered))
+    return len(tails) >= _RISING * len(numbered) and gaps[len(gaps) // 2] <= _PAGE_LINES
+
+
+def _are_pages(lines: list[str], numbered: list[tuple[int, int]]) -> bool:
+    """Whether bare numbers that rise are of pages, not of verses, or of chapters that begin at 1 and cut no sentence."""
+    places = [place for place, _ in numbered]
+    middle, even = _evenness(lines, places)
+    if any(_cut(lines, place, set(places)) for place in places):
+        return True
+    return _BARE_GAP[0] <= middle <= _BARE_GAP[1] and even and not (numbered[0][1] == 1 and len(places) == 2)
+
+
+def _cut(lines: list[str], place: int, own: set[int]) -> bool:
+    before, by_mark = _neighbour(lines, place, -1, own)
+    after, by_mark_too = _neighbour(lines, place, 1, own)
+    if by_mark or by_mark_too:
+        return True
+    return bool(before and after) and not _ENDED.search(before[-40:].rstrip()) and after[0].islower()
+
+
+def _neighbour(lines: list[str], place: int, step: int, own: set[int]) -> tuple[str, bool]:
+    """The next line of text in a direction, and whether a page mark lies before it."""
+    marked = False
+    place += step
+    while 0 <= place < len(lines):
+        line = lines[place].strip(" ")
+        if line == PAGE:
+            marked = True
+        elif line and place not in own:
+            return line, marked
+        place += step
+    return "", marked

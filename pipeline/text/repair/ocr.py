@@ -1,0 +1,244 @@
+"""Letters that a scanner misread, mended only where the text or common English shows what the word is."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.text.repair.suspicion import buffers
+
+# Words that a misreading may be mended to although they stand nowhere else in the text
+_COMMON_WORDS = """
+about above after again against all almost along also always am among an and another any anything as asked at away back be because
+been before began behind being best better between both brought but by called came can cannot child children come could day did do
+done door down during each either enough even evening ever every everything eyes face far father felt few find first for found
+friend from full gave give go gone good got great had half hand hands has have having he head heard heart held her here herself
+high him himself his home house how however if in indeed into is it its itself just kind knew know last left let life light like
+little long look looked lord love made make man many matter may me men might mind moment more morning most mother much must my
+near nearly neither never new next night no nor not nothing now of off often old on once one only or other others our out over own
+part passed people perhaps place poor put quite rather right room round said same saw say see seem seemed seen shall she should
+side since small so some something son soon still stood such sure take taken than thank that the their them themselves then there
+therefore these they thing things think this those though thought three through thus till time to together told too towards true
+truth turned two under until up upon us very voice want was water way well went were what whatever when where whether which while
+white who whole whom whose why wife wild will wind window winter wish with within without woman women won wonder wood word words
+work world worse worth would write wrong years yet you young your
+"""
+COMMON = frozenset(_COMMON_WORDS.split())
+# Words that look like a misreading of another and are none
+_REAL_WORDS = """
+ah ahem alarm ali alit arm balm bam barn bom born borne bum bums burn burns calm cam camel cams carn carnal clam clams clem com
+comer comers corn corner corners dam dams darn darns dem dern eam earn earns elm em ern farm fem fern ferns film films firm form
+gum gums ham hams hang har harm helm hem hen hens hern hest hie him hist hit home homes hon horn hornet horns hp hum hums lam lame
+larn liar liars lie lien liens lies lion lions lip lips list lit lom lorn mama mar marm modem modems modern mom moms morn mum mums
+nom norn palm pom porn realm rum rums shed shin slid slim stem stemmed stems stern sterner sterns storm sum sums tam tarn tarns tb
+tbs tbsp tem term tern terns tom toms torn tum tums turn turns um urn urns wam warm warn whim worm yam yams yarn yarns
+"""
+_REAL = frozenset(_REAL_WORDS.split())
+_WORD = re.compile(r"(?<![\w'-])[A-Za-z0-9]{2,40}(?![\w-])", re.ASCII)
+_SWAPS = (("rn", "m"), ("m", "rn"), ("vv", "w"), ("li", "h"), ("h", "li"), ("tb", "th"), ("wb", "wh"), ("sb", "sh"))
+_DIGITS: tuple[dict[str, str | int | None], ...] = ({"0": "o", "1": "l", "5": "s"}, {"0": "o", "1": "i", "5": "s"})
+_FIGURED = re.compile(r"[A-Za-z]*[015][A-Za-z015]*")
+_RUNS = bytes(byte if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))  # leaves the ASCII letters and digits
+_CONFUSED = re.compile(r"rn|m|vv|li|h|[twsTWS]b|[015]", re.IGNORECASE)
+_SURE = ("vv", "tb", "wb", "sb")
+_LEAST, _LEAST_SURE = 4, 3  # letters of a misread word: among shorter ones many are words of some dialect
+_LONGEST = 40  # letters of a word
+_LETTERS = 2  # beside the digits in a word, and never fewer than they
+_OFTENER = 2  # times that the right word must stand for each time of its misreading
+_PRIME, _BASIS = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)  # FNV-1a
+
+
+def ocr(text: str) -> tuple[str, int]:
+    """Words with letters that scanners confuse, or a digit for a letter, become what stands elsewhere in the text or is common English.
+
+    `rn` and `m`, `li` and `h`, `vv` for w, `tb` for th, `b0ok` and `w1th`. A word of English stays, whatever it looks like.
+    """
+    # what stands beside a hyphen or an apostrophe counts as seen, though it is never mended
+    words = {word.decode(): times for word, times in Counter(text.encode().translate(_RUNS).split()).items()}
+    seen = Counter[str]()
+    for word, times in words.items():
+        seen[word.lower()] += times
+    right = {word: mended for word in words if _CONFUSED.search(word) and (mended := _right(word, seen))}
+    if not right:
+        return text, 0
+    count = 0
+
+    def mend(found: re.Match[str]) -> str:
+        nonlocal count
+        mended = right.get(found.group())
+        count += mended is not None
+        return mended or found.group()
+
+    mended = _WORD.sub(mend, text)
+    return (mended, count) if count else (text, 0)
+
+
+def suspected(texts: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.bool_]:
+    """Of the texts of a column, which hold a word that by its letters could be a misreading of another in it; digits apart, [rows]."""
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]
+    found = [_misread(*buffers(chunk.cast(pa.large_string())), _SAFE, _KNOWN) for chunk in chunks]
+    return np.concatenate(found) if found else np.zeros(0, np.bool_)
+
+
+def is_suspected(text: str) -> bool:
+    """The same of one text."""
+    return bool(suspected(pa.array([text], pa.large_string()))[0])
+
+
+def _right(word: str, seen: Counter[str]) -> str | None:
+    """What a word should be, if that is sure."""
+    lower = word.lower()
+    if len(word) > _LONGEST or word not in (lower, lower.capitalize()) or lower in COMMON or lower in _REAL:
+        return None
+    if not lower.isalpha():
+        return _without_digits(word, seen)
+    others = [other for other in _variants(lower) if other in COMMON or other in seen]
+    best = max(others, key=lambda other: (other in COMMON, seen[other]), default="")
+    plain = word == lower and seen[best] >= _OFTENER * seen[lower] and seen[best] > 0
+    return _cased(best, word) if best and (best in COMMON or plain) else None
+
+
+def _without_digits(word: str, seen: Counter[str]) -> str | None:
+    letters = sum(map(str.isalpha, word))
+    if not _FIGURED.fullmatch(word) or letters < max(_LETTERS, len(word) - letters):
+        return None
+    others = [word.translate(str.maketrans(table)).lower() for table in _DIGITS]
+    best = max(others, key=lambda other: (other in COMMON, seen[other]))
+    return _cased(best, word) if best in COMMON or seen[best] else None
+
+
+def _cased(word: str, like: str) -> str:
+    return word.capitalize() if like[0].isupper() else word
+
+
+def _variants(word: str) -> Iterator[str]:
+    """The word with one pair of letters read the other way."""
+    for wrong, right in _SWAPS:
+        if len(word) < (_LEAST_SURE if wrong in _SURE else _LEAST):
+            continue
+        place = word.find(wrong)
+        while place >= 0:
+            yield word[:place] + right + word[place + len(wrong) :]
+            place = word.find(wrong, place + 1)
+
+
+def _hashes(words: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """A table with open addressing, sparse, of the FNV-1a hashes of words; 0 is a free place."""
+    table = np.zeros(4096, np.uint64)
+    for word in sorted(words):
+        value = int(_BASIS)
+        for byte in word.encode():
+            value = (value ^ byte) * int(_PRIME) % 2**64
+        slot = (value ^ (value >> 29)) & (table.size - 1)
+        while table[slot]:
+            slot = (slot + 1) & (table.size - 1)
+        table[slot] = value
+    return table
+
+
+_SAFE, _KNOWN = _hashes(COMMON | _REAL), _hashes(COMMON)
+_PAIRS = np.array([[ord(letter) for letter in (wrong + "\0")[:2] + (right + "\0")[:2]] for wrong, right in _SWAPS], np.uint8)
+_FIRST = np.zeros(256, np.bool_)
+_FIRST[_PAIRS[:, 0]] = True
+
+
+@numba.njit(cache=True, nogil=True)
+def _misread(raw, rows, safe, known):  # type: ignore[no-untyped-def]
+    """Whether each text holds a word that is not safe and of which a variant is common or stands in the text, [rows]."""
+    found = np.zeros(rows.size - 1, np.bool_)
+    longest = 0
+    for row in range(rows.size - 1):
+        longest = max(longest, rows[row + 1] - rows[row])
+    starts, lengths, values = (
+        np.empty(longest // 2 + 1, np.int64),
+        np.empty(longest // 2 + 1, np.int64),
+        np.empty(longest // 2 + 1, np.uint64),
+    )
+    size = 16
+    while size < longest:  # a word takes two bytes or more
+        size *= 2
+    table = np.zeros(size, np.uint64)
+    for row in range(rows.size - 1):
+        count = _split(raw, rows[row], rows[row + 1], starts, lengths, values)
+        small = 16
+        while small < 2 * count:
+            small *= 2
+        local = table[:small]
+        local[:] = np.uint64(0)
+        rare = 0
+        for word in range(count):
+            _put(local, values[word])
+            if lengths[word] <= _LONGEST and not _has(safe, values[word]):
+                starts[rare], lengths[rare] = starts[word], lengths[word]
+                rare += 1
+        for word in range(rare):
+            if _could_be(raw, starts[word], starts[word] + lengths[word], local, known):
+                found[row] = True
+                break
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _split(raw, start, stop, starts, lengths, values):  # type: ignore[no-untyped-def]
+    """The runs of letters and digits, and the hash of each in lower case; how many there are of two bytes or more."""
+    count, begin, value = 0, -1, _BASIS
+    for place in range(start, stop + 1):
+        byte = raw[place] if place < stop else np.uint8(32)
+        if 97 <= (byte | 32) <= 122 or 48 <= byte <= 57:
+            if begin < 0:
+                begin, value = place, _BASIS
+            value = (value ^ np.uint64(byte | 32 if byte > 57 else byte)) * _PRIME
+        elif begin >= 0:
+            if place - begin > 1:
+                starts[count], lengths[count], values[count] = begin, place - begin, value
+                count += 1
+            begin = -1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _could_be(raw, start, stop, local, known):  # type: ignore[no-untyped-def]
+    """Whether the word with one pair of letters read the other way is known."""
+    for place in range(start, stop):
+        first = raw[place] | 32
+        if not _FIRST[first]:
+            continue
+        second = raw[place + 1] | 32 if place + 1 < stop else np.uint8(0)
+        for pair in range(_PAIRS.shape[0]):
+            if first != _PAIRS[pair, 0] or (_PAIRS[pair, 1] and second != _PAIRS[pair, 1]):
+                continue
+            after = place + (2 if _PAIRS[pair, 1] else 1)
+            value = _BASIS
+            for letter in range(start, place):
+                value = (value ^ np.uint64(raw[letter] | 32 if raw[letter] > 57 else raw[letter])) * _PRIME
+            value = (value ^ np.uint64(_PAIRS[pair, 2])) * _PRIME
+            if _PAIRS[pair, 3]:
+                value = (value ^ np.uint64(_PAIRS[pair, 3])) * _PRIME
+            for letter in range(after, stop):
+                value = (value ^ np.uint64(raw[letter] | 32 if raw[letter] > 57 else raw[letter])) * _PRIME
+            if _has(known, value) or _has(local, value):
+                return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _put(table, value):  # type: ignore[no-untyped-def]
+    slot = (value ^ (value >> np.uint64(29))) & np.uint64(table.size - 1)
+    while table[slot] != np.uint64(0) and table[slot] != value:
+        slot = (slot + np.uint64(1)) & np.uint64(table.size - 1)
+    table[slot] = value
+
+
+@numba.njit(cache=True, nogil=True)
+def _has(table, value):  # type: ignore[no-untyped-def]
+    slot = (value ^ (value >> np.uint64(29))) & np.uint64(table.size - 1)
+    while table[slot] != np.uint64(0):
+        if table[slot] == value:
+            return True
+        slot = (slot + np.uint64(1)) & np.uint64(table.size - 1)
+    return False

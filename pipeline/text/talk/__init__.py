@@ -1,0 +1,1 @@
+"""Dialogues of your own, in the shapes in which they are found."""

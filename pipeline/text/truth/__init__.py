@@ -1,0 +1,1 @@
+"""How well each stage did, where the corpus knows the truth of each document."""
