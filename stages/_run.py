@@ -25,10 +25,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.core.artifact.base import Artifact
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import write_json, write_text
+from pipeline.core.files import fingerprint, write_json, write_text
 from pipeline.core.parallel import Engine, Jobs, parallel_map
 from pipeline.core.progress import progress
-from pipeline.core.scratch import key_of, scratch_folder
+from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import Track, Tracker, group_of, tracker_for
 
@@ -87,12 +87,10 @@ class Run:
         """The pieces that the function makes of the items, on all workers; a stopped stage goes on at the next item."""
         return map_shards(function, items, folder=self.scratch / phase, run_map=self.map)
 
-    @property
+    @cached_property
     def memory(self) -> Path:
         """A folder that outlives the run, for results that are named by all that they depend on: work that need not be done twice."""
-        folder = ROOT / ".run" / "memory" / self.name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder.resolve()
+        return memory_folder(ROOT / ".run" / "memory" / self.name, key_of(meaning(self.name)), instead=self.scratch / "memory")
 
     def track(self, step: int, values: dict[str, float]) -> None:
         """Numbers that pass: shown by the tracker and the log, kept in no artifact."""
@@ -141,8 +139,9 @@ def walk(name: str, config: type[A], recipe: Callable[[A, Run], Metrics], log: l
     section = settings[name]
     cfg = typed(config, section, at=name)
     hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
-    inputs = {str(artifact.path): artifact.digest for artifact in artifacts(cfg) if artifact.path.name != name}
-    key = key_of(section, meaning(name), inputs, [hardware.device, hardware.threads])
+    inputs = {str(artifact.path): artifact.digest for artifact in found(cfg, Artifact) if artifact.path.name != name}
+    outside = {str(path): fingerprint(path) for path in found(cfg, Path)}
+    key = key_of(section, meaning(name), inputs, outside, [hardware.device, hardware.threads])
     with scratch_folder(ROOT / ".run" / name, key) as scratch:
         run = Run(name, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log)
         log.info("settings %s", json.dumps(section))
@@ -199,13 +198,13 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
         ) from faults
 
 
-def artifacts(settings: Any) -> Iterator[Artifact]:
-    """All artifacts of a Config, nested ones too."""
-    if isinstance(settings, Artifact):
+def found(settings: Any, kind: type[A]) -> Iterator[A]:
+    """All values of a kind in a Config, nested ones too."""
+    if isinstance(settings, kind):
         yield settings
     elif dataclasses.is_dataclass(settings):
         for field in dataclasses.fields(settings):
-            yield from artifacts(getattr(settings, field.name))
+            yield from found(getattr(settings, field.name), kind)
 
 
 def meaning(name: str) -> Any:

@@ -35,6 +35,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     rules = Rules(near=near, priorities=cfg.priorities, paragraph=cfg.paragraph, substring=cfg.substring)
     done = dedup(cfg.source, rules, scratch=run.scratch, memory=run.memory, run_map=run.map)
     run.log.info("of %(shards)d shards %(signed)d signed; of the pairs %(compared)d compared, %(remembered)d remembered", done.effort)
+    if done.metrics["pairs_left"]:
+        run.log.warning("%d pairs were not compared: raise dedup.near.rounds", done.metrics["pairs_left"])
     cfg.target.gather(done.work, tables=TABLES, sides={}, texts={})
     metrics = dict(done.metrics)
     if cfg.truth.has("truth.parquet"):

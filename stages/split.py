@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import PositiveInt
+
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
@@ -38,7 +40,7 @@ class Config:
     lengths: Lengths
     policies: Policies
     fields: dict[str, tuple[str, ...]]
-    longest: int
+    longest: PositiveInt
 
 
 @stage(Config)

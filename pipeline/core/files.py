@@ -25,6 +25,12 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def fingerprint(path: Path) -> list[tuple[str, int, int]]:
+    """(name, bytes, time of the last change) of each file of a folder, or of the file itself: another one where anything was touched."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path] if path.exists() else []
+    return [(file.relative_to(path).as_posix(), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace the file at once: a reader sees the old text or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -41,10 +41,13 @@ def parallel_map(function: Callable[[A], B], items: Iterable[A], *, engine: Engi
 
     Raises PipelineError where the engine is not installed.
     """
+    items = list(items)
+    if not items:  # nothing is started for nothing
+        return []
     if engine == "submitit":
         if jobs is None:
             raise PipelineError("the engine submitit needs to know its jobs", mend="set hardware.jobs")
-        return _submitted(function, list(items), workers, jobs)
+        return _submitted(function, items, workers, jobs)
     if engine in ("threading", "loky") and workers == 1:
         return [function(item) for item in items]
     with _backend(engine, workers):

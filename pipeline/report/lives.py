@@ -167,7 +167,9 @@ def _dedup(asked: Asked, shelf: Shelf) -> Chapter:
 
 
 def _alike(row: Row) -> str:
-    return str(row["kind"]) if row["similarity"] is None else f"{row['kind']}, similarity {fixed(row['similarity'])}"
+    return (
+        str(row["kind"]) if row["similarity"] is None else f"{row['kind']}, similarity {fixed(row['similarity'])} to the one most like it"
+    )
 
 
 def _passages(asked: Asked, shelf: Shelf) -> Iterator[Line]:
@@ -195,7 +197,8 @@ def _split(asked: Asked, shelf: Shelf) -> Chapter:
         left_out = Chapter("split", f"left out of train: its source weighs {number(weight)}", end=True)
         return left_out if weight < 1 else _unknown("split", shelf)
     if not pieces:
-        return Chapter("split", "nothing was left when what is held out was cut from it", lines, "bad", end=True)
+        or_weight = f", or its source, which weighs {number(_weight(asked))}, left it out" if _weight(asked) < 1 else ""
+        return Chapter("split", f"nothing was left when what is held out was cut from it{or_weight}", lines, "bad", end=True)
     if not wanted:
         return Chapter("split", f"it has no piece {asked.found.piece}, but {len(pieces)} others", lines, "bad", end=True)
     parts = [part for part in PARTS if any(part == one for one, _ in pieces)]

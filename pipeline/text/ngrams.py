@@ -24,8 +24,8 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: no n-gram has
 _MIX = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 (Steele et al. 2014)
 _OTHER = np.uint64(0x94D049BB133111EB)  # splitmix64's second multiplier: the other half of a 128-bit hash
 _SHIFT = np.uint64(31)
-_KIND, _CODE = 24, 0xFFFFFF  # an entry of the table of characters: its kind above the lower-case code point
-_SPACE, _SIGN, _LETTER, _ALONE = 0, 1, 2, 3
+KIND, CODE = 24, 0xFFFFFF  # an entry of the table of characters: its kind above the lower-case code point
+SPACE, SIGN, LETTER, ALONE = 0, 1, 2, 3  # kinds; a character of the last is a word by itself
 _BLOCK = 1 << 20  # bytes of text
 _KNOWN = 0x20000  # code points in the table; those above are ideographs
 _UNSPACED = ((0xE00, 0xF00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x3040, 0x3100), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00))
@@ -116,12 +116,23 @@ def mixed(values: Hashes) -> Hashes:
 @cache
 def _characters(count: int) -> npt.NDArray[np.uint32]:
     """Kind and lower-case form of the first code points; of all that are known it takes 0.2 s."""
-    kinds = {"Z": _SPACE, "C": _SPACE, "L": _LETTER, "M": _LETTER, "N": _LETTER}
-    table = np.array([kinds.get(category(chr(code))[0], _SIGN) << _KIND | ord(chr(code).lower()[0]) for code in range(count)], np.uint32)
+    kinds = {"Z": SPACE, "C": SPACE, "L": LETTER, "M": LETTER, "N": LETTER}
+    table = np.array([kinds.get(category(chr(code))[0], SIGN) << KIND | ord(chr(code).lower()[0]) for code in range(count)], np.uint32)
     for first, end in _UNSPACED:
-        letters = table[first:end] >> _KIND == _LETTER
-        table[first:end][letters] += np.uint32((_ALONE - _LETTER) << _KIND)
+        letters = table[first:end] >> KIND == LETTER
+        table[first:end][letters] += np.uint32((ALONE - LETTER) << KIND)
     return table
+
+
+@numba.njit(cache=True, nogil=True)
+def decoded(data, place):  # type: ignore[no-untyped-def]
+    """The code point of the UTF-8 character of two bytes or more at a place, and its bytes."""
+    byte = np.int64(data[place])
+    if byte >= 0xF0:
+        return (byte & 7) << 18 | (data[place + 1] & 0x3F) << 12 | (data[place + 2] & 0x3F) << 6 | (data[place + 3] & 0x3F), 4
+    if byte >= 0xE0:
+        return (byte & 15) << 12 | (data[place + 1] & 0x3F) << 6 | (data[place + 2] & 0x3F), 3
+    return (byte & 31) << 6 | (data[place + 1] & 0x3F), 2
 
 
 @numba.njit(cache=True, nogil=True)
@@ -134,32 +145,26 @@ def _words(data, texts, rows, characters, hashes, paragraphs, starts, content): 
         value, left, right = _BASIS, _BASIS, _BASIS
         while place <= end:
             byte = np.int64(data[place]) if place < end else np.int64(0x20)  # a space after the text ends its last word
-            code, size = byte, 1
-            if byte >= 0xF0:
-                code, size = (byte & 7) << 18 | (data[place + 1] & 0x3F) << 12 | (data[place + 2] & 0x3F) << 6 | (data[place + 3] & 0x3F), 4
-            elif byte >= 0xE0:
-                code, size = (byte & 15) << 12 | (data[place + 1] & 0x3F) << 6 | (data[place + 2] & 0x3F), 3
-            elif byte >= 0x80:
-                code, size = (byte & 31) << 6 | (data[place + 1] & 0x3F), 2
+            code, size = (byte, 1) if byte < 0x80 else decoded(data, place)
             place += size
-            entry = np.int64(characters[code]) if code < characters.size else np.int64(_ALONE << _KIND | code)
-            kind = entry >> _KIND
-            if kind == _LETTER:
-                value, inside, newlines = (value ^ np.uint64(entry & _CODE)) * _PRIME, True, 0
+            entry = np.int64(characters[code]) if code < characters.size else np.int64(ALONE << KIND | code)
+            kind = entry >> KIND
+            if kind == LETTER:
+                value, inside, newlines = (value ^ np.uint64(entry & CODE)) * _PRIME, True, 0
                 continue
             if inside:
                 hashes[count], paragraphs[count] = value, paragraph
                 left, right = left * _STEP + value, (right ^ value) * _OTHER
                 value, inside, count = _BASIS, False, count + 1
-            if kind == _SPACE:
+            if kind == SPACE:
                 newlines = newlines + 1 if byte == 0x0A else 0
                 if newlines == 2:
                     paragraph, newlines = paragraph + 1, 0
                 continue
             newlines = 0
-            sign = (_BASIS ^ np.uint64(entry & _CODE)) * _PRIME
+            sign = (_BASIS ^ np.uint64(entry & CODE)) * _PRIME
             left, right = left * _STEP + sign, (right ^ sign) * _OTHER
-            if kind == _ALONE:
+            if kind == ALONE:
                 hashes[count], paragraphs[count] = sign, paragraph
                 count += 1
         starts[turn + 1] = count

@@ -1,5 +1,8 @@
 """Work in progress survives a failure, is nobody else's, and is gone after success."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pipeline.core.errors import PipelineError
@@ -34,3 +37,19 @@ def test_a_second_process_is_refused_at_once(tmp_path):
 def test_two_keys_do_not_meet(tmp_path):
     with scratch_folder(tmp_path, "a") as one, scratch_folder(tmp_path, "b") as other:
         assert one != other
+
+
+def test_a_memory_is_kept_by_its_key_and_never_shared(tmp_path):
+    root = tmp_path / "memory"
+    folder = f"f = memory_folder(Path({str(root)!r}), KEY, instead=Path({str(tmp_path / 'own')!r}))"
+    code = f"from pathlib import Path; from pipeline.core.scratch import memory_folder; {folder}"
+
+    def remember(key: str, then: str) -> str:
+        script = code.replace("KEY", repr(key)) + f"; {then}"
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    remember("a", "(f / 'known').write_text('1')")
+    assert remember("a", "print((f / 'known').read_text())") == "1\n"
+    assert remember("b", "print(sorted(p.name for p in f.parent.iterdir()))") == "['b']\n", "other code's results are gone"
+    inner = code.replace("KEY", "'b'") + "; print(f.name)"
+    assert remember("b", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}], check=True)") == "own\n"

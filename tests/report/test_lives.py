@@ -78,9 +78,9 @@ def test_a_dropped_document_ends_with_the_reason(data: Path) -> None:
 
 
 def test_a_copy_tells_which_one_it_lost_to_and_the_kept_one_which_lost_to_it(data: Path) -> None:
-    assert life(data, "cy-0003")["dedup"].verdict == "lost to bo-0002: near, similarity 0.875"
+    assert life(data, "cy-0003")["dedup"].verdict == "lost to bo-0002: near, similarity 0.875 to the one most like it"
     assert list(life(data, "cy-0003"))[-1] == "dedup"
-    assert facts(life(data, "bo-0002")["dedup"])["lost to it"] == ("cy-0003", "near, similarity 0.875")
+    assert facts(life(data, "bo-0002")["dedup"])["lost to it"] == ("cy-0003", "near, similarity 0.875 to the one most like it")
 
 
 def test_a_document_of_which_every_paragraph_stands_elsewhere_is_told_paragraph_by_paragraph(tmp_path: Path) -> None:

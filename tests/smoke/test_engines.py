@@ -17,7 +17,7 @@ from tests.smoke.clone import Clone
 pytestmark = pytest.mark.smoke
 STAGES = ("corpus", "clean", "select", "dedup", "dialogues", "split")
 SMALL = ("corpus.shard=40000", "hardware.workers=2")  # some shards of a small world
-JOBS = ("hardware.jobs.cluster=local", "hardware.jobs.items=2")
+JOBS = ("hardware.jobs.cluster=local", "hardware.jobs.items=8")
 
 
 def run_stages(clone: Clone, *overrides: str, environment: tuple[str, ...] = (), stages: tuple[str, ...] = STAGES) -> None:
@@ -78,14 +78,13 @@ def test_dedup_that_was_killed_goes_on_at_the_next_shard(expected, again):
     run_stages(again, stages=before)
     command = [".venv/bin/python", "-m", "stages.dedup", *SMALL, "hardware.workers=1"]
     process = subprocess.Popen(command, cwd=again.folder, env=again.environment, start_new_session=True)
-    signed = again.folder / ".run/dedup"
-    while process.poll() is None and len(list(signed.glob("*/signed/*/facts.json"))) < 2:
+    memory = again.folder / ".run/memory/dedup"
+    while process.poll() is None and len(list(memory.glob("*/*/counts.json"))) < 2:
         time.sleep(0.002)
     assert process.poll() is None, "the stage was faster than the test"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    done = {path: path.stat().st_mtime_ns for path in signed.glob("*/signed/*/facts.json")}
-    assert len(done) >= 2
+    assert list((again.folder / ".run/dedup").iterdir()), "what was begun is there to go on from"
     assert not (again.folder / "data/dedup").exists()
     run_stages(again, stages=("dedup", "dialogues", "split"))
     assert digests(again.folder) == expected[1]

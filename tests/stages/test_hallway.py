@@ -142,10 +142,15 @@ def test_another_setting_code_or_input_never_sees_that_scratch(place, monkeypatc
     attempt()
     Corpus("data/source").write(pa.concat_tables([ROWS, ROWS]), sides={}, texts={})
     attempt()
+    outside = Path("data/input/one.txt")  # what a setting names is an input too, although it is no artifact
+    outside.parent.mkdir()
+    for text in ("bad", "mended"):
+        outside.write_text(text)
+        attempt()
     names = [name for name, _ in found]
     assert names[0] == names[1]
-    assert len(set(names)) == 4
-    assert [left for _, left in found] == [[], ["checkpoint"], [], [], []]
+    assert len(set(names)) == 6
+    assert [left for _, left in found] == [[], ["checkpoint"], [], [], [], [], []]
 
 
 def test_hardware_does_not_change_the_key(place, monkeypatch):

@@ -1,6 +1,7 @@
 """A train that repeats nothing of what is held out or asked."""
 
-import re
+import unicodedata
+from random import Random
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +14,23 @@ from pipeline.text.parting.runs import distinct, find_runs, runs_of, sieve_of
 from tests.text.split_corpus import LONG, document, written
 
 REST = {"val": [document("v", "Nothing to see.")], "test": [document("t", "Nor here.")]}
-WORD = re.compile(r"[^\W_]+")
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI")
+CHINESE = "我们昨天晚上在河边看见了三只白色的鸟"
+SIGNS = "\u3000「」『』、。−→×…—·¿“”’\u00a0\u2003\u200b\ufeff😀"
+
+
+def plain_words(text: str) -> list[str]:
+    """Runs of letters, marks and digits in lower case; a character of writing without spaces stands alone."""
+    spaced = [
+        " " if unicodedata.category(char)[0] not in "LMN" else f" {char} " if unicodedata.name(char).startswith(UNSPACED) else char.lower()
+        for char in text
+    ]
+    return "".join(spaced).split()
 
 
 def plain_runs(text: str, length: int) -> list[tuple[int, tuple[str, ...]]]:
     """Each run of words, and its paragraph."""
-    words = [(number, WORD.findall(paragraph.lower())) for number, paragraph in enumerate(text.split("\n\n"))]
+    words = [(number, plain_words(paragraph)) for number, paragraph in enumerate(text.split("\n\n"))]
     return [(number, tuple(some[start : start + length])) for number, some in words for start in range(len(some) - length + 1)]
 
 
@@ -32,6 +44,8 @@ TEXTS = (
     "\n\n\nÉté—déjà “vu” d’été; ÉTÉ\n\n \n\none two\nthree\n\n\n\nfour five six one two three four",
     "x" * 300 + " Straße 12a œuvre\u2003und\u00a0mehr ¿ya? " * 3,
     "a b c d e\n\na b c d e a b c d e",
+    f"{CHINESE}。Кошка{CHINESE}7\n\n「ねこ」カタカナ\u3000ภาษาไทย नमस्ते\n\n\n{CHINESE}",
+    "e\u0301 ½ 𠀀x𠀀\n\nx\n" + "→one−two😀three\ufefffour ".join(SIGNS),
 )
 
 
@@ -45,6 +59,21 @@ def test_runs_are_those_of_the_words_within_each_paragraph() -> None:
             names.setdefault(run, value) for (_, _, run), value in zip(plain, found.hashes.tolist(), strict=True)
         ]
         assert len(set(names.values())) == len(names), "different runs have different hashes"
+
+
+def test_runs_are_those_of_the_words_in_any_mixture_of_scripts() -> None:
+    draw = Random(1)
+    for _ in range(200):
+        text = "".join(draw.choice(f"aBéß12жЖ我ねไ𠀀 \n\n.{SIGNS}") for _ in range(draw.randrange(60)))
+        found = runs_of(column(text), [2])
+        plain = plain_runs(text, 2)
+        assert found.paragraphs.tolist() == [place for place, _ in plain], text
+        assert len(set(found.hashes.tolist())) == len({run for _, run in plain}), text
+
+
+def test_a_word_is_the_same_in_plain_texts_and_beside_other_characters() -> None:
+    plain, other = runs_of(column("Where does Ada live?"), [4]).hashes, runs_of(column("→where\u3000DOES「ada」live😀"), [4]).hashes
+    assert plain.tolist() == other.tolist()
 
 
 def test_runs_of_different_lengths_never_meet() -> None:
@@ -79,6 +108,26 @@ def test_a_paragraph_that_shares_thirteen_words_is_cut_and_its_neighbours_stay(t
         "leaks": {"val": 1, "test": 0},
         "leaks_left": {"val": 0, "test": 0},
     }
+
+
+def test_writing_without_spaces_is_known_by_its_characters(tmp_path) -> None:
+    train = [
+        document("part", f"Good.\n\n他说，{CHINESE[2:10]}，{CHINESE[10:15]}！"),  # 13 characters
+        document("mixed", f"x{CHINESE}y"),
+        document("fewer", CHINESE[:12]),
+        document("changed", CHINESE[:9] + "不" + CHINESE[10:]),
+    ]
+    done = written(tmp_path, REST | {"train": train}, items={"zh": [f"{CHINESE}。"]})
+    assert done.cut == [("part", 1, "zh"), ("mixed", 0, "zh")]
+    done = written(tmp_path / "held", REST | {"train": train, "val": [document("c", f"「{CHINESE}」")]})
+    assert done.cut == [("part", 1, "val"), ("mixed", 0, "val")]
+
+
+@pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: f"U+{ord(sign):04X}")
+def test_signs_beside_words_hide_no_leak(sign, tmp_path) -> None:
+    train = [document("a", f"{sign}{LONG.replace(' ', sign)}{sign}"), document("b", f"So{sign} {LONG}{sign}"), document("c")]
+    done = written(tmp_path, REST | {"train": train, "val": [document("d", LONG)]}, items={"asked": [f"{sign}{LONG}{sign}"]})
+    assert done.cut == [("a", 0, "val,asked"), ("b", 0, "val,asked")]
 
 
 def test_a_run_over_the_border_of_two_paragraphs_is_no_leak(tmp_path) -> None:

@@ -135,10 +135,10 @@ def test_a_source_that_is_named_first_keeps_its_copies(tmp_path: Path, texts: li
     assert all(int(kept) == min(own, key=lambda place: (sources[place], place)) for kept, own in members.items())
 
 
-def test_a_source_that_is_not_there_can_have_no_priority(tmp_path: Path) -> None:
+def test_a_source_without_documents_may_have_priority_and_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rules = Rules(near=None, priorities=("boks",), paragraph=None, substring=None)
-    with pytest.raises(PipelineError, match=r"boks.*the corpus has s(.|\n)*mend"):
-        deduped(tmp_path, corpus_of(tmp_path, ["a"]), rules)
+    assert deduped(tmp_path, corpus_of(tmp_path, ["a", "b"]), rules).metrics["documents"] == 2
+    assert "dedup.priorities names boks" in caplog.text
 
 
 @pytest.mark.parametrize(("engine", "shards"), [("threading", 1), ("threading", 3), ("threading", 7), ("loky", 3)])

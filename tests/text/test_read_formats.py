@@ -173,7 +173,9 @@ def test_a_web_archive_that_ends_early_is_told(folder: Path) -> None:
         (b'{"text": "one"}\n{"text": "two"}\n', ["one", "two"], []),
         (b'\xef\xbb\xbf [ {"text": "a \\"[{,"} , {"text": "b"} ] ', ['a "[{,', "b"], []),
         (b'[{"text": "one"}, 5, "x", {"text": 1}, {"text": "two"}]', ["one", "two"], ["not_an_object", "not_an_object", "wrong_type"]),
-        (b'[{"text": "one"}, {"text": "cut', ["one"], ["malformed_json"]),
+        (b'[{"text": "one"}, {"text": "cut', ["one"], ["damaged"]),
+        (b'[{"text": "one"}, {"text": "open", {"text": "three"}, {"text": "four"}]', ["one"], ["damaged"]),
+        (b'[{"text": "one"}, {"text": "no bracket"}', ["one"], ["damaged"]),
         (b'[{"text": "one"}, {"text" "two"}, {"text": "three"}]', ["one", "three"], ["malformed_json"]),
         (b'[{"text": "one"}, {"text": "' + b"x" * 200 + b'"}, {"text": "three"}]', ["one", "three"], ["line_too_long"]),
         (b"[]", [], ["empty_file"]),
@@ -212,6 +214,73 @@ def test_rows_of_csv_that_do_not_fit_go_to_the_quarantine_with_their_place(folde
         (9, "malformed_csv"),
     ]
     assert [raw[row["offset"] :][:1] for row in found.bad] == [b"2", b"3", b"4", b"6", b"7"]
+
+
+def test_an_element_of_json_that_is_never_closed_fails_the_file_that_it_takes_along(folder: Path) -> None:
+    rows = [json.dumps({"text": f"row {row}"}) for row in range(1000)]
+    rows[300] = rows[300].removesuffix("}")
+    (folder / "a.json").write_text(f"[{','.join(rows)}]")
+    with pytest.raises(InputError, match=r"a\.json is damaged"):
+        read(folder, limits=bounds(max_bad_fraction=0.01))
+
+
+@pytest.mark.parametrize("odd", ["unclosed quote here", "unclosed, again", ""])
+def test_a_stray_quote_costs_its_own_line_alone(folder: Path, odd: str) -> None:
+    rows = [f'{row},"text, {row}"' if row % 2 else f"{row},text {row}" for row in range(1000)]
+    rows[300] = f'300,"{odd}'
+    rows[700] = '700,"two\nlines"'
+    rows[999] = '999,"open to the end'
+    (folder / "a.csv").write_text("\n".join(["id,text", *rows]) + "\n")
+    found = read(folder, limits=bounds(max_bad_fraction=0.01))
+    assert len(found.texts) == 998
+    assert "two\nlines" in found.texts
+    assert [(row["line"], row["reason"]) for row in found.bad] == [(302, "malformed_csv"), (1002, "malformed_csv")]
+
+
+def test_the_first_row_of_csv_may_follow_blank_lines_and_go_over_several(folder: Path) -> None:
+    (folder / "a.csv").write_bytes(b'\n"the\nnumber",text\n1,first\n')
+    assert read(folder).texts == ["first"]
+
+
+@pytest.mark.parametrize("raw", [b'id,"text\n1,a\n2,b\n', b"id,text\r1,a\r2,b\r", b"id," + b"x" * 300 + b",text\n1,b,a\n"])
+def test_csv_whose_first_row_can_not_be_read_is_damaged(folder: Path, raw: bytes) -> None:
+    (folder / "a.csv").write_bytes(raw)
+    (folder / "z.txt").write_text("last")
+    found = read(folder, limits=bounds(longest=200))
+    assert (found.texts, found.reasons) == (["last"], ["damaged"])
+
+
+def test_a_page_that_does_not_mark_its_text_keeps_its_headings_and_loses_its_menus(folder: Path) -> None:
+    paragraph = "<p>A paragraph of this chapter tells, in several words, what came to pass on that day, {}.</p>"
+    chapters = (f"<h2>Chapter {number}</h2>" + "".join(paragraph.format(f"{number}-{line}") for line in range(30)) for number in range(40))
+    menu = '<nav><ul><li><a href="/">Home</a></li><li><a href="/about">About us</a></li></ul></nav>'
+    (folder / "a.html").write_text(f"<html><body>{menu}{''.join(chapters)}<footer><p>Copyright of all</p></footer></body></html>")
+    (text,) = read(folder).texts
+    assert [part for part in text.split("\n\n") if not part.startswith("A paragraph")] == [f"Chapter {number}" for number in range(40)]
+    assert text.count("A paragraph") == 1200
+
+
+@pytest.mark.parametrize(
+    "charset", ["punycode", "unicode_escape", "raw_unicode_escape", "undefined", "idna", "utf-7", "rot13", "none-such"]
+)
+def test_an_encoding_that_is_none_of_the_web_is_not_believed(folder: Path, charset: str) -> None:
+    body = r"The harbour lay quiet under \u0041 +AEE- sky, and nobody – not one – spoke."
+    (folder / "a.html").write_text(f'<html><head><meta charset="{charset}"></head><body><p>{body}</p></body></html>')
+    found = read(folder)
+    assert (found.texts, found.metrics["encodings"]) == ([body], {"utf-8": 1})
+
+
+def test_a_page_of_a_book_that_holds_a_comment_alone_adds_nothing(folder: Path) -> None:
+    (folder / "a.epub").write_bytes(as_epub({"a.xhtml": "<!-- nothing -->", "b.xhtml": "<p>Text.</p>"}))
+    assert read(folder).texts == ["Text."]
+
+
+def test_an_address_that_is_none_costs_a_record_of_a_web_archive_its_host_alone(folder: Path) -> None:
+    records = [("conversion", url, "text/plain", b"A plain text.") for url in ("http://a.org/x", "http://[bad/", "http://b.org/x")]
+    (folder / "a.warc").write_bytes(as_warc(*records))
+    found = read(folder, source(group="host"))
+    assert found.documents["group"].to_pylist() == ["a.org", None, "b.org"]
+    assert found.bad == []
 
 
 def test_dictionaries_and_large_and_view_strings_of_parquet_are_texts(folder: Path) -> None:

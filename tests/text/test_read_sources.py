@@ -130,6 +130,7 @@ def test_bad_rows_beyond_the_cap_are_told_too(folder: Path) -> None:
         ({"revision": COMMIT}, "revision is of use for hub: only"),
         ({"subset": "en"}, "subset is of use for hub: only"),
         ({"weight": -1.0}, "weight=-1.0 is below 0"),
+        ({"weight": float("nan")}, "weight=nan is below 0 or no number"),
         ({"cap_bytes": 0}, "cap_bytes=0 is not above 0"),
         ({"path": "zip://*.txt::memory://a.zip"}, "an address with ::"),
     ],
@@ -137,6 +138,25 @@ def test_bad_rows_beyond_the_cap_are_told_too(folder: Path) -> None:
 def test_settings_that_can_not_be_are_told(folder: Path, settings: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(folder, source(**settings))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_bad_fraction_that_is_no_share_is_told(folder: Path, share: float) -> None:
+    with pytest.raises(InputError, match=r"corpus\.max_bad_fraction=.* is not within 0\.\.1"):
+        read(folder, limits=bounds(max_bad_fraction=share))
+
+
+def test_a_cap_below_the_first_document_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match="first document is longer than cap_bytes=3"):
+        read(folder, source(cap_bytes=3))
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_read_by_that_name(folder: Path, remote: str) -> None:
+    (folder / "web/a[1].txt").write_text("as it is named")
+    (folder / "web/a1.txt").write_text("as the glob means")
+    fsspec.filesystem("memory").pipe("/bucket/v1/b[1].txt", b"afar")
+    assert read(folder, source(path="web/a[1].txt")).texts == ["as it is named"]
+    assert read(folder, source(path=f"{remote}/b[1].txt")).texts == ["afar"]
 
 
 def test_sources_have_names_of_their_own_and_share_no_file(folder: Path) -> None:

@@ -66,3 +66,18 @@ def test_a_number_after_the_word_phone_is_one() -> None:
 def test_the_check_digit_is_luhns() -> None:
     assert luhn("79927398713")
     assert not luhn("79927398710")
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        *((f"{word} 192.168.0.1", f"{word} [ip]") for word in ("Server", "proxy server", "Casino", "http://")),
+        *((text, text) for text in ("§1.2.3.4", "§ 1.2.3.4", "Firefox/1.2.3.4", "ver. 1.2.3.4", "Call 1066 1215 1485")),
+        ("The text 12345678 is an id", "The text 12345678 is an id"),
+        ("jürgen.müller@web.de", "[mail]"),
+        ("fax (555-2428)", "fax ([phone])"),
+        ("Text 555-2428", "Text [phone]"),
+    ],
+)
+def test_the_words_around_a_number_decide_by_whole_words(text: str, mended: str) -> None:
+    assert masked(text) == mended

@@ -17,7 +17,7 @@ from pipeline.core.errors import ArtifactError, InputError, PipelineError
 from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.text.measure.examples import Training, learn, read_examples
 from pipeline.text.measure.histograms import BINS, histograms
-from pipeline.text.measure.quality import Bounds, Rule
+from pipeline.text.measure.quality import Bounds, Languages, Rule, check_rules
 from pipeline.text.measure.score import Learning
 from pipeline.text.measure.select import Judge, select
 from pipeline.text.measure.statistics import COUNTED, NAMES, measure
@@ -172,16 +172,17 @@ def test_too_few_examples_give_no_score(tmp_path: Path) -> None:
 
 
 def test_the_user_may_name_the_examples(tmp_path: Path) -> None:
+    examples = tmp_path / "examples"
     for kind, text in (("good", GOOD), ("bad", BAD)):
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "a.txt").write_text(text)
-        (tmp_path / kind / "b.jsonl").write_text("\n".join(json.dumps({"text": f"{text} {place}"}) for place in range(20)))
-    found = read_examples(tmp_path)
+        (examples / kind).mkdir(parents=True)
+        (examples / kind / "a.txt").write_text(text)
+        (examples / kind / "b.jsonl").write_text("\n".join(json.dumps({"text": f"{text} {place}"}) for place in range(20)))
+    found = read_examples(examples)
     assert found is not None
     assert (found.num_rows, sum(found["good"].to_pylist())) == (42, 21)
     source = corpus(tmp_path / "c", [GOOD, BAD])
     model, told = learn(
-        source, tmp_path, (), Training(documents=9, least=999, characters=1000, learning=LEARNING), Folder(tmp_path / "l").shards
+        source, examples, (), Training(documents=9, least=999, characters=1000, learning=LEARNING), Folder(tmp_path / "l").shards
     )
     assert model is not None
     assert told["auc"] == 1.0
@@ -189,7 +190,13 @@ def test_the_user_may_name_the_examples(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
-    [("good/a.pdf", "x", "is no example"), ("good/a.jsonl", "{", "can't be read"), ("good/a.txt", "x", "bad holds no document")],
+    [
+        ("good/a.pdf", "x", "is no example"),
+        ("good/a.jsonl", "{", "can't be read"),
+        ("good/a.jsonl", '{"text": null}', "`text` is None"),
+        ("good/a.txt", "x", "bad holds no document"),
+        ("fine.txt", "x", "neither in good/ nor in bad/"),
+    ],
 )
 def test_unusable_examples_are_named(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / "good").mkdir()
@@ -230,3 +237,22 @@ def test_the_bytes_do_not_depend_on_who_worked_them_out(tmp_path: Path) -> None:
 
 def _in_order(phase: str, function: Any, items: Sequence[Any], *, folder: Path, run_map: Any) -> Work:
     return map_shards(function, items, folder=folder / phase, run_map=run_map)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Bounds(name="idle", statistic="words", min=None, max=None),
+        Bounds(name="idle", statistic="words", min=9.0, max=1.0),
+        Languages(name="idle", languages=("english",), sure=0.5),
+        Languages(name="idle", languages=("en",), sure=1.5),
+    ],
+)
+def test_a_rule_that_can_not_judge_is_refused(rule: Bounds | Languages) -> None:
+    with pytest.raises(PipelineError, match="idle can't judge"):
+        check_rules((rule,), ["id", "words", "language", "language_score"])
+
+
+def test_a_least_score_without_a_score_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="too few examples"):
+        select(corpus(tmp_path / "c", [GOOD]), Judge((), None, 0.5), Folder(tmp_path / "l").shards)

@@ -44,9 +44,11 @@ def test_json_text_and_packed_files_are_read_the_same(tmp_path) -> None:
     assert (found["c"], found["d"]) == (["A first\nitem.", "A second."], ["one", "two"])
 
 
-def test_an_empty_folder_has_no_benchmarks_and_what_is_none_is_named_in_the_log(tmp_path, caplog) -> None:
-    assert read_benchmarks(folder(tmp_path, **{"_gitkeep": b"", "README_md": b"# What"}), {}) == {}
-    assert [record.message.split(" is no benchmark")[0] for record in caplog.records] == [str(tmp_path / "README.md")]
+def test_an_empty_folder_has_no_benchmarks_and_what_can_not_be_read_is_refused(tmp_path) -> None:
+    assert read_benchmarks(tmp_path, {}) == {}
+    (tmp_path / "README.md").write_text("About.")
+    with pytest.raises(InputError, match=r"README\.md can't be read as a benchmark"):
+        read_benchmarks(tmp_path, {})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ Bytes a document held here: numbers 4, positions 4, exact leaders 4, parents 4, 
 looked up. Ranges of keys are held one a worker.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,12 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.core.errors import PipelineError
 from pipeline.core.files import once
 from pipeline.text.copies.compare import Compared, Similarities, compare, pair_keys
 from pipeline.text.copies.index import Index, Map, groups, load, save
 from pipeline.text.ngrams import Hashes, Numbers
 
+_log = logging.getLogger(__name__)
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
@@ -76,16 +77,14 @@ class Found:
 
 
 def order_of(source: Corpus, index: Index, priorities: Sequence[str]) -> Numbers:
-    """The number of each position. Raises PipelineError where a source that has priority is not in the corpus."""
+    """The number of each position. A source that has priority and no document is warned of."""
     if not priorities:
         return np.arange(index.documents, dtype=np.uint32)
     ranks = {name: rank for rank, name in enumerate(priorities)}
     columns = [shard.table("documents", ["source"])["source"].combine_chunks().dictionary_encode() for shard in source.shards]
-    if missing := [name for name in priorities if not any(name in column.dictionary.to_pylist() for column in columns)]:
-        known = sorted({name for column in columns for name in column.dictionary.to_pylist()})
-        raise PipelineError(
-            f"dedup.priorities names {', '.join(missing)}; the corpus has {', '.join(known)}", mend="correct dedup.priorities"
-        )
+    known = sorted({name for column in columns for name in column.dictionary.to_pylist()})
+    if missing := [name for name in priorities if name not in known]:  # perhaps none of its documents was selected
+        _log.warning("dedup.priorities names %s; the selected documents are of %s", ", ".join(missing), ", ".join(known))
     own = [np.array([ranks.get(name, len(ranks)) for name in column.dictionary.to_pylist()], np.int32) for column in columns]
     rank = np.concatenate([codes[column.indices.to_numpy()] for codes, column in zip(own, columns, strict=True)])
     return inverse(np.argsort(rank, kind="stable").astype(np.uint32))
@@ -125,16 +124,18 @@ def _join_near(
         here = folder / f"round-{turn:02d}"
         save_once(here / "roots", parent)
         parts = run_map(partial(_candidates, index, near, turn, folder), index.ranges("keys"))
-        packed = np.setdiff1d(np.concatenate([load(part / "pairs.npy") for part in parts]), done)
+        packed = _distinct(np.concatenate([load(part / "pairs.npy") for part in parts]))
+        packed = packed[~_among(packed, done)]
         if turn == near.rounds:
             break
         pairs = np.stack([packed >> _HALF, packed & _LOW], axis=1).astype(np.int64)
         places = positions[pairs].astype(np.int64)
         keys = pair_keys(contents, places)
-        found = known.find(keys)
+        save_once(here / "known", known.find(keys))  # a resumed run goes on from what the memory said then, whatever became of it
+        found = load_saved(here / "known").copy()
         new = np.isnan(found)
         found[new] = compare(index, source.shards, places[new], shingle=near.shingle, folder=here, run_map=run_map)
-        fresh, used, done = fresh + int(new.sum()), used.with_pairs(keys, found), np.union1d(done, packed)
+        fresh, used, done = fresh + int(new.sum()), used.with_pairs(keys, found), np.sort(np.concatenate([done, packed]))
         alike = found >= near.threshold
         _unite(parent, pairs[alike])
         for side in pairs[alike].T:
@@ -194,10 +195,24 @@ def _candidates(index: Index, near: Near, turn: int, folder: Path, part: tuple[i
                 pairs = pairs[roots[pairs[:, 0]] != roots[pairs[:, 1]]]
             found.append(pairs[:, 0].astype(np.uint64) << _HALF | pairs[:, 1])
             largest = max(largest, size)
-        save(draft / "pairs.npy", np.unique(np.concatenate(found)))
+        save(draft / "pairs.npy", _distinct(np.concatenate(found)))
         save(draft / "largest.npy", np.array([largest]))
 
     return once(folder / f"round-{turn:02d}" / f"candidates-{part[0]:05d}", write)
+
+
+def _distinct(values: Hashes) -> Hashes:
+    """The values, sorted, each once: numpy's own way is by a hash table, which is many times slower on millions."""
+    ranked = np.sort(values)
+    return ranked[np.concatenate([[True], ranked[1:] != ranked[:-1]])] if ranked.size else ranked
+
+
+def _among(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of the values are among the known, which are sorted."""
+    if not known.size:
+        return np.zeros(values.size, np.bool_)
+    same: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), known.size - 1)] == values
+    return same
 
 
 def _pivot_pairs(keys: Hashes, numbers: Numbers, pivots: range) -> tuple[Numbers, int]:

@@ -111,8 +111,11 @@ class Index:
 def sign_corpus(source: Corpus, signing: Signing, *, folder: Path, memory: Path, run_map: Map) -> Index:
     """The index of a corpus, in the folder; a shard that the memory knows isn't read."""
     digests = [source.manifest.files[shard.path("documents").relative_to(source.path).as_posix()]["sha256"] for shard in source.shards]
-    work = partial(_sign, signing, folder, memory)
-    return Index(tuple(run_map(work, list(zip(source.shards, digests, strict=True)))))
+    distinct = {digest: shard for shard, digest in zip(reversed(source.shards), reversed(digests), strict=True)}  # empty shards are equal
+    fresh = dict(run_map(partial(_sign, signing, memory), list(distinct.items())))
+    return Index(
+        tuple(_placed(signing, folder, memory, shard, digest, fresh[digest]) for shard, digest in zip(source.shards, digests, strict=True))
+    )
 
 
 def held(index: Index, positions: Integers) -> Iterator[tuple[int, Integers]]:
@@ -146,16 +149,23 @@ def save(path: Path, array: npt.NDArray[Any]) -> None:
     np.save(path, array, allow_pickle=False)
 
 
-def _sign(signing: Signing, folder: Path, memory: Path, item: tuple[Shard, str]) -> Path:
-    shard, digest = item
+def _sign(signing: Signing, memory: Path, item: tuple[str, Shard]) -> tuple[str, bool]:
+    """Sign a shard unless the memory knows it; its digest, and whether it was signed anew."""
+    digest, shard = item
+    known = memory / signing.name(digest)
+    fresh = not known.exists()
+    once(known, lambda draft: _write(draft, signing, texts_of(shard.table("documents", ["text"])["text"])))
+    return digest, fresh
+
+
+def _placed(signing: Signing, folder: Path, memory: Path, shard: Shard, digest: str, fresh: bool) -> Path:
+    """The signed shard under a second name in the run's own folder."""
     name, here = signing.name(digest), folder / f"{shard.number:05d}"
     if not (here / "facts.json").exists():  # written last; the files themselves are safe on the disk in the memory
-        fresh = not (memory / name).exists()
-        signed = once(memory / name, lambda draft: _write(draft, signing, texts_of(shard.table("documents", ["text"])["text"])))
         shutil.rmtree(here, ignore_errors=True)
-        for path in sorted(signed.iterdir()):
+        for path in sorted((memory / name).iterdir()):
             place(path, here / path.name)
-        write_json(here / "facts.json", {**read_json(signed / "counts.json"), "name": name, "fresh": fresh})
+        write_json(here / "facts.json", {**read_json(memory / name / "counts.json"), "name": name, "fresh": fresh})
     return here
 
 

@@ -62,6 +62,8 @@ def read_examples(folder: Path) -> pa.Table | None:
     A .txt or .md file is a document, as is each row of a .jsonl file (column `text`). Raises InputError for other files, for unreadable
     ones, and where only one of the two is empty.
     """
+    if strangers := [path for path in _files(folder) if path.relative_to(folder).parts[0] not in ("good", "bad")]:
+        raise InputError(f"{strangers[0]} is neither in good/ nor in bad/", mend=f"move it into {folder}/good or {folder}/bad")
     texts = {kind: [text for path in _files(folder / kind) for text in _texts(path)] for kind in ("good", "bad")}
     if not any(texts.values()):
         return None
@@ -82,12 +84,18 @@ def _files(folder: Path) -> list[Path]:
 def _texts(path: Path) -> list[str]:
     try:
         if path.suffix == ".jsonl":
-            return [str(orjson.loads(line)["text"]) for line in path.read_bytes().splitlines() if line.strip()]
+            return [_text(orjson.loads(line)["text"]) for line in path.read_bytes().splitlines() if line.strip()]
         if path.suffix in KINDS:
             return [path.read_text(encoding="utf-8")]
     except (ValueError, KeyError, TypeError) as fault:
         raise InputError(f"{path} can't be read: {fault!r}", mend="make it UTF-8 text, or JSON objects with `text`, one a line") from fault
     raise InputError(f"{path} is no example: only {' '.join(KINDS)} files are read", mend="convert or remove it")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"`text` is {value!r}")
+    return value
 
 
 def _by_rules(source: Corpus, rules: Sequence[Rule], training: Training, run_shards: RunShards) -> pa.Table:

@@ -39,13 +39,18 @@ Rule = Bounds | Languages
 
 
 def check_rules(rules: Sequence[Rule], columns: Sequence[str]) -> None:
-    """Raises PipelineError if a rule asks for a statistic that is not among the columns."""
+    """Raises PipelineError if a rule asks for a statistic that is not among the columns, or can't be broken, or only be broken."""
     known = [name for name in columns if name not in ("id", "language")]
     unknown = [rule.statistic for rule in rules if isinstance(rule, Bounds) and rule.statistic not in known]
     if unknown:
         raise PipelineError(
             f"select.rules asks for {', '.join(unknown)}, which clean does not measure; there are {', '.join(known)}",
             mend="correct the statistic in select.rules; for a language write {name, languages, sure}",
+        )
+    if idle := [rule.name for rule in rules if not _can_judge(rule)]:
+        raise PipelineError(
+            f"select.rules {', '.join(idle)} can't judge",
+            mend="give it min, max or both with min <= max; languages as two or three letters; sure 0..1",
         )
 
 
@@ -61,6 +66,12 @@ def first_broken(statistics: pa.Table, rules: Sequence[Rule]) -> tuple[pa.Array,
         reasons = pc.if_else(broken, pa.scalar(rule.name, REASON), reasons)
         values = pc.if_else(broken, value, values)
     return reasons, values
+
+
+def _can_judge(rule: Rule) -> bool:
+    if isinstance(rule, Languages):
+        return 0 <= rule.sure <= 1 and bool(rule.languages) and all(2 <= len(name) <= 3 for name in rule.languages)
+    return rule.max is not None if rule.min is None else rule.max is None or rule.min <= rule.max
 
 
 def _breaks(rule: Rule, statistics: pa.Table, value: pa.Array) -> pa.Array:

@@ -51,6 +51,12 @@ def select(source: Corpus, judge: Judge, run_shards: RunShards) -> Work:
     Raises PipelineError when nothing is kept or a rule asks for what was not measured.
     """
     check_rules(judge.rules, statistics_of(source.shards[0]).column_names)
+    if judge.least is not None and not (judge.model is not None and 0 <= judge.least <= 1):
+        raise PipelineError(
+            f"select.least_score={judge.least} can't judge: "
+            + ("there are too few examples for a score" if judge.model is None else "it is no probability"),
+            mend="add examples to the folder select.examples, or select.least_score=null",
+        )
     work = run_shards("select", partial(select_shard, judge=judge), source.shards)
     if not work.total["documents"]:
         dropped = work.total["dropped"]

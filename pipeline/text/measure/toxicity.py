@@ -1,15 +1,37 @@
 """Words that offend: the list that the package better-profanity carries, read as a file.
 
-The list is broad (it names `hell` and `breasts`): a few of its words say nothing about a text, a share of them does. Entries of
-several words or with signs and digits in them (`4r5e`) are left out: they are no words of letters.
+A few of its words say nothing about a text, a share of them does. Left out are entries of several words or with signs and digits in them
+(`4r5e`), which are no words of letters, and words that the list names although they are mostly said in peace.
 """
 
 from functools import cache
 from importlib.resources import files
+
+# who people are, bodies and medicine, animals and the farm, drink and herbs, faith, everyday things and acts
+PEACEFUL = frozenset(
+    [
+        "gay", "gays", "lesbians", "queer", "queers", "transsexual", "unwed", "virgin", "negro", "slave", "leper", "prostitute",
+        "anal", "anus", "breasts", "clitoris", "crotch", "erect", "erection", "facial", "foreskin", "glans", "gonad", "gonads", "herpes",
+        "hiv", "hymen", "labia", "loin", "loins", "menses", "menstruate", "menstruation", "naked", "nipple", "nipples", "nude", "oral",
+        "orally", "organ", "ovary", "ovum", "penile", "penis", "phallic", "pms", "pubic", "pubis", "rectal", "rectum", "rectus", "rump",
+        "scrotum", "semen", "sex", "sexual", "sperm", "tampon", "testes", "testicle", "testis", "urinal", "urine", "uterus", "vagina",
+        "valium", "viagra", "vomit", "vulva", "womb", "areole", "penetrate", "penetration", "enlargement",
+        "ass", "asses", "cock", "cocks", "teat", "vixen", "coon", "woody", "weed", "hump", "humped", "hemp", "pawn",
+        "drunk", "heroin", "hooch", "hookah", "meth", "opiate", "opium", "peyote", "rum", "vodka", "stoned", "souse", "soused",
+        "god", "hitler", "nazi", "nazism", "reich", "klan", "aryan", "arian", "sodom", "nimrod", "hebe",
+        "bondage", "fat", "flange", "fondle", "dong", "dummy", "dopey", "cowgirl", "cowgirls", "kill", "murder", "napalm", "sniper", "uzi",
+        "knob", "len", "lust", "lusty", "maxi", "muff", "nappy", "paddy", "pasty", "pot", "potty", "prude", "prig", "racy", "revue",
+        "sandbar", "screw", "screwed", "screwing", "seaman", "seamen", "seduce", "slope", "snatch", "snuff", "steamy", "strip", "stroke",
+        "suck", "sucked", "sucking", "thrust", "tinkle", "toots", "tramp", "tush", "undies", "wad", "whiz", "willy", "xx",
+        "homey", "hoar", "hoare", "hoer", "pollock", "guido", "gringo", "lech", "massa", "niggle", "tawdry",
+        "voyeur", "yury", "dink", "dinks", "fanny", "fisted", "inbred", "junky", "lube", "pee", "poop",
+        "rape", "raped", "incest", "molest", "orgies", "orgy", "playboy", "wazoo", "willies",
+    ]
+)  # fmt: skip
 
 
 @cache
 def toxic_words() -> tuple[str, ...]:
     """The words of the lexicon, in lower case, sorted."""
     lines = (files("better_profanity") / "profanity_wordlist.txt").read_text(encoding="utf-8").lower().split("\n")
-    return tuple(sorted({line for line in lines if line.isascii() and line.isalpha()}))
+    return tuple(sorted({line for line in lines if line.isascii() and line.isalpha()} - PEACEFUL))

@@ -1,6 +1,5 @@
 """The items of benchmarks: files of a folder, each a benchmark, whose text no training document may repeat."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,24 @@ import orjson
 import pyarrow as pa
 
 from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.split import PARTS
 from pipeline.core.errors import InputError
 from pipeline.text.parting.prompts import DIALOGUES, asked_in_tests
 
 PACKED = (".gz", ".bz2", ".zst")
 KINDS = (".jsonl", ".json", ".txt")
-_log = logging.getLogger(__name__)
 Fields = Mapping[str, Sequence[str]]  # of the rows, by a benchmark's name or a folder's above it
 
 
 def held_items(dialogues: Dialogues, benchmarks: Path, fields: Fields) -> dict[str, Sequence[str]]:
     """What tests ask, by name: the dialogues' test questions first, then each benchmark's items."""
-    return {DIALOGUES: asked_in_tests(dialogues), **read_benchmarks(benchmarks, fields)}
+    items = read_benchmarks(benchmarks, fields)
+    if taken := sorted({DIALOGUES, *PARTS} & items.keys()):
+        raise InputError(
+            f"{benchmarks} has a benchmark named {taken[0]}, which stands for something else in the report",
+            mend=f"put the file into a folder of the benchmark's own name, as in {benchmarks}/NAME/{taken[0]}.jsonl",
+        )
+    return {DIALOGUES: asked_in_tests(dialogues), **items}
 
 
 def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:
@@ -28,7 +33,7 @@ def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:
 
     A row's items are all its strings, lists and dicts within it included, or those of the fields that are named. A .txt file's items are
     its paragraphs, or its lines where it has no blank line. A file that can't be read whole is an InputError: what is passed over here
-    would be trained on there. Other kinds of files are named in the log.
+    would be trained on there. Other kinds of files are InputErrors too.
     """
     if not folder.is_dir():
         raise InputError(f"the folder of benchmarks {folder} is not there", mend=f"mkdir {folder}, or split.benchmarks=FOLDER")
@@ -36,8 +41,10 @@ def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
         name, kind = _name(path.relative_to(folder))
         if kind not in KINDS:
-            _log.warning("%s is no benchmark: only %s files are read, each also %s", path, " ".join(KINDS), " ".join(PACKED))
-            continue
+            raise InputError(
+                f"{path} can't be read as a benchmark: only {' '.join(KINDS)} files are, each also {' '.join(PACKED)}",
+                mend="convert it, or take it out of the folder: what is passed over here would be trained on there",
+            )
         chosen = _chosen(name, fields)
         texts = (text for row in _rows(path, kind) for text in _strings(_only(row, chosen, path)))
         items.setdefault(name, {}).update(dict.fromkeys(texts))

@@ -21,7 +21,8 @@ from pipeline.core.artifact.tables import Shard, read_tables
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import once, read_json, write_json
 from pipeline.core.shards import Piece, Work
-from pipeline.text.parting.runs import Hashes, Places, distinct, find_runs, runs_of, sieve_of
+from pipeline.text.ngrams import Hashes
+from pipeline.text.parting.runs import Places, distinct, find_runs, runs_of, sieve_of
 from pipeline.text.parting.split import Dealt
 
 HELD: tuple[Part, ...] = ("val", "test")
@@ -99,7 +100,7 @@ def write_held(folder: Path, work: Work, items: Mapping[str, Sequence[str]], *, 
 
     Raises PipelineError when the lengths are not in order.
     """
-    if not 1 <= lengths.least <= lengths.short <= lengths.ngram:
+    if not 1 <= lengths.least <= lengths.short <= lengths.ngram <= 1000:
         raise PipelineError(
             f"split.lengths are out of order: {lengths}", mend="1 <= least <= short <= ngram, as in least=4 short=8 ngram=13"
         )

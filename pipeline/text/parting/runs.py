@@ -1,19 +1,20 @@
 """Runs of words in the texts of a whole shard, found in one pass over its Arrow buffers.
 
-A word is a run of letters and digits; case, punctuation and layout don't count. A run lies within one paragraph; paragraphs are
-separated by blank lines and counted as text.split("\\n\\n") counts them. Writing without spaces is one long word.
+Words are those of pipeline.text.ngrams. A run lies within one paragraph; paragraphs are separated by blank lines and counted as
+text.split("\\n\\n") counts them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-Hashes = npt.NDArray[np.uint64]
+from pipeline.text.ngrams import ALONE, CODE, KIND, LETTER, Hashes, Integers, Numbers, decoded, texts_of
+
 Places = npt.NDArray[np.int32]
 Columns = tuple[Places, Places, Hashes]  # rows, paragraphs, hashes
 
@@ -23,22 +24,7 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: no run's hash
 _MIX = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 (Steele et al. 2014)
 _HALF, _BITS = np.uint64(32), np.uint64(63)
 _KEYS_A_WORD = 4  # 16 bits a key: about one in a hundred unknown runs passes
-_BYTES_A_RUN = (
-    2  # for so many there is room at first (it is not touched if it is not needed); where it is too little, the pass is made again
-)
-
-
-def _folds() -> npt.NDArray[np.uint8]:
-    """For each byte: 0 where it ends a word, else the byte in lower case."""
-    folds = np.arange(256, dtype=np.uint8)
-    folds[:0x80] = 0
-    for byte in b"abcdefghijklmnopqrstuvwxyz0123456789":
-        folds[byte] = byte
-        folds[ord(chr(byte).upper())] = byte
-    return folds
-
-
-_FOLDS = _folds()
+_BYTES_A_RUN = 2  # for so many there is room at first (it isn't touched if it isn't needed); where it is too little, the pass is made again
 _ALL = np.full(1, np.iinfo(np.uint64).max)  # a sieve that lets everything through
 _ALL.flags.writeable = False  # as those on disk: the pass is compiled once
 
@@ -67,7 +53,9 @@ def find_runs(texts: pa.ChunkedArray, lengths: Sequence[int], sieve: Hashes, gat
     Runs of all but the greatest length are tried only where a run of the least length that ends there too passes the gate.
     """
     wanted = np.array(sorted(set(lengths)), np.int64)
-    found = [_find(chunk, first, wanted, (sieve, gate)) for chunk, first in _chunks(texts)] if wanted.size else []
+    firsts = accumulate((len(chunk) for chunk in texts.chunks), initial=0)
+    chunks = zip(texts.chunks, firsts, strict=False)  # and the number of the first row of each
+    found = [_find(chunk, first, wanted, (sieve, gate)) for chunk, first in chunks if len(chunk)] if wanted.size else []
     none = np.empty(0, np.int32)
     return Runs(
         np.concatenate([none, *(runs.rows for runs in found)]),
@@ -90,23 +78,12 @@ def sieve_of(tables: Sequence[Hashes]) -> Hashes:
     return sieve
 
 
-def _chunks(texts: pa.ChunkedArray) -> Iterator[tuple[pa.StringArray, int]]:
-    """The chunks in lower case, and the number of the first row of each."""
-    first = 0
-    for chunk in texts.chunks:
-        if len(chunk):
-            yield (chunk if pc.all(pc.string_is_ascii(chunk)).as_py() else pc.utf8_lower(chunk)), first  # the pass itself folds ASCII
-        first += len(chunk)
-
-
-def _find(chunk: pa.StringArray, first: int, lengths: npt.NDArray[np.int64], sieves: tuple[Hashes, Hashes]) -> Runs:
-    _, offsets_buffer, text = chunk.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-    raw = np.frombuffer(text, np.uint8) if text is not None else np.empty(0, np.uint8)
-    room = raw.size // _BYTES_A_RUN + 1
+def _find(chunk: pa.Array, first: int, lengths: Integers, sieves: tuple[Hashes, Hashes]) -> Runs:
+    texts = texts_of(chunk)
+    room = int(texts.starts[-1] - texts.starts[0]) // _BYTES_A_RUN + 1
     while True:
         rows, paragraphs, hashes = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint64)
-        count = _scan(raw, offsets, lengths, sieves, (rows, paragraphs, hashes))
+        count = _scan(texts.data, texts.starts, texts.characters, lengths, sieves, (rows, paragraphs, hashes))
         if count <= room:
             return Runs(rows[:count] + np.int32(first), paragraphs[:count], hashes[:count])
         room = count
@@ -139,7 +116,7 @@ def _passes(sieve: Hashes, value: np.uint64) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _powers(lengths: npt.NDArray[np.int64]) -> Hashes:
+def _powers(lengths: Integers) -> Hashes:
     """The base to the power of each length."""
     powers = np.ones(lengths.size, np.uint64)
     for which in range(lengths.size):
@@ -156,7 +133,9 @@ def _mixed(value: np.uint64) -> np.uint64:
 
 
 @numba.njit(cache=True, nogil=True)
-def _scan(raw: npt.NDArray[np.uint8], offsets: Places, lengths: npt.NDArray[np.int64], sieves: tuple[Hashes, Hashes], into: Columns) -> int:
+def _scan(
+    data: npt.NDArray[np.uint8], starts: Integers, characters: Numbers, lengths: Integers, sieves: tuple[Hashes, Hashes], into: Columns
+) -> int:
     """Fill in the runs that pass the sieve as far as there is room; returns how many there are.
 
     The hash of a run is the difference of two sums over the paragraph's words (Karp and Rabin 1987), mixed.
@@ -166,28 +145,26 @@ def _scan(raw: npt.NDArray[np.uint8], offsets: Places, lengths: npt.NDArray[np.i
         size *= 2
     sums, last = np.zeros(size, np.uint64), size - 1  # the sum up to word k is at k mod size
     powers, found = _powers(lengths), 0
-    for row in range(offsets.size - 1):
+    for row in range(starts.size - 1):
         paragraph, newlines, words, inside = 0, 0, 0, False
         total, value, sums[0] = np.uint64(0), _BASIS, np.uint64(0)
-        place, end = offsets[row], offsets[row + 1]
+        place, end = starts[row], starts[row + 1]
         while place <= end:
-            byte = raw[place] if place < end else np.uint8(0x20)
-            fold, skip = _FOLDS[byte], 0
-            if byte == 0xC2:  # U+0080..U+00BF are signs
-                fold, skip = np.uint8(0), 1
-            elif byte == 0xE2 and place + 2 < end and raw[place + 1] <= 0x81:  # U+2000..U+206F are punctuation
-                fold, skip = np.uint8(0), 2
-            place += 1 + skip
-            if fold:
-                value = (value ^ np.uint64(fold)) * _PRIME
-                inside, newlines = True, 0
-                continue
+            byte = np.int64(data[place]) if place < end else np.int64(0x20)  # a space after the text ends its last word
+            code, width = (byte, 1) if byte < 0x80 else decoded(data, place)
+            entry = np.int64(characters[code]) if code < characters.size else np.int64(ALONE << KIND | code)
+            kind = entry >> KIND
+            if kind == LETTER or (kind == ALONE and not inside):
+                value, inside, newlines = (value ^ np.uint64(entry & CODE)) * _PRIME, True, 0
+                place += width
+                if kind == LETTER:
+                    continue
+            elif kind != ALONE:  # one that is a word by itself and ends another is read again
+                place += width
             if inside:
-                words += 1
-                total = total * _BASE + value
+                words, total = words + 1, total * _BASE + value
                 sums[words & last] = total
-                value, inside = _BASIS, False
-                shut = False
+                value, inside, shut = _BASIS, False, False
                 for which in range(lengths.size):
                     length = lengths[which]
                     if words < length:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,33 +24,39 @@ class _Feed:
 
     def __init__(self, found: Iterator[Line], job: Job, notes: Notes) -> None:
         self._found, self._job, self._notes = found, job, notes
-        self.raws: list[bytes] = []
-        self.line, self.offset = 0, 0
+        self._again: deque[tuple[Line, str | None]] = deque()
+        self.row: list[tuple[Line, str | None]] = []  # the row's lines so far, with their texts
 
     def begin(self) -> None:
         """The next line is the first of a row."""
-        self.raws = []
+        self.row = []
+
+    def end_at_first(self) -> None:
+        """The row was its first line alone; the others come again."""
+        self._again.extendleft(reversed(self.row[1:]))
+        del self.row[1:]
 
     def __iter__(self) -> "_Feed":
         return self
 
     def __next__(self) -> str:
-        line, offset, raw, digest = next(self._found)
-        if not self.raws:
-            self.line, self.offset = line, offset
-        self.raws.append(raw)
-        if digest is not None:
-            raise _RowError("line_too_long")
-        text = text_of(raw.removeprefix(_MARK) if offset == 0 else raw, self._job, self._notes)
+        line, text = self._again.popleft() if self._again else self._read()
+        self.row.append((line, text))
         if text is None:
-            raise _RowError("invalid_utf8")
+            raise _RowError("invalid_utf8" if line[3] is None else "line_too_long")
         return text
+
+    def _read(self) -> tuple[Line, str | None]:
+        line = next(self._found)
+        _, offset, raw, digest = line
+        return line, None if digest else text_of(raw.removeprefix(_MARK) if offset == 0 else raw, self._job, self._notes)
 
 
 def read_csv(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
     """One document a row. The columns are those of the file's first row, wherever the part begins.
 
-    A row with more or fewer fields than that, or with a quote that does not fit, is malformed.
+    A row with more or fewer fields than that, or with a quote that does not fit, is malformed; of a quote that is never closed
+    the first line alone, and the lines after it are rows again. Without a first row that can be read the file is damaged.
     """
     name, longest = part.file.name, job.bounds.longest
     with unpacked(part.file.address) as file:
@@ -62,9 +69,13 @@ def read_csv(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
     csv.field_size_limit(longest)
     with unpacked(part.file.address) as file:
         feed = _Feed(lines(file, longest, start=part.start, end=part.end, line=part.line, blanks=True), job, notes)
-        columns: list[str] = next(_rows(iter([head[2].removeprefix(_MARK).decode("utf-8", "replace")]), name), [])
-        if part.start == 0:
-            next(_rows(feed, name), None)
+        try:  # a first row of several lines has odd quotes, and such a file is read whole
+            first = feed if part.start == 0 else iter([head[2].removeprefix(_MARK).decode("utf-8", "replace")])
+            columns = next((row for row in _rows(first, name) if any(map(str.strip, row))), [])
+        except (csv.Error, _RowError):
+            if part.start == 0:
+                yield whole_file_bad(name, "damaged", head[2])
+            return
         yield from _documents(feed, columns, name, job, notes)
 
 
@@ -100,15 +111,18 @@ def _documents(feed: _Feed, columns: list[str], name: str, job: Job, notes: Note
             return
         except csv.Error as fault:
             reason = "line_too_long" if "field limit" in str(fault) else "malformed_csv"
+            feed.end_at_first()
         except _RowError as fault:
             reason = str(fault)
+            feed.end_at_first()
+        line, offset, _, _ = feed.row[0][0]
         if reason is None and place is None:
             reason = "missing_column"
         if reason is None and place is not None:
             notes.having += 1
             reason = fault_of(row[place])
             if reason is None:
-                yield feed.line, row[place], row[other] if other is not None else None
+                yield line, row[place], row[other] if other is not None else None
                 continue
-        digest = hashlib.sha256(b"".join(feed.raws).rstrip(b"\r\n")).hexdigest()
-        yield Bad(file=name, line=feed.line, offset=feed.offset, reason=str(reason), sha256=digest)
+        digest = hashlib.sha256(b"".join(held[2] for held, _ in feed.row).rstrip(b"\r\n")).hexdigest()
+        yield Bad(file=name, line=line, offset=offset, reason=str(reason), sha256=digest)

@@ -68,7 +68,7 @@ def _kind(source: Source, name: str) -> str:
 
 
 def _local(source: Source, base: Path) -> list[tuple[str, str, int]]:
-    root, tail = _root(source.path)
+    root, tail = (source.path, "") if (base / source.path).exists() else _root(source.path)
     target = base / root
     if not target.exists():
         raise InputError(f"{target} does not exist", mend="corpus.path=FOLDER with documents in it, or another path of the source")
@@ -84,7 +84,7 @@ def _remote(source: Source, base: Path) -> list[tuple[str, str, int]]:
     del base  # an address stands for itself
     try:
         system, path = fsspec.core.url_to_fs(source.path)
-        root = _root(path)[0] if any(sign in path for sign in _MAGIC) else path
+        root = _root(path)[0] if any(sign in path for sign in _MAGIC) and not system.exists(path) else path
         if root != path:
             entries = system.glob(path, detail=True)
         elif system.isdir(path):

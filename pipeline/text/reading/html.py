@@ -1,5 +1,6 @@
 """The text of pages: on the web trafilatura tells what belongs to it (Barbaresi 2021, ACL demo), in a book everything does."""
 
+import codecs
 import re
 from typing import Any
 
@@ -14,6 +15,8 @@ _BOOK = frozenset(  # as HTML does
     | {"h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "ul"}
     | {"table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 )
+_REFUSED = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})  # Python's own, and an unsafe one
+_MAIN = "boolean(//article | //main | //*[@role='main'])"
 _UNSEEN = frozenset({"head", "script", "style", "nav", "template"})  # of a page of a book
 
 
@@ -23,7 +26,10 @@ def page_text(page: str) -> str:
 
     if not page.strip():
         return ""
-    found = trafilatura.bare_extraction(page, include_comments=False, favor_recall=True, with_metadata=False)
+    tree = trafilatura.load_html(page)
+    if tree is not None:
+        _mark_main(tree)
+    found = tree if tree is None else trafilatura.bare_extraction(tree, include_comments=False, favor_recall=True, with_metadata=False)
     body = getattr(found, "body", None)
     return "" if body is None else _joined(_blocks(body, _WEB, frozenset()))
 
@@ -33,7 +39,11 @@ def chapter_text(page: str) -> str:
     import lxml.html  # type: ignore[import-untyped]
 
     page = _DECLARED.sub("", page)
-    return _joined(_blocks(lxml.html.document_fromstring(page), _BOOK, _UNSEEN)) if page.strip() else ""
+    try:
+        tree = lxml.html.document_fromstring(page)
+    except lxml.etree.ParserError:  # no element: nothing, or a comment
+        return ""
+    return _joined(_blocks(tree, _BOOK, _UNSEEN))
 
 
 def page_of(raw: bytes, charset: str | None) -> tuple[str, str]:
@@ -41,11 +51,22 @@ def page_of(raw: bytes, charset: str | None) -> tuple[str, str]:
     stated = _CHARSET.search(raw[:_HEAD])
     for name in (stated[1].decode("ascii", "replace") if stated else None, charset):
         try:
-            if name and not name.lower().startswith("utf-16"):
+            if name and not name.lower().startswith("utf-16") and codecs.lookup(name).name not in _REFUSED:
                 return raw.decode(name), name.lower()
-        except (UnicodeDecodeError, LookupError):
+        except (ValueError, LookupError):  # a UnicodeError is a ValueError, as is what a name with a NUL raises
             continue
     return decode(raw)
+
+
+def _mark_main(tree: Any) -> None:
+    """Of a page that does not say where its text stands, the body does: else trafilatura keeps one run of paragraphs, without headings."""
+    body = tree.find("body")
+    if body is None or tree.xpath(_MAIN):
+        return
+    main = body.makeelement("main")
+    main.text, body.text = body.text, None
+    main.extend(list(body))
+    body.append(main)
 
 
 def _joined(blocks: list[str]) -> str:

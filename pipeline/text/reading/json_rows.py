@@ -20,6 +20,10 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<end>"?)|[\[\]{}]', re.DOTAL
 _KEY = re.compile(rb'\s*:\s*(?=")')
 
 
+class UnclosedError(Exception):
+    """A file ends within an array or a value; the arguments are the last element's number, offset and head."""
+
+
 def read_jsonl(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
     """One document a line."""
     with unpacked(part.file.address) as file:
@@ -31,10 +35,17 @@ def read_jsonl(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
 
 
 def read_json(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """One document an object, whether they stand in an array or one after the other; the line is the object's number."""
+    """One document an object, whether they stand in an array or one after the other; the line is the object's number.
+
+    An object that is never closed takes all after it along: then the file is damaged.
+    """
     with unpacked(part.file.address) as file:
-        for value in values(file, job.bounds.longest):
-            yield row_of(value, part.file.name, job, notes)
+        try:
+            for value in values(file, job.bounds.longest):
+                yield row_of(value, part.file.name, job, notes)
+        except UnclosedError as fault:
+            number, offset, raw = fault.args
+            yield Bad(file=part.file.name, line=number, offset=offset, reason="damaged", sha256=digest_of(raw))
 
 
 def row_of(line: Line, name: str, job: Job, notes: Notes) -> Found:
@@ -66,6 +77,7 @@ def values(file: IO[bytes], limit: int) -> Iterator[Line]:
     """The elements of a JSON array, or values that follow one another, with their numbers; what is no JSON comes out as it is.
 
     An element longer than `limit` bytes is yielded as its head, with a digest of that. Only one element is held.
+    Raises UnclosedError where the array, or the last value, is not closed.
     """
     number, at, depth, inside, base = 0, 0, 0, False, None
     held, begin, over = bytearray(), 0, False
@@ -100,6 +112,8 @@ def values(file: IO[bytes], limit: int) -> Iterator[Line]:
         if position > len(block):  # an escape whose second byte is the next block's first
             held += file.read(1)
             at += 1
+    if base or inside or depth > 0:  # an element that is not closed takes the array's bracket for its own
+        raise UnclosedError(number + 1, begin, bytes(held))
     if held.strip():
         yield number + 1, begin, bytes(held), digest_of(bytes(held)) if over else None
 

@@ -33,6 +33,11 @@ def check_outcome(sources: Sequence[Source], found: Sequence[Sequence[File]], ta
     by_source = taken.kept.total.get("sources", {})
     for source in sources:
         if not by_source.get(source.name, {}).get("documents"):
+            if taken.capped[source.name]:
+                raise InputError(
+                    f"source {source.name!r}: the first document is longer than cap_bytes={source.cap_bytes}, so that none is kept",
+                    mend=f"corpus.sources: a greater cap_bytes of {source.name!r}, or null",
+                )
             raise InputError(
                 f"source {source.name!r} gave no document", mend="corpus.path=FOLDER with documents in it, or leave the source out"
             )

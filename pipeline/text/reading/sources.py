@@ -3,6 +3,7 @@
 A source is a folder, a file or a glob under corpus.path, an address that fsspec knows, or a data set of the hub.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -138,10 +139,12 @@ def check_sources(sources: Sequence[Source], bounds: Bounds) -> None:
         ),
         *(f"source {source.name!r}: {fault}" for source in sources for fault in _faults(source)),
     ]
+    if not 0 <= bounds.max_bad_fraction <= 1:  # NaN neither
+        faults.append(f"corpus.max_bad_fraction={bounds.max_bad_fraction} is not within 0..1")
     if not sources:
         faults.append("corpus.sources is empty")
     if faults:
-        raise InputError("the sources can't be read:\n  " + "\n  ".join(faults), mend="correct corpus.sources in conf/corpus")
+        raise InputError("the sources can't be read:\n  " + "\n  ".join(faults), mend="correct what is named, in conf/corpus")
 
 
 def _faults(source: Source) -> list[str]:
@@ -149,7 +152,7 @@ def _faults(source: Source) -> list[str]:
     local = Path(source.path)
     checks = (
         (not source.name or "/" in source.name, "a name is needed that has no slash"),
-        (source.weight < 0, f"weight={source.weight} is below 0"),
+        (not 0 <= source.weight < math.inf, f"weight={source.weight} is below 0 or no number"),
         (source.cap_bytes is not None and source.cap_bytes <= 0, f"cap_bytes={source.cap_bytes} is not above 0"),
         (hub and not _COMMIT.fullmatch(source.revision or ""), "revision must be the 40 hex digits of a commit: else the data may change"),
         (not hub and source.revision is not None, "revision is of use for hub: only"),

@@ -26,18 +26,31 @@ def read_warc(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
     name, number = part.file.name, 0
     with unpacked(part.file.address) as file:
         records = ArchiveIterator(file)
-        try:
-            for number, record in enumerate(records, start=1):
-                kind = _kind(record)
-                if kind not in (*_PAGES, "text/plain"):
-                    notes.passed_over["record_not_text" if record.rec_type in _KINDS else f"record_{record.rec_type}"] += 1
-                    continue
+        while True:
+            try:
+                record = next(records, None)
+            except (ArchiveLoadFailed, ValueError, EOFError) as fault:
+                yield _damaged(name, number + 1, fault)
+                break
+            if record is None:
+                break
+            number += 1
+            kind = _kind(record)
+            if kind not in (*_PAGES, "text/plain"):
+                notes.passed_over["record_not_text" if record.rec_type in _KINDS else f"record_{record.rec_type}"] += 1
+                continue
+            try:
                 yield _document(record, kind, number, part, job, notes)
-        except (ArchiveLoadFailed, ValueError, EOFError) as fault:
-            raw = repr(fault).encode()
-            yield Bad(file=name, line=number + 1, offset=None, reason="damaged", sha256=hashlib.sha256(raw).hexdigest())
+            except (ArchiveLoadFailed, EOFError) as fault:
+                yield _damaged(name, number, fault)
+                break
         if number == 0:
             yield whole_file_bad(name, "empty_file", b"")
+
+
+def _damaged(name: str, number: int, fault: Exception) -> Bad:
+    """The record from which on the archive can't be read."""
+    return Bad(file=name, line=number, offset=None, reason="damaged", sha256=hashlib.sha256(repr(fault).encode()).hexdigest())
 
 
 def _kind(record: Any) -> str:
@@ -72,8 +85,16 @@ def _document(record: Any, kind: str, number: int, part: Part, job: Job, notes: 
         return bad(reason)
     notes.having += 1
     url = record.rec_headers.get_header("WARC-Target-URI") or ""
-    columns = {"url": url, "host": urlsplit(url).hostname, "type": kind}
+    columns = {"url": url, "host": _host(url), "type": kind}
     return number, text, columns.get(job.source.group_column) if job.source.group_column else None
+
+
+def _host(url: str) -> str | None:
+    """The host of an address, None where it names none or is no address."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _charset(record: Any) -> str | None:

@@ -11,16 +11,19 @@ _PLACES = (
     r"privacy(?:\ policy)?|terms(?:\ of\ (?:use|service))?"
 )
 _NETWORKS = "facebook|twitter|instagram|pinterest|linkedin|whatsapp|reddit|youtube|tiktok|mastodon|e-?mail"
+_END = r"(?:[^\w,]+\w+){0,2}\W*$"  # a sentence that goes on is prose
+_CONSENT = r"\b(?:(?:web)?(?:site|page)s?|browsers?|we\ use|stores?\ (?:\w+\ )?cookies|accept)\b"
 _SITE = re.compile(
     rf"""^[^\w"'`]*(?:
       (?:{_PLACES}) (?:\s*[|>»/·•]\s*[^|>»/·•\n]{{2,60}}){{1,12}}
-    | (?:please\ )?share\ (?:this|us|it|on|with|via)\b.*\b(?:{_NETWORKS}|friends|media|page|article|story|book|post)\b
+    | (?:please\ )?share\ (?:this|us|it|on|with|via)\b.*\b(?:{_NETWORKS}|friends|media|page|article|story|book|post)\b{_END}
     | (?:please\ )?(?:follow|like|find|join)\ (?:this|us|our|me)\b.*\b(?:{_NETWORKS}|newsletter|social\ media|mailing\ list)\b
-    | (?:subscribe|sign\ up|register)\b.*\b(?:newsletter|updates|e-?mails?|mailing\ list|for\ free|today|now|channel|feed)\b
-    | (?:we|this|our|by|your|the)\b.*\b(?:uses?|using|stores?|sets?|of|accept)\ (?:\w+\ )?cookies\b
+    | (?:subscribe|sign\ up|register)\b.*\b(?:newsletter|updates|e-?mails?|mailing\ list|channel|feed)\b
+    | (?:subscribe|sign\ up|register)(?:[^\w,]+\w+){{0,4}}?[^\w,]+(?:for\ free|today|now)\b(?:{_END}|\ for\ (?:just\ |only\ )?[$€£\d])
+    | (?:we|this|our|by|your|the)\b(?=.*{_CONSENT}).*\b(?:uses?|using|stores?|sets?|of|accept)\ (?:\w+\ )?cookies\b
     | (?:accept|manage|reject|allow)\ (?:all\ )?cookies
     | (?:cookie|privacy)\ (?:settings|policy|preferences|notice)\b
-    | (?:click|tap)\ here\b
+    | (?:click|tap)\ here\b(?:{_END}|\ (?:to|for|if)\b)
     | (?:please\ )?(?:enable|turn\ on)\ javascript\b
     | (?:skip|jump|back|return|go)\ to\ (?:main\ |the\ )?(?:content|top|navigation|menu|home(?:\ ?page)?|index|contents|start)
         \W*(?:[|>»·].*)?$
@@ -35,13 +38,14 @@ _SITE = re.compile(
         all\ rights\ reserved|(?:most\ )?(?:popular|recent|latest)\ (?:posts|articles|stories|comments))\b.{{0,40}}$
     | your\ e-?mail\ address\ will\ not\ be
     | required\ fields\ are
-    | (?:copyright|©|\(c\))\s*(?:©|\(c\))?\s*\d{{4}}\b.*
+    | (?:copyright\s*)?(?:©|\(c\))\s*\d{{4}}\b.*
+    | copyright\s*\d{{4}}\b(?:(?:\W+\w+){{0,5}}\W*$|.*\ball\ rights\ reserved\b)
     | (?:posted|published|updated)\ on\ (?:\w+day,?\ )?\w{{3,9}}\ \d{{1,2}}\b.*
     | (?:posted|filed|published)\ by\ .{{1,60}}\ (?:on|at|in)\ .*\d.*
     | (?:posted|filed)\ (?:in|under|by)\b[^.!?]{{1,60}}$
     | (?:tags?|categor(?:ies|y)|filed\ under|labels):\s
     | \d+\ (?:comments?|shares?|likes?|views?|repl(?:y|ies))(?:\ on\ .{{1,60}})?\W*(?:[|·].*)?$
-    | (?:download|get)\ (?:the|our|your)\b.*\b(?:app|pdf|ebook|e-book)\b
+    | (?:download|get)\ (?:the|our|your)\b.*\b(?:app|pdf|ebook|e-book)\b(?:\W*$|\W+(?:here|now|today|to|for|from|on|in)\b)
     | (?:proudly\ )?powered\ by\ \w+(?:\ \w+){{0,2}}\W*$
     )""",
     re.IGNORECASE | re.VERBOSE | re.ASCII,
@@ -50,13 +54,20 @@ _SITE = re.compile(
 _ITEM = re.compile(
     rf"[^\w\"'`]*(?:{_PLACES}|next|previous|prev|archives?|share|tweet|print|top|more)[^\w\"'`!?.]*", re.IGNORECASE | re.ASCII
 )
+# what prose can say too: as little as an item
+_WEAK = re.compile(
+    r"""^[^\w"'`]*(?:(?:please\ )?share\ (?:this|it|on|with|via)\b | (?:subscribe|sign\ up|register)\ (?:now|today|for)\b
+      | (?:click|tap)\ here\b      | copyright\s*\d{4}\b | (?:download|get)\ (?:the|our|your)\ (?:\w+\ ){0,2}(?:app|pdf|ebook|e-book)\b)""",
+    re.IGNORECASE | re.VERBOSE | re.ASCII,
+)
 _ITEMS = 3  # lines of the least menu of items alone
 
 
 def boilerplate(text: str) -> tuple[str, int]:
     """Without the blocks whose every line is one of navigation, sharing, subscription, cookies and the like; the count is of lines.
 
-    Items of a menu (Home, About us) count only beside such lines, or three and more together, in one block or one a block.
+    Items of a menu (Home, About us) and what prose can say too (Click here and there) count only beside such lines, or three and more
+    together, in one block or one a block.
     """
     lines = text.split("\n")
     gone: list[int] = []
@@ -92,4 +103,4 @@ def _kind(line: str) -> str:
     short = line.strip(" \f")
     if len(short) > _LENGTH:
         return ""
-    return "site" if _SITE.match(short) else "item" if _ITEM.fullmatch(short) else ""
+    return "site" if _SITE.match(short) else "item" if _ITEM.fullmatch(short) or _WEAK.match(short) else ""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from itertools import pairwise
+from itertools import islice, pairwise
 
 _TITLE = re.compile(r"\W*(?:table of |the )?contents\W*", re.IGNORECASE | re.ASCII)
 _COLUMNS = re.compile(r"(?:chapter|chap\.?|no\.?|part|book)?[ .]*(?:page|pg\.?|pages)[ .]*", re.IGNORECASE | re.ASCII)
@@ -35,6 +35,7 @@ _DOUBTFUL_PAGED = 6  # of these where a line that ends in a page's number must f
 _SENTENCE = re.compile(r"[.!?][\"')]*\Z")
 _ENTRY_LINES = 4  # of an entry at most
 _ENTRIES = 2  # of the least table under its title
+_TITLES = 20  # lines that can be the title of a table, of which those after are not tried
 _UNTITLED = 3  # of the least table without one
 
 
@@ -46,11 +47,11 @@ def contents(text: str) -> tuple[str, int]:
     """
     lines = text.split("\n")
     front = _front(lines, max(_LEAST, int(_FRONT * len(text))))
-    for place in range(front):
-        if len(lines[place]) <= _LENGTH and _TITLE.fullmatch(lines[place]):
-            taken = _entries(lines, place + 1)
-            if len(taken) >= _ENTRIES:
-                return _without(lines, [place, *taken])
+    titles = (place for place in range(front) if len(lines[place]) <= _LENGTH and _TITLE.fullmatch(lines[place]))
+    for place in islice(titles, _TITLES):
+        taken = _entries(lines, place + 1)
+        if len(taken) >= _ENTRIES:
+            return _without(lines, [place, *taken])
     taken = _untitled(lines, front)
     return _without(lines, taken) if taken else (text, 0)
 

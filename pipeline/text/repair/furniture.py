@@ -24,6 +24,7 @@ _PUNCTUATED = re.compile(r"[.,!?:;][\"')\]]*\Z")
 _RISING = 0.8  # share of the numbers that must rise from page to page
 _PAGE_LINES = 70  # text lines of a long page: numbers further apart are chapters or years
 _BARE_GAP = (400, 6_000)  # characters from one bare number to the next: less is a verse, more a chapter
+_YEARS = (1000, 2100)  # numbers that head the entries of a diary
 _HEAD_LENGTH = 80  # characters
 _HEAD_TIMES = 3  # occurrences from which a short line is a running head
 _NAMED_TIMES = 2  # occurrences of title and author, together, from which they are running heads
@@ -46,6 +47,7 @@ def page_numbers(text: str) -> tuple[str, int]:
     ]
     numbered = [(place, int(match["number"])) for place, match in found]
     framed = [(place, int(match["number"])) for place, match in found if match["word"] or _is_frame(match["open"], match["close"])]
+    framed = framed if any(match["word"] for _, match in found) or _is_spaced(lines, framed) else []
     pages = framed if _rises(framed) else numbered if _rises(numbered) and _are_pages(lines, numbered) else []
     if pages is framed and len(numbered) > len(framed) and _rises(numbered) and _are_pages(lines, numbered):
         pages = numbered
@@ -65,12 +67,13 @@ def running_heads(text: str) -> tuple[str, int]:
     """Without the short lines, of title, author or chapter, that are repeated at the head of pages.
 
     A line is one when it comes again and again, its numbers apart, and repeats the title page or a chapter's heading, or cuts a sentence
-    in two or stands by a page mark often enough, or comes at even distances.
+    in two or stands by a page mark often enough, or comes at even distances; what comes more often than pages end is a refrain, the name of
+    a speaker or the like. Formulas are no heads.
     """
     lines = text.split("\n")
     places: dict[bytes, list[int]] = {}
     for place, words in enumerate(text.encode().translate(_LOWER).split(b"\n")):
-        if words and len(lines[place].strip(" \f")) <= _HEAD_LENGTH and (key := b" ".join(words.split())):
+        if words and not _is_formula(lines[place]) and len(lines[place].strip(" \f")) <= _HEAD_LENGTH and (key := b" ".join(words.split())):
             places.setdefault(key, []).append(place)
     again = {key: found for key, found in places.items() if len(found) > 1}
     if not again:
@@ -78,7 +81,7 @@ def running_heads(text: str) -> tuple[str, int]:
     first = list(islice((place for place, line in enumerate(lines) if line.strip(" \f")), 2))
     title = _title_page([lines[place] for place in first])
     named = [place for key in sorted(title & places.keys()) for place in places[key] if _is_free(lines[place], place, first)]
-    taken = set(named) if len(named) >= _NAMED_TIMES or any(_cut(lines, place, set(named)) for place in named) else set()
+    taken = set(named) if _is_paged(lines, named) else set()
     for key, places_of_key in again.items():
         found = [place for place in places_of_key if _is_headlike(lines[place].strip(" \f"))] if key not in title else []
         if len(found) >= _HEAD_TIMES and _comes_with_pages(lines, found):
@@ -139,6 +142,20 @@ def _comes_with_pages(lines: list[str], found: list[int]) -> bool:
     return _MIN_PAGE <= middle <= _MAX_PAGE and even
 
 
+def _is_paged(lines: list[str], found: list[int]) -> bool:
+    """Whether lines come no more often than pages, or enough of them cut a sentence in two or stand by a page mark."""
+    own = set(found)
+    middle = _evenness(lines, sorted(found))[0] if len(found) >= _NAMED_TIMES else _HEAD_LENGTH
+    if not _HEAD_LENGTH <= middle < _MIN_PAGE:  # rows of the same line are not looked at one by one: linear in any text
+        return middle >= _MIN_PAGE
+    return sum(_cut(lines, place, own) for place in found) >= _CUTS * len(found)
+
+
+def _is_formula(line: str) -> bool:
+    """Whether a line has a sign of equality, or more digits and signs than letters."""
+    return "=" in line or 2 * sum(map(str.isalpha, line)) < len(line) - line.count(" ")
+
+
 def _evenness(lines: list[str], found: Sequence[int]) -> tuple[int, bool]:
     """The middle of the distances between places, in characters, and whether the others are like it."""
     sums = [0, *accumulate(len(line) + 1 for line in lines)]
@@ -171,12 +188,19 @@ def _rises(numbered: list[tuple[int, int]]) -> bool:
 
 
 def _are_pages(lines: list[str], numbered: list[tuple[int, int]]) -> bool:
-    """Whether bare numbers that rise are of pages, not of verses, or of chapters that begin at 1 and cut no sentence."""
+    """Whether bare numbers that rise are of pages, not of verses, years, or chapters that begin at 1 and cut no sentence."""
     places = [place for place, _ in numbered]
     middle, even = _evenness(lines, places)
     if any(_cut(lines, place, set(places)) for place in places):
         return True
-    return _BARE_GAP[0] <= middle <= _BARE_GAP[1] and even and not (numbered[0][1] == 1 and len(places) == 2)
+    years = all(_YEARS[0] <= number <= _YEARS[1] for _, number in numbered)
+    return _BARE_GAP[0] <= middle <= _BARE_GAP[1] and even and not years and numbered[0][1] != 1
+
+
+def _is_spaced(lines: list[str], numbered: list[tuple[int, int]]) -> bool:
+    """Whether numbers in a frame stand at a page's distance, or one of them cuts a sentence in two."""
+    places = [place for place, _ in numbered]
+    return len(places) > 1 and (_evenness(lines, places)[0] >= _BARE_GAP[0] or any(_cut(lines, place, set(places)) for place in places))
 
 
 def _cut(lines: list[str], place: int, own: set[int]) -> bool:

@@ -4,7 +4,9 @@ import re
 
 _UNDERLINED = re.compile(r"_(?<![\w_]_)(?=[^\s_])([^_\n]{0,400}?[^\s_])_(?![\w_])")
 _STARRED = re.compile(r"\*(?<![\w*\\]\*)(\*{0,2})(?=[^\W_])([^*\n]{0,100}?[^\s*])\*\1(?![\w*])")
-_TAGGED = re.compile(r"<(/?)(?:i|em|b|strong|u|cite)>", re.IGNORECASE)
+_TAGGED = re.compile(r"<(/?)(i|em|b|strong|u|cite)>", re.IGNORECASE)
+_LOOSE = re.compile(r"  |\A[ \n]|[ \n]\Z|\n | \n|\n{3}")  # white space that the clean form lacks
+_GAPS = re.compile(r"\n{3,}")
 _HALF = re.compile(r"_(?:(?<![\w_]_)([^\W_]{1,20})_(?=[^\W_])|(?<=[^\W_]_)([^\W_]{1,20})_(?!_))")  # _any_thing, every_one_, mischie_vous_ly
 _LEFT_OVER = re.compile(r"_(?:(?<![\w_]_)(?!_)|(?<!__)(?![\w_]))")
 _STAR_WORDS = 8  # of starred text at most: two footnotes' stars stand further apart
@@ -13,10 +15,9 @@ _TWICE = 2  # pairs for each mark without a partner, from which that mark is of 
 
 def italics(text: str) -> tuple[str, int]:
     """Without marks of emphasis; the count is of what was emphasised. Rows of signs, names_of_code and single stars stay."""
-    count = 0
+    before, count = text, 0
     if "<" in text:
-        text, tags = _TAGGED.subn("", text)
-        count += (tags + 1) // 2
+        text, count = _untagged(text)
     if "_" in text:
         text, underlined = _UNDERLINED.subn(r"\1", text)
         count += underlined
@@ -35,4 +36,25 @@ def italics(text: str) -> tuple[str, int]:
             return found[2]
 
         text = _STARRED.sub(plain, text)
-    return text, count
+    return (_tight(text) if count and not _LOOSE.search(before) else text), count
+
+
+def _untagged(text: str) -> tuple[str, int]:
+    """Without the tags of emphasis that have their partner; the count is of pairs."""
+    opened: dict[str, tuple[int, int]] = {}
+    pairs: list[tuple[int, int]] = []
+    for found in _TAGGED.finditer(text):
+        name = found[2].lower()
+        if not found[1]:
+            opened[name] = found.span()
+        elif name in opened:
+            pairs += [opened.pop(name), found.span()]
+    pairs.sort()
+    starts, stops = [0, *(stop for _, stop in pairs)], [*(start for start, _ in pairs), len(text)]
+    return "".join(text[start:stop] for start, stop in zip(starts, stops, strict=True)), len(pairs) // 2
+
+
+def _tight(text: str) -> str:
+    """Without the blanks and the empty paragraphs that marks left behind."""
+    lines = (" ".join(filter(None, line.split(" "))) for line in text.split("\n"))
+    return _GAPS.sub("\n\n", "\n".join(lines)).strip("\n")

@@ -18,12 +18,17 @@ def duplicate_pages(text: str) -> tuple[str, int]:
     said = [lines[place].strip(" \f") for place in places]
     latest: dict[str, int] = {}
     gone: list[tuple[int, int]] = []
+    differs: dict[int, int] = {}  # by distance, the latest row known to differ from the one at that distance
     row, floor = 0, 0  # before the floor lies what was compared already
     while row < len(said):
         earlier = latest.get(said[row], -1)
-        if earlier >= floor and (length := _copied(said, places, earlier, row)):
-            gone.append((places[row - 1] + 1, places[row + length - 1] + 1))
-            floor = row = row + length
+        length = row - earlier
+        if earlier >= floor and differs.get(length, -1) < earlier and _is_page(said, places, earlier, length, differs):
+            if _run(said, earlier, length) < 2 * length:
+                gone.append((places[row - 1] + 1, places[row + length - 1] + 1))
+                floor = row = row + length
+            else:
+                floor = row = _end(said, earlier, length)
             continue
         latest[said[row]] = row
         row += 1
@@ -32,17 +37,27 @@ def duplicate_pages(text: str) -> tuple[str, int]:
     return ("\n".join(lines), len(gone)) if gone else (text, 0)
 
 
-def _copied(said: list[str], places: list[int], earlier: int, later: int) -> int:
-    """The length of the page that stands at both rows, one right after the other; 0 if none does."""
-    length = later - earlier
+def _is_page(said: list[str], places: list[int], earlier: int, length: int, differs: dict[int, int]) -> bool:
+    """Whether a page of so many rows stands at a row and again right after it."""
+    later = earlier + length
     page = said[earlier:later]
-    if page != said[later : later + length] or len(set(page)) < _LINES:
-        return 0
+    for place in range(earlier, later):
+        if place + length >= len(said) or said[place] != said[place + length]:
+            differs[length] = place
+            return False
+    if len(set(page)) < _LINES:
+        return False
     close = sum(after - before == 1 for before, after in pairwise(places[earlier:later]))  # lines with no blank one between
     least = _WRAPPED_LINES if 2 * close > length - 1 else _LINES
-    if length < least or sum(map(len, page)) < _CHARACTERS:
-        return 0
-    return length if _run(said, earlier, length) < 2 * length else 0
+    return length >= least and sum(map(len, page)) >= _CHARACTERS
+
+
+def _end(said: list[str], start: int, length: int) -> int:
+    """The row after the last that repeats, at a distance, those from the start on."""
+    stop = start + length
+    while stop < len(said) and said[stop] == said[stop - length]:
+        stop += 1
+    return stop
 
 
 def _run(said: list[str], start: int, length: int) -> int:

@@ -23,6 +23,12 @@ _HEADING = re.compile(
 _ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])\s")
 _ENDED = re.compile(r"[.!?:][\"'”’)\]_*]*$")
 _SPACES = re.compile(r" {2,}")
+# words after a hyphen that stands for the rest of a word: pre- and post-war
+_SUSPENDED = frozenset(["and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e"])
+# words that end as those do
+_WHOLE = frozenset(
+    ["into", "onto", "unto", "thereto", "potato", "tomato", "motto", "quarto", "ditto", "thousand", "errand", "author", "doctor"]
+)
 _LONGEST = 40  # letters of half a word
 _MANIFOLD = 3  # breaks of words for each break at a hyphen of the text's own, from which a text is one that breaks words
 _OFTEN, _TIMES = 0.03, 3  # share of the lines, and how many, that end in a hyphen where words are broken: a text's own hyphens are rarer
@@ -44,7 +50,7 @@ def hyphenation(text: str) -> tuple[str, int]:
     The text itself tells whether a hyphen stays: the form that stands elsewhere wins. What stands nowhere else follows the others:
     a text that breaks mostly at hyphens of its own keeps it beside a known word, one that often breaks words between two long known
     words, one that seldom does wherever the second half is not plainly a word's end.
-    Signs other than the hyphen never stay.
+    Signs other than the hyphen never stay. One that stands for the rest of a word (pre- and post-war) keeps the blank after it too.
     """
     found = [(match, _LEFT.search(text, max(0, match.start() - _LONGEST), match.start())) for match in _BROKEN.finditer(text)]
     breaks = [(match, left.group()) for match, left in found if left]
@@ -65,9 +71,10 @@ def hyphenation(text: str) -> tuple[str, int]:
         compound = halves > 0 if own else halves == 2 and min(len(left), len(right)) >= _LONG if often else not fragment
         chained = text[match.start() - len(left) - 1 : match.start() - len(left)] == "-"
         stays = text[match.start()] == "-" and (vote < 0 or (vote == 0 and (compound or chained)))
-        count += not stays
+        suspended = text[match.start()] == "-" and text[match.end() : match.end() + 1] != "-" and _is_suspended(left, right, known)
+        count += not (stays or suspended)
         # the word goes to the second line, so that the first is seen to be unfinished
-        pieces += [text[last : match.start() - len(left)].rstrip(" "), match[1], left, "-" if stays else "", right]
+        pieces += [text[last : match.start() - len(left)].rstrip(" "), match[1], left, "- " if suspended else "-" if stays else "", right]
         last = match.end()
     return "".join([*pieces, text[last:]]), count
 
@@ -95,6 +102,12 @@ def _known(text: str) -> Counter[bytes]:
     for sign in _DASHES:
         text = text.replace(sign, " ")
     return Counter(text.lower().encode().translate(_LETTERS).split())
+
+
+def _is_suspended(left: str, right: str, known: Counter[bytes]) -> bool:
+    """Whether a word after a hyphen is a conjunction, and no end of the word before it that the text or the language knows."""
+    whole = (left + right).lower()
+    return right in _SUSPENDED and whole not in _WHOLE and not known[whole.encode()]
 
 
 def _vote(left: bytes, right: bytes, known: Counter[bytes]) -> int:

@@ -4,15 +4,18 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])", re.ASCII)
-_LOCAL = re.compile(r"(?<![\w.+%'-])[A-Za-z0-9_](?:[\w.+%'-]{0,62}[\w+%-])?\Z", re.ASCII)
+_LATIN = r"\wÀ-ÖØ-öø-ɏ"  # letters of addresses: other scripts write no blank before one
+_DOMAIN = re.compile(rf"(?:(?!_)[{_LATIN}](?:[{_LATIN}-]{{0,61}}(?!_)[{_LATIN}])?\.){{1,8}}[A-Za-z]{{2,24}}(?![\w-])", re.ASCII)
+_LOCAL = re.compile(rf"(?<![{_LATIN}.+%'-])[{_LATIN}](?:[{_LATIN}.+%'-]{{0,62}}[{_LATIN}+%-])?\Z", re.ASCII)
 _CARD = re.compile(
     r"(?<![\w+$€£#])(?<!\d[ .,/-])(?:\d{13,19}|[2-6]\d{2,5}(?P<gap>[ -])\d{3,6}(?:(?P=gap)\d{3,7}){1,3})(?!\w|[.,/-]?\d|[ ]\d)", re.ASCII
 )
 _YEAR = re.compile(r"1[0-9]{3}|20[0-9]{2}")
-_V4 = re.compile(r"(?<![\w.:-])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?!\.?\w)(?!-\w)", re.ASCII)
+_V4 = re.compile(
+    r"(?<![\w.:-])(?<![A-Za-z]/)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?!\.?\w)(?!-\w)", re.ASCII
+)
 _V6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:]{0,4}:)[0-9A-Fa-f:]{5,39}(?<!:)(?![\w:])", re.ASCII)
-_NO_ADDRESS = re.compile(r"(?:version|versions|release|section|sections|chapter|rule|v|ver|no|§)\.? \Z", re.IGNORECASE)
+_NO_ADDRESS = re.compile(r"(?:(?<![A-Za-z])(?:version|versions|release|section|sections|chapter|rule|v|ver|no)\.? |§ ?)\Z", re.IGNORECASE)
 _PHONE = re.compile(
     r"""(?<![\w+@$€£])(?<!\d[ .,:/-])(?<!\d\()(?P<number>
       \+[1-9]\d{0,2}(?:[ ./-]{0,2}(?:\(\d{1,5}\)|\d{1,5})){1,6}
@@ -59,13 +62,13 @@ def phone(text: str, mask: str) -> tuple[str, int]:
     """The mask for every telephone number: international ones, North America's, national ones with their 0, any after `phone` or `call`."""
     spans = [found.span("number") for found in _PHONE.finditer(text) if _is_phone(found["number"])]
     taken = {start for start, _ in spans}
-    called = [found.span("number") for found in _CALLED.finditer(text) if not _DATE.fullmatch(found["number"])]
+    called = [_number(found) for found in _CALLED.finditer(text) if _is_called(found)]
     return _masked(text, sorted([*spans, *(span for span in called if not taken & set(range(*span)))]), mask)
 
 
 def ip(text: str, mask: str) -> tuple[str, int]:
     """The mask for every address of version 4 whose numbers are in range, and of version 6; versions and sections stay."""
-    fours = [found.span() for found in _V4.finditer(text) if not _NO_ADDRESS.search(text[max(0, found.start() - 10) : found.start()])]
+    fours = [found.span() for found in _V4.finditer(text) if not _NO_ADDRESS.search(text[max(0, found.start() - 11) : found.start()])]
     sixes = [found.span() for found in _V6.finditer(text) if _is_v6(found.group())]
     return _masked(text, sorted(fours + sixes), mask)
 
@@ -93,6 +96,20 @@ def _is_card(number: str) -> bool:
 def _is_phone(number: str) -> bool:
     digits = sum(map(str.isdigit, number))
     return _PHONE_DIGITS[0] <= digits <= _PHONE_DIGITS[1] and number.count("(") == number.count(")")
+
+
+def _is_called(found: re.Match[str]) -> bool:
+    """Whether the digits after a word such as `call` are no date, no years, and no number of a text."""
+    number, word = found["number"], found.group()[: found.start("number") - found.start()]
+    if _DATE.fullmatch(number) or all(map(_YEAR.fullmatch, number.split())):
+        return False
+    return not (number.isdigit() and word.strip(" .:").lower() == "text")
+
+
+def _number(found: re.Match[str]) -> tuple[int, int]:
+    """Where the number is; a parenthesis that opens around it stays outside."""
+    start, stop = found.span("number")
+    return start + (found["number"][0] == "(" and ")" not in found["number"]), stop
 
 
 def _is_v6(address: str) -> bool:
