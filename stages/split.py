@@ -1,10 +1,9 @@
 """Deal the documents into train, val and test, and cut from train what is held out or asked by a test.
 
-reads   data/dedup        Corpus with its clusters
-        data/corpus       Corpus: groups, sources.json; with planted leaks its truth.parquet
-        data/dialogues    Dialogues, whose test questions train may not hold
-        split.benchmarks  a folder of benchmark files
-writes  data/split        Split; table cut
+reads   data/dedup, data/corpus   Corpus: documents and clusters; groups, weights of sources, and the truth where it is known
+reads   data/dialogues            Dialogues, whose test questions train may not hold
+reads   split.benchmarks          a folder of benchmark files
+writes  data/split                Split and cut
 """
 
 from dataclasses import dataclass
