@@ -1,8 +1,7 @@
 """Deal the documents into train, val and test, and cut from train what is held out or asked by a test.
 
 reads   data/dedup, data/corpus   Corpus: documents and clusters; groups, weights of sources, and the truth where it is known
-reads   data/dialogues            Dialogues, whose test questions train may not hold
-reads   split.benchmarks          a folder of benchmark files
+reads   data/dialogues, split.benchmarks   Dialogues, whose test questions train may not hold; files of benchmark items, likewise
 writes  data/split                Split and cut
 """
 
