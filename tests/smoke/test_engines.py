@@ -69,7 +69,8 @@ def two_nodes() -> Iterator[str]:
 
 @pytest.mark.filterwarnings("ignore")  # what Ray warns of is its own
 def test_a_ray_cluster_of_two_nodes(expected, again, two_nodes):
-    run_stages(again, "hardware.engine=ray", environment=(f"RAY_ADDRESS={two_nodes}",))
+    keys = tuple(f"{name}={value}" for name, value in os.environ.items() if name.startswith("RAY_AUTH"))  # Ray may have made some here
+    run_stages(again, "hardware.engine=ray", environment=(*keys, f"RAY_ADDRESS={two_nodes}"))
     assert digests(again.folder) == expected[1]
 
 
