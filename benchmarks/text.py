@@ -39,9 +39,9 @@ PEERS = ROOT / "benchmarks" / "text_peers"
 REAL = ROOT.parent / "shared" / "data" / "shakespeare" / "input.txt"  # real text beside the checkout, where there is some
 DOCUMENTS = 20_000
 THRESHOLD = 0.8  # Jaccard similarity from which two documents are one
-DEDUP_ALONE = ("dedup.paragraph=null",)  # the peers compare whole documents only
+DEDUP_ALONE = ("dedup.paragraph=null", "dedup.substring=null")  # the peers compare whole documents only
 RAW = ("corpus=folder", "corpus.sources=[{name:bench,path:raw.jsonl}]")
-CHAINS = {"dedup=minhash": ("dedup=minhash",), "dedup=substring": ("dedup=substring",)}
+CHAINS: dict[str, tuple[str, ...]] = {"all levels of dedup": (), "whole documents only": DEDUP_ALONE}
 STAGES = ("corpus", "clean", "select", "dedup", "split")
 BESIDE = {"corpus.path": ".", "select.examples": "examples", "split.dialogues": "dialogues", "split.benchmarks": "benchmarks"}
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "OPENBLAS_NUM_THREADS")}

@@ -4,6 +4,7 @@ What follows must be set before torch is imported: without it two kinds of CPU, 
 runs on one GPU, give different bits.
 """
 
+import gc
 import os
 import platform
 from pathlib import Path
@@ -20,4 +21,5 @@ if platform.machine() in {"x86_64", "AMD64"}:
     # STRICT: the same bits wherever a matrix lies in memory; COMPATIBLE would halve the speed
     FIXED |= {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2,STRICT", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 os.environ.update(FIXED)
+gc.set_threshold(50_000, 20)  # what imports make stays: to look for garbage in it again and again takes a tenth of a start
 keep_compiled(Path(os.environ.get("DVC_ROOT", ".")) / ".run" / "numba")

@@ -37,6 +37,7 @@ B = TypeVar("B")
 Metrics = dict[str, Any]
 ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
 LOG = Path(".run/log")
+PYTHONS_OWN = (700, 10, 10)  # how often it looks for garbage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class Run:
     """What a stage is given besides its Config."""
 
     name: str
+    code: str  # a short name of what the stage's code means
     scratch: Path  # survives a kill, removed after success
     hardware: Hardware
     tracker: Tracker
@@ -90,7 +92,7 @@ class Run:
     @cached_property
     def memory(self) -> Path:
         """A folder that outlives the run, for results that are named by all that they depend on: work that need not be done twice."""
-        return memory_folder(ROOT / ".run" / "memory" / self.name, key_of(meaning(self.name)), instead=self.scratch / "memory")
+        return memory_folder(ROOT / ".run" / "memory" / self.name, self.code, instead=self.scratch / "memory")
 
     def track(self, step: int, values: dict[str, float]) -> None:
         """Numbers that pass: shown by the tracker and the log, kept in no artifact."""
@@ -135,15 +137,18 @@ def stage(config: type[A]) -> Callable[[Callable[[A, Run], Metrics]], Callable[[
 def walk(name: str, config: type[A], recipe: Callable[[A, Run], Metrics], log: logging.Logger) -> None:
     """Run one stage from its settings to its metrics."""
     started = time.perf_counter()
+    gc.freeze()  # what was imported is no garbage
+    gc.set_threshold(*PYTHONS_OWN)
     settings = read_settings()
     section = settings[name]
     cfg = typed(config, section, at=name)
     hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
     inputs = {str(artifact.path): artifact.digest for artifact in found(cfg, Artifact) if artifact.path.name != name}
     outside = {str(path): fingerprint(path) for path in found(cfg, Path)}
-    key = key_of(section, meaning(name), inputs, outside, [hardware.device, hardware.threads])
+    code = key_of(meaning(name))
+    key = key_of(section, code, inputs, outside, [hardware.device, hardware.threads])
     with scratch_folder(ROOT / ".run" / name, key) as scratch:
-        run = Run(name, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log)
+        run = Run(name, code, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log)
         log.info("settings %s", json.dumps(section))
         prepare(run)
         metrics = recipe(cfg, run)

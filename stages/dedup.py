@@ -39,7 +39,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         run.log.warning("%d pairs were not compared: raise dedup.near.rounds", done.metrics["pairs_left"])
     cfg.target.gather(done.work, tables=TABLES, sides={}, texts={})
     metrics = dict(done.metrics)
-    if cfg.truth.has("truth.parquet"):
+    if cfg.truth.has_table("truth"):
         documents = cfg.target.table("documents", ["id", "text"])
         metrics["truth"] = deduplication(cfg.truth.table("truth"), documents, cfg.target.table("clusters"), cfg.target.table("passages"))
     return metrics

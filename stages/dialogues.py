@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import PositiveInt
+
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
@@ -27,6 +29,7 @@ class Config:
     path: Path
     target: Dialogues
     seed: int
+    ngram: PositiveInt
     max_bad_fraction: float
     world: Dialling
 
@@ -49,7 +52,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     with cfg.target.writing() as draft:
         for name, content in rows.items():
             draft.facts[name] = write_jsonl(draft.path / f"{name}.jsonl", content)
-    return {**counts(rows), "overlap": overlap(rows)}
+    return {**counts(rows), "overlap": overlap(rows, ngram=cfg.ngram)}
 
 
 if __name__ == "__main__":

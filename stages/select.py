@@ -41,7 +41,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         tables.append("scores")
     cfg.target.gather(work, tables=tables, sides=sides, texts={})
     metrics = work.total | ({"score": learned} if learned else {})
-    if cfg.truth.has("truth.parquet"):
+    if cfg.truth.has_table("truth"):
         metrics["truth"] = selection(cfg.truth.table("truth"), cfg.target.table("dropped", ["id", "reason"]))
     return metrics
 

@@ -1,7 +1,7 @@
 """Where numba keeps what it compiled.
 
 numba compiles a cached function again when its own file has changed, but not when a function that it calls, in another file, has.
-So the folder is named by the content of every file that knows numba: another content, another folder.
+So the folder is named by the content of every file that has kernels: another content, another folder.
 """
 
 import hashlib
@@ -14,6 +14,6 @@ def keep_compiled(folder: Path) -> None:
     package = Path(__file__).parents[1]
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(package.rglob("*.py")):
-        if b"numba" in (source := path.read_bytes()):
+        if b"kernel" in (source := path.read_bytes()):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0" + source + b"\0")
     os.environ["NUMBA_CACHE_DIR"] = str(folder.absolute() / digest.hexdigest())

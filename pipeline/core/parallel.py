@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
-
 from pipeline.core.errors import PipelineError
 
 A = TypeVar("A")
@@ -50,6 +48,8 @@ def parallel_map(function: Callable[[A], B], items: Iterable[A], *, engine: Engi
         return _submitted(function, items, workers, jobs)
     if engine in ("threading", "loky") and workers == 1:
         return [function(item) for item in items]
+    from joblib import Parallel, delayed  # what it brings along takes as long as a small stage
+
     with _backend(engine, workers):
         work = _Placed(function, os.getcwd()) if engine in ("ray", "dask") else function  # noqa: PTH109 - a plain string travels
         results: list[B] = Parallel(n_jobs=workers)(delayed(work)(item) for item in items)
@@ -70,6 +70,8 @@ class _Placed:
 @contextmanager
 def _backend(engine: Engine, workers: int) -> Iterator[None]:
     """joblib with this engine; what was started for it is stopped."""
+    from joblib import parallel_config
+
     if engine == "ray":
         ray = _needed("ray", engine)
         from ray.util.joblib import register_ray
@@ -109,8 +111,9 @@ def _submitted(function: Callable[[A], B], items: Sequence[A], workers: int, job
         executor.update_parameters(slurm_partition=jobs.partition, slurm_array_parallelism=workers)
     runs = [items[start : start + jobs.items] for start in range(0, len(items), jobs.items)]
     results: list[B] = []
-    for wave in range(0, len(runs), len(runs) if jobs.cluster == "slurm" else workers):  # Slurm keeps the bound itself
-        sent = executor.map_array(_Each(function), runs[wave : wave + (len(runs) if jobs.cluster == "slurm" else workers)])
+    wave = len(runs) if jobs.cluster == "slurm" else workers  # Slurm keeps the bound itself
+    for start in range(0, len(runs), wave):
+        sent = executor.map_array(_Each(function), runs[start : start + wave])
         results += [result for job in sent for result in job.result()]
     return results
 

@@ -49,6 +49,9 @@ class Work:
         return read_tables(self.paths(name), columns)
 
 
+RunShards = Callable[[str, Callable[[Any], Iterable[Piece]], Sequence[Any]], Work]  # map_shards, under the name of a phase
+
+
 def map_shards(function: Callable[[A], Iterable[Piece]], items: Sequence[A], *, folder: Path, run_map: Map) -> Work:
     """The pieces of every item, in order; items whose pieces lie whole in the folder already are not worked on again.
 

@@ -12,9 +12,10 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.report import cleaning, files, head, judged, learning, samples
-from pipeline.report.blocks import Absent, Block, Figures, Section
+from pipeline.report.blocks import Absent, Block, Figures, Section, Table
 from pipeline.report.board import Board
 from pipeline.report.cleaning import Amount
+from pipeline.report.figures import fixed, number
 from pipeline.report.headlines import found
 from pipeline.report.page import absences, render
 
@@ -101,7 +102,23 @@ def text_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
     yield from cleaning.dropped_blocks(data.select, truth["select"].get("drops") or {}, amount)
     yield from cleaning.copy_blocks(data.select, data.dedup, truth["dedup"], amount)
     yield from cleaning.passage_blocks(data.dedup, truth["dedup"], amount)
+    yield from leak_blocks(told.metrics.get("split") or {})
     yield from cleaning.cut_blocks(data.split, amount)
+
+
+def leak_blocks(split: Metrics) -> Iterator[Block]:
+    """How much of train repeated what is held out or asked, and how well that was found where it is known what was planted."""
+    leaks: Mapping[str, int] = split.get("leaks") or {}
+    truth: Metrics = split.get("truth") or {}
+    rows = []
+    for name, cut in cleaning.table_order(leaks):
+        known: Metrics = truth.get(name) or {}
+        rows.append((name, number(cut), number(known.get("planted")), fixed(known.get("precision")), fixed(known.get("recall"))))
+    note = (
+        "Precision and recall are over paragraphs, against what the generator planted." if truth else "No truth is known for this corpus."
+    )
+    if rows:
+        yield Table("Cut from training", ("repeats", "paragraphs", "planted", "precision", "recall"), rows, note)
 
 
 def curve_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:

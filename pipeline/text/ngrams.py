@@ -9,25 +9,32 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from unicodedata import category
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from pipeline.core.kernel import kernel
 
 Hashes = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.uint32]
 
-_PRIME = np.uint64(0x100000001B3)  # FNV-1a (Fowler, Noll, Vo)
-_BASIS = np.uint64(0xCBF29CE484222325)
-_STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: no n-gram hash loses a word
-_MIX = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 (Steele et al. 2014)
-_OTHER = np.uint64(0x94D049BB133111EB)  # splitmix64's second multiplier: the other half of a 128-bit hash
-_SHIFT = np.uint64(31)
-KIND, CODE = 24, 0xFFFFFF  # an entry of the table of characters: its kind above the lower-case code point
-SPACE, SIGN, LETTER, ALONE = 0, 1, 2, 3  # kinds; a character of the last is a word by itself
+PRIME = np.uint64(0x100000001B3)  # FNV-1a (Fowler, Noll, Vo)
+BASIS = np.uint64(0xCBF29CE484222325)
+STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: no n-gram hash loses a word
+MIX = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 (Steele et al. 2014)
+OTHER = np.uint64(0x94D049BB133111EB)  # splitmix64's second multiplier: the other half of a 128-bit hash
+_SHIFT, _HALF, _TOP = np.uint64(31), np.uint64(32), np.uint64(56)
+_ONE, _SEVEN, _EIGHT, _WHOLE = np.uint64(1), np.uint64(7), np.uint64(8), np.uint64(64)
+# Eight equal bytes: 1, the upper bit, the bit of lower case; what lifts a byte from "a", past "z", from "0", past "9" to its upper bit.
+_ONES, _TOPS, _CASE, _FROM_A, _PAST_Z, _FROM_0, _PAST_9 = (
+    np.uint64(byte * 0x0101010101010101) for byte in (1, 0x80, 0x20, 0x1F, 5, 0x50, 0x46)
+)
+_KIND, _CODE = 24, 0xFFFFFF  # an entry of the table of characters: its kind above the lower-case code point
+_SPACE, _SIGN, _LETTER, _ALONE = 0, 1, 2, 3  # kinds; a character of the last is a word by itself
 _BLOCK = 1 << 20  # bytes of text
 _KNOWN = 0x20000  # code points in the table; those above are ideographs
+_NOWHERE = np.empty(0, np.uint32)
 _UNSPACED = ((0xE00, 0xF00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x3040, 0x3100), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00))
 
 
@@ -69,8 +76,18 @@ def words_of_rows(texts: Texts, rows: Integers) -> Words:
     room = int((texts.starts[rows + 1] - texts.starts[rows]).sum()) // 2 + rows.size  # a word and what ends it are two bytes at least
     hashes, paragraphs = np.empty(room, np.uint64), np.empty(room, np.int32)
     starts, content = np.zeros(rows.size + 1, np.int64), np.zeros((rows.size, 2), np.uint64)
-    _words(texts.data, texts.starts, rows, texts.characters, hashes, paragraphs, starts, content)
+    _words(texts.data, texts.starts, rows, texts.characters, (hashes, paragraphs, _NOWHERE), starts, content)
     return Words(hashes[: starts[-1]], paragraphs[: starts[-1]], starts, content)
+
+
+def word_places(text: bytes) -> tuple[Hashes, Numbers]:
+    """The hash of each word of a text, and the byte at which it begins."""
+    texts = Texts(np.frombuffer(text, np.uint8), np.array([0, len(text)]))
+    room = len(text) // 2 + 1
+    hashes, paragraphs, places = np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.uint32)
+    starts, content = np.zeros(2, np.int64), np.zeros((1, 2), np.uint64)
+    _words(texts.data, texts.starts, np.zeros(1, np.int64), texts.characters, (hashes, paragraphs, places), starts, content)
+    return hashes[: starts[1]], places[: starts[1]]
 
 
 def in_blocks(texts: Texts, rows: Integers) -> Iterator[Words]:
@@ -92,7 +109,7 @@ def ngrams_of(words: Hashes, n: int) -> Hashes:
     count = max(0, words.size - n + 1)
     hashes = np.zeros(count, np.uint64)
     for place in range(n):
-        hashes *= _STEP
+        hashes *= STEP
         hashes += words[place : place + count]
     return mixed(hashes)
 
@@ -105,10 +122,24 @@ def paragraph_hashes(words: Words, least: int) -> tuple[Hashes, Numbers]:
     return mixed(hashes[:, :count]), places[:, :count]
 
 
+def distinct(values: Hashes) -> Hashes:
+    """The values, sorted, each once: numpy's own way is by a hash table, which is many times slower on millions."""
+    ranked = np.sort(values)
+    return ranked[np.concatenate([[True], ranked[1:] != ranked[:-1]])] if ranked.size else ranked
+
+
+def among(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of the values are among the known, which are sorted."""
+    if not known.size:
+        return np.zeros(values.size, np.bool_)
+    same: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), known.size - 1)] == values
+    return same
+
+
 def mixed(values: Hashes) -> Hashes:
     """The values with their bits spread, in place (splitmix64's finish)."""
     values ^= values >> _SHIFT
-    values *= _MIX
+    values *= MIX
     values ^= values >> _SHIFT
     return values
 
@@ -116,16 +147,16 @@ def mixed(values: Hashes) -> Hashes:
 @cache
 def _characters(count: int) -> npt.NDArray[np.uint32]:
     """Kind and lower-case form of the first code points; of all that are known it takes 0.2 s."""
-    kinds = {"Z": SPACE, "C": SPACE, "L": LETTER, "M": LETTER, "N": LETTER}
-    table = np.array([kinds.get(category(chr(code))[0], SIGN) << KIND | ord(chr(code).lower()[0]) for code in range(count)], np.uint32)
+    kinds = {"Z": _SPACE, "C": _SPACE, "L": _LETTER, "M": _LETTER, "N": _LETTER}
+    table = np.array([kinds.get(category(chr(code))[0], _SIGN) << _KIND | ord(chr(code).lower()[0]) for code in range(count)], np.uint32)
     for first, end in _UNSPACED:
-        letters = table[first:end] >> KIND == LETTER
-        table[first:end][letters] += np.uint32((ALONE - LETTER) << KIND)
+        letters = table[first:end] >> _KIND == _LETTER
+        table[first:end][letters] += np.uint32((_ALONE - _LETTER) << _KIND)
     return table
 
 
-@numba.njit(cache=True, nogil=True)
-def decoded(data, place):  # type: ignore[no-untyped-def]
+@kernel
+def _decoded(data, place):  # type: ignore[no-untyped-def]
     """The code point of the UTF-8 character of two bytes or more at a place, and its bytes."""
     byte = np.int64(data[place])
     if byte >= 0xF0:
@@ -135,51 +166,103 @@ def decoded(data, place):  # type: ignore[no-untyped-def]
     return (byte & 31) << 6 | (data[place + 1] & 0x3F), 2
 
 
-@numba.njit(cache=True, nogil=True)
-def _words(data, texts, rows, characters, hashes, paragraphs, starts, content):  # type: ignore[no-untyped-def]
-    """Fill in the words, the paragraphs, the starts and the content of the texts at `rows`."""
-    count = 0
+@kernel
+def _words(data, texts, rows, characters, words, starts, content):  # type: ignore[no-untyped-def]
+    """Fill in the words (hashes, paragraphs and, if there is room, places), the starts and the content of the texts at `rows`.
+
+    Eight bytes of ASCII are told from what ends a word, and hashed, at once (Lamport 1975, Multiple byte processing with full-word
+    instructions); words with other characters go on one by one.
+    """
+    count, (hashes, paragraphs, places) = 0, words
     for turn in range(rows.size):
         place, end = texts[rows[turn]], texts[rows[turn] + 1]
-        paragraph, newlines, inside = 0, 0, False
-        value, left, right = _BASIS, _BASIS, _BASIS
-        while place <= end:
-            byte = np.int64(data[place]) if place < end else np.int64(0x20)  # a space after the text ends its last word
-            code, size = (byte, 1) if byte < 0x80 else decoded(data, place)
-            place += size
-            entry = np.int64(characters[code]) if code < characters.size else np.int64(ALONE << KIND | code)
-            kind = entry >> KIND
-            if kind == LETTER:
-                value, inside, newlines = (value ^ np.uint64(entry & CODE)) * _PRIME, True, 0
-                continue
-            if inside:
-                hashes[count], paragraphs[count] = value, paragraph
-                left, right = left * _STEP + value, (right ^ value) * _OTHER
-                value, inside, count = _BASIS, False, count + 1
-            if kind == SPACE:
+        paragraph, newlines, left, right = 0, 0, BASIS, BASIS
+        while place < end:
+            byte = np.int64(data[place])
+            code, size = (byte, 1) if byte < 0x80 else _decoded(data, place)
+            entry = np.int64(characters[code]) if code < characters.size else np.int64(_ALONE << _KIND | code)
+            kind = entry >> _KIND
+            if kind == _SPACE:
+                place += size
                 newlines = newlines + 1 if byte == 0x0A else 0
                 if newlines == 2:
                     paragraph, newlines = paragraph + 1, 0
                 continue
-            newlines = 0
-            sign = (_BASIS ^ np.uint64(entry & CODE)) * _PRIME
-            left, right = left * _STEP + sign, (right ^ sign) * _OTHER
-            if kind == ALONE:
-                hashes[count], paragraphs[count] = sign, paragraph
+            newlines, value, whole, begin = 0, BASIS, kind != _LETTER, place
+            if whole:
+                value, place = _stirred(value, np.uint64(entry & _CODE)), place + size
+            while not whole and place + 8 <= end:
+                eight = _eight(data, place)
+                lower = eight | _CASE
+                within = (lower + _FROM_A) & ~(lower + _PAST_Z) | (eight + _FROM_0) & ~(eight + _PAST_9)
+                after = (~within | eight) & _TOPS  # of the bytes that are no letter or digit, the upper bit
+                first = after & (~after + _ONE)
+                if not after:
+                    value, place = _stirred(value, lower), place + 8
+                elif eight & first:  # a longer character, perhaps a letter
+                    break
+                else:
+                    below = (first >> _SEVEN) - _ONE
+                    value = _stirred(value, lower & below) if below else value
+                    place, whole = place + np.int64((below & _ONES) * _ONES >> _TOP), True
+            if not whole:
+                value, place = _rest_of_word(data, place, end, characters, value)
+            if kind != _SIGN:
+                hashes[count], paragraphs[count] = value, paragraph
+                if places.size:
+                    places[count] = begin
                 count += 1
+            left, right = left * STEP + value, (right ^ value) * OTHER
         starts[turn + 1] = count
         if count > starts[turn]:
             content[turn, 0], content[turn, 1] = left ^ (left >> _SHIFT), right ^ (right >> _SHIFT)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
+def _rest_of_word(data, place, end, characters, value):  # type: ignore[no-untyped-def]
+    """The hash of a word whose beginning is hashed, and the place behind it. A character that is not ASCII goes in as three bytes."""
+    pack, held = np.uint64(0), np.uint64(0)
+    while place < end:
+        byte = np.int64(data[place])
+        code, size = (byte, 1) if byte < 0x80 else _decoded(data, place)
+        entry = np.int64(characters[code]) if code < characters.size else np.int64(_ALONE << _KIND)
+        if entry >> _KIND != _LETTER:
+            break
+        place += size
+        code = entry & _CODE
+        rest, size = (code, 1) if code < 0x80 else (code | 0x800000, 3)
+        for _ in range(size):
+            pack, held, rest = pack | np.uint64(rest & 0xFF) << held, held + _EIGHT, rest >> 8
+            if held == _WHOLE:
+                value, pack, held = _stirred(value, pack), np.uint64(0), np.uint64(0)
+    return _stirred(value, pack) if held else value, place
+
+
+@kernel
+def _stirred(value, eight):  # type: ignore[no-untyped-def]
+    """A hash with eight bytes more: of one value and other bytes, another one."""
+    value = (value ^ eight) * MIX
+    return value ^ value >> _HALF
+
+
+@kernel(inline="always")
+def _eight(data, place):  # type: ignore[no-untyped-def]
+    """Eight bytes as a number, the first one lowest; compiled to one load."""
+    at = np.uint64(place)
+    value = np.uint64(data[at])
+    for turn in range(1, 8):
+        value |= np.uint64(data[at + np.uint64(turn)]) << np.uint64(8 * turn)
+    return value
+
+
+@kernel
 def _paragraphs(words, paragraphs, starts, least, hashes, places):  # type: ignore[no-untyped-def]
     """Fill in the paragraphs that are long enough; returns how many there are."""
     count = 0
     for text in range(starts.size - 1):
         first, end, left, right = starts[text], starts[text + 1], np.uint64(0), np.uint64(0)
         for place in range(first, end):
-            left, right = left * _STEP + words[place], (right ^ words[place]) * _OTHER
+            left, right = left * STEP + words[place], (right ^ words[place]) * OTHER
             if place + 1 < end and paragraphs[place + 1] == paragraphs[place]:
                 continue
             if place + 1 - first >= least:

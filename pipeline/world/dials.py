@@ -28,7 +28,9 @@ class World:
     rewritten: float
     passages: int
     spans: int
+    quotes: int
     leaks: int
+    riddles: int
     gibberish: int
     empty: int
     foreign: int
@@ -54,10 +56,13 @@ def check(settings: World) -> None:
             ("exact", "not below 0, and with near no more than books", 0 <= settings.exact <= settings.books - settings.near),
             ("near", "not below 0, and with exact no more than books", 0 <= settings.near <= settings.books - settings.exact),
             ("rewritten", "above 0, 0.1 at most", 0 < settings.rewritten <= 0.1),
-            ("leaks", "not below 0, no more than books without a copy", 0 <= settings.leaks <= max(0, single)),
+            *(
+                (key, "not below 0, no more than books without a copy", 0 <= getattr(settings, key) <= max(0, single))
+                for key in ("leaks", "riddles")
+            ),
             *(
                 (key, "0, or above it and two books without a copy", _common(getattr(settings, key), single))
-                for key in ("passages", "spans")
+                for key in ("passages", "spans", "quotes")
             ),
             *((kind, "not below 0", getattr(settings, kind) >= 0) for kind in REJECTS),
         )

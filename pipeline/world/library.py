@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import fsum
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.world.dials import World, check
 from pipeline.world.dirt import PLANTS, plant
 from pipeline.world.facts import RELATIONS, Facts, draw_facts
 from pipeline.world.junk import REJECTS
-from pipeline.world.leaks import quiz
+from pipeline.world.leaks import asking, quiz, riddles
 from pipeline.world.pieces import Insert, Piece, assembled, placed, plain
 from pipeline.world.pii import PRIVATE, lookalikes, private
 from pipeline.world.shared import share
@@ -32,9 +32,11 @@ TRUTH = pa.schema(
         pa.field("plants", pa.list_(pa.string()), nullable=False),
         pa.field("copy_of", pa.string()),  # the id of the original
         pa.field("copy_kind", pa.string()),  # exact | near
-        pa.field("leaks", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` that ask what dialogues may ask in a test
+        pa.field("leaks", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` that ask what may be asked in a test
         pa.field("passages", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` that stand in another document too
         pa.field("spans", pa.list_(pa.string()), nullable=False),  # runs of words inside paragraphs of `clean`, of two documents
+        # shorter runs, likewise: what dedup leaves may stand in train and in what is held out
+        pa.field("quotes", pa.list_(pa.struct([("text", pa.string()), ("of", pa.string())])), nullable=False),  # `of`: the other document
     ]
 )
 
@@ -68,6 +70,7 @@ class Item:
     leaks: list[str] = field(default_factory=list)
     passages: list[str] = field(default_factory=list)
     spans: list[str] = field(default_factory=list)
+    quotes: list[tuple[str, str]] = field(default_factory=list)  # the run, and the key of the other document
 
     @property
     def whole(self) -> list[Piece]:
@@ -96,7 +99,9 @@ def generate(settings: World, seed: int) -> Library:
     copied = [int(row) for row in stream(seed, "copied").permutation(len(books))[: settings.exact + settings.near]]
     dirt = _dealt(items, settings, seed)
     _add_numbers(items, dirt, facts, settings, seed)
-    _add_common(items, books, [number for number in range(len(books)) if number not in copied], facts, settings, seed)
+    free = [number for number in range(len(books)) if number not in copied]
+    asked = _add_questions(items, free, facts, settings, seed)
+    _add_common(items, {number: books[number] for number in free}, len(facts.people), settings, seed)
     editions = _copied(writer, books, items, copied, settings, seed)
     _soil(items, editions, dirt | _dealt(editions[::2], settings, seed, copies=True), seed)
     rejects = [
@@ -105,7 +110,7 @@ def generate(settings: World, seed: int) -> Library:
         for number in range(getattr(settings, kind))
     ]
     documents, truth = _tables([*items, *editions, *rejects], seed)
-    return Library(documents, truth, _world(settings, seed, facts, books, items))
+    return Library(documents, truth, _world(settings, seed, facts, books, items) | {"benchmarks": {"riddles": asked}})
 
 
 def _item(key: str, book: Book, writer: Writer) -> Item:
@@ -138,20 +143,33 @@ def _add_numbers(items: Sequence[Item], dirt: dict[str, set[str]], facts: Facts,
         item.inserts.append(placed(lookalikes(facts.people, dice), item.pieces, dice))
 
 
-def _add_common(items: Sequence[Item], books: Sequence[Book], free: Sequence[int], facts: Facts, settings: World, seed: int) -> None:
-    """Quizzes, and what two books have in common; only in books of which there is no copy."""
+def _add_questions(items: Sequence[Item], free: Sequence[int], facts: Facts, settings: World, seed: int) -> list[str]:
+    """Quizzes and riddles; only in books of which there is no copy. Returns all riddles, of which every second stands in no book."""
     dice = Dice(stream(seed, "leaks"))
     for number in dice.shuffled(free)[: settings.leaks]:
-        insert = placed(quiz(facts, dice), items[number].pieces, dice)
-        items[number].inserts.append(insert)
-        items[number].leaks.append(insert.piece.clean)
-    dice = Dice(stream(seed, "shared"))
+        _ask(items[number], quiz(facts, dice), dice)
+    dice = Dice(stream(seed, "riddles"))
+    drawn = riddles(2 * settings.riddles, dice)
+    for number, riddle in zip(dice.shuffled(free), drawn[::2], strict=False):
+        _ask(items[number], asking(riddle, dice), dice)
+    return [riddle.text for riddle in drawn]
+
+
+def _ask(item: Item, piece: Piece, dice: Dice) -> None:
+    item.inserts.append(placed(piece, item.pieces, dice))
+    item.leaks.append(piece.clean)
+
+
+def _add_common(items: Sequence[Item], books: Mapping[int, Book], people: int, settings: World, seed: int) -> None:
+    """What two of these books have in common."""
     pieces = [item.pieces for item in items]
-    common = share({number: books[number] for number in free}, pieces, len(facts.people), (settings.passages, settings.spans), dice)
+    counts = (settings.passages, settings.spans, settings.quotes)
+    common = share(books, pieces, people, counts, Dice(stream(seed, "shared")))
     for number, item in enumerate(items):
         item.inserts += common.inserts.get(number, [])
         item.passages += common.passages.get(number, [])
         item.spans += common.spans.get(number, [])
+        item.quotes += [(text, items[other].key) for text, other in common.quotes.get(number, [])]
         item.pieces = [common.grown.get((number, place), piece) for place, piece in enumerate(item.pieces)]
 
 
@@ -200,6 +218,7 @@ def _tables(items: Sequence[Item], seed: int) -> tuple[pa.Table, pa.Table]:
             name: [getattr(item, name) for item in order] for name in ("fate", "clean", "plants", "copy_kind", "leaks", "passages", "spans")
         },
         "copy_of": [ids[item.copy_of] if item.copy_of else None for item in order],
+        "quotes": [[{"text": text, "of": ids[other]} for text, other in item.quotes] for item in order],
     }
     return conform(pa.table(columns), DOCUMENTS), pa.Table.from_pydict(truth, schema=TRUTH)
 

@@ -3,8 +3,10 @@
 import pyarrow as pa
 import pytest
 
+from pipeline.core.artifact import tables
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.scores import Scores
+from pipeline.core.artifact.tables import write_table
 from pipeline.core.errors import ArtifactError
 
 ROWS = pa.table({"id": ["a"], "source": ["books"], "origin": ["a.txt"], "text": ["Once."]})
@@ -38,6 +40,17 @@ def test_a_failed_write_leaves_the_old_artifact_and_nothing_else(corpus, tmp_pat
         raise RuntimeError("power cut")
     assert Corpus(corpus.path).digest == before
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_a_table_that_is_read_twice_is_kept_until_its_file_changes_or_others_need_the_room(corpus, monkeypatch):
+    (shard,) = corpus.shards
+    first = shard.kept("documents")
+    assert shard.kept("documents") is first
+    write_table(first.slice(0, 0), shard.path("documents"))
+    assert shard.kept("documents").num_rows == 0
+    monkeypatch.setattr(tables, "_ROOM", 0)
+    write_table(first, shard.path("documents"))
+    assert shard.kept("documents") is not shard.kept("documents")
 
 
 def test_a_missing_artifact_says_how_to_make_it(tmp_path):

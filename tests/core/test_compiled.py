@@ -10,8 +10,8 @@ def test_another_source_is_another_folder_and_only_files_with_kernels_count(tmp_
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")
     package = tmp_path / "pipeline"
     (package / "core").mkdir(parents=True)
-    kernel, plain = package / "kernel.py", package / "plain.py"
-    kernel.write_text("import numba\n")
+    kernel, plain = package / "kernels.py", package / "plain.py"
+    kernel.write_text("from pipeline.core.kernel import kernel\n")
     plain.write_text("one = 1\n")
     monkeypatch.setattr(compiled, "__file__", str(package / "core" / "compiled.py"))
 
@@ -23,5 +23,5 @@ def test_another_source_is_another_folder_and_only_files_with_kernels_count(tmp_
     assert first.parent == tmp_path / "numba"
     plain.write_text("one = 2\n")
     assert folder() == first
-    kernel.write_text("import numba  # a helper that another file's kernel calls\n")
+    kernel.write_text("from pipeline.core.kernel import kernel  # a helper that another file's kernel calls\n")
     assert folder() != first

@@ -136,6 +136,7 @@ def run(tmp_path: Path) -> Callable[..., tuple[Data, Told]]:
         metrics = {
             "clean": {"documents": 2, "repaired": {"page_numbers": 1}},
             "select": {"documents": 2, "dropped": {"gibberish": 1}},
+            "split": {"leaks": {"val": 1, EVIL: 0}, "truth": {"val": {"planted": 1, "recall": 1.0, "precision": 1.0}} if facts else {}},
             "tokenize": {"val": val},
             "reward": kinds,
             "dpo": kinds,

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 
-from pipeline.report.blocks import Absent
+from pipeline.report.blocks import Absent, Table
 from pipeline.report.board import Board
 from pipeline.report.cleaning import first_difference
-from pipeline.report.contents import Data, Told, entropy_of, page_of, score_blocks
+from pipeline.report.contents import Data, Told, entropy_of, leak_blocks, page_of, score_blocks
 from pipeline.report.samples import spread
 from tests.report.conftest import EVIL, NO_FACTS, SHOWN, scores
 
@@ -64,6 +64,18 @@ def test_the_entropy_is_that_of_a_fair_coin_where_every_token_is_a_bit() -> None
     assert entropy_of({"val": {"bits": 100.0, "tokens": 103, "documents": 3}}) == math.log(2)
     assert entropy_of({"val": {"bits": None, "tokens": 103, "documents": 3}}) is None
     assert entropy_of(None) is None
+
+
+def test_what_was_cut_from_train_is_judged_by_name_where_it_is_known_what_was_planted() -> None:
+    leaks, judged = {"val": 3, "test": 0, EVIL: 5}, {"val": {"planted": 4, "recall": 0.75, "precision": 1.0}}
+    (known,) = leak_blocks({"leaks": leaks, "truth": judged | {"test": {"planted": 0, "recall": None, "precision": None}}})
+    assert isinstance(known, Table)
+    assert known.rows == [(EVIL, "5", "–", "–", "–"), ("val", "3", "4", "1.000", "0.750"), ("test", "0", "0", "–", "–")]
+    (unknown,) = leak_blocks({"leaks": leaks})
+    assert isinstance(unknown, Table)
+    assert unknown.rows[1] == ("val", "3", "–", "–", "–")
+    assert unknown.note != known.note
+    assert list(leak_blocks({})) == []
 
 
 def test_the_first_difference_is_a_paragraph_of_each() -> None:

@@ -15,10 +15,11 @@ from pipeline.core.shards import Work, map_shards
 from pipeline.text.parting.decontaminate import Policies, Policy, check, recount
 from pipeline.text.parting.held import Lengths, held_runs, write_held
 from pipeline.text.parting.parts import told, write_parts
-from pipeline.text.parting.split import Dealt, deal, groups_of
+from pipeline.text.parting.split import Dealt, deal
 
 LENGTHS = Lengths(ngram=13, short=8, least=4)
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen"
+CLUSTERS = pa.schema([("id", pa.string()), ("cluster", pa.string())])
 CODES = {"train": 0, "val": 1, "test": 2}
 
 
@@ -30,22 +31,25 @@ def document(identity: str, text: str = "x", **more: Any) -> dict[str, Any]:
     return {"id": identity, "source": "s", "origin": "o", "group": None, "text": text, "bits": None} | more
 
 
-def corpus(path: Path, rows: Sequence[Mapping[str, Any]], *, shards: int = 1, cluster: Mapping[str, str] | None = None) -> Corpus:
-    """Documents; and clusters, in which each is alone where `cluster` {id: cluster} doesn't say otherwise."""
+def corpus(path: Path, rows: Sequence[Mapping[str, Any]], *, shards: int = 1, cluster: Mapping[str, str | None] | None = None) -> Corpus:
+    """Documents; and clusters, in which each is alone where `cluster` {id: cluster} doesn't say otherwise; None: it is in none."""
     tables = [pa.Table.from_pylist(list(rows[turn::shards]), schema=DOCUMENTS) for turn in range(shards)]
-    alone = {row["id"]: row["id"] for row in rows} | dict(cluster or {})
+    given = {row["id"]: row["id"] for row in rows} | dict(cluster or {})
+    clusters = [(identity, name) for identity, name in given.items() if name is not None]
     with (made := Corpus(path)).writing() as draft:
         (draft.path / "documents").mkdir()
+        (draft.path / "clusters").mkdir()
         for turn, table in enumerate(tables):
             write_table(conform(table, DOCUMENTS), draft.path / f"documents/{turn:05d}.parquet")
-        write_table(pa.table({"id": list(alone), "cluster": list(alone.values())}), draft.path / "clusters.parquet")
+            own = [dict(zip(("id", "cluster"), pair, strict=True)) for pair in clusters[turn::shards]]
+            write_table(pa.Table.from_pylist(own, schema=CLUSTERS), draft.path / f"clusters/{turn:05d}.parquet")
         draft.facts |= {"shards": shards, "documents": len(rows)}
     return made
 
 
 def parts_of(made: Corpus, *, seed: int = 1, val: float = 0.1, test: float = 0.1, whole: Corpus | None = None) -> dict[str, int]:
     """The part of each document by its id, from its shard; the groups are those of the whole corpus."""
-    dealt = deal(made, groups_of(whole or made), val=val, test=test, seed=seed)
+    dealt = deal(made, whole or made, val=val, test=test, seed=seed)
     ids = [(one, one.shard.table("documents", ["id"])["id"].to_pylist()) for one in dealt]
     return {identity: code for one, names in ids for identity, code in zip(names, one.parts.tolist(), strict=True)}
 

@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.shards import Work
-from pipeline.text.parting.held import Lengths, write_held
-from pipeline.text.parting.runs import distinct, find_runs, runs_of, sieve_of
+from pipeline.text.ngrams import distinct
+from pipeline.text.parting.held import Held, Lengths, write_held
+from pipeline.text.parting.runs import find_runs, runs_of, sieve_of
 from tests.text.split_corpus import LONG, document, written
 
 REST = {"val": [document("v", "Nothing to see.")], "test": [document("t", "Nor here.")]}
@@ -69,6 +70,21 @@ def test_runs_are_those_of_the_words_in_any_mixture_of_scripts() -> None:
         plain = plain_runs(text, 2)
         assert found.paragraphs.tolist() == [place for place, _ in plain], text
         assert len(set(found.hashes.tolist())) == len({run for _, run in plain}), text
+
+
+@pytest.mark.parametrize(
+    "between", ["\n", "\n\n", "\n" * 3, "\n" * 4, "\n" * 5, "\n \n", " \n\n\t", "\n\r\n", "\r\n" * 2, "\n\u2028\n", "\n.\n", "\n\n.\n\n"]
+)
+def test_paragraphs_are_counted_as_by_splitting_at_blank_lines(between: str) -> None:
+    for text in (f"{between}one", f"one{between}two", f"one{between}{between}two{between}", f"我{between}们", between):
+        assert runs_of(column(text), [1]).paragraphs.tolist() == [place for place, _ in plain_runs(text, 1)], text
+
+
+def test_runs_of_many_texts_are_those_of_each_alone() -> None:
+    texts = [" ".join(f"w{number * number % (turn + 101)}" for number in range(60_000)) for turn in range(6)]  # megabytes
+    together = runs_of(column(*texts[:2], "", *texts[2:]), [5])
+    for row, text in zip((0, 1, 3, 4, 5, 6), texts, strict=True):
+        assert np.array_equal(together.hashes[together.rows == row], runs_of(column(text), [5]).hashes)
 
 
 def test_a_word_is_the_same_in_plain_texts_and_beside_other_characters() -> None:
@@ -194,6 +210,21 @@ def test_one_item_of_two_benchmarks_is_found_for_both_and_each_item_once(tmp_pat
     assert done.rows("cut")[0]["against"] == "one,other"
     assert done.rows("cut")[0]["runs"] == 4
     assert [(told["found"], told["paragraphs"]) for told in done.told["benchmarks"].values()] == [(1, 1), (1, 1)]
+
+
+def test_a_preamble_of_all_items_finds_them_all_and_counts_once_where_it_stands(tmp_path) -> None:
+    preamble = " ".join(f"p{number}" for number in range(50))
+    items = {"long": [f"{preamble} q{number} r{number}" for number in range(4_000)], "other": [preamble, "Three blind mice ran home"]}
+    train = [document(f"d{number}", "\n\n".join(f"{preamble} d{number} e{turn}" for turn in range(50))) for number in range(10)]
+    done = written(tmp_path, REST | {"train": [*train, document("free")]}, items=items, longest=100_000)
+    assert done.told["benchmarks"] == {
+        "long": {"items": 4000, "found": 4000, "unchecked": 0, "paragraphs": 500, "documents": 10},
+        "other": {"items": 2, "found": 1, "unchecked": 0, "paragraphs": 500, "documents": 10},
+    }
+    assert {row["runs"] for row in done.rows("cut")} == {2 * (50 - 13 + 1)}, "each run, for each of the two benchmarks"
+    hits = Held(tmp_path / "table").find(column(train[0]["text"], train[1]["text"]))
+    assert hits.rows.size == 100 * 2 * (50 - 13 + 1)
+    assert hits.items.tolist() == list(range(4_001))
 
 
 def test_shards_and_ranges_of_hashes_change_nothing(tmp_path) -> None:

@@ -5,15 +5,18 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.text.copies.dedup import Rules
+from pipeline.text.copies.marks import marks_of
 from pipeline.text.copies.paragraph_copies import Paragraphs
-from pipeline.text.copies.substrings import Substrings, repeated_words
+from pipeline.text.copies.substrings import Substrings, repeated_sentences
+from pipeline.text.ngrams import texts_of, words_of_rows
 from tests.text.test_dedup import NEAR, corpus_of, deduped
 
 PARAGRAPHS = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=4), substring=None)
-RUNS = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=4), substring=Substrings(words=8, megabytes=1))
+RUNS = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=4), substring=Substrings(words=8))
 
 
 def sentence(words: int, seed: int) -> str:
@@ -83,36 +86,60 @@ def test_numbers_are_gone_where_a_part_of_a_paragraph_is(tmp_path: Path) -> None
     assert outcome.work.table("documents")["bits"].to_pylist() == [[1.0], None]
 
 
-def test_chunks_and_shards_leave_the_runs_within_a_chunk(tmp_path: Path) -> None:
+def test_the_same_runs_are_found_in_any_shards(tmp_path: Path) -> None:
     texts = [f"{sentence(20, seed)} {sentence(10, 1000 + seed // 2)} {sentence(20, 500 + seed)}" for seed in range(20)]
     results = [tables(tmp_path / f"{shards}", texts, RUNS, shards=shards)[:2] for shards in (1, 3, 7)]
     assert results[0] == results[1] == results[2]
     assert len(results[0][1]) == 10
 
 
+def test_a_run_of_a_paragraph_that_is_cut_is_that_of_the_one_that_stays(tmp_path: Path) -> None:
+    run = sentence(12, 7)
+    texts = [f"{sentence(9, 1)} {run}", f"{sentence(9, 1)} {run}\n\n{sentence(9, 2)}", f"{sentence(9, 3)} {run} {sentence(9, 4)}"]
+    kept, passages, _ = tables(tmp_path, texts, RUNS, shards=2)
+    assert kept == {"0": texts[0], "1": sentence(9, 2), "2": f"{sentence(9, 3)} {sentence(9, 4)}"}
+    assert [(row["id"], row["of"], row["level"]) for row in passages] == [("1", "0", "paragraph"), ("2", "0", "substring")]
+
+
 @pytest.mark.parametrize("seed", range(8))
-def test_every_long_run_is_found_and_none_that_is_short(seed: int) -> None:
-    """The oracle: sets of tuples of words."""
+def test_every_long_run_is_found_and_none_that_is_short(seed: int, tmp_path: Path) -> None:
+    """The oracle: sets of tuples of words. Each word is a sentence, in four bytes with what follows."""
     draw, least = Random(seed), 4
-    paragraphs = [[draw.choice("ab") + draw.choice("cd") + "." for _ in range(draw.randrange(30))] for _ in range(12)]
-    data = np.frombuffer(bytearray(b"".join(" ".join(words).encode() + b"\0" for words in paragraphs if words)), np.uint8)
+    documents = [[[draw.choice("ab") + draw.choice("cd") + "." for _ in range(draw.randrange(1, 30))] for _ in range(3)] for _ in range(6)]
     seen: set[tuple[str, ...]] = set()
-    expected, place = set(), 0
-    for words in filter(None, paragraphs):
-        for start in range(len(words) - least + 1):
-            run = tuple(words[start : start + least])
-            if run in seen:
-                expected |= {place + 4 * word for word in range(start, start + least)}
-            seen.add(run)
-        place += 4 * len(words)
-    first, end, source = repeated_words(data, least)
-    found = {byte for a, b in zip(first.tolist(), end.tolist(), strict=True) for byte in range(a, b, 4)}
-    assert found == expected
-    assert (source < first).all()
+    expected: dict[tuple[str, int], set[int]] = {}
+    for document, paragraphs in enumerate(documents):
+        for number, words in enumerate(paragraphs):
+            for start in range(len(words) - least + 1):
+                if (run := tuple(words[start : start + least])) in seen:
+                    expected.setdefault((str(document), number), set()).update(range(start, start + least))
+                seen.add(run)
+    rules = Rules(near=None, priorities=(), paragraph=None, substring=Substrings(words=least))
+    texts = ["\n\n".join(" ".join(words) for words in paragraphs) for paragraphs in documents]
+    _, passages, _ = tables(tmp_path, texts, rules, shards=3)
+    found: dict[tuple[str, int], int] = {}
+    for row in passages:
+        place = (row["id"], row["paragraph"])
+        found[place] = found.get(place, 0) + len(row["text"].split())
+        assert int(row["of"]) <= int(row["id"])
+    assert found == {place: len(words) for place, words in expected.items()}
+
+
+def test_two_paragraphs_with_a_long_run_in_common_have_a_mark_in_common() -> None:
+    draw = Random(1)
+    for length in (2, 3, 8, 13, 60):
+        for _ in range(40):
+            run = [f"r{draw.randrange(9)}" for _ in range(length)]
+            texts = [" ".join([*(f"{side}{draw.randrange(9)}" for _ in range(draw.randrange(40))), *run, f"{side}x"]) for side in "ab"]
+            words = words_of_rows(texts_of(pa.array([*texts, " ".join(run[1:])])), np.arange(3))
+            hashes, places = marks_of(words, length)
+            first, second, short = (set(hashes[places[0] == text].tolist()) for text in range(3))
+            assert first & second
+            assert not short
 
 
 def test_only_whole_sentences_of_a_run_are_cut() -> None:
-    text = b"One two three. Four five six. Seven eight.\0Zero two three. Four five six. Seven nine.\0"
-    first, end, source = repeated_words(np.frombuffer(bytearray(text), np.uint8), 4)
-    assert [text[a:b] for a, b in zip(first, end, strict=True)] == [b"Four five six."]
-    assert text[source[0] :].startswith(b"Four five six.")
+    text = b'Zero two three. Four five six. "Seven?" Nine.'
+    found = list(repeated_sentences(text, np.array([1, 2, 3]), np.array([7, 8, 9]), 4))
+    assert [(text[start:end], of) for start, end, of in found] == [(b'Four five six. "Seven?"', 9)]
+    assert not list(repeated_sentences(text, np.array([1]), np.array([7]), 4))

@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
+from itertools import pairwise
 from random import Random
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.copies.minhash import band_keys, distinct, multipliers, shingles_of, signatures, similarities
-from pipeline.text.ngrams import ngrams_of, paragraph_hashes, texts_of, words_of, words_of_rows
+from pipeline.text.copies.minhash import band_keys, multipliers, shingle_sets, shingles_of, signatures, similarities
+from pipeline.text.ngrams import distinct, ngrams_of, paragraph_hashes, texts_of, words_of, words_of_rows
 
 ODD = "“Ça va?”\tNaïve—Straße\u00a0ÄÖÜ ß 12½ a_b don’t Ελλάδα Привет! नमस्ते e\u0301 \U0001f600 x\U00020000y \U00010400"
 
@@ -78,8 +79,9 @@ def test_long_paragraphs_are_hashed_by_their_words() -> None:
 def test_signatures_are_the_least_hash_of_the_shingles() -> None:
     words = words_of_rows(texts_of(pa.array(["a b c d e f g h i j", "a b", ""])), np.arange(3))
     factors = multipliers(12)
+    values, starts = shingles_of(words, 5)
     for text, signed in enumerate(signatures(words, shingle=5, functions=12)):
-        shingles = shingles_of(words.hashes[words.starts[text] : words.starts[text + 1]], shingle=5)
+        shingles = values[starts[text] : starts[text + 1]]
         hashed = shingles.astype(np.uint32)[:, None] * factors + (shingles >> np.uint64(32)).astype(np.uint32)[:, None]
         assert signed.tolist() == hashed.min(axis=0, initial=2**32 - 1).tolist()
 
@@ -93,9 +95,18 @@ def test_signatures_estimate_the_similarity() -> None:
     true = len(sets[0] & sets[1]) / len(sets[0] | sets[1])
     signed = signatures(both, shingle=5, functions=512)
     assert float(np.mean(signed[0] == signed[1])) == pytest.approx(true, abs=0.08)  # four standard errors
-    hashes = [shingles_of(both.hashes[both.starts[text] : both.starts[text + 1]], shingle=5) for text in (0, 1)]
-    sides = [(one, np.array([0, one.size])) for one in hashes]
-    assert similarities(*sides, np.zeros((1, 2), np.int64))[0] == pytest.approx(true, abs=1e-12)
+    shingles = shingle_sets(both, 5)
+    assert similarities(shingles, shingles, np.array([[0, 1]]))[0] == pytest.approx(true, abs=1e-12)
+
+
+def test_a_shingle_is_the_hash_of_a_run_of_words_and_a_set_has_each_once() -> None:
+    texts = ["a b c a b c a b", "one two", "", "x", "a b c a b c"]
+    words = words_of_rows(texts_of(pa.array(texts)), np.arange(5))
+    values, starts = shingles_of(words, 3)
+    expected = [ngrams_of(words_of(text)[0], min(3, max(1, len(text.split())))) for text in texts]
+    assert [values[first:end].tolist() for first, end in pairwise(starts.tolist())] == [one.tolist() for one in expected]
+    values, starts = shingle_sets(words, 3)
+    assert [values[first:end].tolist() for first, end in pairwise(starts.tolist())] == [distinct(one).tolist() for one in expected]
 
 
 def test_bands_are_equal_when_all_their_values_are() -> None:

@@ -1,14 +1,20 @@
 """Parts that stay: whatever else is in the corpus, what hangs together falls on one side."""
 
 import random
+import tracemalloc
 from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import ArtifactError, PipelineError
-from pipeline.text.parting.split import identities, part_of
+from pipeline.text.parting.sets import names_of, sets_of
+from pipeline.text.parting.split import deal, part_of
 from tests.text.split_corpus import corpus, document, parts_of
+
+POOLS: list[pa.MemoryPool] = []  # Arrow's threads give some memory back late: to a pool that is gone by then, the process would crash
 
 
 def test_adding_a_document_moves_no_other_between_splits(tmp_path) -> None:
@@ -46,16 +52,28 @@ def test_a_new_page_of_a_site_follows_the_site(tmp_path) -> None:
     assert all(after[f"a{number}"] == after[f"d{number}"] for number in range(30))
 
 
-def test_what_hangs_together_is_found_as_by_search() -> None:
+@pytest.mark.parametrize("shards", [1, 3])
+def test_what_hangs_together_is_found_as_by_search(shards: int) -> None:
     dice = random.Random(3)
     for _ in range(20):
         rows = [(f"d{number:02d}", f"c{dice.randrange(25)}", dice.choice([None, f"g{dice.randrange(12)}"])) for number in range(40)]
         dice.shuffle(rows)
-        clusters = pa.table({"id": [row[0] for row in rows], "cluster": [row[1] for row in rows]})
         grouped = [(row[0], row[2]) for row in rows if row[2]] + [("dropped before dedup", "g1"), ("too", "a lone group")]
-        groups = pa.table({"id": [identity for identity, _ in grouped], "group": [group for _, group in grouped]})
-        names, of = identities(clusters, groups)
-        assert [names[number].as_py() for number in of.tolist()] == [_searched(rows, row) for row in rows]
+        clusters, groups = in_shards([row[:2] for row in rows], "cluster", shards), in_shards(grouped, "group", shards)
+        sets = sets_of(lambda tables=clusters: tables, lambda tables=groups: tables)
+        names = {}
+        for numbers, some in names_of(sets, lambda tables=clusters: tables, lambda tables=groups: tables):
+            assert not names.keys() & set(numbers.tolist()), "each set is named once"
+            names |= dict(zip(numbers.tolist(), some.to_pylist(), strict=True))
+        assert names.keys() == set(range(sets.count))
+        of = sets.of(pa.chunked_array([[row[0] for row in rows]])).tolist()
+        assert [names[number] for number in of] == [_searched(rows, row) for row in rows]
+        assert sets.of(pa.chunked_array([["too", "d99"]])).tolist() == [-1, -1]
+
+
+def in_shards(rows: list[tuple], column: str, shards: int) -> list[pa.Table]:
+    schema = pa.schema([("id", pa.string()), (column, pa.string())])
+    return [pa.Table.from_pylist([{"id": row[0], column: row[1]} for row in rows[turn::shards]], schema=schema) for turn in range(shards)]
 
 
 def _searched(rows: list[tuple[str, str, str | None]], row: tuple[str, str, str | None]) -> str:
@@ -64,6 +82,32 @@ def _searched(rows: list[tuple[str, str, str | None]], row: tuple[str, str, str 
     while more := {other for other in rows for one in found if other[1] == one[1] or (other[2] and other[2] == one[2])} - found:
         found |= more
     return min({one[2] for one in found if one[2]} or {one[0] for one in found})
+
+
+def test_dealing_holds_few_bytes_a_document_beyond_the_shards_in_work(tmp_path) -> None:
+    _, few, many = (most_held(corpus_of_pairs(tmp_path / str(count), count)) for count in (500, 2_000, 6_000))
+    assert (many - few) / 4_000 < 100, "bytes; the ids and groups of all would be four times as many"
+
+
+def corpus_of_pairs(path: Path, count: int) -> Corpus:
+    """Documents in shards of 250, each of them with a copy, and in a group with another that is far away."""
+    rows = [document(f"crawl/part-00001.jsonl#{row:07d}", group=f"site-{row % (count // 2):07d}.example.org") for row in range(count)]
+    return corpus(path, rows, shards=count // 250, cluster={row["id"]: rows[place - place % 2]["id"] for place, row in enumerate(rows)})
+
+
+def most_held(made: Corpus) -> int:
+    """The bytes that dealing holds at most, of numpy, Python and Arrow."""
+    before = pa.default_memory_pool()
+    POOLS.append(pool := pa.proxy_memory_pool(before))
+    pa.set_memory_pool(pool)
+    assert made.shards  # which checks the files
+    tracemalloc.start()
+    try:
+        deal(made, made, val=0.1, test=0.1, seed=1)
+        return tracemalloc.get_traced_memory()[1] + pool.max_memory()
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(before)
 
 
 def test_the_shares_are_met() -> None:
@@ -94,8 +138,13 @@ def test_shares_that_leave_no_train_are_an_error(tmp_path) -> None:
 
 
 def test_a_document_that_no_cluster_names_is_an_error(tmp_path) -> None:
-    made = corpus(tmp_path, [document(name) for name in "abc"])
-    table = pa.table({"id": ["a"], "cluster": ["a"]})
-    made.__dict__["table"] = lambda name, columns: table
+    made = corpus(tmp_path, [document(name) for name in "abc"], cluster={"b": None, "c": None})
     with pytest.raises(ArtifactError, match="2 documents that its clusters don't name"):
         parts_of(made)
+    with pytest.raises(ArtifactError, match="1 documents that its clusters don't name"):
+        parts_of(corpus(tmp_path / "none", [document("a")], cluster={"a": None}))
+
+
+def test_a_corpus_without_documents_can_not_be_split(tmp_path) -> None:
+    with pytest.raises(PipelineError, match="no document of 0 fell into train and val and test"):
+        parts_of(corpus(tmp_path, []))

@@ -4,13 +4,16 @@ import gzip
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 import pytest
 
+from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_jsonl
 from pipeline.text.parting.benchmarks import held_items, read_benchmarks
 from pipeline.text.parting.prompts import overlap
+from tests.text.split_corpus import corpus, document
 
 ROWS = [
     {"question": "Q1", "choices": {"text": ["a", "b"], "label": [1, 2]}, "id": "x"},
@@ -101,7 +104,26 @@ def test_what_the_users_of_tests_say_is_held_out_and_nothing_else(tmp_path) -> N
     with (dialogues := Dialogues(tmp_path / "dialogues")).writing() as draft:
         for name, content in rows.items():
             write_jsonl(draft.path / f"{name}.jsonl", content)
-    assert held_items(dialogues, folder(tmp_path / "tests", arc_txt=b"8?"), {}) == {"dialogues": ["2?", "3?", "5?", "7?"], "arc": ["8?"]}
+    plain = corpus(tmp_path / "corpus", [])
+    assert held_items(dialogues, plain, folder(tmp_path / "tests", arc_txt=b"8?"), {}) == {
+        "dialogues": ["2?", "3?", "5?", "7?"],
+        "arc": ["8?"],
+    }
+
+
+def test_what_the_corpus_itself_asks_is_held_out_too_and_no_file_may_have_its_name(tmp_path) -> None:
+    own = Corpus(tmp_path / "corpus")
+    own.write(pa.Table.from_pylist([document("a")]), sides={}, texts={"world.json": '{"benchmarks": {"riddles": ["Why?"]}}'})
+    with (dialogues := Dialogues(tmp_path / "dialogues")).writing():
+        pass
+    assert held_items(dialogues, own, folder(tmp_path / "tests", arc_txt=b"8?"), {}) == {
+        "dialogues": [],
+        "riddles": ["Why?"],
+        "arc": ["8?"],
+    }
+    for name in ("riddles", "dialogues", "val"):
+        with pytest.raises(InputError, match=f"has a benchmark named {name}"):
+            held_items(dialogues, own, folder(tmp_path / name, **{f"{name}_txt": b"8?"}), {})
 
 
 def test_trained_prompts_that_ask_what_a_test_asks_are_counted() -> None:
@@ -111,5 +133,26 @@ def test_trained_prompts_that_ask_what_a_test_asks_are_counted() -> None:
         "preferences": [preference("train", f"Well, {long}?"), preference("train", "Where is Ada?"), preference("test", f"{long} now")],
         "questions": [question(False, "Other!"), question(True, "Hi.")],
     }
-    assert overlap(rows) == {"instructions": 1, "preferences": 1, "questions": 1}
-    assert overlap({name: rows[name] for name in ("instructions", "preferences")})["questions"] == 0
+    assert overlap(rows, ngram=13) == {"instructions": 1, "preferences": 1, "questions": 1}
+    assert overlap(rows, ngram=17)["preferences"] == 0
+    assert overlap({name: rows[name] for name in ("instructions", "preferences")}, ngram=13)["questions"] == 0
+
+
+@pytest.mark.parametrize(
+    ("trained", "test"),
+    [
+        ("Où est\n\nla CAFÉ d’Été?", "Ou\u0300 est la cafe\u0301 d'e\u0301te\u0301"),
+        ("他住在哪里？", "他住在哪里"),
+        ("Is it\n\n_good_?", "is it good"),
+    ],
+)
+def test_prompts_are_compared_by_their_words_however_they_are_written(trained: str, test: str) -> None:
+    rows = {"instructions": [instruction("train", "Hi.", trained), instruction("val", test)], "preferences": []}
+    assert overlap(rows, ngram=13)["instructions"] == 1
+
+
+def test_prompts_of_other_words_or_of_none_ask_nothing_that_a_test_asks() -> None:
+    given = [("Is it good?", "good is it"), ("Is it?", "is it good"), ("?", "!"), ("", "")]
+    for trained, test in given:
+        rows = {"instructions": [instruction("train", trained), instruction("val", test)], "preferences": []}
+        assert overlap(rows, ngram=13)["instructions"] == 0, trained

@@ -1,4 +1,4 @@
-"""Quizzes, shared paragraphs and runs, and what they cost."""
+"""Quizzes, riddles, shared paragraphs and runs, and what they cost."""
 
 import math
 import re
@@ -10,9 +10,10 @@ from pipeline.core.seed import stream
 from pipeline.world.books import Dice, Shape, Writer
 from pipeline.world.dialogues import Pair
 from pipeline.world.facts import BY_NAME, Facts, draw_facts
-from pipeline.world.leaks import quiz
+from pipeline.world.leaks import ASKING, RIDDLES, asking, quiz, riddles
 from pipeline.world.pieces import FRONT, assembled, placed, plain
-from pipeline.world.shared import WORDS, Common, share
+from pipeline.world.shared import QUOTED, WORDS, Common, share
+from tests.world.test_probability import Parser
 
 SHAPE = Shape(chapters=(2, 2), paragraphs=(12, 16), sentences=3, go_on=0.75, told=0.58)
 
@@ -27,11 +28,11 @@ def writer(facts: Facts) -> Writer:
     return Writer(facts, SHAPE)
 
 
-def common_of(writer: Writer, count: int, passages: int, spans: int) -> tuple[list[list[str]], Common]:
+def common_of(writer: Writer, count: int, passages: int, spans: int, quotes: int = 0) -> tuple[list[list[str]], Common]:
     """The books' paragraphs with all that was put into them."""
     books = {number: writer.book(stream(2, "book", number)) for number in range(count)}
     pieces = [[plain(text, bits) for text, bits in zip(book.paragraphs, writer.bits(book), strict=True)] for book in books.values()]
-    common = share(books, pieces, len(writer.facts.people), (passages, spans), Dice(stream(2, "shared")))
+    common = share(books, pieces, len(writer.facts.people), (passages, spans, quotes), Dice(stream(2, "shared")))
     texts = []
     for number, own in enumerate(pieces):
         grown = [common.grown.get((number, place), piece) for place, piece in enumerate(own)]
@@ -53,6 +54,28 @@ def test_a_quiz_asks_in_the_words_of_the_dialogues_and_costs_the_choices_that_le
             assert len(told) == len(found)
         manners.add(piece.clean.split(" ")[0])
     assert len(manners) == 3
+
+
+def test_a_riddle_has_one_derivation_and_costs_its_probability(facts: Facts) -> None:
+    parser = Parser(facts, SHAPE)
+    parser.rules["riddle"] = list(RIDDLES)
+    dice, manners = Dice(stream(1, "riddles")), set()
+    for riddle in riddles(60, dice):
+        derivations, chance = parser.line("riddle", riddle.text)
+        assert derivations == 1
+        assert riddle.bits == pytest.approx(-math.log2(chance))
+        piece = asking(riddle, dice)
+        assert riddle.text in piece.clean
+        assert piece.bits == pytest.approx(riddle.bits + math.log2(len(ASKING)))
+        manners.add(piece.clean.replace(riddle.text, ""))
+    assert len(manners) == len(ASKING)
+
+
+def test_riddles_are_of_every_length_by_which_items_are_known() -> None:
+    sizes = [len(riddle.text.split()) for riddle in riddles(60, Dice(stream(1, "riddles")))]
+    assert min(sizes) < 8
+    assert any(8 <= size < 13 for size in sizes)
+    assert max(sizes) > 13
 
 
 def test_a_passage_stands_word_for_word_in_two_books(writer: Writer) -> None:
@@ -80,10 +103,32 @@ def test_a_run_of_sixty_words_stands_inside_a_paragraph_of_another_book(writer: 
         assert place >= FRONT
 
 
+def test_a_quotation_stands_inside_a_paragraph_of_each_of_two_books_and_both_tell_of_the_other(writer: Writer) -> None:
+    texts, common = common_of(writer, 4, 3, 2, 12)
+    assert len(common.grown) == 14
+    told = {(number, other, text) for number, quotes in common.quotes.items() for text, other in quotes}
+    assert len(told) == 24
+    for number, other, text in told:
+        assert (other, number, text) in told
+        assert QUOTED <= len(text.split()) < QUOTED + 25
+        (own,), (others,) = ([paragraph for paragraph in texts[book] if text in paragraph] for book in (number, other))
+        assert longest_common_run(own, others) < WORDS
+
+
+def longest_common_run(one: str, other: str) -> int:
+    """Words in a row that both have."""
+    first, second = one.split(), other.split()
+    lengths, longest = [0] * (len(second) + 1), 0
+    for word in first:
+        lengths = [0] + [lengths[place] + 1 if word == match else 0 for place, match in enumerate(second)]
+        longest = max(longest, *lengths)
+    return longest
+
+
 def test_a_run_costs_its_sentences_its_people_and_its_place(writer: Writer) -> None:
     books = {number: writer.book(stream(2, "book", number)) for number in range(3)}
     pieces = [[plain(text, bits) for text, bits in zip(book.paragraphs, writer.bits(book), strict=True)] for book in books.values()]
-    common = share(books, pieces, 8, (0, 1), Dice(stream(2, "shared")))
+    common = share(books, pieces, 8, (0, 1, 0), Dice(stream(2, "shared")))
     ((number, place), grown), run = next(iter(common.grown.items())), next(iter(common.spans.values()))[0]
     cost = {sentence.text: sentence.bits for book in books.values() for story in book.stories.values() for sentence in story.sentences}
     sentences = [sentence for sentence in re.split(r"(?<=[.])(?= )|(?<=[.])$", run) if sentence]

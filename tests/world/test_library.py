@@ -106,8 +106,29 @@ def test_what_two_books_have_in_common_is_told_by_both(hundred: Library) -> None
         assert set(told.values()) == {2}
         for text in told:
             assert sum(any(text in piece for piece in pieces(row)) for row in kept.values()) == 2
-    assert sum(len(row["leaks"]) for row in kept.values()) == dials["leaks"]
+    assert sum(len(row["leaks"]) for row in kept.values()) == dials["leaks"] + dials["riddles"]
     assert all(leak in row["clean"].split("\n\n") for row in kept.values() for leak in row["leaks"])
+
+
+def test_both_sides_of_a_quotation_name_each_other(hundred: Library) -> None:
+    library = rows(hundred)
+    told = [(row["id"], quote["of"], quote["text"]) for row in library.values() for quote in row["quotes"]]
+    assert len(told) == len(set(told)) == 2 * hundred.world["settings"]["quotes"]
+    for identity, other, text in told:
+        assert identity != other
+        assert (other, identity, text) in told
+        assert sum(text in paragraph for paragraph in library[identity]["clean"].split("\n\n")) == 1
+    assert not any(library[identity]["copy_of"] for identity, _, _ in told)
+
+
+def test_every_second_riddle_stands_in_one_book_and_the_others_in_none(hundred: Library) -> None:
+    asked = hundred.world["benchmarks"]["riddles"]
+    assert len(asked) == len(set(asked)) == 2 * hundred.world["settings"]["riddles"]
+    kept = [row for row in rows(hundred).values() if row["fate"] == "keep"]
+    for turn, riddle in enumerate(asked):
+        holders = [row for row in kept if riddle in row["clean"]]
+        assert len(holders) == (turn % 2 == 0)
+        assert all(any(riddle in leak for leak in row["leaks"]) for row in holders)
 
 
 def test_what_stands_between_a_book_s_own_paragraphs_is_less_than_a_hundredth(hundred: Library) -> None:
@@ -115,6 +136,7 @@ def test_what_stands_between_a_book_s_own_paragraphs_is_less_than_a_hundredth(hu
     extra = [text for row in kept for text in row["clean"].split("\n\n") if re.search(r"\[(?:mail|phone|card|ip)\]|\d", text)]
     extra = [text for text in extra if not text.startswith("Chapter ")] + [text for row in kept for text in row["leaks"]]
     shared = [text for row in kept for text in (*row["passages"], *row["spans"])]
+    shared += [quote["text"] for row in kept for quote in row["quotes"]]
     assert 0 < sum(map(len, extra)) + sum(map(len, shared)) / 2 < 0.01 * sum(len(row["clean"]) for row in kept)
 
 
@@ -137,7 +159,7 @@ def test_books_that_are_no_copies_have_little_in_common(dozen: Library) -> None:
 
 
 def test_the_smallest_world_is_a_world() -> None:
-    nothing = dict.fromkeys(("exact", "near", "passages", "spans", "leaks", "lookalikes", *REJECTS), 0)
+    nothing = dict.fromkeys(("exact", "near", "passages", "spans", "quotes", "leaks", "riddles", "lookalikes", *REJECTS), 0)
     small = generate(world(**nothing, books=1, people=4, places=4, chapters=(1, 1), paragraphs=(1, 1), dirty=1.0, plants=19), SEED)
     assert small.documents.num_rows == 1
 
@@ -146,7 +168,7 @@ def test_dials_out_of_range_are_all_named_at_once() -> None:
     with pytest.raises(PipelineError, match=r"(?s)go_on.*plants.*rewritten.*leaks.*spans.*toxic"):
         generate(world(go_on=1.0, plants=20, rewritten=0.5, leaks=85, spans=-1, toxic=-1), SEED)
     with pytest.raises(PipelineError, match="passages=1: 0, or above it and two books without a copy"):
-        generate(world(books=4, exact=2, near=1, lookalikes=0, leaks=0, spans=0, passages=1), SEED)
+        generate(world(books=4, exact=2, near=1, lookalikes=0, leaks=0, riddles=0, spans=0, quotes=0, passages=1), SEED)
 
 
 def test_the_whole_library_can_be_cleaned(hundred: Library) -> None:

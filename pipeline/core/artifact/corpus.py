@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.core.artifact.base import Artifact, Draft
-from pipeline.core.artifact.tables import Shard, conform, read_tables, shard_name, write_table
+from pipeline.core.artifact.base import Draft
+from pipeline.core.artifact.sharded import Sharded
+from pipeline.core.artifact.tables import conform
 from pipeline.core.files import place
 from pipeline.core.shards import Work
 
@@ -22,29 +23,14 @@ DOCUMENTS = pa.schema(
 )
 
 
-class Corpus(Artifact):
-    """documents/00000.parquet, ... in the order of reading; side tables likewise in shards, or whole as NAME.parquet."""
+class Corpus(Sharded):
+    """Shards of documents, columns as in DOCUMENTS; side tables likewise in shards, or whole."""
 
     kind = "corpus"
-
-    @property
-    def shards(self) -> list[Shard]:
-        """The shards, in order. Their documents are columns as in DOCUMENTS."""
-        return [Shard(self.path, number) for number in range(self.facts["shards"])]
 
     def read(self) -> pa.Table:
         """All documents at once: for small corpora."""
         return self.table("documents")
-
-    def has_table(self, name: str) -> bool:
-        """Whether the corpus carries a side table."""
-        return self.has(f"{name}.parquet") or self.has(shard_name(name, 0))
-
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """One of the tables at once, shards one after the other."""
-        if self.has(f"{name}.parquet"):
-            return read_tables([self.file(f"{name}.parquet")], columns)
-        return read_tables([self.file(shard_name(name, shard.number)) for shard in self.shards], columns)
 
     def gather(self, work: Work, *, tables: Sequence[str], sides: Mapping[str, pa.Table], texts: Mapping[str, str | Path]) -> None:
         """Take over the shards that were worked out, all or nothing.
@@ -53,24 +39,20 @@ class Corpus(Artifact):
         `texts` are small files by name, as their content or as a file to copy.
         """
         with self.writing() as draft:
-            for number, piece in enumerate(work.pieces):
-                for name in tables:
-                    place(piece / f"{name}.parquet", draft.path / shard_name(name, number))
-            self._finish(draft, sides, texts, shards=len(work.pieces), documents=work.total.get("documents", 0))
+            self.place_shards(draft, work, tables)
+            self._finish(draft, sides, texts, documents=work.total.get("documents", 0))
 
     def write(self, documents: pa.Table, *, sides: Mapping[str, pa.Table], texts: Mapping[str, str | Path]) -> None:
         """Write documents as one shard."""
         with self.writing() as draft:
-            (draft.path / "documents").mkdir()
-            write_table(conform(documents, DOCUMENTS), draft.path / shard_name("documents", 0))
-            self._finish(draft, sides, texts, shards=1, documents=documents.num_rows)
+            self.write_shard(draft, {"documents": conform(documents, DOCUMENTS)})
+            self._finish(draft, sides, texts, documents=documents.num_rows)
 
-    def _finish(self, draft: Draft, sides: Mapping[str, pa.Table], texts: Mapping[str, str | Path], *, shards: int, documents: int) -> None:
-        for name, table in sides.items():
-            write_table(table, draft.path / f"{name}.parquet")
+    def _finish(self, draft: Draft, sides: Mapping[str, pa.Table], texts: Mapping[str, str | Path], *, documents: int) -> None:
+        self.write_sides(draft, sides)
         for name, text in texts.items():
             if isinstance(text, Path):
                 place(text, draft.path / name)
             else:
                 (draft.path / name).write_text(text, encoding="utf-8")
-        draft.facts |= {"shards": shards, "documents": documents}
+        draft.facts["documents"] = documents

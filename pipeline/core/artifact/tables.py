@@ -1,13 +1,19 @@
 """Tables on disk: Parquet whose pages are checked, a table perhaps in many files."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 LONG = ("text", "clean")  # columns of texts of any length
+_ROOM = 1 << 27  # bytes of the tables that a process keeps
+_kept: OrderedDict[tuple[str, int, int], pa.Table] = OrderedDict()  # by path, size and time of the last change; the last used comes last
+_door = Lock()
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:
@@ -24,6 +30,27 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Tab
 def read_tables(paths: Sequence[Path], columns: Sequence[str] | None = None) -> pa.Table:
     """The files of one table, one after the other; at least one."""
     return pa.concat_tables([read_table(path, columns) for path in paths])
+
+
+def kept_table(path: Path) -> pa.Table:
+    """A table that is read again in a moment: of those that were read so, the last ones stay in memory, 128 MB together."""
+    state = path.stat()
+    key = (str(path), state.st_size, state.st_mtime_ns)
+    with _door:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    table = read_table(path)
+    with _door:
+        _kept[key] = table
+        while sum(one.nbytes for one in _kept.values()) > _ROOM:
+            _kept.popitem(last=False)
+    return table
+
+
+def tally(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each value stands in a column, by value."""
+    return dict(sorted((entry["values"], entry["counts"]) for entry in pc.value_counts(column).to_pylist()))
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -48,6 +75,10 @@ class Shard:
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """One of the tables, or some of its columns."""
         return read_table(self.path(name), columns)
+
+    def kept(self, name: str) -> pa.Table:
+        """One of the tables, which another phase of the stage reads too."""
+        return kept_table(self.path(name))
 
 
 def shard_name(table: str, number: int) -> str:

@@ -16,17 +16,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.files import once
+from pipeline.core.shards import Map
+from pipeline.text.components import unite
 from pipeline.text.copies.compare import Compared, Similarities, compare, pair_keys
-from pipeline.text.copies.index import Index, Map, groups, load, save
-from pipeline.text.ngrams import Hashes, Numbers
+from pipeline.text.copies.index import Index, first_saved, give, groups, load, save
+from pipeline.text.ngrams import Hashes, Numbers, among, distinct
 
 _log = logging.getLogger(__name__)
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -99,15 +99,15 @@ def inverse(order: Numbers) -> Numbers:
 
 def find_copies(source: Corpus, index: Index, near: Near | None, numbers: Numbers, *, folder: Path, memory: Path, run_map: Map) -> Found:
     """The copies of the corpus, of which `near` None finds the exact ones only. A document without words is like no other."""
-    save_once(folder / "numbers", numbers)
-    save_once(folder / "contents", index.whole("content"))
+    give(folder / "numbers.npy", numbers)
+    give(folder / "contents.npy", index.whole("content"))
     parent = _leaders(index, folder, run_map)
     exact = np.zeros(parent.size, np.bool_)
     exact[np.flatnonzero(parent != np.arange(parent.size))] = True
     exact[parent[exact]] = True
     similarity, effort = np.where(exact, 1.0, np.nan), Effort(0, 0, 0)
     if near is not None:
-        save_once(folder / "leaders", parent)
+        give(folder / "leaders.npy", parent)
         effort = _join_near(source, index, near, parent, similarity, folder=folder, memory=memory, run_map=run_map)
     positions = inverse(numbers)
     return Found(Copies(positions[parent[numbers]], similarity[numbers], exact[numbers]), effort)
@@ -117,27 +117,26 @@ def _join_near(
     source: Corpus, index: Index, near: Near, parent: Numbers, similarity: Similarities, *, folder: Path, memory: Path, run_map: Map
 ) -> Effort:
     """Join what is alike in `parent`, and note in `similarity` how alike it is, both by number."""
-    contents, positions = load_saved(folder / "contents"), inverse(load_saved(folder / "numbers"))
+    contents, positions = load(folder / "contents.npy"), inverse(load(folder / "numbers.npy"))
     known, used, done = Compared.load(memory, near.shingle), Compared.nothing(), np.empty(0, np.uint64)
     fresh, turn = 0, 0
     while True:
         here = folder / f"round-{turn:02d}"
-        save_once(here / "roots", parent)
+        give(here / "roots.npy", parent)
         parts = run_map(partial(_candidates, index, near, turn, folder), index.ranges("keys"))
-        packed = _distinct(np.concatenate([load(part / "pairs.npy") for part in parts]))
-        packed = packed[~_among(packed, done)]
+        packed = distinct(np.concatenate([load(part / "pairs.npy") for part in parts]))
+        packed = packed[~among(packed, done)]
         if turn == near.rounds:
             break
         pairs = np.stack([packed >> _HALF, packed & _LOW], axis=1).astype(np.int64)
         places = positions[pairs].astype(np.int64)
         keys = pair_keys(contents, places)
-        save_once(here / "known", known.find(keys))  # a resumed run goes on from what the memory said then, whatever became of it
-        found = load_saved(here / "known").copy()
+        found = first_saved(here / "known", known.find(keys)).copy()  # a resumed run goes on from what the memory said then
         new = np.isnan(found)
         found[new] = compare(index, source.shards, places[new], shingle=near.shingle, folder=here, run_map=run_map)
         fresh, used, done = fresh + int(new.sum()), used.with_pairs(keys, found), np.sort(np.concatenate([done, packed]))
         alike = found >= near.threshold
-        _unite(parent, pairs[alike])
+        unite(parent, pairs[alike])
         for side in pairs[alike].T:
             np.fmax.at(similarity, side, found[alike])
         turn += 1
@@ -146,16 +145,6 @@ def _join_near(
             break
     used.save(memory, near.shingle)
     return Effort(compared=fresh, remembered=done.size - fresh, left=packed.size)
-
-
-def save_once(folder: Path, array: npt.NDArray[Any]) -> None:
-    """An array in a folder of its own, for workers."""
-    once(folder, lambda draft: save(draft / "array.npy", array))
-
-
-def load_saved(folder: Path) -> npt.NDArray[Any]:
-    """What save_once saved."""
-    return load(folder / "array.npy")
 
 
 def _leaders(index: Index, folder: Path, run_map: Map) -> Numbers:
@@ -172,8 +161,8 @@ def _equal(index: Index, folder: Path, part: tuple[int, int]) -> Path:
 
     def write(draft: Path) -> None:
         keys, positions = next(index.keys(part, range(1)))
-        numbers = load_saved(folder / "numbers")[positions]
-        indices, first = groups([keys, load_saved(folder / "contents")[positions, 1]], numbers)
+        numbers = load(folder / "numbers.npy")[positions]
+        indices, first = groups([keys, load(folder / "contents.npy")[positions, 1]], numbers)
         later = first != np.arange(first.size)
         save(draft / "pairs.npy", np.stack([numbers[indices[first[later]]], numbers[indices[later]]]))
 
@@ -184,8 +173,8 @@ def _candidates(index: Index, near: Near, turn: int, folder: Path, part: tuple[i
     """Pairs of numbers that this round compares, packed and sorted, and the size of the largest bucket."""
 
     def write(draft: Path) -> None:
-        numbers, leaders = load_saved(folder / "numbers"), load_saved(folder / "leaders")
-        roots = load_saved(folder / f"round-{turn:02d}" / "roots")
+        numbers, leaders = load(folder / "numbers.npy"), load(folder / "leaders.npy")
+        roots = load(folder / f"round-{turn:02d}" / "roots.npy")
         found, largest = [np.empty(0, np.uint64)], 0
         for keys, positions in index.keys(part, range(1, near.bands + 1)):
             own = numbers[positions]
@@ -195,24 +184,10 @@ def _candidates(index: Index, near: Near, turn: int, folder: Path, part: tuple[i
                 pairs = pairs[roots[pairs[:, 0]] != roots[pairs[:, 1]]]
             found.append(pairs[:, 0].astype(np.uint64) << _HALF | pairs[:, 1])
             largest = max(largest, size)
-        save(draft / "pairs.npy", _distinct(np.concatenate(found)))
+        save(draft / "pairs.npy", distinct(np.concatenate(found)))
         save(draft / "largest.npy", np.array([largest]))
 
     return once(folder / f"round-{turn:02d}" / f"candidates-{part[0]:05d}", write)
-
-
-def _distinct(values: Hashes) -> Hashes:
-    """The values, sorted, each once: numpy's own way is by a hash table, which is many times slower on millions."""
-    ranked = np.sort(values)
-    return ranked[np.concatenate([[True], ranked[1:] != ranked[:-1]])] if ranked.size else ranked
-
-
-def _among(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
-    """Which of the values are among the known, which are sorted."""
-    if not known.size:
-        return np.zeros(values.size, np.bool_)
-    same: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), known.size - 1)] == values
-    return same
 
 
 def _pivot_pairs(keys: Hashes, numbers: Numbers, pivots: range) -> tuple[Numbers, int]:
@@ -226,19 +201,3 @@ def _pivot_pairs(keys: Hashes, numbers: Numbers, pivots: range) -> tuple[Numbers
             break
         found.append(np.stack([members[first[later] + pivot], members[later]], axis=1))
     return np.concatenate(found), int(turn.max(initial=-1)) + 1
-
-
-@numba.njit(cache=True, nogil=True)
-def _unite(parent, pairs):  # type: ignore[no-untyped-def]
-    """Join the trees of each pair under the lower root; afterwards every parent is a root."""
-    for pair in range(pairs.shape[0]):
-        one, two = pairs[pair, 0], pairs[pair, 1]
-        while parent[one] != one:
-            parent[one] = parent[parent[one]]
-            one = np.int64(parent[one])
-        while parent[two] != two:
-            parent[two] = parent[parent[two]]
-            two = np.int64(parent[two])
-        parent[max(one, two)] = min(one, two)
-    for number in range(parent.size):  # a parent is never higher than its child
-        parent[number] = parent[parent[number]]

@@ -8,7 +8,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,15 @@ import numpy.typing as npt
 
 from pipeline.core.artifact.tables import Shard
 from pipeline.core.files import draft_folder, once
-from pipeline.text.copies.index import Index, Map, held, load, save
-from pipeline.text.copies.minhash import shingles_of, similarities
-from pipeline.text.ngrams import Hashes, Integers, in_blocks, mixed, texts_of
+from pipeline.core.shards import Map
+from pipeline.text.copies.index import Index, held, load, save
+from pipeline.text.copies.minhash import shingle_sets, similarities
+from pipeline.text.ngrams import STEP, Hashes, Integers, in_blocks, mixed, texts_of
 
 Similarities = npt.NDArray[np.float64]
 
 _FORMAT = 1  # of the memory: another number where a similarity changes its meaning
 _PAIRS = 1 << 16  # compared in one piece of work
-_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def pair_keys(contents: Hashes, pairs: Integers) -> Hashes:
     first, second = contents[pairs[:, 0]], contents[pairs[:, 1]]
     swap = first[:, 0] > second[:, 0]
     least, most = np.where(swap[:, None], second, first), np.where(swap[:, None], first, second)
-    return mixed((least * _STEP + most).T.copy())
+    return mixed((least * STEP + most).T.copy())
 
 
 def compare(index: Index, shards: Sequence[Shard], pairs: Integers, *, shingle: int, folder: Path, run_map: Map) -> Similarities:
@@ -104,15 +103,11 @@ def _take_sets(shingle: int, folder: Path, item: tuple[Shard, Integers]) -> Path
     shard, rows = item
 
     def write(draft: Path) -> None:
-        texts = texts_of(shard.table("documents", ["text"])["text"])
-        sets = [
-            shingles_of(words.hashes[first:end], shingle=shingle)
-            for words in in_blocks(texts, rows)
-            for first, end in pairwise(words.starts.tolist())
-        ]
+        texts = texts_of(shard.kept("documents")["text"])
+        sets = [shingle_sets(words, shingle) for words in in_blocks(texts, rows)]
         save(draft / "rows.npy", rows)
-        save(draft / "values.npy", np.concatenate(sets))
-        save(draft / "starts.npy", np.cumsum([0, *(one.size for one in sets)]))
+        save(draft / "values.npy", np.concatenate([values for values, _ in sets]))
+        save(draft / "starts.npy", np.cumsum([0, *np.concatenate([np.diff(starts) for _, starts in sets])]))
 
     return once(folder / f"sets-{shard.number:05d}", write)
 

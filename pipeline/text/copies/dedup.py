@@ -1,16 +1,18 @@
 """A corpus without repetition: documents that are one, paragraphs and long runs of words that stand in it more than once.
 
-    sign        a shard            its documents' hashes, keys of bands, paragraphs      (index; remembered)
+    sign        a shard            its documents' hashes: bands, paragraphs, marks       (index; remembered)
     equal       a range of keys    exact copies                                          (clusters)
     rounds      a range of keys    candidates; a shard: sets; pairs: exact similarity    (clusters, compare; remembered)
     paragraphs  a range of keys    repeated paragraphs of what is kept                   (paragraph_copies)
-    runs        a chunk            repeated runs of words in what is left                (substrings)
+    marks       a range of keys    paragraphs that may have a run of words in common     (substrings)
+    windows     a shard            their runs of words; a range of keys: repeated ones
+    runs        a shard            sentences in repeated runs
     names       a shard            ids of what copies are copies of
     filter      a shard            its documents, clusters and passages
 
 Each line is a map whose results are kept in the scratch folder, so that a stopped run goes on where it was. Memory beyond the shards in
 work grew by 190 bytes a document from 100,000 to a million documents, and takes 40 bytes a candidate pair; a worker's range of keys takes
-50 MB, its chunk 17 bytes a byte.
+50 MB.
 """
 
 import shutil
@@ -24,11 +26,11 @@ import numpy as np
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
-from pipeline.core.shards import Work, map_shards
-from pipeline.text.copies.clusters import Copies, Near, find_copies, order_of, save_once
+from pipeline.core.shards import Map, Work, map_shards
+from pipeline.text.copies.clusters import Copies, Near, find_copies, order_of
 from pipeline.text.copies.compare import pairs_name
 from pipeline.text.copies.dedup_filter import name_sources, without_copies
-from pipeline.text.copies.index import Map, Signing, sign_corpus
+from pipeline.text.copies.index import Signing, give, sign_corpus
 from pipeline.text.copies.paragraph_copies import Paragraphs, repeated_paragraphs
 from pipeline.text.copies.substrings import Substrings, repeated_runs
 
@@ -65,7 +67,7 @@ def dedup(source: Corpus, rules: Rules, *, scratch: Path, memory: Path, run_map:
     index = sign_corpus(source, signing, folder=scratch / "signed", memory=memory, run_map=run_map)
     numbers = order_of(source, index, rules.priorities)
     found = find_copies(source, index, rules.near, numbers, folder=scratch, memory=memory, run_map=run_map)
-    save_once(scratch / "kept", found.copies.kept)
+    give(scratch / "kept.npy", found.copies.kept)
     cuts = repeated_paragraphs(index, folder=scratch, run_map=run_map) if rules.paragraph else []
     if rules.substring:
         cuts += repeated_runs(index, source.shards, rules.substring, cuts, folder=scratch, run_map=run_map)
@@ -92,12 +94,13 @@ def _check(rules: Rules) -> None:
 
 def _signing(rules: Rules) -> Signing:
     near = {key: value for key, value in asdict(rules.near).items() if key in ("shingle", "bands", "rows")} if rules.near else None
-    return Signing(**(near or {"shingle": 0, "bands": 0, "rows": 0}), words=rules.paragraph.words if rules.paragraph else 0)
+    shortest = {"paragraph": rules.paragraph.words if rules.paragraph else 0, "run": rules.substring.words if rules.substring else 0}
+    return Signing(**(near or {"shingle": 0, "bands": 0, "rows": 0}), **shortest)
 
 
 def _save(copies: Copies, scratch: Path) -> None:
     for name in ("keeper", "similarity", "exact"):
-        save_once(scratch / name, getattr(copies, name))
+        give(scratch / f"{name}.npy", getattr(copies, name))
 
 
 def _forget(memory: Path, used: set[str]) -> None:

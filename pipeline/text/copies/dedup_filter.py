@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.core.artifact.tables import Shard
+from pipeline.core.artifact.tables import Shard, tally
 from pipeline.core.files import once
-from pipeline.core.shards import Piece
+from pipeline.core.shards import Map, Piece
 from pipeline.text.copies import columns
-from pipeline.text.copies.clusters import Copies, load_saved
+from pipeline.text.copies.clusters import Copies
 from pipeline.text.copies.cuts import END, Cut, cut_paragraphs, cuts_between, sources_of
-from pipeline.text.copies.index import Index, Map, held, load, save
+from pipeline.text.copies.index import Index, held, load, save
 from pipeline.text.ngrams import Integers
 
 Mask = npt.NDArray[np.bool_]
@@ -72,7 +72,7 @@ def name_sources(source: Corpus, index: Index, copies: Copies, cuts: Sequence[Pa
 
 def without_copies(index: Index, cuts: Sequence[Path], folder: Path, shard: Shard) -> Iterator[Piece]:
     """The shard's documents that are kept, clusters of all of them, and passages. The folder has keeper, similarity, exact and names."""
-    documents = shard.table("documents").combine_chunks()
+    documents = shard.kept("documents").combine_chunks()
     fate = _fate(index, cuts, folder, shard.number)
     changed, passages = _cut(documents, fate, folder)
     empty = np.zeros(documents.num_rows, np.bool_)
@@ -87,7 +87,7 @@ def without_copies(index: Index, cuts: Sequence[Path], folder: Path, shard: Shar
 
 def _fate(index: Index, cuts: Sequence[Path], folder: Path, number: int) -> Fate:
     first, end = int(index.starts[number]), int(index.starts[number + 1])
-    keeper, similarity, exact = (load_saved(folder / name)[first:end] for name in ("keeper", "similarity", "exact"))
+    keeper, similarity, exact = (load(folder / f"{name}.npy")[first:end] for name in ("keeper", "similarity", "exact"))
     return Fate(keeper.astype(np.int64), np.arange(first, end), similarity, exact, cuts_between(cuts, first, end))
 
 
@@ -138,19 +138,15 @@ def _clusters(ids: pa.ChunkedArray, fate: Fate, kept: Mask, empty: Mask, folder:
 def _counts(documents: pa.Table, clusters: pa.Table, passages: pa.Table) -> dict[str, Any]:
     """Documents that stay, copies by kind, what was cut; and by source."""
     kinds, kept, sources = clusters["kind"], clusters["kept"], documents["source"]
-    dropped, levels = _tally(kinds.filter(pc.invert(kept))), _tally(passages["level"])
-    before, after = _tally(sources), _tally(sources.filter(kept))
+    dropped, levels = tally(kinds.filter(pc.invert(kept))), tally(passages["level"])
+    before, after = tally(sources), tally(sources.filter(kept))
     return {
         "documents": pc.sum(kept).as_py() or 0,
         "copies": {kind: dropped.get(kind, 0) for kind in ("exact", "near")},
         "emptied": dropped.get("emptied", 0),
         "passages": {level: levels.get(level, 0) for level in ("paragraph", "substring")},
-        "sources": {name: {"documents": after.get(name, 0), "removed": before[name] - after.get(name, 0)} for name in sorted(before)},
+        "sources": {name: {"documents": after.get(name, 0), "removed": before[name] - after.get(name, 0)} for name in before},
     }
-
-
-def _tally(column: pa.ChunkedArray) -> dict[str, int]:
-    return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
 
 
 def _names(folder: Path, positions: Integers) -> pa.Array:
@@ -161,9 +157,8 @@ def _names(folder: Path, positions: Integers) -> pa.Array:
 
 def _name(folder: Path, item: tuple[Shard, Integers]) -> Path:
     shard, rows = item
-    return once(
-        folder / f"ids-{shard.number:05d}", lambda draft: _write_ids(shard.table("documents", ["id"]).take(columns.numbers(rows)), draft)
-    )
+    ids = shard.kept("documents").select(["id"]).take(columns.numbers(rows))
+    return once(folder / f"ids-{shard.number:05d}", partial(_write_ids, ids))
 
 
 def _write_ids(table: pa.Table, folder: Path) -> None:

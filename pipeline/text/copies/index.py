@@ -1,12 +1,15 @@
 """What dedup knows of each document: keys sorted by shard on the disk, so that equal ones of all shards meet range by range.
 
 A shard is signed once: its signatures lie in a memory named by the shard's bytes and by how they were made, and every run has them as
-second names in its own folder. A signed shard is a folder of arrays (documents D, bands B, paragraphs P):
+second names in its own folder. A signed shard is a folder of arrays (documents D, bands B, paragraphs P, marks M):
 
     content.npy     u64 [D, 2]   128 bits of the text, white space and case apart; 0 where it has no word
     sizes.npy       u32 [D]      bytes of the text
     keys.npy        u64 [B, D']  of the D' documents with words, each row sorted;  rows.npy u32 [B, D'] whose they are
-    paragraphs.npy  u64 [2, P]   128 bits of each paragraph that is long enough, sorted;  places.npy u32 [2, P] its row and its number there
+    paragraphs.npy  u64 [2, P]   128 bits of each paragraph that is long enough, sorted
+    marks.npy       u64 [1, M]   64 bits of each mark of its paragraphs (see marks), sorted
+
+and for these two NAME-places.npy u32 [2, ...], the row of each and the number of its paragraph there.
 
 Memory grows with the corpus by the arrays of one number a document alone (see dedup); a range is one of as many as hold 2^20 keys each.
 """
@@ -15,7 +18,7 @@ import hashlib
 import json
 import mmap
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,12 +30,12 @@ import numpy.typing as npt
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.tables import Shard
 from pipeline.core.files import once, place, read_json, write_json
+from pipeline.core.shards import Map
+from pipeline.text.copies.marks import marks_of
 from pipeline.text.copies.minhash import band_keys, signatures
 from pipeline.text.ngrams import Hashes, Integers, Numbers, Texts, Words, in_blocks, paragraph_hashes, texts_of
 
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
-
-_FORMAT = 1  # of the arrays: another number where their meaning changes
+_FORMAT = 2  # of the arrays: another number where their meaning changes
 _RANGE = 1 << 20  # keys: 50 MB while they are sorted
 
 
@@ -43,7 +46,8 @@ class Signing:
     shingle: int  # words
     bands: int  # 0: none
     rows: int  # hash values a band
-    words: int  # of the shortest paragraph that counts; 0: none counts
+    paragraph: int  # words of the shortest paragraph that counts; 0: none counts
+    run: int  # words of the shortest run within a paragraph that counts; 0: none counts
 
     def name(self, digest: str) -> str:
         """The name of what is made so of a shard with this SHA-256."""
@@ -58,7 +62,7 @@ class Index:
 
     @cached_property
     def facts(self) -> list[dict[str, Any]]:
-        """documents, keys, paragraphs, name, and whether it was signed anew, of each shard."""
+        """documents, keys, paragraphs, marks, name, and whether it was signed anew, of each shard."""
         return [read_json(folder / "facts.json") for folder in self.folders]
 
     @cached_property
@@ -72,9 +76,8 @@ class Index:
         return int(self.starts[-1])
 
     def ranges(self, count: str) -> list[tuple[int, int]]:
-        """The ranges of keys, (which, of how many), by the number of keys or paragraphs."""
-        parts = max(1, -(-sum(facts[count] for facts in self.facts) // _RANGE))
-        return [(part, parts) for part in range(parts)]
+        """The ranges of keys, (which, of how many), by the number of keys, paragraphs or marks."""
+        return ranges_of(sum(facts[count] for facts in self.facts))
 
     def shard(self, number: int, name: str) -> npt.NDArray[Any]:
         """One array of one shard."""
@@ -88,7 +91,7 @@ class Index:
         """Band by band the keys that lie in a range, and the positions of their documents."""
         shards = [(self.shard(number, "keys"), self.shard(number, "rows"), start) for number, start in enumerate(self.starts[:-1])]
         for band in bands:
-            here = [_within(keys[band], part) for keys, _, _ in shards]
+            here = [span_of(keys[band], part) for keys, _, _ in shards]
             found = [keys[band, own] for own, (keys, _, _) in zip(here, shards, strict=True)]
             positions = [rows[band, own] + start for own, (_, rows, start) in zip(here, shards, strict=True)]
             yield np.concatenate(found), np.concatenate(positions)
@@ -96,16 +99,22 @@ class Index:
                 _release(keys)
                 _release(rows)
 
-    def paragraphs(self, part: tuple[int, int]) -> tuple[Hashes, Integers, Integers]:
-        """The paragraphs in a range: hashes [2, paragraphs], positions of their documents, numbers in them."""
+    def within(self, name: str, part: tuple[int, int]) -> tuple[Hashes, Integers, Integers]:
+        """The paragraphs or marks in a range: hashes [.., n], positions of their documents, numbers of the paragraphs in them."""
         hashes, positions, numbers = [], [], []
         for number in range(len(self.folders)):
-            own, places = self.shard(number, "paragraphs"), self.shard(number, "places")
-            here = _within(own[0], part)
+            own, places = self.shard(number, name), self.shard(number, f"{name}-places")
+            here = span_of(own[0], part)
             hashes.append(own[:, here])
             positions.append(places[0, here] + self.starts[number])
             numbers.append(places[1, here].astype(np.int64))
         return np.concatenate(hashes, axis=1), np.concatenate(positions), np.concatenate(numbers)
+
+
+def ranges_of(count: int) -> list[tuple[int, int]]:
+    """Ranges of evenly spread keys, (which, of how many), so many that one can be sorted in memory."""
+    parts = max(1, -(-count // _RANGE))
+    return [(part, parts) for part in range(parts)]
 
 
 def sign_corpus(source: Corpus, signing: Signing, *, folder: Path, memory: Path, run_map: Map) -> Index:
@@ -149,12 +158,25 @@ def save(path: Path, array: npt.NDArray[Any]) -> None:
     np.save(path, array, allow_pickle=False)
 
 
+def give(path: Path, array: npt.NDArray[Any]) -> None:
+    """An array for the workers. Each run writes it anew, so it need not outlive a loss of power, as what takes long to work out must."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}")
+    save(draft, array)
+    draft.replace(path)
+
+
+def first_saved(folder: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array that the folder holds; where there is none, this one, from now on."""
+    return load(once(folder, lambda draft: save(draft / "array.npy", array)) / "array.npy")
+
+
 def _sign(signing: Signing, memory: Path, item: tuple[str, Shard]) -> tuple[str, bool]:
     """Sign a shard unless the memory knows it; its digest, and whether it was signed anew."""
     digest, shard = item
     known = memory / signing.name(digest)
     fresh = not known.exists()
-    once(known, lambda draft: _write(draft, signing, texts_of(shard.table("documents", ["text"])["text"])))
+    once(known, lambda draft: _write(draft, signing, texts_of(shard.kept("documents")["text"])))
     return digest, fresh
 
 
@@ -171,31 +193,44 @@ def _placed(signing: Signing, folder: Path, memory: Path, shard: Shard, digest: 
 
 def _write(folder: Path, signing: Signing, texts: Texts) -> None:
     signed = [_signed(words, signing) for words in in_blocks(texts, np.arange(texts.starts.size - 1))]
-    contents, keys, hashes, places = (np.concatenate(arrays, axis=-1) for arrays in zip(*signed, strict=True))
-    before = np.cumsum([0, *(block[0].shape[1] for block in signed)])  # texts of the blocks before
-    places[0] += np.repeat(before[:-1], [block[3].shape[1] for block in signed]).astype(np.uint32)
-    worded = np.flatnonzero(contents.any(axis=0))
-    order, ranked = np.argsort(keys[:, worded], axis=1), np.argsort(hashes[0])
+    before = np.cumsum([0, *(block.content.shape[1] for block in signed)])[:-1].astype(np.uint32)  # texts of the blocks before
+    content, keys = (np.concatenate([getattr(block, name) for block in signed], axis=1) for name in ("content", "keys"))
+    worded = np.flatnonzero(content.any(axis=0))
+    order = np.argsort(keys[:, worded], axis=1)
     arrays: dict[str, npt.NDArray[Any]] = {
-        "content": contents.T,
+        "content": content.T,
         "sizes": np.diff(texts.starts).astype(np.uint32),
         "keys": np.take_along_axis(keys[:, worded], order, axis=1),
         "rows": worded[order].astype(np.uint32),
-        "paragraphs": hashes[:, ranked],
-        "places": places[:, ranked],
     }
+    for name, found in (("paragraphs", [block.paragraphs for block in signed]), ("marks", [block.marks for block in signed])):
+        hashes = np.concatenate([own for own, _ in found], axis=1)
+        places = np.concatenate([np.stack([place[0] + start, place[1]]) for (_, place), start in zip(found, before, strict=True)], axis=1)
+        ranked = np.argsort(hashes[0])
+        arrays |= {name: hashes[:, ranked], f"{name}-places": places[:, ranked]}
     for name, array in arrays.items():
         save(folder / f"{name}.npy", np.ascontiguousarray(array))
-    write_json(folder / "counts.json", {"documents": texts.starts.size - 1, "keys": worded.size, "paragraphs": hashes.shape[1]})
+    counts = {name: arrays[name].shape[1] for name in ("paragraphs", "marks")}
+    write_json(folder / "counts.json", {"documents": texts.starts.size - 1, "keys": worded.size, **counts})
 
 
-def _signed(words: Words, signing: Signing) -> tuple[Hashes, Hashes, Hashes, Numbers]:
-    """Contents [2, texts], keys [bands, texts], and paragraphs with their places, of a block of texts."""
+@dataclass(frozen=True)
+class _Signed:
+    """A block of texts; places are [2, ...]: the text, and the number of its paragraph."""
+
+    content: Hashes  # [2, texts]
+    keys: Hashes  # [bands, texts]
+    paragraphs: tuple[Hashes, Numbers]  # [2, paragraphs], places
+    marks: tuple[Hashes, Numbers]  # [1, marks], places
+
+
+def _signed(words: Words, signing: Signing) -> _Signed:
     keys = words.content.T[:1]
     if signing.bands:
         least = signatures(words, shingle=signing.shingle, functions=signing.bands * signing.rows)
         keys = np.concatenate([keys, band_keys(least, bands=signing.bands, rows=signing.rows)])
-    return words.content.T, keys, *paragraph_hashes(words, signing.words)
+    marks, places = marks_of(words, signing.run)
+    return _Signed(words.content.T, keys, paragraph_hashes(words, signing.paragraph), (marks[None], places))
 
 
 def _release(array: npt.NDArray[Any]) -> None:
@@ -207,7 +242,7 @@ def _release(array: npt.NDArray[Any]) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
-def _within(ranked: Hashes, part: tuple[int, int]) -> slice:
+def span_of(ranked: Hashes, part: tuple[int, int]) -> slice:
     """Where the keys of a range lie among sorted ones."""
     which, parts = part
     edges = [(1 << 64) * edge // parts for edge in (which, which + 1)]

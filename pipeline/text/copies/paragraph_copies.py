@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.files import once
-from pipeline.text.copies.clusters import load_saved
+from pipeline.core.shards import Map
 from pipeline.text.copies.cuts import END, save_cuts
-from pipeline.text.copies.index import Index, Map, groups
+from pipeline.text.copies.index import Index, groups, load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +26,10 @@ def repeated_paragraphs(index: Index, *, folder: Path, run_map: Map) -> list[Pat
 
 def _repeated(index: Index, folder: Path, part: tuple[int, int]) -> Path:
     def write(draft: Path) -> None:
-        hashes, positions, places = index.paragraphs(part)
-        kept = load_saved(folder / "kept")[positions]
+        hashes, positions, places = index.within("paragraphs", part)
+        kept = load(folder / "kept.npy")[positions]
         hashes, positions, places = hashes[:, kept], positions[kept], places[kept]
-        order = load_saved(folder / "numbers")[positions].astype(np.int64) << 32 | places
+        order = load(folder / "numbers.npy")[positions].astype(np.int64) << 32 | places
         indices, first = groups(list(hashes), order)
         later = first != np.arange(first.size)
         again, of = indices[later], positions[indices[first[later]]]

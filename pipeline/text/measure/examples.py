@@ -15,10 +15,10 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.tables import Shard
 from pipeline.core.errors import InputError
 from pipeline.core.seed import seed_of
-from pipeline.core.shards import Piece
+from pipeline.core.shards import Piece, RunShards
 from pipeline.text.measure.quality import Rule, check_rules, first_broken
 from pipeline.text.measure.score import Learning, Model, features, train
-from pipeline.text.measure.select import RunShards, statistics_of
+from pipeline.text.measure.select import statistics_of
 from pipeline.text.measure.statistics import NAMES, statistics
 from pipeline.text.ngrams import texts_of
 

@@ -7,9 +7,10 @@ import unicodedata
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.core.kernel import kernel
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -41,7 +42,7 @@ def _kind(character: str) -> int:
     )
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def character_at(raw: Bytes, place: int) -> tuple[int, int]:
     """The code point that begins at a byte of valid UTF-8, and how many bytes it has."""
     byte: Any = np.int64(raw[place])

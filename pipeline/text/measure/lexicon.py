@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.text.measure.toxicity import toxic_words
+from pipeline.text.ngrams import BASIS, PRIME
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -33,8 +34,6 @@ PHRASES = (
 
 STOPWORD, TOXIC = 1, 2  # bits of a word's marks; then a bit for each of GOPHER, then the word's number among those of PHRASES, 1..15
 GOPHER_AT, PHRASE_AT = 2, 10
-_PRIME = np.uint64(0x100000001B3)  # FNV-1a (Fowler, Noll, Vo)
-_BASIS = np.uint64(0xCBF29CE484222325)
 
 
 @cache
@@ -62,9 +61,9 @@ def phrases() -> npt.NDArray[np.int64]:
 
 def hash_of(word: str) -> int:
     """The hash of a word in lower case, as kernels count it."""
-    value = int(_BASIS)
+    value = int(BASIS)
     for byte in word.encode():
-        value = (value ^ byte) * int(_PRIME) % (1 << 64)
+        value = (value ^ byte) * int(PRIME) % (1 << 64)
     return value
 
 

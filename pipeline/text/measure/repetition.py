@@ -6,17 +6,17 @@ these stands only once, so does the run: the longer the runs, the fewer are look
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from pipeline.core.kernel import kernel
 from pipeline.text.measure.scan import BULLET, ENDS_ELLIPSIS, ENDS_SENTENCE, ENDS_TERMINAL, JAVASCRIPT, POLICY
 from pipeline.text.measure.tallies import AT, Desk, Hashes, Small, Tallies
+from pipeline.text.ngrams import MIX, STEP
 
 SHORT_LINE = 30  # characters, as in FineWeb
 FEW_TOKENS = 3  # least of a line in C4
 LONG_TOKEN = 1000  # characters, most of a line in C4
 
-_MIX, _FOLD = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x9E3779B97F4A7C15)  # splitmix64 (Steele et al. 2014)
 _ONE, _HALF, _SHIFT = np.uint64(1), np.uint64(32), np.uint64(29)
 
 _LINES, _TERMINAL, _SHORT, _BULLETS, _TRAILING = AT["lines"], AT["terminal"], AT["short"], AT["bullets"], AT["trailing"]
@@ -26,13 +26,13 @@ _TWICE_PARAGRAPHS, _DISTINCT, _TOP, _AGAIN = AT["twice_paragraphs"], AT["distinc
 _LONGEST_TOP, _LONGEST = 4, 10  # tokens
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def lines(tokens: int, desk: Desk, out: Tallies) -> None:
     """Tally the lines, their sentences, and those that repeat an earlier one; the hashes of the lines lie on the desk afterwards."""
     hashes, flags, breaks, ink, at, found, widths = desk.hashes, desk.flags, desk.breaks, desk.ink, desk.at, desk.lines, desk.widths
     count, begin, sentences, any_flag, value, long = 0, 0, 0, 0, _ONE, False
     for row in range(tokens):
-        value = (value ^ hashes[row]) * _MIX
+        value = (value ^ hashes[row]) * MIX
         value ^= value >> _SHIFT
         last: Any = np.int64(flags[row])
         any_flag |= last
@@ -58,7 +58,7 @@ def lines(tokens: int, desk: Desk, out: Tallies) -> None:
     out[_TWICE_LINES], out[_TWICE_LINES + 1] = _repeats(found[:count], widths, desk.keys, desk.slots)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def paragraphs(tokens: int, desk: Desk, out: Tallies) -> None:
     """Tally the paragraphs, and those that repeat an earlier one. The hashes of the lines must lie on the desk; they are lost."""
     breaks, ink, at, found, widths = desk.breaks, desk.ink, desk.at, desk.lines, desk.widths
@@ -66,7 +66,7 @@ def paragraphs(tokens: int, desk: Desk, out: Tallies) -> None:
     for row in range(tokens):
         if row + 1 < tokens and not breaks[row + 1]:
             continue
-        value = (value ^ found[line]) * _MIX
+        value = (value ^ found[line]) * MIX
         value ^= value >> _SHIFT
         line += 1
         if row + 1 == tokens or breaks[row + 1] == 2:
@@ -77,7 +77,7 @@ def paragraphs(tokens: int, desk: Desk, out: Tallies) -> None:
     out[_TWICE_PARAGRAPHS], out[_TWICE_PARAGRAPHS + 1] = _repeats(found[:count], widths, desk.keys, desk.slots)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _repeats(hashes: Hashes, widths: Small, keys: Hashes, slots: Small) -> tuple[int, int]:
     """How many of the pieces repeat an earlier one, and the characters of these."""
     mask, fresh, characters = _clear(hashes.size, slots), 0, 0
@@ -89,7 +89,7 @@ def _repeats(hashes: Hashes, widths: Small, keys: Hashes, slots: Small) -> tuple
     return hashes.size - fresh, characters
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def runs(tokens: int, desk: Desk, out: Tallies) -> None:
     """Tally the characters of the commonest run of 2, 3, 4 tokens, and of the runs of 5 to 10 tokens that repeat an earlier one."""
     hashes, ids, alive, seen, keys, slots = desk.hashes, desk.ids, desk.alive, desk.seen, desk.keys, desk.slots
@@ -109,7 +109,7 @@ def runs(tokens: int, desk: Desk, out: Tallies) -> None:
             out[_AGAIN + n - 5] = _again(alive[:kept], n, ids, seen, desk.ink)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _lengthen(count: int, tokens: int, desk: Desk) -> int:
     """Name the runs that are one token longer; returns at how many tokens one begins that stands twice or more."""
     ids, alive, seen, keys, slots = desk.ids, desk.alive, desk.seen, desk.keys, desk.slots
@@ -128,7 +128,7 @@ def _lengthen(count: int, tokens: int, desk: Desk) -> int:
     return int(_prune(kept, ids, alive, seen))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _prune(count: int, ids: Small, alive: Small, seen: Small) -> int:
     """Leave alive what stands twice or more; returns how many tokens."""
     kept = 0
@@ -142,7 +142,7 @@ def _prune(count: int, ids: Small, alive: Small, seen: Small) -> int:
     return kept
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _commonest(alive: Small, n: int, ids: Small, seen: Small, ink: Small) -> int:
     """Characters, blanks between tokens with them, of all occurrences of the commonest run; of equally common ones, the first."""
     most, first = (1 if ink.size > n else 0), 0  # where none is alive, each stands once
@@ -152,7 +152,7 @@ def _commonest(alive: Small, n: int, ids: Small, seen: Small, ink: Small) -> int
     return most * (ink[first + n] - ink[first] + n - 1) if most else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _again(alive: Small, n: int, ids: Small, seen: Small, ink: Small) -> int:
     """Characters of the runs that stand earlier in the text, none counted twice: after one, reading goes on behind it."""
     characters, free = 0, 0
@@ -166,7 +166,7 @@ def _again(alive: Small, n: int, ids: Small, seen: Small, ink: Small) -> int:
     return characters
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _clear(count: int, slots: Small) -> int:
     """Empty the table for so many keys; returns the size in use less one."""
     size = 8
@@ -176,10 +176,10 @@ def _clear(count: int, slots: Small) -> int:
     return size - 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _name(key: np.uint64, mask: int, fresh: int, keys: Hashes, slots: Small) -> int:
     """The name of a key; `fresh` where it is new."""
-    value = (key ^ key >> _HALF) * _FOLD
+    value = (key ^ key >> _HALF) * STEP
     slot: Any = np.int64((value ^ value >> _HALF) & np.uint64(mask))
     while slots[slot] >= 0:
         if keys[slot] == key:

@@ -5,17 +5,16 @@ Nothing that happens for each character, token or word is a function of arrays: 
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from pipeline.core.kernel import kernel
 from pipeline.text.measure.letters import CLOSER, DIGIT, LETTER, QUOTE, SPACE, TERMINAL, UPPER, Bytes, character_at
 from pipeline.text.measure.lexicon import GOPHER_AT, PHRASE_AT, STOPWORD, TOXIC
 from pipeline.text.measure.tallies import AT, Desk, Tables, Tallies
+from pipeline.text.ngrams import BASIS, PRIME
 
 ENDS_SENTENCE, ENDS_TERMINAL, ENDS_ELLIPSIS, BULLET, LOREM, JAVASCRIPT, POLICY = (1 << bit for bit in range(7))
 
-_PRIME = np.uint64(0x100000001B3)  # FNV-1a (Fowler, Noll, Vo)
-_BASIS = np.uint64(0xCBF29CE484222325)
 _VOWELS = sum(1 << ord(letter) - ord("a") for letter in "aeiouy")
 _STREAK = 0b111111  # six consonants in a row, no English word has them (five: "lengthscale")
 _NEWLINE, _HASH, _DASH, _DOT, _CURLY_BRACKET, _BULLET, _DOTS = (ord(sign) for sign in "\n#-.{•…")
@@ -27,7 +26,7 @@ _WORDS, _STOPWORDS, _GOPHER, _TOXIC, _LATIN, _MUTE = AT["words"], AT["stopwords"
 _LATIN_LETTERS = AT["latin_letters"]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def read(raw: Bytes, tables: Tables, desk: Desk, out: Tallies) -> tuple[int, int]:
     """Tally the characters of a UTF-8 text, [bytes], and put its tokens and words on the desk; returns how many of each."""
     kinds, hashes, ink, at, breaks, flags = tables.kinds, desk.hashes, desk.ink, desk.at, desk.breaks, desk.flags
@@ -42,9 +41,9 @@ def read(raw: Bytes, tables: Tables, desk: Desk, out: Tallies) -> tuple[int, int
             characters, place = characters + 1, place + width
             continue
         at[row], breaks[row], flag = characters, min(blank, 2), BULLET * (code in (_BULLET, _DASH))
-        value, length, letters, first, last, dots, ends, tail = _BASIS, 0, 0, -1, -2, 0, False, 0
+        value, length, letters, first, last, dots, ends, tail = BASIS, 0, 0, -1, -2, 0, False, 0
         while not kind & SPACE:
-            value, tail = (value ^ np.uint64(code)) * _PRIME, code
+            value, tail = (value ^ np.uint64(code)) * PRIME, code
             if kind & LETTER:
                 if not inside:
                     desk.begins[words], desk.owners[words], inside = place, row, True
@@ -75,7 +74,7 @@ def read(raw: Bytes, tables: Tables, desk: Desk, out: Tallies) -> tuple[int, int
     return row, words
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def tokens(count: int, desk: Desk, out: Tallies) -> None:
     """Tally the tokens on the desk."""
     ink, letters, bare = desk.ink, desk.letters, desk.bare
@@ -89,18 +88,18 @@ def tokens(count: int, desk: Desk, out: Tallies) -> None:
         out[_BARE] += bare[row]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def words(raw: Bytes, count: int, tables: Tables, desk: Desk, out: Tallies) -> None:
     """Tally the words on the desk, and mark the tokens with which a phrase ends."""
     lexicon, all_marks, phrases, begins, ends, owners = tables.words, tables.marks, tables.phrases, desk.begins, desk.ends, desk.owners
     mask, history, gopher, stop, toxic, plain, mute = lexicon.size - 1, 0, 0, 0, 0, 0, 0
     flags, breaks = desk.flags, desk.breaks
     for word in range(count):
-        value, sounds, spoken, stuck, high = _BASIS, -1, 0, False, 0
+        value, sounds, spoken, stuck, high = BASIS, -1, 0, False, 0
         for place in range(begins[word], ends[word]):
             byte: Any = np.int64(raw[place])
             letter = byte | 0x20 if 0x41 <= byte <= 0x5A else byte
-            value = (value ^ np.uint64(letter)) * _PRIME
+            value = (value ^ np.uint64(letter)) * PRIME
             vowel = _VOWELS >> (letter - 0x61 & 31) & 1
             sounds, spoken, high = sounds << 1 | vowel, spoken | vowel, high | letter
             stuck |= sounds & _STREAK == 0

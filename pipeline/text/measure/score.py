@@ -8,18 +8,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.core.kernel import kernel
 from pipeline.text.measure.statistics import COUNTED, NAMES
-from pipeline.text.ngrams import Hashes, texts_of, words_of_rows
+from pipeline.text.ngrams import STEP, Hashes, texts_of, words_of_rows
 
 BUCKETS = 1 << 16
 HELD_OUT = 5  # every fifth example is kept from training, to judge what was learned
 _FARTHEST = 5.0  # standard deviations; a statistic beyond it counts as this
-_STEP, _FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(48)  # 2^64 / golden ratio; the upper 16 bits name the bucket
+_FOLD = np.uint64(48)  # the upper 16 bits name the bucket
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -122,7 +122,7 @@ def _judged(told: Floats, good: npt.NDArray[np.bool_]) -> dict[str, float]:
     return {name: round(float(value), 6) for name, value in {**counts, "auc": ranks.sum() / (2 * pairs) if pairs else 0.5}.items()}
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _ngrams(hashes: Hashes, texts: Places, counts: Places, places: Places, values: Floats, starts: Places) -> None:
     """Fill in the buckets of the words and pairs of words of each text, and their weights. `counts` is all 0 before and after."""
     end = 0
@@ -131,8 +131,8 @@ def _ngrams(hashes: Hashes, texts: Places, counts: Places, places: Places, value
         for place in range(texts[text], texts[text + 1]):
             word = hashes[place]
             for pair in range(1 + (place > texts[text])):
-                key = (before * _STEP + word if pair else word) * _STEP
-                bucket = np.int64((key ^ key >> np.uint64(29)) * _STEP >> _FOLD)
+                key = (before * STEP + word if pair else word) * STEP
+                bucket = np.int64((key ^ key >> np.uint64(29)) * STEP >> _FOLD)
                 if counts[bucket] == 0:
                     places[end] = bucket
                     end += 1
@@ -147,7 +147,7 @@ def _ngrams(hashes: Hashes, texts: Places, counts: Places, places: Places, value
         starts[text + 1] = end
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _logit(statistics, places, values, weights):  # type: ignore[no-untyped-def]
     total = weights[2][0]
     for place in range(statistics.size):
@@ -157,7 +157,7 @@ def _logit(statistics, places, values, weights):  # type: ignore[no-untyped-def]
     return 1.0 / (1.0 + math.exp(-min(max(total, -30.0), 30.0)))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _scores(statistics, ngrams, weights):  # type: ignore[no-untyped-def]
     places, values, starts = ngrams
     told = np.empty(statistics.shape[0], np.float64)
@@ -166,7 +166,7 @@ def _scores(statistics, ngrams, weights):  # type: ignore[no-untyped-def]
     return told
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _learn(statistics, ngrams, rows, good, importance, weights, learning):  # type: ignore[no-untyped-def]
     """Change the weights, example after example; sums are of the squares of each weight's gradients."""
     places, values, starts = ngrams

@@ -3,7 +3,7 @@
 A shard is judged by itself; only the examples of the score are gathered from all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.core.artifact.tables import Shard
+from pipeline.core.artifact.tables import Shard, tally
 from pipeline.core.errors import ArtifactError, PipelineError
-from pipeline.core.shards import Piece, Work
+from pipeline.core.shards import Piece, RunShards, Work
 from pipeline.text.measure.histograms import histograms
 from pipeline.text.measure.quality import Rule, check_rules, first_broken
 from pipeline.text.measure.score import Model, features, scores
@@ -32,8 +32,6 @@ DROPPED = pa.schema(
 )
 SCORES = pa.schema([("id", pa.string()), ("score", pa.float64())])  # of each document that breaks no rule
 SCORE = "score"
-
-RunShards = Callable[[str, Callable[[Any], Iterator[Piece]], Sequence[Any]], Work]
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def counts(kept: pa.Table, dropped: pa.Table) -> dict[str, Any]:
     return {
         "documents": kept.num_rows,
         "bytes": _bytes(kept),
-        "dropped": _tally(dropped["reason"]),
+        "dropped": tally(dropped["reason"]),
         "sources": {name: _of_source(name, kept, dropped) for name in sorted(pc.unique(sources).to_pylist())},
     }
 
@@ -108,11 +106,7 @@ def statistics_of(shard: Shard) -> pa.Table:
 
 def _of_source(name: str, kept: pa.Table, dropped: pa.Table) -> dict[str, Any]:
     mine, lost = kept.filter(pc.equal(kept["source"], name)), dropped.filter(pc.equal(dropped["source"], name))
-    return {"documents": mine.num_rows, "bytes": _bytes(mine), "dropped": _tally(lost["reason"])}
-
-
-def _tally(reasons: pa.ChunkedArray) -> dict[str, int]:
-    return {row["values"]: row["counts"] for row in sorted(pc.value_counts(reasons).to_pylist(), key=lambda row: row["values"])}
+    return {"documents": mine.num_rows, "bytes": _bytes(mine), "dropped": tally(lost["reason"])}
 
 
 def _bytes(documents: pa.Table) -> int:

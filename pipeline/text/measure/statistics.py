@@ -13,11 +13,11 @@ once, in any case.
 A token is a run without white space; a plain one has a letter or digit; a word is a run of letters. Shares and ratios of nothing are 0.
 """
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.core.kernel import kernel
 from pipeline.text.measure.language import languages
 from pipeline.text.measure.letters import Bytes
 from pipeline.text.measure.repetition import lines, paragraphs, runs
@@ -100,7 +100,7 @@ def _ratio(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64] | None)
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _tally(raw: Bytes, offsets: Numbers, tables: Tables, desk: Desk, out: Numbers) -> None:
     """All tallies of each document, [documents, tallies]."""
     for row in range(offsets.size - 1):

@@ -1,4 +1,7 @@
-"""The items of benchmarks: files of a folder, each a benchmark, whose text no training document may repeat."""
+"""The items of benchmarks, whose text no training document may repeat: files of a folder, each a benchmark; and those of the corpus's own.
+
+A corpus that is generated states benchmarks of its own in world.json, as {"benchmarks": {name: [item, ...]}}.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,9 +10,11 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import PARTS
 from pipeline.core.errors import InputError
+from pipeline.core.files import read_json
 from pipeline.text.parting.prompts import DIALOGUES, asked_in_tests
 
 PACKED = (".gz", ".bz2", ".zst")
@@ -17,15 +22,16 @@ KINDS = (".jsonl", ".json", ".txt")
 Fields = Mapping[str, Sequence[str]]  # of the rows, by a benchmark's name or a folder's above it
 
 
-def held_items(dialogues: Dialogues, benchmarks: Path, fields: Fields) -> dict[str, Sequence[str]]:
-    """What tests ask, by name: the dialogues' test questions first, then each benchmark's items."""
+def held_items(dialogues: Dialogues, corpus: Corpus, benchmarks: Path, fields: Fields) -> dict[str, Sequence[str]]:
+    """What tests ask, by name: the dialogues' test questions first, then the items of each benchmark: the corpus's own, then the files."""
+    own: Mapping[str, Sequence[str]] = read_json(corpus.file("world.json")).get("benchmarks", {}) if corpus.has("world.json") else {}
     items = read_benchmarks(benchmarks, fields)
-    if taken := sorted({DIALOGUES, *PARTS} & items.keys()):
+    if taken := sorted({DIALOGUES, *PARTS, *own} & items.keys()):
         raise InputError(
             f"{benchmarks} has a benchmark named {taken[0]}, which stands for something else in the report",
             mend=f"put the file into a folder of the benchmark's own name, as in {benchmarks}/NAME/{taken[0]}.jsonl",
         )
-    return {DIALOGUES: asked_in_tests(dialogues), **items}
+    return {DIALOGUES: asked_in_tests(dialogues), **own, **items}
 
 
 def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:

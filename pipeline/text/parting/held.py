@@ -4,8 +4,7 @@ Long items are known by any of their runs of `ngram` words. Those that have fewe
 their words (13-grams as in Brown et al. 2020, appendix C).
 """
 
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,8 +20,8 @@ from pipeline.core.artifact.tables import Shard, read_tables
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import once, read_json, write_json
 from pipeline.core.shards import Piece, Work
-from pipeline.text.ngrams import Hashes
-from pipeline.text.parting.runs import Places, distinct, find_runs, runs_of, sieve_of
+from pipeline.text.ngrams import Hashes, Integers, among, distinct
+from pipeline.text.parting.runs import Places, as_paragraphs, find_runs, runs_of, sieve_of
 from pipeline.text.parting.split import Dealt
 
 HELD: tuple[Part, ...] = ("val", "test")
@@ -52,12 +51,12 @@ class Items:
 
 @dataclass(frozen=True)
 class Hits:
-    """Each find of a held-out run: where it stands, and whose it is."""
+    """Each find of a held-out run: where it stands, and whose it is; once for each name, however many of its items hold it."""
 
     rows: Places
     paragraphs: Places
     names: Places  # position in Held.names
-    items: Places  # -1 for val and test
+    items: Places  # the numbers of the items that were found, by any of their runs
 
 
 def ranges_of(shards: Sequence[Shard], share: float) -> int:
@@ -78,8 +77,8 @@ def held_runs(dealt: Dealt, *, ngram: int, ranges: int) -> Iterator[Piece]:
 
 
 def item_runs(texts: Sequence[str], lengths: Lengths) -> Items:
-    """The runs by which items are known. An item is read as one paragraph: no run is lost at the end of a line."""
-    column = pa.chunked_array([pa.array([" ".join(unicodedata.normalize("NFC", text).split()) for text in texts], pa.string())])
+    """The runs by which items are known, each of which is read as one paragraph."""
+    column = as_paragraphs(texts)
     words = np.bincount(runs_of(column, [1]).rows, minlength=len(texts))
     known_by = np.where(words >= lengths.ngram, lengths.ngram, np.where(words >= lengths.short, lengths.short, words))
     unchecked = words < lengths.least
@@ -136,35 +135,42 @@ class Held:
         self._sieve, self._gate = _mapped(folder / "sieve.u64", np.uint64), _mapped(folder / "gate.u64", np.uint64)
 
     def find(self, texts: pa.ChunkedArray) -> Hits:
-        """All finds of held-out runs in the texts."""
+        """All finds of held-out runs in the texts. What a run is common to is looked up once, not where it stands each time."""
         runs = find_runs(texts, self._words, self._sieve, self._gate)
-        places, names, items = [], [], []
+        places, names = [], []
         for number, table in enumerate(self._parts):
-            here, _ = _among(runs.hashes, table)
+            here = np.flatnonzero(among(runs.hashes, table))
             places.append(here)
             names.append(np.full(here.size, number, np.int32))
-            items.append(np.full(here.size, -1, np.int32))
-        here, first = _among(runs.hashes, self._items)
-        many = np.searchsorted(self._items, runs.hashes[here], side="right") - first
-        of = np.repeat(here, many)
-        owners = self._owners[np.arange(of.size) + np.repeat(first - np.cumsum(many) + many, many)]
-        places.append(of)
-        names.append((np.searchsorted(self._starts, owners, side="right") - 1 + len(HELD)).astype(np.int32))
-        items.append(np.asarray(owners))
+        here = np.flatnonzero(among(runs.hashes, self._items))
+        asked = distinct(runs.hashes[here])
+        first = np.searchsorted(self._items, asked)
+        many = np.searchsorted(self._items, asked, side="right") - first
+        items = np.asarray(self._owners[_spread(first, many)])
+        own, starts = self._names_of(items, np.repeat(np.arange(asked.size), many), asked.size)
+        which = np.searchsorted(asked, runs.hashes[here])
+        several = np.diff(starts)[which]
+        places.append(np.repeat(here, several))
+        names.append(own[_spread(starts[which], several)])
         where = np.concatenate(places)
-        return Hits(runs.rows[where], runs.paragraphs[where], np.concatenate(names), np.concatenate(items))
+        return Hits(runs.rows[where], runs.paragraphs[where], np.concatenate(names), np.unique(items))
 
-    def told(self, found: Sequence[int]) -> dict[str, dict[str, int]]:
+    def told(self, found: Iterable[Places]) -> dict[str, dict[str, int]]:
         """By name: how many items there are, how many of them were found (by their numbers), and how many were too short to look for."""
-        numbers = np.bincount(np.searchsorted(self._starts, np.unique(found), side="right") - 1, minlength=len(self._starts) - 1)
+        seen = np.zeros(self._starts[-1], np.bool_)
+        for numbers in found:
+            seen[numbers] = True
         return {
-            name: {
-                "items": int(self._starts[place + 1] - self._starts[place]),
-                "found": int(numbers[place]),
-                "unchecked": self._unchecked[place],
-            }
-            for place, name in enumerate(self.names[len(HELD) :])
+            name: {"items": stop - start, "found": int(seen[start:stop].sum()), "unchecked": self._unchecked[place]}
+            for place, (name, (start, stop)) in enumerate(zip(self.names[len(HELD) :], pairwise(self._starts.tolist()), strict=True))
         }
+
+    def _names_of(self, items: Places, of: Integers, runs: int) -> tuple[Places, Integers]:
+        """The names of each of so many runs, by the items of which it is one; those of run r stand at starts[r]:starts[r + 1]."""
+        names = (np.searchsorted(self._starts, items, side="right") - 1 + len(HELD)).astype(np.int32)
+        fresh = np.ones(of.size, np.bool_)  # the items of a run ascend, and so do their names
+        fresh[1:] = (of[1:] != of[:-1]) | (names[1:] != names[:-1])
+        return names[fresh], np.append(0, np.cumsum(np.bincount(of[fresh], minlength=runs)))
 
 
 def _merge(paths: Sequence[Path], target: Path, ranges: int) -> None:
@@ -178,10 +184,7 @@ def _mapped(path: Path, kind: type[np.generic]) -> npt.NDArray[Any]:
     return np.asarray(np.memmap(path, kind, mode="r")) if path.stat().st_size else np.frombuffer(b"", kind)
 
 
-def _among(runs: Hashes, table: Hashes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Which of the runs are in an ascending table, and where each of them begins there."""
-    if not table.size:
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    first = np.searchsorted(table, runs)
-    here = np.flatnonzero(table[np.minimum(first, table.size - 1)] == runs)
-    return here, first[here]
+def _spread(first: Integers, many: Integers) -> Integers:
+    """The places first, first + 1, ..., `many` from each first on, one after the other."""
+    ends = np.cumsum(many)
+    return np.arange(ends[-1] if many.size else 0) + np.repeat(first - ends + many, many)

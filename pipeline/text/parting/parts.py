@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.artifact.split import PARTS, TEXTS
+from pipeline.core.artifact.tables import read_table
 from pipeline.core.shards import Piece, Work
 from pipeline.text.parting.chapters import Stretch, stretches
 from pipeline.text.parting.decontaminate import Edited, Policies, cleanse
@@ -90,7 +91,7 @@ def told(work: Work, held: Path, left: Mapping[str, Mapping[str, int]], sources:
     """The metrics."""
     total = work.total
     cut = total["cut"]
-    items = Held(held).told(work.table("found")["item"].to_numpy())
+    items = Held(held).told(read_table(path)["item"].to_numpy() for path in work.paths("found"))
     return {
         **{part: {**total[part], "source_bits": _source_bits(work, part)} for part in PARTS},
         "documents": sum(total[part]["documents"] for part in PARTS),
@@ -107,8 +108,13 @@ def told(work: Work, held: Path, left: Mapping[str, Mapping[str, int]], sources:
 
 def _source_bits(work: Work, part: str) -> float | None:
     """The bits of all texts of a part, rightly rounded; null where those of one are unknown."""
-    bits = work.table(part, ["bits"])["bits"]
-    return None if bits.null_count else math.fsum(bits.to_numpy())
+    if any(bits.null_count for bits in _bits(work, part)):
+        return None
+    return math.fsum(number for bits in _bits(work, part) for number in bits.to_numpy())
+
+
+def _bits(work: Work, part: str) -> Iterator[pa.ChunkedArray]:
+    return (read_table(path, ["bits"])["bits"] for path in work.paths(part))
 
 
 def _sums(lists: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,6 +1,5 @@
 """What dialogues ask: their tests' questions, which train may not hold, and how far trained prompts overlap with them."""
 
-import re
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -8,13 +7,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.artifact.dialogues import Dialogues
-from pipeline.text.parting.runs import runs_of
+from pipeline.text.ngrams import Hashes, Numbers, among, distinct, paragraph_hashes, texts_of, words_of_rows
+from pipeline.text.parting.runs import as_paragraphs, runs_of
 
 DIALOGUES = "dialogues"  # the name of test questions among what is held out
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
-_WORD = re.compile(r"[^\W_]+")
-_RUN = 13  # words that two questions share by chance no more (Brown et al. 2020, appendix C)
 _HELD = {"instructions": "val", "preferences": "test"}  # the part that is not trained on
 
 
@@ -34,32 +32,29 @@ def asked_in_tests(dialogues: Dialogues) -> list[str]:
     return list(dict.fromkeys(turn for name in names for row in dialogues.rows(name) if is_test(name, row) for turn in asked(row)))
 
 
-def overlap(rows: Rows) -> dict[str, int]:
-    """How many trained prompts ask what a test asks too: a turn of theirs equals one, or shares a run of _RUN words with one.
+def overlap(rows: Rows, *, ngram: int) -> dict[str, int]:
+    """How many trained prompts ask what a test asks too: a turn of theirs has its words and no others, or `ngram` in a row.
 
     Instructions and preferences are compared with their own tests, both with the questions that are about facts no model is told.
     """
     trained = {name: [asked(row) for row in rows[name] if not is_test(name, row)] for name in _HELD}
     tests = {name: {turn for row in rows.get(name, ()) if is_test(name, row) for turn in asked(row)} for name in (*_HELD, "questions")}
-    counts = {name: _overlapping(trained[name], tests[name]) for name in _HELD}
-    return counts | {"questions": _overlapping([turns for name in _HELD for turns in trained[name]], tests["questions"])}
+    counts = {name: _overlapping(trained[name], tests[name], ngram) for name in _HELD}
+    return counts | {"questions": _overlapping([turns for name in _HELD for turns in trained[name]], tests["questions"], ngram)}
 
 
-def _overlapping(prompts: Sequence[Sequence[str]], tests: Set[str]) -> int:
-    """How many prompts have a turn that equals a test's, case and punctuation apart, or shares a run of words with one."""
-    known = {_normal(turn) for turn in tests}
-    held = np.unique(runs_of(_column(sorted(tests)), [_RUN]).hashes)
-    owners = np.repeat(np.arange(len(prompts)), [len(turns) for turns in prompts])
-    runs = runs_of(_column([turn for turns in prompts for turn in turns]), [_RUN])
-    shared = set(owners[runs.rows[np.isin(runs.hashes, held)]].tolist())
-    equal = {number for number, turns in enumerate(prompts) if any(_normal(turn) in known for turn in turns)}
-    return len(shared | equal)
+def _overlapping(prompts: Sequence[Sequence[str]], tests: Set[str], ngram: int) -> int:
+    """How many prompts have a turn that overlaps with a test's."""
+    owners = np.repeat(np.arange(len(prompts)), np.array([len(turns) for turns in prompts], np.int64))
+    turns, held = as_paragraphs([turn for turns in prompts for turn in turns]), as_paragraphs(sorted(tests))
+    runs, (wholes, places) = runs_of(turns, [ngram]), _wholes(turns)
+    found = np.zeros(len(prompts), np.bool_)
+    found[owners[runs.rows[among(runs.hashes, distinct(runs_of(held, [ngram]).hashes))]]] = True
+    found[owners[places[among(wholes, distinct(_wholes(held)[0]))]]] = True
+    return int(found.sum())
 
 
-def _normal(turn: str) -> str:
-    return " ".join(_WORD.findall(turn.casefold()))
-
-
-def _column(turns: Sequence[str]) -> pa.ChunkedArray:
-    """The turns, each as one paragraph."""
-    return pa.chunked_array([pa.array([" ".join(turn.split()) for turn in turns], pa.string())])
+def _wholes(turns: pa.ChunkedArray) -> tuple[Hashes, Numbers]:
+    """64 bits of all words of each turn that has any, and the turn's number."""
+    hashes, places = paragraph_hashes(words_of_rows(texts_of(turns), np.arange(len(turns))), 1)
+    return hashes[0], places[0]

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.artifact.tables import read_table
-from pipeline.core.shards import Counts, Piece, Work
-from pipeline.text.reading.items import RunShards
+from pipeline.core.shards import Counts, Piece, RunShards, Work
 from pipeline.text.reading.sources import Item, Source
 
 

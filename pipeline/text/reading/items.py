@@ -1,17 +1,15 @@
 """Files as pieces of work: small ones together, large ones in ranges, each about as large as a shard."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from pipeline.core.shards import Piece, Work
+from pipeline.core.shards import Piece, RunShards, Work
 from pipeline.text.reading.csv_rows import odd_lines
 from pipeline.text.reading.lines import newlines
 from pipeline.text.reading.rows import PACKED, opened
 from pipeline.text.reading.sources import HUB, Bounds, File, Item, Part, Source
 from pipeline.text.reading.table_rows import hub_files
 
-RunShards = Callable[[str, Callable[[Any], Any], Sequence[Any]], Work]
 _SURVEYED = ("jsonl", "csv")  # whose rows are counted before, so that each range knows its first row's number
 _RANGED = (*_SURVEYED, "parquet")
 

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.shards import Work
+from pipeline.core.shards import RunShards, Work
 from pipeline.text.reading.caps import read_all
 from pipeline.text.reading.find import check_apart, find
-from pipeline.text.reading.items import RunShards, items_of
+from pipeline.text.reading.items import items_of
 from pipeline.text.reading.outcome import check_outcome, described, measured, measured_of_made, write_quarantine
 from pipeline.text.reading.pieces import read_item, table_piece
 from pipeline.text.reading.sources import Bounds, Source, check_sources

@@ -3,6 +3,7 @@
 `repairs` of a document are counted by name; a mask of suspicion, taken of whole shards, decides which repairs look at a text at all.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.artifact.tables import Shard
+from pipeline.core.artifact.tables import Shard, tally
 from pipeline.core.errors import PipelineError
 from pipeline.core.shards import Piece
+from pipeline.text.measure.statistics import measure
 from pipeline.text.repair import suspicion_bits as s
 from pipeline.text.repair.boilerplate import boilerplate
 from pipeline.text.repair.characters import controls, encoding, ligatures, newlines, quotes, unicode
@@ -93,8 +95,6 @@ def check(settings: Settings) -> None:
 
 def clean_shard(shard: Shard, *, settings: Settings, language_characters: int) -> Iterator[Piece]:
     """The tables documents, repairs and statistics of a shard of documents, and their counts."""
-    from pipeline.text.measure.statistics import measure  # its kernels are compiled only where they are used
-
     documents, repairs = repair_documents(shard.table("documents"), settings)
     statistics = measure(documents["id"], documents["text"], language_characters=language_characters)
     yield Piece({"documents": documents, "statistics": statistics, "repairs": repairs}, counts(documents, repairs))
@@ -169,12 +169,15 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
 
 def counts(documents: pa.Table, repairs: pa.Table) -> dict[str, Any]:
     """Documents, bytes, how many documents each repair mended, and how often."""
-    names, times = repairs["repair"].to_pylist(), repairs["count"].to_pylist()
+    often: Counter[str] = Counter()
+    for name, times in zip(repairs["repair"].to_pylist(), repairs["count"].to_pylist(), strict=True):
+        often[name] += times
+    documents_of = tally(repairs["repair"])
     return {
         "documents": documents.num_rows,
         "bytes": pc.sum(pc.binary_length(documents["text"])).as_py() or 0,
-        "repaired": {name: names.count(name) for name in NAMES},
-        "times": {name: sum(count for other, count in zip(names, times, strict=True) if other == name) for name in NAMES},
+        "repaired": {name: documents_of.get(name, 0) for name in NAMES},
+        "times": {name: often[name] for name in NAMES},
     }
 
 

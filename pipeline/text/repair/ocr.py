@@ -4,11 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.core.kernel import kernel
+from pipeline.text.ngrams import BASIS, PRIME
 from pipeline.text.repair.suspicion import buffers
 
 # Words that a misreading may be mended to although they stand nowhere else in the text
@@ -49,7 +50,6 @@ _LEAST, _LEAST_SURE = 4, 3  # letters of a misread word: among shorter ones many
 _LONGEST = 40  # letters of a word
 _LETTERS = 2  # beside the digits in a word, and never fewer than they
 _OFTENER = 2  # times that the right word must stand for each time of its misreading
-_PRIME, _BASIS = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)  # FNV-1a
 
 
 def ocr(text: str) -> tuple[str, int]:
@@ -131,9 +131,9 @@ def _hashes(words: Iterable[str]) -> npt.NDArray[np.uint64]:
     """A table with open addressing, sparse, of the FNV-1a hashes of words; 0 is a free place."""
     table = np.zeros(4096, np.uint64)
     for word in sorted(words):
-        value = int(_BASIS)
+        value = int(BASIS)
         for byte in word.encode():
-            value = (value ^ byte) * int(_PRIME) % 2**64
+            value = (value ^ byte) * int(PRIME) % 2**64
         slot = (value ^ (value >> 29)) & (table.size - 1)
         while table[slot]:
             slot = (slot + 1) & (table.size - 1)
@@ -147,7 +147,7 @@ _FIRST = np.zeros(256, np.bool_)
 _FIRST[_PAIRS[:, 0]] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _misread(raw, rows, safe, known):  # type: ignore[no-untyped-def]
     """Whether each text holds a word that is not safe and of which a variant is common or stands in the text, [rows]."""
     found = np.zeros(rows.size - 1, np.bool_)
@@ -183,16 +183,16 @@ def _misread(raw, rows, safe, known):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _split(raw, start, stop, starts, lengths, values):  # type: ignore[no-untyped-def]
     """The runs of letters and digits, and the hash of each in lower case; how many there are of two bytes or more."""
-    count, begin, value = 0, -1, _BASIS
+    count, begin, value = 0, -1, BASIS
     for place in range(start, stop + 1):
         byte = raw[place] if place < stop else np.uint8(32)
         if 97 <= (byte | 32) <= 122 or 48 <= byte <= 57:
             if begin < 0:
-                begin, value = place, _BASIS
-            value = (value ^ np.uint64(byte | 32 if byte > 57 else byte)) * _PRIME
+                begin, value = place, BASIS
+            value = (value ^ np.uint64(byte | 32 if byte > 57 else byte)) * PRIME
         elif begin >= 0:
             if place - begin > 1:
                 starts[count], lengths[count], values[count] = begin, place - begin, value
@@ -201,7 +201,7 @@ def _split(raw, start, stop, starts, lengths, values):  # type: ignore[no-untype
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _could_be(raw, start, stop, local, known):  # type: ignore[no-untyped-def]
     """Whether the word with one pair of letters read the other way is known."""
     for place in range(start, stop):
@@ -213,20 +213,20 @@ def _could_be(raw, start, stop, local, known):  # type: ignore[no-untyped-def]
             if first != _PAIRS[pair, 0] or (_PAIRS[pair, 1] and second != _PAIRS[pair, 1]):
                 continue
             after = place + (2 if _PAIRS[pair, 1] else 1)
-            value = _BASIS
+            value = BASIS
             for letter in range(start, place):
-                value = (value ^ np.uint64(raw[letter] | 32 if raw[letter] > 57 else raw[letter])) * _PRIME
-            value = (value ^ np.uint64(_PAIRS[pair, 2])) * _PRIME
+                value = (value ^ np.uint64(raw[letter] | 32 if raw[letter] > 57 else raw[letter])) * PRIME
+            value = (value ^ np.uint64(_PAIRS[pair, 2])) * PRIME
             if _PAIRS[pair, 3]:
-                value = (value ^ np.uint64(_PAIRS[pair, 3])) * _PRIME
+                value = (value ^ np.uint64(_PAIRS[pair, 3])) * PRIME
             for letter in range(after, stop):
-                value = (value ^ np.uint64(raw[letter] | 32 if raw[letter] > 57 else raw[letter])) * _PRIME
+                value = (value ^ np.uint64(raw[letter] | 32 if raw[letter] > 57 else raw[letter])) * PRIME
             if _has(known, value) or _has(local, value):
                 return True
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _put(table, value):  # type: ignore[no-untyped-def]
     slot = (value ^ (value >> np.uint64(29))) & np.uint64(table.size - 1)
     while table[slot] != np.uint64(0) and table[slot] != value:
@@ -234,7 +234,7 @@ def _put(table, value):  # type: ignore[no-untyped-def]
     table[slot] = value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _has(table, value):  # type: ignore[no-untyped-def]
     slot = (value ^ (value >> np.uint64(29))) & np.uint64(table.size - 1)
     while table[slot] != np.uint64(0):

@@ -7,11 +7,12 @@ that makes the pass over a whole shard, without any Python a document, all that 
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.core.kernel import kernel
+from pipeline.text.ngrams import BASIS, PRIME
 from pipeline.text.repair.suspicion_bits import CONTENTS, COOKIES, HEADS, LICENCE, LINES, NUMBERS, SITE
 from pipeline.text.repair.suspicion_characters import characters
 
@@ -58,7 +59,6 @@ _KEYWORDS, _KEYWORD_OF = _table([word for word, _ in _WORDS])
 _KEYWORD_BITS = np.array([bit for _, bit in sorted(_WORDS, key=lambda pair: pair[0][0])], np.uint32)
 _SITES, _SITE_OF = _table(_OPENINGS)
 _HEADINGS, _HEADING_OF = _table(_CHAPTERS)
-_PRIME, _BASIS = np.uint64(0x100000001B3), np.uint64(0xCBF29CE484222325)  # FNV-1a
 _HEAD_LENGTH = 80  # characters, as in furniture
 _SITE_LENGTH = 160  # characters, as in boilerplate
 _NUMBER_LENGTH, _NUMBER_LETTERS = 40, 8  # characters without the blanks around, as in furniture; "Page of"
@@ -93,7 +93,7 @@ def _of_chunk(chunk: Any) -> Masks:
     return masks
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _masks(raw, rows):  # type: ignore[no-untyped-def]
     masks = np.zeros(rows.size - 1, np.uint32)
     size = 16
@@ -113,7 +113,7 @@ def _masks(raw, rows):  # type: ignore[no-untyped-def]
     return masks
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _words(raw, start, stop):  # type: ignore[no-untyped-def]
     """The bits of the keywords that stand in the text."""
     mask = np.uint32(0)
@@ -129,7 +129,7 @@ def _words(raw, start, stop):  # type: ignore[no-untyped-def]
     return mask
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_at(raw, place, stop, word):  # type: ignore[no-untyped-def]
     """Whether a word stands at a place, in whatever case; a blank of it stands for any white space or marks between words."""
     for letter in word:
@@ -147,7 +147,7 @@ def _is_at(raw, place, stop, word):  # type: ignore[no-untyped-def]
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _begins(raw, place, stop, words, word_of):  # type: ignore[no-untyped-def]
     first = raw[place] | 32
     for row in range(word_of[first], word_of[first + 1]):  # noqa: SIM110 - numba compiles loops
@@ -156,7 +156,7 @@ def _begins(raw, place, stop, words, word_of):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _lines(raw, start, stop, seen, stamps, stamp):  # type: ignore[no-untyped-def]
     """What lines tell: numbers alone, the same again, how a block or a chapter begins."""
     mask, numbers, again, keys, entries = 0, 0, 0, 0, 0
@@ -174,8 +174,8 @@ def _lines(raw, start, stop, seen, stamps, stamp):  # type: ignore[no-untyped-de
             characters, letters, digits, key, whole, word = _measure(raw, first, last, min(last, first + 4 * _SITE_LENGTH))
             numbers += digits > 0 and letters <= _NUMBER_LETTERS and characters <= _NUMBER_LENGTH
             again += _seen(whole, seen, stamps, stamp)
-            if characters <= _HEAD_LENGTH and key != _BASIS:
-                keys += _seen(key ^ _PRIME, seen, stamps, stamp)
+            if characters <= _HEAD_LENGTH and key != BASIS:
+                keys += _seen(key ^ PRIME, seen, stamps, stamp)
             if characters <= _SITE_LENGTH:
                 if word < last and _is_rule(raw[first]) and _is_rule(raw[first + 1]):
                     mask |= LICENCE
@@ -196,13 +196,13 @@ def _lines(raw, start, stop, seen, stamps, stamp):  # type: ignore[no-untyped-de
     return mask
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_rule(byte):  # type: ignore[no-untyped-def]
     """Whether a byte is of those that markers are drawn with: * - = _ # ~."""
     return byte == 42 or byte == 45 or byte == 61 or byte == 95 or byte == 35 or byte == 126
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_led(raw, first, word):  # type: ignore[no-untyped-def]
     """Whether arrows, digits, parentheses or characters beyond ASCII stand before the first letter of a line."""
     for place in range(first, word):  # noqa: SIM110 - numba compiles loops
@@ -211,17 +211,17 @@ def _is_led(raw, first, word):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _measure(raw, first, last, near):  # type: ignore[no-untyped-def]
     """Characters, letters and digits of a line up to `near`, the hash of its words, the hash of all, and where its first letter stands."""
     characters, letters, digits, word = 0, 0, 0, last
-    key, whole, inside, pending = _BASIS, _BASIS, False, False
+    key, whole, inside, pending = BASIS, BASIS, False, False
     for place in range(near, last):
-        whole = (whole ^ np.uint64(raw[place])) * _PRIME
+        whole = (whole ^ np.uint64(raw[place])) * PRIME
         characters += (raw[place] & 0xC0) != 0x80
     for place in range(first, near):
         byte = raw[place]
-        whole = (whole ^ np.uint64(byte)) * _PRIME
+        whole = (whole ^ np.uint64(byte)) * PRIME
         characters += (byte & 0xC0) != 0x80
         digits += 48 <= byte <= 57
         lower = byte | 32
@@ -230,15 +230,15 @@ def _measure(raw, first, last, near):  # type: ignore[no-untyped-def]
                 letters += 1
                 word = min(word, place)
             if pending and not inside:
-                key = (key ^ np.uint64(32)) * _PRIME
-            key = (key ^ np.uint64(byte if byte >= 128 else lower)) * _PRIME
+                key = (key ^ np.uint64(32)) * PRIME
+            key = (key ^ np.uint64(byte if byte >= 128 else lower)) * PRIME
             inside, pending = True, True
         else:
             inside = False
     return characters, letters, digits, key, whole, word
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _seen(value, seen, stamps, stamp):  # type: ignore[no-untyped-def]
     """Whether a hash stands in the set of this stamp; it does so afterwards."""
     slot = (value ^ (value >> np.uint64(29))) & np.uint64(seen.size - 1)

@@ -1,8 +1,8 @@
 """What single characters of a text and their neighbours tell of what it could need: the part of suspicion that looks at each byte."""
 
-import numba
 import numpy as np
 
+from pipeline.core.kernel import kernel
 from pipeline.text.repair.suspicion_bits import (
     COLONS,
     CONTROLS,
@@ -22,7 +22,7 @@ from pipeline.text.repair.suspicion_bits import (
 )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def characters(raw, start, stop):  # type: ignore[no-untyped-def]
     """What single characters and their neighbours tell."""
     mask = 0
@@ -49,7 +49,7 @@ def characters(raw, start, stop):  # type: ignore[no-untyped-def]
     return mask
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sign(raw, start, stop, place):  # type: ignore[no-untyped-def]
     """What a byte that is neither letter nor digit tells."""
     byte = raw[place]
@@ -77,14 +77,14 @@ def _sign(raw, start, stop, place):  # type: ignore[no-untyped-def]
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _at_line_end(raw, place, stop):  # type: ignore[no-untyped-def]
     while place < stop and raw[place] == 32:
         place += 1
     return HYPHENS if place < stop and (raw[place] == 10 or raw[place] == 12) else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _beyond(raw, start, stop, place, byte, after):  # type: ignore[no-untyped-def]
     """What the first byte of a character beyond ASCII tells."""
     if byte < 0xC2:
@@ -118,7 +118,7 @@ def _beyond(raw, start, stop, place, byte, after):  # type: ignore[no-untyped-de
     return UNICODE | (LAYOUT if byte == 0xE3 or byte == 0xE1 else 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _punctuation(raw, stop, place, after, third):  # type: ignore[no-untyped-def]
     """U+2000..U+20FF."""
     if after == 0x80:

@@ -1,59 +1,108 @@
-"""How well decontamination did, where the corpus knows which paragraphs were planted as leaks."""
+"""How well decontamination did, where the corpus knows what was planted as leaks.
+
+The truth table: id, leaks (paragraphs that ask what a test may ask) and quotes {text, of} (runs of words in a paragraph, which stand in
+the document `of` too). It knows neither what tests ask nor what is held out, so what leaked is judged anew, by plain reading.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.split import Part
 from pipeline.core.artifact.tables import read_table
 from pipeline.core.shards import Work
+from pipeline.text.parting.held import HELD
 
 _WORD = re.compile(r"[^\W_]+")
+Paragraph = tuple[str, str]  # the id of the document, and the text
 
 
-def leaking(corpus: Corpus, work: Work, items: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """What is known where the corpus has a table `truth` {id, leaks}, as {"truth": ...}; else nothing.
+@dataclass(frozen=True)
+class Train:
+    """The planted documents' paragraphs of train: those that were cut, with their documents or alone, and those that are left."""
 
-    By name: of the planted paragraphs that held one of its items and reached train, the share that was cut (recall); of the paragraphs
-    that were cut for it, the share that was planted (precision). A whole document that was dropped counts by its planted paragraphs.
+    gone: set[Paragraph]
+    left: set[Paragraph]
 
-    What an item is, is judged anew: its words stand in the paragraph, one after the other.
+    def recalled(self, planted: Iterable[Paragraph]) -> tuple[int, float | None]:
+        """How many of the planted paragraphs reached train, and the share of these that was cut."""
+        reached = {one for one in planted if one in self.gone or one in self.left}
+        return len(reached), len(reached & self.gone) / len(reached) if reached else None
+
+
+def leaking(corpus: Corpus, work: Work, items: Mapping[str, Sequence[str]], *, ngram: int) -> dict[str, Any]:
+    """What is known where the corpus has a table `truth`, as {"truth": {name: planted, recall, precision}}; else nothing.
+
+    For a name of items: of the planted paragraphs that hold one of its items, its words one after the other, and reached train, the share
+    that was cut (recall); of the paragraphs that were cut for it, the share that was planted and holds one (precision). For val and test:
+    of the paragraphs of train that hold a planted quote which stands there too, the share that was cut; of those that were cut for it, the
+    share that has `ngram` words in a row with it. A whole document that was dropped counts by its paragraphs, for recall only.
     """
     if not corpus.has_table("truth"):
         return {}
-    planted = {row["id"]: row["leaks"] for row in corpus.table("truth", ["id", "leaks"]).to_pylist() if row["leaks"]}
-    left = _left(work, pa.array(sorted(planted), pa.string()))
-    cut = [row for row in work.table("cut").to_pylist()]
-    gone = {(row["id"], text) for row in cut for text in row["text"].split("\n\n")}
-    found = {}
+    planted = [row for row in corpus.table("truth", ["id", "leaks", "quotes"]).to_pylist() if row["leaks"] or row["quotes"]]
+    cut = work.table("cut").to_pylist()
+    ids = pa.array([row["id"] for row in planted], pa.string())
+    train = Train({(row["id"], text) for row in cut for text in row["text"].split("\n\n")}, _standing(work, "train", ids))
+    leaks = {(row["id"], text) for row in planted for text in row["leaks"]}
+    found: dict[str, Any] = {}
     for name, texts in items.items():
-        asked = [f" {words} " for words in dict.fromkeys(map(_words, texts)) if words]
-        holding = {
-            (identity, text) for identity, leaks in planted.items() for text in leaks if any(one in f" {_words(text)} " for one in asked)
-        }
-        caught, reached = len(holding & gone), len(holding & (gone | left))
-        paragraphs = [(row["id"], row["text"]) for row in cut if name in row["against"].split(",") and row["paragraph"] is not None]
-        right = sum(text in planted.get(identity, ()) for identity, text in paragraphs)
-        found[name] = {
-            "planted": reached,
-            "recall": caught / reached if reached else None,
-            "precision": right / len(paragraphs) if paragraphs else None,
-        }
+        asked = [f" {words} " for words in dict.fromkeys(" ".join(_words(text)) for text in texts) if words]
+        holding = {one for one in leaks if any(words in f" {' '.join(_words(one[1]))} " for words in asked)}
+        found[name] = _told(train.recalled(holding), [one in holding for one in _cut_for(name, cut)])
+    for part in HELD:
+        there = _standing(work, part, ids)
+        quoting = _quoting(planted, there, train.gone | train.left)
+        shared = _shared([text for _, text in _cut_for(part, cut)], work, part, ngram)
+        found[part] = _told(train.recalled(quoting), shared)
     return {"truth": found}
 
 
-def _left(work: Work, ids: pa.Array) -> set[tuple[str, str]]:
-    """The paragraphs of these documents that train holds."""
-    left: set[tuple[str, str]] = set()
-    for path in work.paths("train"):
+def _told(recalled: tuple[int, float | None], right: Sequence[bool]) -> dict[str, float | int | None]:
+    planted, recall = recalled
+    return {"planted": planted, "recall": recall, "precision": sum(right) / len(right) if right else None}
+
+
+def _cut_for(name: str, cut: Sequence[Mapping[str, Any]]) -> list[Paragraph]:
+    """The paragraphs that were cut for what the name stands for."""
+    return [(row["id"], row["text"]) for row in cut if row["paragraph"] is not None and name in row["against"].split(",")]
+
+
+def _quoting(planted: Sequence[Mapping[str, Any]], there: set[Paragraph], train: set[Paragraph]) -> set[Paragraph]:
+    """The paragraphs of train that hold a quote of which the other document holds it in its part."""
+    quotes = {row["id"]: [(quote["of"], quote["text"]) for quote in row["quotes"]] for row in planted}
+    held = {(identity, text) for identity, paragraph in there for _, text in quotes[identity] if text in paragraph}
+    return {one for one in train if any(text in one[1] and (of, text) in held for of, text in quotes.get(one[0], ()))}
+
+
+def _shared(paragraphs: Sequence[str], work: Work, part: Part, ngram: int) -> list[bool]:
+    """Of each paragraph whether it has so many words in a row with a paragraph of the part."""
+    runs = [set(_runs(text, ngram)) for text in paragraphs]
+    wanted = set[tuple[str, ...]]().union(*runs)
+    texts = (text for path in work.paths(part) for text in read_table(path, ["text"])["text"].to_pylist())
+    there = {run for text in texts for paragraph in text.split("\n\n") for run in _runs(paragraph, ngram) if run in wanted}
+    return [not some.isdisjoint(there) for some in runs]
+
+
+def _standing(work: Work, part: Part, ids: pa.Array) -> set[Paragraph]:
+    """The paragraphs of these documents that the part holds."""
+    found: set[Paragraph] = set()
+    for path in work.paths(part):
         table = read_table(path, ["book", "text"])
         for row in table.filter(pc.is_in(table["book"], ids)).to_pylist():
-            left.update((row["book"], text) for text in row["text"].split("\n\n"))
-    return left
+            found.update((row["book"], text) for text in row["text"].split("\n\n"))
+    return found
 
 
-def _words(text: str) -> str:
-    return " ".join(_WORD.findall(text.casefold()))
+def _runs(text: str, length: int) -> Iterator[tuple[str, ...]]:
+    words = _words(text)
+    return (tuple(words[start : start + length]) for start in range(len(words) - length + 1))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())

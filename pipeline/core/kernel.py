@@ -1,0 +1,29 @@
+"""How kernels are compiled: by numba, for the types that they are called with, once for all processes, and without the interpreter's lock.
+
+Before it looks for what it compiled earlier, numba prepares all that compiling needs, which takes longer than most shards: 0.18 s of
+each process. What is compiled needs its runtime only; whatever must be compiled is prepared for then.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba.core.caching import Cache
+from numba.core.runtime import rtsys
+
+_KNOWN = "0.68."  # releases in which the cache was read: others go the long way
+
+
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """A decorator: the function in machine code. Options are those of numba.njit."""
+    return numba.njit(function, cache=True, nogil=True, **options)
+
+
+def _load(cache: Any, signature: Any, context: Any) -> Any:
+    rtsys.initialize(context)
+    with cache._guard_against_spurious_io_errors():
+        return cache._load_overload(signature, context)
+
+
+if numba.__version__.startswith(_KNOWN):
+    Cache.load_overload = _load
