@@ -33,6 +33,7 @@ def cost_of(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]
     rusage of a command lacks those of workers that a fork server reaped or orphaned. No other child of this process may run meanwhile.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
+    os.sync()  # what the run before left to be written is not this one's work
     started = time.perf_counter()
     with subprocess.Popen(
         command, cwd=cwd, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -35,12 +35,14 @@ def stages(job: Path) -> dict[str, Any]:
     task = json.loads(job.read_text())
     doors = {name: importlib.import_module(f"stages.{name}").main for name in task["stages"]}
     from pipeline.core.track import NoTracker
-    from stages._run import Hardware, Run, typed
+    from stages._run import PYTHONS_OWN, Hardware, Run, typed
 
     os.chdir(task["folder"])
     hardware = typed(Hardware, task["hardware"], at="hardware")
     configs = {name: typed(door.config, task["sections"][name], at=name) for name, door in doors.items()}
     rows = {}
+    gc.freeze()  # as a stage does when it begins
+    gc.set_threshold(*PYTHONS_OWN)
     start = time.process_time()
     for name, door in doors.items():
         before, started = time.process_time(), time.perf_counter()

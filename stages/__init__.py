@@ -14,6 +14,7 @@ from pipeline.core.compiled import keep_compiled
 FIXED = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "HF_HUB_OFFLINE": "1",
+    "MIMALLOC_PURGE_DELAY": "-1",  # what Arrow frees it takes again in a moment: given back, it would be cleared anew by the system
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads make a busy machine six times slower, and an idle one no faster
 }

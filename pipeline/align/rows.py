@@ -3,18 +3,30 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
+import numpy as np
+from pydantic import Field, PositiveInt
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError, PipelineError
-from pipeline.tokens.dialogues import Example, Pair, encode_instructions, encode_preferences
+from pipeline.core.seed import stream
+from pipeline.tokens.dialogues import IGNORED, Example, Pair, encode_instructions, encode_preferences
+from pipeline.tokens.shards import Rows
 
 T = TypeVar("T")
 SAME_TOKENS = "chosen_is_rejected"  # teaches nothing: both answers have the same ids
 NO_ROOM = "no_room_for_an_answer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """How much of the training text stands among the dialogues."""
+
+    share: Annotated[float, Field(ge=0, lt=1)]  # of all examples
+    tokens: PositiveInt  # of each
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,16 @@ def read_examples(dialogues: Dialogues, part: str, tokenizer: Tokenizer, *, leng
     rows = [row for row in dialogues.rows("instructions") if row["part"] == part]
     kept, dropped = encode_instructions(rows, tokenizer, length=length)
     return _part(kept, dropped, f"instructions of part {part} in {dialogues.path}", length=length, section=section)
+
+
+def read_books(rows: Rows, mixed: Mixed, *, beside: int, seed: int) -> list[Example]:
+    """Beginnings of rows of the training text, drawn anew for each seed, every token learned but the first of a piece.
+
+    So many that they make up their share of all examples: a model that reads dialogues alone forgets the books it learned.
+    """
+    count = round(beside * mixed.share / (1 - mixed.share))
+    drawn = np.resize(stream(seed, "books").permutation(len(rows.rows)), count) if len(rows.rows) else ()
+    return [Example(rows.rows[row, : mixed.tokens].tolist(), [IGNORED, *rows.labels[row, 1 : mixed.tokens].tolist()]) for row in drawn]
 
 
 def read_pairs(dialogues: Dialogues, part: str, tokenizer: Tokenizer, *, length: int, section: str) -> Part[Pair]:

@@ -86,6 +86,7 @@ def place(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:
         shutil.copyfile(source, target)
+        sync(target)
 
 
 def once(folder: Path, write: Callable[[Path], None]) -> Path:

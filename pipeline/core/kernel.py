@@ -5,10 +5,10 @@ each process. What is compiled needs its runtime only; whatever must be compiled
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
-from numba.core.caching import Cache
 from numba.core.runtime import rtsys
 
 _KNOWN = "0.68."  # releases in which the cache was read: others go the long way
@@ -16,14 +16,16 @@ _KNOWN = "0.68."  # releases in which the cache was read: others go the long way
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """A decorator: the function in machine code. Options are those of numba.njit."""
-    return numba.njit(function, cache=True, nogil=True, **options)
+    if function is None:
+        return partial(kernel, **options)
+    made = numba.njit(function, cache=True, nogil=True, **options)
+    cache = getattr(made, "_cache", None)  # none where NUMBA_DISABLE_JIT is set
+    if cache is not None and numba.__version__.startswith(_KNOWN):
+        cache.load_overload = partial(_load, cache)
+    return made
 
 
 def _load(cache: Any, signature: Any, context: Any) -> Any:
     rtsys.initialize(context)
     with cache._guard_against_spurious_io_errors():
         return cache._load_overload(signature, context)
-
-
-if numba.__version__.startswith(_KNOWN):
-    Cache.load_overload = _load

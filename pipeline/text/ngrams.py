@@ -33,7 +33,7 @@ _ONES, _TOPS, _CASE, _FROM_A, _PAST_Z, _FROM_0, _PAST_9 = (
 _KIND, _CODE = 24, 0xFFFFFF  # an entry of the table of characters: its kind above the lower-case code point
 _SPACE, _SIGN, _LETTER, _ALONE = 0, 1, 2, 3  # kinds; a character of the last is a word by itself
 _BLOCK = 1 << 20  # bytes of text
-_KNOWN = 0x20000  # code points in the table; those above are ideographs
+_KNOWN, _IDEOGRAPHS = 0x20000, 0x40000  # code points in the table; those above are ideographs up to here, then tags and private ones
 _NOWHERE = np.empty(0, np.uint32)
 _UNSPACED = ((0xE00, 0xF00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x3040, 0x3100), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00))
 
@@ -62,7 +62,7 @@ class Words:
 
 
 def texts_of(column: pa.ChunkedArray | pa.Array) -> Texts:
-    """The texts of a string column, in the column's own memory. A null is an empty text."""
+    """The texts of a string column, in the column's own memory. A null is what stands in its place there, as a rule nothing."""
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
     width = np.int64 if pa.types.is_large_string(column.type) else np.int32
@@ -91,7 +91,7 @@ def word_places(text: bytes) -> tuple[Hashes, Numbers]:
 
 
 def in_blocks(texts: Texts, rows: Integers) -> Iterator[Words]:
-    """The words of some of the texts, a megabyte at a time (a longer text stands alone): they stay in the processor's cache."""
+    """The words of some of the texts, about a megabyte at a time, but no text in parts: they stay in the processor's cache."""
     ends = np.cumsum(texts.starts[rows + 1] - texts.starts[rows])
     for block in np.split(rows, np.flatnonzero(np.diff(ends // _BLOCK)) + 1):
         yield words_of_rows(texts, block)
@@ -134,6 +134,13 @@ def among(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
         return np.zeros(values.size, np.bool_)
     same: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), known.size - 1)] == values
     return same
+
+
+@kernel
+def spread(value):  # type: ignore[no-untyped-def]
+    """A value with its bits spread, as `mixed` does it."""
+    value = (value ^ (value >> _SHIFT)) * MIX
+    return value ^ (value >> _SHIFT)
 
 
 def mixed(values: Hashes) -> Hashes:
@@ -180,7 +187,11 @@ def _words(data, texts, rows, characters, words, starts, content):  # type: igno
         while place < end:
             byte = np.int64(data[place])
             code, size = (byte, 1) if byte < 0x80 else _decoded(data, place)
-            entry = np.int64(characters[code]) if code < characters.size else np.int64(_ALONE << _KIND | code)
+            entry = (
+                np.int64(characters[code])
+                if code < characters.size
+                else np.int64((_ALONE if code < _IDEOGRAPHS else _SPACE) << _KIND | code)
+            )
             kind = entry >> _KIND
             if kind == _SPACE:
                 place += size

@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tokenizers
 
 from pipeline.align import rows
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError, PipelineError
-from pipeline.tokens.dialogues import Pair
+from pipeline.tokens.dialogues import IGNORED, Example, Pair
+from pipeline.tokens.shards import Rows
+from pipeline.tokens.special import IDS, PAD
 from tests.align.tiny import tiny
 
 ASK = [{"role": "user", "content": "sat?"}]
@@ -23,6 +26,27 @@ def dialogues(folder: Path, preferences: list[dict[str, Any]]) -> Dialogues:
         (draft.path / "instructions.jsonl").write_text(json.dumps(instruction) + "\n")
         (draft.path / "preferences.jsonl").write_text("".join(json.dumps(row) + "\n" for row in preferences))
     return artifact
+
+
+def text_rows() -> Rows:
+    """Five rows of eight tokens; the last has a second piece at its third token, and ends in padding."""
+    ids = np.arange(10, 50, dtype=np.uint16).reshape(5, 8)
+    ids[4, 6:] = IDS[PAD]
+    pieces = [(row, 0, row, 0, 8) for row in range(4)] + [(4, 0, 4, 0, 2), (5, 0, 4, 2, 4)]
+    return Rows(ids, np.array(pieces), {})
+
+
+def test_books_are_a_share_of_all_examples_and_learned_but_for_what_nothing_foretells() -> None:
+    mixed = rows.Mixed(share=0.2, tokens=7)
+    books = rows.read_books(text_rows(), mixed, beside=40, seed=1)
+    assert len(books) == 10
+    assert sorted(book.ids[0] for book in books) == sorted([10, 18, 26, 34, 42] * 2)
+    by_first = {book.ids[0]: book for book in books}
+    assert by_first[10] == Example([10, 11, 12, 13, 14, 15, 16], [IGNORED, 11, 12, 13, 14, 15, 16])
+    assert by_first[42].labels == [IGNORED, 43, IGNORED, 45, 46, 47, IGNORED]
+    assert books == rows.read_books(text_rows(), mixed, beside=40, seed=1)
+    assert [book.ids for book in books] != [book.ids for book in rows.read_books(text_rows(), mixed, beside=40, seed=2)]
+    assert not rows.read_books(text_rows(), rows.Mixed(share=0.0, tokens=7), beside=40, seed=1)
 
 
 def preference(chosen: str, rejected: str) -> dict[str, Any]:

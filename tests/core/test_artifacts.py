@@ -42,15 +42,19 @@ def test_a_failed_write_leaves_the_old_artifact_and_nothing_else(corpus, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
-def test_a_table_that_is_read_twice_is_kept_until_its_file_changes_or_others_need_the_room(corpus, monkeypatch):
+def test_a_column_that_is_read_twice_is_kept_until_its_file_changes_or_others_need_the_room(corpus, monkeypatch):
     (shard,) = corpus.shards
-    first = shard.kept("documents")
-    assert shard.kept("documents") is first
-    write_table(first.slice(0, 0), shard.path("documents"))
+    text = shard.kept("documents", ["text"])["text"]
+    whole = shard.kept("documents")
+    assert whole.equals(shard.table("documents"))
+    assert whole["text"].chunk(0).buffers()[2].address == text.chunk(0).buffers()[2].address
+    write_table(whole.slice(0, 0), shard.path("documents"))
     assert shard.kept("documents").num_rows == 0
-    monkeypatch.setattr(tables, "_ROOM", 0)
-    write_table(first, shard.path("documents"))
-    assert shard.kept("documents") is not shard.kept("documents")
+    write_table(whole, shard.path("documents"))
+    monkeypatch.setattr(tables, "_ROOM", 1)
+    first, second = (shard.kept("documents", ["text"])["text"] for _ in range(2))
+    assert first.equals(second)
+    assert first.chunk(0).buffers()[2].address != second.chunk(0).buffers()[2].address
 
 
 def test_a_missing_artifact_says_how_to_make_it(tmp_path):

@@ -6,12 +6,14 @@ from pathlib import Path
 from pipeline.core import compiled
 
 
-def test_another_source_is_another_folder_and_only_files_with_kernels_count(tmp_path, monkeypatch):
+def test_another_source_beside_a_kernel_is_another_folder_and_others_do_not_count(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")
     package = tmp_path / "pipeline"
-    (package / "core").mkdir(parents=True)
-    kernel, plain = package / "kernels.py", package / "plain.py"
-    kernel.write_text("from pipeline.core.kernel import kernel\n")
+    for folder in ("core", "text", "train"):
+        (package / folder).mkdir(parents=True)
+    kernel, constants, plain = package / "text" / "scan.py", package / "text" / "bits.py", package / "train" / "loop.py"
+    kernel.write_text("from pipeline.core.kernel import kernel\n\n\n@kernel\ndef scan(): ...\n")
+    constants.write_text("MAIL = 1\n")
     plain.write_text("one = 1\n")
     monkeypatch.setattr(compiled, "__file__", str(package / "core" / "compiled.py"))
 
@@ -23,5 +25,7 @@ def test_another_source_is_another_folder_and_only_files_with_kernels_count(tmp_
     assert first.parent == tmp_path / "numba"
     plain.write_text("one = 2\n")
     assert folder() == first
-    kernel.write_text("from pipeline.core.kernel import kernel  # a helper that another file's kernel calls\n")
-    assert folder() != first
+    constants.write_text("MAIL = 2\n")
+    second = folder()
+    kernel.write_text(kernel.read_text() + "# a helper that another file's kernel calls\n")
+    assert len({first, second, folder()}) == 3

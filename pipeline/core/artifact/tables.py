@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 LONG = ("text", "clean")  # columns of texts of any length
-_ROOM = 1 << 27  # bytes of the tables that a process keeps
-_kept: OrderedDict[tuple[str, int, int], pa.Table] = OrderedDict()  # by path, size and time of the last change; the last used comes last
+_ROOM = 1 << 27  # bytes of the columns that a process keeps
+_State = tuple[int, int, int, int]  # of a file: device, number, size, time of the last change
+_kept: OrderedDict[tuple[_State, str], pa.ChunkedArray] = OrderedDict()  # columns by file and name; the last used comes last
 _door = Lock()
 
 
@@ -32,20 +33,23 @@ def read_tables(paths: Sequence[Path], columns: Sequence[str] | None = None) -> 
     return pa.concat_tables([read_table(path, columns) for path in paths])
 
 
-def kept_table(path: Path) -> pa.Table:
-    """A table that is read again in a moment: of those that were read so, the last ones stay in memory, 128 MB together."""
-    state = path.stat()
-    key = (str(path), state.st_size, state.st_mtime_ns)
+def kept_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table that is read again in a moment, or some of its columns: those that were read so last stay in memory, 128 MB together."""
+    file, stat = pq.ParquetFile(path, page_checksum_verification=True), path.stat()
+    state = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    schema = pa.schema([file.schema_arrow.field(name) for name in columns or file.schema_arrow.names])
     with _door:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    table = read_table(path)
-    with _door:
-        _kept[key] = table
-        while sum(one.nbytes for one in _kept.values()) > _ROOM:
-            _kept.popitem(last=False)
-    return table
+        known = {name: _kept[state, name] for name in schema.names if (state, name) in _kept}
+        for name in known:
+            _kept.move_to_end((state, name))
+    if missing := [name for name in schema.names if name not in known]:
+        read = file.read(columns=missing)
+        known |= {name: read[name] for name in missing}
+        with _door:
+            _kept.update({(state, name): read[name] for name in missing if read[name].nbytes <= _ROOM})
+            while sum(column.nbytes for column in _kept.values()) > _ROOM:
+                _kept.popitem(last=False)
+    return pa.table([known[name] for name in schema.names], schema=schema)
 
 
 def tally(column: pa.ChunkedArray) -> dict[str, int]:
@@ -76,9 +80,9 @@ class Shard:
         """One of the tables, or some of its columns."""
         return read_table(self.path(name), columns)
 
-    def kept(self, name: str) -> pa.Table:
-        """One of the tables, which another phase of the stage reads too."""
-        return kept_table(self.path(name))
+    def kept(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """One of the tables, or some of its columns, which another phase of the stage reads too."""
+        return kept_table(self.path(name), columns)
 
 
 def shard_name(table: str, number: int) -> str:

@@ -103,7 +103,7 @@ def _take_sets(shingle: int, folder: Path, item: tuple[Shard, Integers]) -> Path
     shard, rows = item
 
     def write(draft: Path) -> None:
-        texts = texts_of(shard.kept("documents")["text"])
+        texts = texts_of(shard.kept("documents", ["text"])["text"])
         sets = [shingle_sets(words, shingle) for words in in_blocks(texts, rows)]
         save(draft / "rows.npy", rows)
         save(draft / "values.npy", np.concatenate([values for values, _ in sets]))

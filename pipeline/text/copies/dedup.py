@@ -12,7 +12,7 @@
 
 Each line is a map whose results are kept in the scratch folder, so that a stopped run goes on where it was. Memory beyond the shards in
 work grew by 190 bytes a document from 100,000 to a million documents, and takes 40 bytes a candidate pair; a worker's range of keys takes
-50 MB.
+100 MB.
 """
 
 import shutil
@@ -64,7 +64,7 @@ def dedup(source: Corpus, rules: Rules, *, scratch: Path, memory: Path, run_map:
     """
     _check(rules)
     signing = _signing(rules)
-    index = sign_corpus(source, signing, folder=scratch / "signed", memory=memory, run_map=run_map)
+    index = sign_corpus(source, signing, memory=memory, run_map=run_map)
     numbers = order_of(source, index, rules.priorities)
     found = find_copies(source, index, rules.near, numbers, folder=scratch, memory=memory, run_map=run_map)
     give(scratch / "kept.npy", found.copies.kept)
@@ -74,10 +74,14 @@ def dedup(source: Corpus, rules: Rules, *, scratch: Path, memory: Path, run_map:
     _save(found.copies, scratch)
     name_sources(source, index, found.copies, cuts, folder=scratch, run_map=run_map)
     work = map_shards(partial(without_copies, index, tuple(cuts), scratch), source.shards, folder=scratch / "filter", run_map=run_map)
-    _forget(memory, {facts["name"] for facts in index.facts} | ({pairs_name(rules.near.shingle)} if rules.near else set()))
+    _forget(memory, {folder.name for folder in index.folders} | ({pairs_name(rules.near.shingle)} if rules.near else set()))
     largest = int(np.bincount(found.copies.keeper).max(initial=0)) if index.documents else 0
-    signed = sum(facts["fresh"] for facts in index.facts)
-    effort = {"shards": len(index.folders), "signed": signed, "compared": found.effort.compared, "remembered": found.effort.remembered}
+    effort = {
+        "shards": len(index.folders),
+        "signed": index.signed,
+        "compared": found.effort.compared,
+        "remembered": found.effort.remembered,
+    }
     return Outcome(work, {**work.total, "largest_cluster": largest, "pairs_left": found.effort.left}, effort)
 
 

@@ -157,7 +157,7 @@ def _names(folder: Path, positions: Integers) -> pa.Array:
 
 def _name(folder: Path, item: tuple[Shard, Integers]) -> Path:
     shard, rows = item
-    ids = shard.kept("documents").select(["id"]).take(columns.numbers(rows))
+    ids = shard.table("documents", ["id"]).take(columns.numbers(rows))
     return once(folder / f"ids-{shard.number:05d}", partial(_write_ids, ids))
 
 

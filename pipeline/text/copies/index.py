@@ -1,11 +1,12 @@
 """What dedup knows of each document: keys sorted by shard on the disk, so that equal ones of all shards meet range by range.
 
-A shard is signed once: its signatures lie in a memory named by the shard's bytes and by how they were made, and every run has them as
-second names in its own folder. A signed shard is a folder of arrays (documents D, bands B, paragraphs P, marks M):
+A shard is signed once: its signatures lie in a memory, named by the shard's bytes and by how they were made. A signed shard is a folder of
+arrays (documents D, bands B, paragraphs P, marks M):
 
     content.npy     u64 [D, 2]   128 bits of the text, white space and case apart; 0 where it has no word
     sizes.npy       u32 [D]      bytes of the text
-    keys.npy        u64 [B, D']  of the D' documents with words, each row sorted;  rows.npy u32 [B, D'] whose they are
+    keys.npy        u64 [1 + B, D']  of the D' documents with words: half of the content, then a key a band, each row sorted
+    rows.npy        u32 [1 + B, D']  whose they are
     paragraphs.npy  u64 [2, P]   128 bits of each paragraph that is long enough, sorted
     marks.npy       u64 [1, M]   64 bits of each mark of its paragraphs (see marks), sorted
 
@@ -17,7 +18,6 @@ Memory grows with the corpus by the arrays of one number a document alone (see d
 import hashlib
 import json
 import mmap
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -29,14 +29,14 @@ import numpy.typing as npt
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.tables import Shard
-from pipeline.core.files import once, place, read_json, write_json
+from pipeline.core.files import once, read_json, write_json
 from pipeline.core.shards import Map
 from pipeline.text.copies.marks import marks_of
 from pipeline.text.copies.minhash import band_keys, signatures
 from pipeline.text.ngrams import Hashes, Integers, Numbers, Texts, Words, in_blocks, paragraph_hashes, texts_of
 
 _FORMAT = 2  # of the arrays: another number where their meaning changes
-_RANGE = 1 << 20  # keys: 50 MB while they are sorted
+_RANGE = 1 << 20  # keys: up to 100 MB while they are sorted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +59,12 @@ class Index:
     """The signed shards of a corpus. A document's position counts through the shards from 0, below 2^32."""
 
     folders: tuple[Path, ...]
+    signed: int  # shards that were not known before
 
     @cached_property
-    def facts(self) -> list[dict[str, Any]]:
-        """documents, keys, paragraphs, marks, name, and whether it was signed anew, of each shard."""
-        return [read_json(folder / "facts.json") for folder in self.folders]
+    def facts(self) -> list[dict[str, int]]:
+        """documents, keys, paragraphs and marks of each shard."""
+        return [read_json(folder / "counts.json") for folder in self.folders]
 
     @cached_property
     def starts(self) -> Integers:
@@ -117,14 +118,12 @@ def ranges_of(count: int) -> list[tuple[int, int]]:
     return [(part, parts) for part in range(parts)]
 
 
-def sign_corpus(source: Corpus, signing: Signing, *, folder: Path, memory: Path, run_map: Map) -> Index:
-    """The index of a corpus, in the folder; a shard that the memory knows isn't read."""
+def sign_corpus(source: Corpus, signing: Signing, *, memory: Path, run_map: Map) -> Index:
+    """The index of a corpus, in the memory; a shard that is known there isn't read."""
     digests = [source.manifest.files[shard.path("documents").relative_to(source.path).as_posix()]["sha256"] for shard in source.shards]
     distinct = {digest: shard for shard, digest in zip(reversed(source.shards), reversed(digests), strict=True)}  # empty shards are equal
-    fresh = dict(run_map(partial(_sign, signing, memory), list(distinct.items())))
-    return Index(
-        tuple(_placed(signing, folder, memory, shard, digest, fresh[digest]) for shard, digest in zip(source.shards, digests, strict=True))
-    )
+    fresh = run_map(partial(_sign, signing, memory), list(distinct.items()))
+    return Index(tuple(memory / signing.name(digest) for digest in digests), sum(fresh))
 
 
 def held(index: Index, positions: Integers) -> Iterator[tuple[int, Integers]]:
@@ -171,24 +170,13 @@ def first_saved(folder: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return load(once(folder, lambda draft: save(draft / "array.npy", array)) / "array.npy")
 
 
-def _sign(signing: Signing, memory: Path, item: tuple[str, Shard]) -> tuple[str, bool]:
-    """Sign a shard unless the memory knows it; its digest, and whether it was signed anew."""
+def _sign(signing: Signing, memory: Path, item: tuple[str, Shard]) -> bool:
+    """Sign a shard unless the memory knows it; whether it was signed anew."""
     digest, shard = item
     known = memory / signing.name(digest)
     fresh = not known.exists()
-    once(known, lambda draft: _write(draft, signing, texts_of(shard.kept("documents")["text"])))
-    return digest, fresh
-
-
-def _placed(signing: Signing, folder: Path, memory: Path, shard: Shard, digest: str, fresh: bool) -> Path:
-    """The signed shard under a second name in the run's own folder."""
-    name, here = signing.name(digest), folder / f"{shard.number:05d}"
-    if not (here / "facts.json").exists():  # written last; the files themselves are safe on the disk in the memory
-        shutil.rmtree(here, ignore_errors=True)
-        for path in sorted((memory / name).iterdir()):
-            place(path, here / path.name)
-        write_json(here / "facts.json", {**read_json(memory / name / "counts.json"), "name": name, "fresh": fresh})
-    return here
+    once(known, lambda draft: _write(draft, signing, texts_of(shard.kept("documents", ["text"])["text"])))
+    return fresh
 
 
 def _write(folder: Path, signing: Signing, texts: Texts) -> None:

@@ -1,20 +1,18 @@
 """Marks of paragraphs: a few hashes of runs of words, so chosen that two paragraphs with a long run in common have one in common.
 
 Of each run of n words the least hash among its runs of half as many words is a mark (winnowing, Schleimer et al. 2003), about one
-for each n / 4 words.
+for each n / 4 words. Where the least stands twice in a run, it is two marks: a run that overlaps itself has a mark in common with itself.
 """
 
 import numpy as np
 
 from pipeline.core.kernel import kernel
-from pipeline.text.ngrams import MIX, OTHER, STEP, Hashes, Integers, Numbers, Words, mixed
-
-_SHIFT = np.uint64(31)
+from pipeline.text.ngrams import OTHER, STEP, Hashes, Integers, Numbers, Words, mixed, spread
 
 
 def marks_of(words: Words, length: int) -> tuple[Hashes, Numbers]:
     """The marks for runs of so many words (0: none); the text of each, and its paragraph [2, marks]."""
-    room = words.hashes.size if length else 0
+    room = 2 * words.hashes.size if length else 0
     hashes, places = np.empty(room, np.uint64), np.empty((2, room), np.uint32)
     count = _marks(words.hashes, words.paragraphs, words.starts, length, hashes, places) if length else 0
     return hashes[:count], places[:, :count]
@@ -46,20 +44,23 @@ def _marks(words, paragraphs, starts, length, hashes, places):  # type: ignore[n
                 run = run * STEP + words[end]
                 if end >= first + half:
                     run -= leaving * words[end - half]
-                value = (run ^ (run >> _SHIFT)) * MIX
-                runs[end] = value ^ (value >> _SHIFT)  # of the words up to this one
+                runs[end] = spread(run)  # of the words up to this one
                 end += 1
-            least, marked = -1, -1
+            least, marked, doubled = -1, -1, False
             for last in range(first + length - 1, end):
+                tied = least >= last - reach and runs[last] == runs[least]
                 if least < last - reach:
-                    least = last - reach
+                    least, tied = last - reach, False
                     for place in range(least + 1, last + 1):
-                        least = place if runs[place] <= runs[least] else least
+                        if runs[place] <= runs[least]:
+                            least, tied = place, runs[place] == runs[least]
                 elif runs[last] < runs[least]:
                     least = last
-                if least != marked:
+                doubled = doubled and marked >= 0 and runs[least] == runs[marked]
+                for _ in range((least != marked) + (tied and not doubled)):
                     hashes[count], places[0, count], places[1, count] = runs[least], text, paragraphs[first]
-                    marked, count = least, count + 1
+                    count += 1
+                marked, doubled = least, doubled or tied
             first = end
     return count
 

@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from pipeline.core.kernel import kernel
 from pipeline.core.seed import stream
-from pipeline.text.ngrams import MIX, STEP, Hashes, Integers, Words, mixed
+from pipeline.text.ngrams import STEP, Hashes, Integers, Words, mixed, spread
 
 Signatures = npt.NDArray[np.uint32]
 
-_SHIFT, _HALF, _LOW = np.uint64(31), np.uint64(32), np.uint64(0xFFFFFFFF)
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 def multipliers(count: int) -> npt.NDArray[np.uint32]:
@@ -80,8 +80,7 @@ def _shingles(words, starts, shingle, values):  # type: ignore[no-untyped-def]
             if place >= first + length:
                 run -= leaving * words[place - length]
             if place >= first + length - 1:
-                value = (run ^ (run >> _SHIFT)) * MIX
-                values[count] = value ^ (value >> _SHIFT)
+                values[count] = spread(run)
                 count += 1
 
 

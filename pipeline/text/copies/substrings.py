@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from pipeline.core.shards import Map
 from pipeline.text.copies.cuts import END, cuts_between, save_cuts
 from pipeline.text.copies.index import Index, groups, load, ranges_of, save, span_of
 from pipeline.text.copies.marks import windows_of
-from pipeline.text.ngrams import Integers, texts_of, word_places, words_of_rows
+from pipeline.text.ngrams import Hashes, Integers, texts_of, word_places, words_of_rows
 
 _ENDS = np.frombuffer(b".!?", np.uint8)  # of a sentence
 _CLOSING = np.frombuffer(b"\"')]", np.uint8)  # may follow the end of a sentence
@@ -39,13 +40,14 @@ def repeated_runs(
     """Files of cuts, beside those of whole paragraphs that are made already. The folder has the arrays `numbers` and `kept` by position."""
     shared = run_map(partial(_shared, index, folder), index.ranges("marks"))
     windows = run_map(partial(_windows, index, rule, (tuple(cuts), tuple(shared)), folder), shards)
-    ranges = ranges_of(sum(load(path / "places.npy").shape[1] for path in windows))
-    repeated = run_map(partial(_repeated, index, tuple(windows), folder), ranges)
-    return [path / "cuts.npy" for path in run_map(partial(_sentences_in, index, rule, tuple(repeated), folder), shards)]
+    ranges = ranges_of(sum(load(path / "several.npy").size for path in windows))
+    repeated = run_map(partial(_repeated, tuple(windows), folder), ranges)
+    work = partial(_sentences_in, rule, tuple(zip(ranges, repeated, strict=True)), folder)
+    return [path / "cuts.npy" for path in run_map(work, list(zip(index.starts.tolist(), windows, shards, strict=False)))]
 
 
 def _shared(index: Index, folder: Path, part: tuple[int, int]) -> Path:
-    """Paragraphs with a mark that stands somewhere else too: position and number, [2, paragraphs], ascending, each once."""
+    """Paragraphs with a mark that stands there or elsewhere again: position and number, [2, paragraphs], ascending, each once."""
 
     def write(draft: Path) -> None:
         hashes, positions, places = index.within("marks", part)
@@ -58,7 +60,10 @@ def _shared(index: Index, folder: Path, part: tuple[int, int]) -> Path:
 
 
 def _windows(index: Index, rule: Substrings, found: tuple[Sequence[Path], Sequence[Path]], folder: Path, shard: Shard) -> Path:
-    """Every window of a shard's shared paragraphs that stay: hashes [2, n], sorted; position, number, first word [3, n]."""
+    """The windows of a shard's shared paragraphs that stay, by hash and then in the order of precedence; the first of each hash apart.
+
+    hashes [2, n], places [3, n]: position, number of the paragraph, first word; and of the first ones whether the shard has several.
+    """
     cuts, shared = found
 
     def write(draft: Path) -> None:
@@ -68,50 +73,76 @@ def _windows(index: Index, rule: Substrings, found: tuple[Sequence[Path], Sequen
         stays = np.array([(position - start, number) not in gone for position, number in wanted.T.tolist()], np.bool_)
         wanted = wanted[:, stays]
         rows, turns = np.unique(wanted[0], return_inverse=True)
-        words = words_of_rows(texts_of(shard.kept("documents")["text"]), rows - start)
+        words = words_of_rows(texts_of(shard.kept("documents", ["text"])["text"]), rows - start)
         hashes, places = windows_of(words, rule.words, np.stack([turns, wanted[1]]))
-        ranked = np.argsort(hashes[0])
-        save(draft / "hashes.npy", hashes[:, ranked])
-        save(draft / "places.npy", np.stack([rows[places[0]], *places[1:]]).astype(np.uint32)[:, ranked])
+        numbers = load(folder / "numbers.npy")[rows][places[0]]
+        ranked = np.lexsort((places[2], places[1], numbers, hashes[1], hashes[0]))
+        hashes, places = hashes[:, ranked], np.stack([rows[places[0]], *places[1:]]).astype(np.uint32)[:, ranked]
+        first, sizes = _runs_of_equal(hashes)
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "hashes": hashes,
+            "places": places,
+            "first-hashes": hashes[:, first],
+            "first-places": places[:, first],
+        }
+        arrays |= {"first-numbers": numbers[ranked][first], "several": sizes > 1}
+        for name, array in arrays.items():
+            save(draft / f"{name}.npy", array)
 
     return once(folder / f"windows-{shard.number:05d}", write)
 
 
-def _repeated(index: Index, windows: Sequence[Path], folder: Path, part: tuple[int, int]) -> Path:
-    """Windows that stand earlier: position, number, first word, and the earlier position [4, windows], ascending by position."""
+def _repeated(windows: Sequence[Path], folder: Path, part: tuple[int, int]) -> Path:
+    """The windows that stand more than once, by hash [2, n], and where each stands first [3, n]."""
 
     def write(draft: Path) -> None:
-        hashes, places = _range(windows, part)
-        numbers = load(folder / "numbers.npy")[places[0]]
-        order = np.empty(numbers.size, np.int64)
-        order[np.lexsort((places[2], places[1], numbers))] = np.arange(numbers.size)
-        indices, first = groups(list(hashes), order)
-        later = first != np.arange(first.size)
-        found = np.concatenate([places[:, indices[later]], places[:1, indices[first[later]]]]).astype(np.int64)
-        save(draft / "windows.npy", found[:, np.lexsort(found[2::-1])])
+        own = {path: span_of(load(path / "first-hashes.npy")[0], part) for path in windows}
+        names = ("first-hashes", "first-places", "first-numbers", "several")
+        hashes, places, numbers, several = (
+            np.concatenate([load(path / f"{name}.npy")[..., here] for path, here in own.items()], axis=-1) for name in names
+        )
+        ranked = np.lexsort((places[2], places[1], numbers, hashes[1], hashes[0]))
+        first, sizes = _runs_of_equal(hashes[:, ranked])
+        first = ranked[first[(sizes > 1) | several[ranked[first]]]]
+        save(draft / "hashes.npy", hashes[:, first])
+        save(draft / "places.npy", places[:, first])
 
     return once(folder / f"repeated-{part[0]:05d}", write)
 
 
-def _sentences_in(index: Index, rule: Substrings, repeated: Sequence[Path], folder: Path, shard: Shard) -> Path:
-    """The cuts of a shard: sentences of which every word lies in a repeated window."""
+def _sentences_in(rule: Substrings, repeated: Sequence[tuple[tuple[int, int], Path]], folder: Path, item: tuple[int, Path, Shard]) -> Path:
+    """The cuts of a shard: sentences of which every word lies in a window that stands earlier."""
+    start, windows, shard = item
 
     def write(draft: Path) -> None:
-        start, end = int(index.starts[shard.number]), int(index.starts[shard.number + 1])
-        found = _between([path / "windows.npy" for path in repeated], start, end)
-        found = found[:, np.lexsort(found[2::-1])]
-        edges = np.flatnonzero(np.any(np.diff(found[:2], axis=1, prepend=-1, append=-1), axis=0)).tolist()  # of paragraphs
-        texts = shard.kept("documents")["text"]
+        found = _later(windows, repeated)
+        texts = shard.kept("documents", ["text"])["text"]
         rows = [np.empty((5, 0), np.int64)]
-        for first, stop in pairwise(edges):
-            position, number = found[:2, first].tolist()
-            paragraph = texts[position - start].as_py().split("\n\n")[number].encode()
-            cuts = repeated_sentences(paragraph, found[2, first:stop], found[3, first:stop], rule.words)
-            rows.append(np.array([(position, number, *cut) for cut in cuts], np.int64).reshape(-1, 5).T)
+        for first, stop in pairwise(_edges(found[:1])):
+            position = int(found[0, first])
+            paragraphs = texts[position - start].as_py().split("\n\n")
+            for here, end in pairwise(first + place for place in _edges(found[:2, first:stop])):
+                number = int(found[1, here])
+                cuts = repeated_sentences(paragraphs[number].encode(), found[2, here:end], found[3, here:end], rule.words)
+                rows.append(np.array([(position, number, *cut) for cut in cuts], np.int64).reshape(-1, 5).T)
         positions, numbers, begins, ends, of = np.concatenate(rows, axis=1)
         save_cuts(draft / "cuts.npy", positions, numbers, np.stack([begins, ends]), of)
 
     return once(folder / f"sentences-{shard.number:05d}", write)
+
+
+def _later(windows: Path, repeated: Sequence[tuple[tuple[int, int], Path]]) -> Integers:
+    """A shard's windows that stand earlier: position, number, first word, and the earlier position [4, windows], in this order."""
+    hashes, places = load(windows / "hashes.npy"), load(windows / "places.npy")
+    found = [np.empty((4, 0), np.int64)]
+    for part, path in repeated:
+        here, known, firsts = span_of(hashes[0], part), load(path / "hashes.npy"), load(path / "places.npy")
+        if known.shape[1]:
+            at = np.minimum(np.searchsorted(known[0], hashes[0, here]), known.shape[1] - 1)
+            later = np.all(known[:, at] == hashes[:, here], axis=0) & np.any(firsts[:, at] != places[:, here], axis=0)
+            found.append(np.concatenate([places[:, here][:, later], firsts[:1, at[later]]]).astype(np.int64))
+    both = np.concatenate(found, axis=1)
+    return both[:, np.lexsort(both[2::-1])]
 
 
 def repeated_sentences(paragraph: bytes, firsts: Integers, sources: Integers, words: int) -> Iterator[tuple[int, int, int]]:
@@ -158,14 +189,17 @@ def _between(paths: Sequence[Path], start: int, end: int) -> Integers:
     return np.concatenate(found, axis=1).astype(np.int64)
 
 
-def _range(windows: Sequence[Path], part: tuple[int, int]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
-    hashes, places = [], []
-    for path in windows:
-        own = load(path / "hashes.npy")
-        here = span_of(own[0], part)
-        hashes.append(own[:, here])
-        places.append(load(path / "places.npy")[:, here])
-    return np.concatenate(hashes, axis=1), np.concatenate(places, axis=1)
+def _edges(columns: Integers) -> list[int]:
+    """Where a column differs from the one before it, and the end."""
+    return np.flatnonzero(np.any(np.diff(columns, axis=1, prepend=-1, append=-1), axis=0)).tolist()
+
+
+def _runs_of_equal(hashes: Hashes) -> tuple[Integers, Integers]:
+    """The first of each run of equal columns, and how many there are."""
+    new = np.ones(hashes.shape[1], np.bool_)
+    new[1:] = np.any(hashes[:, 1:] != hashes[:, :-1], axis=0)
+    first = np.flatnonzero(new)
+    return first, np.diff(first, append=hashes.shape[1])
 
 
 def _distinct(columns: Integers) -> Integers:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.core.kernel import kernel
-from pipeline.text.ngrams import MIX, STEP, Hashes, Integers, Words, in_blocks, texts_of
+from pipeline.text.ngrams import STEP, Hashes, Integers, Words, in_blocks, spread, texts_of
 
 Places = npt.NDArray[np.int32]
 Columns = tuple[Places, Places, Hashes]  # rows, paragraphs, hashes
@@ -110,13 +110,6 @@ def _powers(lengths: Integers) -> Hashes:
 
 
 @kernel
-def _mixed(value: np.uint64) -> np.uint64:
-    """Every bit of the value in every bit."""
-    value = (value ^ (value >> np.uint64(31))) * MIX
-    return value ^ (value >> np.uint64(29))
-
-
-@kernel
 def _scan(
     words: Hashes, paragraphs: Places, starts: Integers, lengths: Integers, sieves: tuple[Hashes, Hashes], first: int, into: Columns
 ) -> int:
@@ -140,7 +133,7 @@ def _scan(
             sums[end & last] = total
             while which < lengths.size and end - begin >= lengths[which]:
                 length = lengths[which]
-                run = _mixed(total - sums[(end - length) & last] * powers[which] + np.uint64(length) * STEP)
+                run = spread(total - sums[(end - length) & last] * powers[which] + np.uint64(length) * STEP)
                 if which == 0 and lengths.size > 1 and not _passes(sieves[1], run):
                     which = lengths.size - 1
                     continue
