@@ -253,8 +253,5 @@ def test_shards_without_documents_and_a_corpus_of_one_document_stand(tmp_path: P
     assert [row["kept"] for row in clusters_of(tmp_path / "few", ["a b c", "A b c"], BOTH, shards=5)] == [True, False]
     assert [row["kind"] for row in clusters_of(tmp_path / "one", ["a b c"], BOTH)] == ["single"]
     assert (
-        deduped(tmp_path / "none", corpus_of(tmp_path / "none", []), replace(BOTH, substring=Substrings(words=9))).metrics[
-            "documents"
-        ]
-        == 0
+        deduped(tmp_path / "none", corpus_of(tmp_path / "none", []), replace(BOTH, substring=Substrings(words=9))).metrics["documents"] == 0
     )
