@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.core.artifact.tables import Shard
 from pipeline.core.files import draft_folder, once
 from pipeline.core.shards import Map
-from pipeline.text.copies.index import Index, held, load, save
+from pipeline.text.copies.index import Index, held, load, new_columns, save
 from pipeline.text.copies.minhash import shingle_sets, similarities
 from pipeline.text.ngrams import STEP, Hashes, Integers, in_blocks, mixed, texts_of
 
@@ -66,8 +66,7 @@ class Compared:
         both, values = np.concatenate([self.keys, keys], axis=1), np.concatenate([self.similarity, similarity])
         order = np.lexsort((both[1], both[0]))
         both, values = both[:, order], values[order]
-        new = np.ones(values.size, np.bool_)
-        new[1:] = np.any(both[:, 1:] != both[:, :-1], axis=0)
+        new = new_columns(both)
         return Compared(both[:, new], values[new])
 
 

@@ -4,7 +4,6 @@ A shard is signed once: its signatures lie in a memory, named by the shard's byt
 arrays (documents D, bands B, paragraphs P, marks M):
 
     content.npy     u64 [D, 2]   128 bits of the text, white space and case apart; 0 where it has no word
-    sizes.npy       u32 [D]      bytes of the text
     keys.npy        u64 [1 + B, D']  of the D' documents with words: half of the content, then a key a band, each row sorted
     rows.npy        u32 [1 + B, D']  whose they are
     paragraphs.npy  u64 [2, P]   128 bits of each paragraph that is long enough, sorted
@@ -140,10 +139,15 @@ def groups(keys: Sequence[Hashes], order: npt.NDArray[Any]) -> tuple[Integers, I
     equal = ranked[1:] == ranked[:-1]
     indices = indices[np.concatenate([equal, [False]]) | np.concatenate([[False], equal])] if indices.size else indices
     indices = indices[np.lexsort((order[indices], *(key[indices] for key in reversed(keys))))]
-    new = np.ones(indices.size, np.bool_)
-    if indices.size:
-        new[1:] = np.any([key[indices][1:] != key[indices][:-1] for key in keys], axis=0)
-    return indices, np.flatnonzero(new)[np.cumsum(new) - 1] if indices.size else np.empty(0, np.int64)
+    new = new_columns(np.stack([key[indices] for key in keys]))
+    return indices, np.flatnonzero(new)[np.cumsum(new) - 1]
+
+
+def new_columns(columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which columns of [rows, n] differ from the one before them; the first does."""
+    new = np.ones(columns.shape[1], np.bool_)
+    new[1:] = np.any(columns[:, 1:] != columns[:, :-1], axis=0)
+    return new
 
 
 def load(path: Path) -> npt.NDArray[Any]:
@@ -187,7 +191,6 @@ def _write(folder: Path, signing: Signing, texts: Texts) -> None:
     order = np.argsort(keys[:, worded], axis=1)
     arrays: dict[str, npt.NDArray[Any]] = {
         "content": content.T,
-        "sizes": np.diff(texts.starts).astype(np.uint32),
         "keys": np.take_along_axis(keys[:, worded], order, axis=1),
         "rows": worded[order].astype(np.uint32),
     }

@@ -19,7 +19,7 @@ from pipeline.core.artifact.tables import Shard
 from pipeline.core.files import once
 from pipeline.core.shards import Map
 from pipeline.text.copies.cuts import END, cuts_between, save_cuts
-from pipeline.text.copies.index import Index, groups, load, ranges_of, save, span_of
+from pipeline.text.copies.index import Index, groups, load, new_columns, ranges_of, save, span_of
 from pipeline.text.copies.marks import windows_of
 from pipeline.text.ngrams import Hashes, Integers, texts_of, word_places, words_of_rows
 
@@ -191,18 +191,16 @@ def _between(paths: Sequence[Path], start: int, end: int) -> Integers:
 
 def _edges(columns: Integers) -> list[int]:
     """Where a column differs from the one before it, and the end."""
-    return np.flatnonzero(np.any(np.diff(columns, axis=1, prepend=-1, append=-1), axis=0)).tolist()
+    return [*np.flatnonzero(new_columns(columns)).tolist(), columns.shape[1]]
 
 
 def _runs_of_equal(hashes: Hashes) -> tuple[Integers, Integers]:
     """The first of each run of equal columns, and how many there are."""
-    new = np.ones(hashes.shape[1], np.bool_)
-    new[1:] = np.any(hashes[:, 1:] != hashes[:, :-1], axis=0)
-    first = np.flatnonzero(new)
+    first = np.flatnonzero(new_columns(hashes))
     return first, np.diff(first, append=hashes.shape[1])
 
 
 def _distinct(columns: Integers) -> Integers:
     """The columns of [2, n], ascending, each once."""
     columns = columns[:, np.lexsort(columns[::-1])]
-    return columns[:, np.concatenate([[True], np.any(columns[:, 1:] != columns[:, :-1], axis=0)])[: columns.shape[1]]]
+    return columns[:, new_columns(columns)]
