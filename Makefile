@@ -63,7 +63,7 @@ sample: setup ## write text with the base model, as a source (TARGET=data/input/
 	@$(V)/python -m apps.sample --target $(TARGET)
 
 queue: setup ## run the queued experiments (JOBS=2 at once)
-	PATH="$(CURDIR)/$(V):$$PATH" $(V)/dvc exp run --run-all --jobs $(JOBS)
+	@$(V)/python -m apps.queue --jobs $(JOBS)
 
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table

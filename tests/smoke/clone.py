@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
+_PATIENCE_S = 600  # the longest command, the whole chain, takes 70 s on a quiet machine
 
 
 class Clone:
@@ -17,7 +19,6 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.activated = False  # DVC starts the workers of its queue as `dvc`, which must then be on PATH
         folder.mkdir(parents=True)
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
@@ -36,15 +37,19 @@ class Clone:
         """An unactivated shell: nothing of this test's environment but the interpreter's place."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         who = {f"GIT_{role}_{part}": "test@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
-        return kept | who | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"} if self.activated else kept | who
+        return kept | who
 
     def run(self, *command: str, check: bool = True) -> str:
-        """The command's standard output and error together."""
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
-        assert not check or done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-6000:]}"
-        return done.stdout
+        """The command's standard output and error together. One that hangs fails with what it said, and is killed with its children."""
+        pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+        with subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes) as process:
+            try:
+                said, _ = process.communicate(timeout=_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise AssertionError(f"{' '.join(command)} did not end in {_PATIENCE_S} s:\n{process.communicate()[0][-6000:]}") from None
+        assert not check or process.returncode == 0, f"{' '.join(command)} ended with {process.returncode}:\n{said[-6000:]}"
+        return said
 
     def dvc(self, *arguments: str, check: bool = True) -> str:
         """dvc by its path, as in an unactivated shell."""

@@ -1,6 +1,7 @@
 """Experiments by `dvc exp`: named ones, a queued sweep two at once, what they leave behind."""
 
 import json
+import sys
 
 import pytest
 
@@ -15,12 +16,14 @@ def experiments(clone) -> list[dict]:
 
 
 def test_a_queued_sweep_runs_two_at_once_and_every_run_is_shown(clone):
-    clone.dvc("exp", "run", "--queue", "-S", "contest.resamples=61,62")
-    clone.activated = True
-    clone.dvc("exp", "run", "--run-all", "--jobs", "2")
-    clone.activated = False
+    clone.dvc("exp", "run", "--queue", "-S", "contest.resamples=61,62,many")
+    said = clone.run(sys.executable, "-m", "apps.queue", "--jobs", "2", check=False)
+    assert said.count(" done") == 2
+    assert said.count(" failed\n") == 1
+    assert "contest.resamples: Input should be a valid integer (found 'many')" in said
     assert {61, 62} <= {run["contest"]["resamples"] for run in experiments(clone)}
     assert "resamples: 50" in (clone.folder / "params.yaml").read_text(), "the workspace is as it was"
+    assert "nothing is queued" in clone.run(sys.executable, "-m", "apps.queue")
 
 
 def test_a_key_that_does_not_exist_stops_before_anything_runs(clone):
