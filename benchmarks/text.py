@@ -1,9 +1,9 @@
 """Compare the text stages with named tools, in one run, on one corpus, by CPU time; prints tables and adds dated files to results/.
 
-python -m benchmarks.text [--documents 20000] [--seed 1] [--text FILE] [--rounds 3] [--only dedup quality reading chain]
+python -m benchmarks.text [--documents 20000] [--seed 1] [--text FILE] [--rounds 5] [--only dedup quality reading chain]
 
 The tools live in a venv of their own. Each run is a process of its own, the tools take turns, and of the rounds the one with the least CPU
-time counts: what else the machine does only ever adds.
+time counts: what else the machine does only ever adds. (On a virtual machine whose host takes back free memory, writing fresh pages costs up to .4 s more.)
 """
 
 import argparse
@@ -277,7 +277,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--text", type=Path, help="a real text for the chain of words; else the one beside the checkout, else generated words"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each tool, of which the cheapest counts")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each tool, of which the cheapest counts")
     parser.add_argument("--only", nargs="+", choices=COMPARISONS, default=list(COMPARISONS))
     return parser.parse_args()
 

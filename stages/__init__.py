@@ -10,11 +10,13 @@ import platform
 from pathlib import Path
 
 from pipeline.core.compiled import keep_compiled
+from pipeline.core.heap import keep_freed
 
 FIXED = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "HF_HUB_OFFLINE": "1",
     "MIMALLOC_PURGE_DELAY": "-1",  # what Arrow frees it takes again in a moment: given back, it would be cleared anew by the system
+    "OPENBLAS_THREAD_TIMEOUT": "4",  # 2^4 ticks: numpy's idle threads would spin for a tenth of a second
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads make a busy machine six times slower, and an idle one no faster
 }
@@ -23,4 +25,5 @@ if platform.machine() in {"x86_64", "AMD64"}:
     FIXED |= {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2,STRICT", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 os.environ.update(FIXED)
 gc.set_threshold(50_000, 20)  # what imports make stays: to look for garbage in it again and again takes a tenth of a start
+keep_freed()
 keep_compiled(Path(os.environ.get("DVC_ROOT", ".")) / ".run" / "numba")

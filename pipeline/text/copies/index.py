@@ -34,7 +34,7 @@ from pipeline.text.copies.marks import marks_of
 from pipeline.text.copies.minhash import band_keys, signatures
 from pipeline.text.ngrams import Hashes, Integers, Numbers, Texts, Words, in_blocks, paragraph_hashes, texts_of
 
-_FORMAT = 2  # of the arrays: another number where their meaning changes
+_FORMAT = 3  # of the arrays: another number where their meaning changes
 _RANGE = 1 << 20  # keys: up to 100 MB while they are sorted
 
 
@@ -218,7 +218,7 @@ class _Signed:
 def _signed(words: Words, signing: Signing) -> _Signed:
     keys = words.content.T[:1]
     if signing.bands:
-        least = signatures(words, shingle=signing.shingle, functions=signing.bands * signing.rows)
+        least = signatures(words, shingle=signing.shingle, size=signing.bands * signing.rows)
         keys = np.concatenate([keys, band_keys(least, bands=signing.bands, rows=signing.rows)])
     marks, places = marks_of(words, signing.run)
     return _Signed(words.content.T, keys, paragraph_hashes(words, signing.paragraph), (marks[None], places))

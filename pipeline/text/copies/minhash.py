@@ -1,4 +1,9 @@
-"""MinHash signatures and their bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3); the exact similarity of sets."""
+"""MinHash signatures and their bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3); the exact similarity of sets.
+
+A signature has not the least value of each of 80 hash functions over a whole set: one function deals the set to as many places, the least
+in each counts, and where that leaves a place empty the next function deals anew (Dahlgaard, Knudsen and Thorup 2017, Fast Similarity
+Sketching). Two sets agree in a place with the probability of their similarity all the same, and a long text is hashed once.
+"""
 
 from itertools import pairwise
 
@@ -6,17 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.kernel import kernel
-from pipeline.core.seed import stream
 from pipeline.text.ngrams import STEP, Hashes, Integers, Words, mixed, spread
 
 Signatures = npt.NDArray[np.uint32]
 
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
-
-
-def multipliers(count: int) -> npt.NDArray[np.uint32]:
-    """Odd 32-bit numbers, one a hash function of the family low * A + high mod 2^32 over the halves of a shingle's hash."""
-    return stream(0, "minhash").integers(0, 2**32, count, dtype=np.uint32) | np.uint32(1)
+_EMPTY = np.uint32(0xFFFFFFFF)
 
 
 def shingles_of(words: Words, shingle: int) -> tuple[Hashes, Integers]:
@@ -41,11 +41,11 @@ def shingle_sets(words: Words, shingle: int) -> tuple[Hashes, Integers]:
     return values[: sets[-1]], sets
 
 
-def signatures(words: Words, *, shingle: int, functions: int) -> Signatures:
-    """The least value of each hash function over the shingles of each text, [texts, functions]."""
+def signatures(words: Words, *, shingle: int, size: int) -> Signatures:
+    """So many values of each text's set of shingles, [texts, size]; the most there is where a text has none."""
     values, starts = shingles_of(words, shingle)
-    least = np.full((starts.size - 1, functions), np.iinfo(np.uint32).max, np.uint32)
-    _least(values, starts, multipliers(functions), least)
+    least = np.full((starts.size - 1, size), _EMPTY, np.uint32)
+    _sketch(values, starts, least, np.empty(size, np.bool_))
     return least
 
 
@@ -98,13 +98,27 @@ def _compact(values, starts, sets):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _least(values, starts, factors, least):  # type: ignore[no-untyped-def]
+def _sketch(values, starts, least, empty):  # type: ignore[no-untyped-def]
+    """Fill in the least values. In round r of the first `size`, a shingle goes to a place by its hash, later to place r - size."""
+    size = least.shape[1]
     for text in range(starts.size - 1):
-        own = least[text]
-        for place in range(starts[text], starts[text + 1]):
-            low, high = np.uint32(values[place] & _LOW), np.uint32(values[place] >> _HALF)
-            for function in range(factors.size):
-                own[function] = min(own[function], np.uint32(low * factors[function] + high))
+        own, first, end = least[text], starts[text], starts[text + 1]
+        for shingle in range(first, end):
+            value = values[shingle]
+            place = (value >> _HALF) * np.uint64(size) >> _HALF
+            own[place] = min(own[place], np.uint32(value & _LOW))
+        for turn in range(1, 2 * size):
+            missing = 0
+            for place in range(size):
+                empty[place] = own[place] == _EMPTY
+                missing += empty[place]
+            if not missing or first == end:
+                break
+            for shingle in range(first, end):
+                value = spread(values[shingle] + np.uint64(turn) * STEP)
+                place = (value >> _HALF) * np.uint64(size) >> _HALF if turn < size else np.uint64(turn - size)
+                if empty[place]:
+                    own[place] = min(own[place], np.uint32(value & _LOW))
 
 
 @kernel
