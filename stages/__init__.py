@@ -13,9 +13,9 @@ from pipeline.core.compiled import keep_compiled
 from pipeline.core.heap import keep_freed
 
 FIXED = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # malloc, which keeps what is freed (below); its own one clears two megabytes where it needs few
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "HF_HUB_OFFLINE": "1",
-    "MIMALLOC_PURGE_DELAY": "-1",  # what Arrow frees it takes again in a moment: given back, it would be cleared anew by the system
     "OPENBLAS_THREAD_TIMEOUT": "4",  # 2^4 ticks: numpy's idle threads would spin for a tenth of a second
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads make a busy machine six times slower, and an idle one no faster

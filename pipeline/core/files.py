@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -90,26 +91,47 @@ def place(source: Path, target: Path) -> None:
 
 
 def once(folder: Path, write: Callable[[Path], None]) -> Path:
-    """The folder as `write` fills it; if it is there, it is whole and stays as it is."""
+    """The folder as `write` fills it; if it is there, it is whole and stays as it is.
+
+    Processes that fill it at the same time (a worker that outlived its killed run, and the one that follows) write the same: the first
+    wins.
+    """
+
+    def settle(draft: Path) -> None:
+        try:
+            draft.replace(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+
     if not folder.exists():
-        with draft_folder(folder) as draft:
+        with _drafted(folder.with_name(f".{folder.name}.part-{platform.node()}-{os.getpid()}"), settle) as draft:
             write(draft)
     return folder
 
 
 @contextmanager
 def draft_folder(target: Path) -> Iterator[Path]:
-    """A folder to write into that takes the target's place at the end, or vanishes if the body fails."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.part")
+    """A folder to write into that takes the target's place at the end, or vanishes if the body fails. One process at a time may."""
+
+    def settle(draft: Path) -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        draft.replace(target)
+
+    with _drafted(target.with_name(f".{target.name}.part"), settle) as draft:
+        yield draft
+
+
+@contextmanager
+def _drafted(draft: Path, settle: Callable[[Path], None]) -> Iterator[Path]:
+    """An empty folder that is settled when all that was written into it is on the disk."""
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
+    draft.mkdir(parents=True)
     try:
         yield draft
         for path in sorted(draft.rglob("*")):
             sync(path)
-        shutil.rmtree(target, ignore_errors=True)
-        draft.replace(target)
-        sync(target.parent)
+        settle(draft)
+        sync(draft.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -2,8 +2,9 @@
 
 import ctypes
 
-_TRIM, _MAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's mallopt
+_TRIM, _PAD, _MAP = -1, -2, -3  # M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of glibc's mallopt
 _LARGEST = 32  # MB that malloc takes from its heap at all
+_STEP = 4  # MB by which the heap grows
 
 
 def keep_freed() -> None:
@@ -15,4 +16,5 @@ def keep_freed() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MAP, _LARGEST << 20)
+        mallopt(_PAD, _STEP << 20)
         mallopt(_TRIM, _LARGEST << 21)

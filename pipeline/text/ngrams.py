@@ -122,25 +122,26 @@ def paragraph_hashes(words: Words, least: int) -> tuple[Hashes, Numbers]:
     return mixed(hashes[:, :count]), places[:, :count]
 
 
-def distinct(values: Hashes) -> Hashes:
-    """The values, sorted, each once: numpy's own way is by a hash table, which is many times slower on millions."""
-    ranked = np.sort(values)
-    return ranked[np.concatenate([[True], ranked[1:] != ranked[:-1]])] if ranked.size else ranked
-
-
-def among(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
-    """Which of the values are among the known, which are sorted."""
-    if not known.size:
-        return np.zeros(values.size, np.bool_)
-    same: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), known.size - 1)] == values
-    return same
-
-
 @kernel
 def spread(value):  # type: ignore[no-untyped-def]
     """A value with its bits spread, as `mixed` does it."""
     value = (value ^ (value >> _SHIFT)) * MIX
     return value ^ (value >> _SHIFT)
+
+
+@kernel
+def slot(value, size):  # type: ignore[no-untyped-def]
+    """One of so many places for a value whose bits are spread, by the upper half of them (Lemire 2019, Fast random integer generation)."""
+    return ((value >> _HALF) * np.uint64(size)) >> _HALF
+
+
+@kernel
+def power(base, exponent):  # type: ignore[no-untyped-def]
+    """Modulo 2^64: the factor of a word that leaves a run of so many."""
+    value = np.uint64(1)
+    for _ in range(exponent):
+        value *= base
+    return value
 
 
 def mixed(values: Hashes) -> Hashes:
@@ -156,6 +157,8 @@ def _characters(count: int) -> npt.NDArray[np.uint32]:
     """Kind and lower-case form of the first code points; of all that are known it takes 0.2 s."""
     kinds = {"Z": _SPACE, "C": _SPACE, "L": _LETTER, "M": _LETTER, "N": _LETTER}
     table = np.array([kinds.get(category(chr(code))[0], _SIGN) << _KIND | ord(chr(code).lower()[0]) for code in range(count)], np.uint32)
+    table[0xFE00:0xFE10] &= _CODE  # how the character before them is drawn
+    table[0xFE00:0xFE10] |= _SIGN << _KIND
     for first, end in _UNSPACED:
         letters = table[first:end] >> _KIND == _LETTER
         table[first:end][letters] += np.uint32((_ALONE - _LETTER) << _KIND)

@@ -8,6 +8,8 @@ from typing import Literal
 
 import pyarrow as pa
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
@@ -178,3 +180,11 @@ def test_facts_of_a_machine_may_only_be_hardware_and_track(tmp_path, monkeypatch
     Path("conf/local/mine.yaml").write_text("probe: {lr: 1.0}\n")
     with pytest.raises(PipelineError, match=r"mine\.yaml sets probe"):
         _run.read_settings()
+
+
+def test_params_are_read_as_omegaconf_reads_them(tmp_path):
+    text = "a: 1e-05\nb: [1.5, 2.5e3, 4.e-1, .5e3, .5e+3, 7, -3E+2, 2001-02-03, yes, null, '1e3', 1.0]\nc: {d: text, e: ~}\nf: -.inf\n"
+    (tmp_path / "params.yaml").write_text(text)
+    assert yaml.load(text, _run.Params) == OmegaConf.to_container(OmegaConf.load(tmp_path / "params.yaml"))
+    whole = Path(__file__).parents[2] / "params.yaml"
+    assert yaml.load(whole.read_bytes(), _run.Params) == OmegaConf.to_container(OmegaConf.load(whole))

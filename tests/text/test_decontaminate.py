@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.shards import Work
-from pipeline.text.ngrams import distinct
+from pipeline.text.ordered import distinct
 from pipeline.text.parting.held import Held, Lengths, write_held
 from pipeline.text.parting.runs import find_runs, runs_of, sieve_of
 from tests.text.split_corpus import LONG, document, written

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.text.copies.minhash import band_keys, shingle_sets, shingles_of, signatures, similarities
-from pipeline.text.ngrams import MIX, STEP, distinct, ngrams_of, paragraph_hashes, texts_of, words_of, words_of_rows
+from pipeline.text.ngrams import MIX, STEP, ngrams_of, paragraph_hashes, texts_of, words_of, words_of_rows
+from pipeline.text.ordered import among, distinct, places_in
 
 ODD = "“Ça va?”\tNaïve—Straße\u00a0ÄÖÜ ß 12½ a_b don’t Ελλάδα Привет! नमस्ते e\u0301 \U0001f600 x\U00020000y \U00010400"
 
@@ -36,6 +37,10 @@ def test_words_are_runs_of_letters_marks_and_digits() -> None:
 def test_in_scripts_without_spaces_each_character_is_a_word() -> None:
     assert words_of("我喜欢 cats、ねこ")[0].size == 6
     assert words_of("x\U00020000y")[0].size == 3
+
+
+def test_how_a_character_is_drawn_is_no_word() -> None:
+    assert words_of("I \u2764\ufe0f cats")[0].tolist() == words_of("I \u2764 cats")[0].tolist() == words_of("I cats")[0].tolist()
 
 
 def test_each_word_knows_its_paragraph() -> None:
@@ -136,5 +141,14 @@ def test_bands_are_equal_when_all_their_values_are() -> None:
 
 
 def test_distinct_values_are_sorted() -> None:
+    none = np.empty(0, np.uint64)
     assert distinct(np.array([3, 1, 3, 2, 1], np.uint64)).tolist() == [1, 2, 3]
-    assert not distinct(np.empty(0, np.uint64)).size
+    assert not distinct(none).size
+
+
+def test_values_are_looked_up_where_they_stand_first() -> None:
+    known, asked, none = np.array([2, 2, 5, 9], np.uint64), np.array([9, 1, 2, 7, 10], np.uint64), np.empty(0, np.uint64)
+    assert places_in(known, asked).tolist() == [3, -1, 0, -1, -1]
+    assert among(asked, known).tolist() == [True, False, True, False, False]
+    assert places_in(none, asked).tolist() == [-1] * 5
+    assert places_in(known, none).tolist() == []

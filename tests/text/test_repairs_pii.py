@@ -75,6 +75,8 @@ def test_the_check_digit_is_luhns() -> None:
         *((text, text) for text in ("§1.2.3.4", "§ 1.2.3.4", "Firefox/1.2.3.4", "ver. 1.2.3.4", "Call 1066 1215 1485")),
         ("The text 12345678 is an id", "The text 12345678 is an id"),
         ("jürgen.müller@web.de", "[mail]"),
+        ("mail('ada@post.example')", "mail('[mail]')"),
+        ("o'hara@post.example", "[mail]"),
         ("fax (555-2428)", "fax ([phone])"),
         ("Text 555-2428", "Text [phone]"),
     ],

@@ -26,7 +26,8 @@ from pipeline.core.shards import Map
 from pipeline.text.components import unite
 from pipeline.text.copies.compare import Compared, Similarities, compare, pair_keys
 from pipeline.text.copies.index import Index, first_saved, give, groups, load, save
-from pipeline.text.ngrams import Hashes, Numbers, among, distinct
+from pipeline.text.ngrams import Hashes, Numbers
+from pipeline.text.ordered import among, distinct
 
 _log = logging.getLogger(__name__)
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from pipeline.core.artifact.tables import Shard
 from pipeline.core.files import draft_folder, once
 from pipeline.core.shards import Map
-from pipeline.text.copies.index import Index, held, load, new_columns, save
+from pipeline.text.copies.index import Index, held, load, save
 from pipeline.text.copies.minhash import shingle_sets, similarities
 from pipeline.text.ngrams import STEP, Hashes, Integers, in_blocks, mixed, texts_of
+from pipeline.text.ordered import new_columns, places_in
 
 Similarities = npt.NDArray[np.float64]
 
@@ -54,11 +55,10 @@ class Compared:
 
     def find(self, keys: Hashes) -> Similarities:
         """The similarity of each pair; nan where it is not known."""
-        found = np.full(keys.shape[1], np.nan)
-        if self.similarity.size:
-            places = np.minimum(np.searchsorted(self.keys[0], keys[0]), self.similarity.size - 1)
-            same = (self.keys[0, places] == keys[0]) & (self.keys[1, places] == keys[1])
-            found[same] = self.similarity[places[same]]
+        found, places = np.full(keys.shape[1], np.nan), places_in(self.keys[0], keys[0])
+        there = np.flatnonzero(places >= 0)
+        same = there[self.keys[1, places[there]] == keys[1, there]]
+        found[same] = self.similarity[places[same]]
         return found
 
     def with_pairs(self, keys: Hashes, similarity: Similarities) -> "Compared":

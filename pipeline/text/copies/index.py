@@ -33,6 +33,7 @@ from pipeline.core.shards import Map
 from pipeline.text.copies.marks import marks_of
 from pipeline.text.copies.minhash import band_keys, signatures
 from pipeline.text.ngrams import Hashes, Integers, Numbers, Texts, Words, in_blocks, paragraph_hashes, texts_of
+from pipeline.text.ordered import new_columns
 
 _FORMAT = 3  # of the arrays: another number where their meaning changes
 _RANGE = 1 << 20  # keys: up to 100 MB while they are sorted
@@ -141,13 +142,6 @@ def groups(keys: Sequence[Hashes], order: npt.NDArray[Any]) -> tuple[Integers, I
     indices = indices[np.lexsort((order[indices], *(key[indices] for key in reversed(keys))))]
     new = new_columns(np.stack([key[indices] for key in keys]))
     return indices, np.flatnonzero(new)[np.cumsum(new) - 1]
-
-
-def new_columns(columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which columns of [rows, n] differ from the one before them; the first does."""
-    new = np.ones(columns.shape[1], np.bool_)
-    new[1:] = np.any(columns[:, 1:] != columns[:, :-1], axis=0)
-    return new
 
 
 def load(path: Path) -> npt.NDArray[Any]:

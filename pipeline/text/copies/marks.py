@@ -7,7 +7,7 @@ for each n / 4 words. Where the least stands twice in a run, it is two marks: a 
 import numpy as np
 
 from pipeline.core.kernel import kernel
-from pipeline.text.ngrams import OTHER, STEP, Hashes, Integers, Numbers, Words, mixed, spread
+from pipeline.text.ngrams import OTHER, STEP, Hashes, Integers, Numbers, Words, mixed, power, spread
 
 
 def marks_of(words: Words, length: int) -> tuple[Hashes, Numbers]:
@@ -33,9 +33,7 @@ def _marks(words, paragraphs, starts, length, hashes, places):  # type: ignore[n
     """Fill in the marks; returns how many there are."""
     half, count = (length + 1) // 2, 0
     reach = length - half  # from the first to the last short run of a long one
-    runs, leaving = np.empty(words.size, np.uint64), np.uint64(1)
-    for _ in range(half):
-        leaving *= STEP
+    runs, leaving = np.empty(words.size, np.uint64), power(STEP, half)
     for text in range(starts.size - 1):
         first = starts[text]
         while first < starts[text + 1]:
@@ -69,9 +67,7 @@ def _marks(words, paragraphs, starts, length, hashes, places):  # type: ignore[n
 def _windows(words, length, wanted, hashes, places):  # type: ignore[no-untyped-def]
     """Fill in the runs of the wanted paragraphs; returns how many there are."""
     values, paragraphs, starts = words
-    leaving, departing, count, turn = np.uint64(1), np.uint64(1), 0, 0
-    for _ in range(length):
-        leaving, departing = leaving * STEP, departing * OTHER
+    leaving, departing, count, turn = power(STEP, length), power(OTHER, length), 0, 0
     for text in range(starts.size - 1):
         left, right, first = np.uint64(0), np.uint64(0), starts[text]
         for place in range(starts[text], starts[text + 1]):

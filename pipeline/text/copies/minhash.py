@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.kernel import kernel
-from pipeline.text.ngrams import STEP, Hashes, Integers, Words, mixed, spread
+from pipeline.text.ngrams import STEP, Hashes, Integers, Words, mixed, power, slot, spread
 
 Signatures = npt.NDArray[np.uint32]
 
-_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+_LOW = np.uint64(0xFFFFFFFF)
 _EMPTY = np.uint32(0xFFFFFFFF)
 
 
@@ -72,9 +72,7 @@ def _shingles(words, starts, shingle, values):  # type: ignore[no-untyped-def]
     for text in range(starts.size - 1):
         first, end = starts[text], starts[text + 1]
         length = min(shingle, end - first)
-        leaving, run = np.uint64(1), np.uint64(0)  # the factor of the word that leaves the run
-        for _ in range(length):
-            leaving *= STEP
+        leaving, run = power(STEP, length), np.uint64(0)
         for place in range(first, end):
             run = run * STEP + words[place]
             if place >= first + length:
@@ -105,7 +103,7 @@ def _sketch(values, starts, least, empty):  # type: ignore[no-untyped-def]
         own, first, end = least[text], starts[text], starts[text + 1]
         for shingle in range(first, end):
             value = values[shingle]
-            place = (value >> _HALF) * np.uint64(size) >> _HALF
+            place = slot(value, size)
             own[place] = min(own[place], np.uint32(value & _LOW))
         for turn in range(1, 2 * size):
             missing = 0
@@ -116,7 +114,7 @@ def _sketch(values, starts, least, empty):  # type: ignore[no-untyped-def]
                 break
             for shingle in range(first, end):
                 value = spread(values[shingle] + np.uint64(turn) * STEP)
-                place = (value >> _HALF) * np.uint64(size) >> _HALF if turn < size else np.uint64(turn - size)
+                place = slot(value, size) if turn < size else np.uint64(turn - size)
                 if empty[place]:
                     own[place] = min(own[place], np.uint32(value & _LOW))
 

@@ -19,9 +19,10 @@ from pipeline.core.artifact.tables import Shard
 from pipeline.core.files import once
 from pipeline.core.shards import Map
 from pipeline.text.copies.cuts import END, cuts_between, save_cuts
-from pipeline.text.copies.index import Index, groups, load, new_columns, ranges_of, save, span_of
+from pipeline.text.copies.index import Index, groups, load, ranges_of, save, span_of
 from pipeline.text.copies.marks import windows_of
 from pipeline.text.ngrams import Hashes, Integers, texts_of, word_places, words_of_rows
+from pipeline.text.ordered import new_columns, places_in
 
 _ENDS = np.frombuffer(b".!?", np.uint8)  # of a sentence
 _CLOSING = np.frombuffer(b"\"')]", np.uint8)  # may follow the end of a sentence
@@ -137,10 +138,11 @@ def _later(windows: Path, repeated: Sequence[tuple[tuple[int, int], Path]]) -> I
     found = [np.empty((4, 0), np.int64)]
     for part, path in repeated:
         here, known, firsts = span_of(hashes[0], part), load(path / "hashes.npy"), load(path / "places.npy")
-        if known.shape[1]:
-            at = np.minimum(np.searchsorted(known[0], hashes[0, here]), known.shape[1] - 1)
-            later = np.all(known[:, at] == hashes[:, here], axis=0) & np.any(firsts[:, at] != places[:, here], axis=0)
-            found.append(np.concatenate([places[:, here][:, later], firsts[:1, at[later]]]).astype(np.int64))
+        at = places_in(known[0], hashes[0, here])
+        own = np.flatnonzero(at >= 0)
+        at, own = at[own], own + here.start
+        later = (known[1, at] == hashes[1, own]) & np.any(firsts[:, at] != places[:, own], axis=0)
+        found.append(np.concatenate([places[:, own[later]], firsts[:1, at[later]]]).astype(np.int64))
     both = np.concatenate(found, axis=1)
     return both[:, np.lexsort(both[2::-1])]
 

@@ -20,7 +20,8 @@ from pipeline.core.artifact.tables import Shard, read_tables
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import once, read_json, write_json
 from pipeline.core.shards import Piece, Work
-from pipeline.text.ngrams import Hashes, Integers, among, distinct
+from pipeline.text.ngrams import Hashes, Integers
+from pipeline.text.ordered import among, distinct, new_columns
 from pipeline.text.parting.runs import Places, as_paragraphs, find_runs, runs_of, sieve_of
 from pipeline.text.parting.split import Dealt
 
@@ -168,8 +169,7 @@ class Held:
     def _names_of(self, items: Places, of: Integers, runs: int) -> tuple[Places, Integers]:
         """The names of each of so many runs, by the items of which it is one; those of run r stand at starts[r]:starts[r + 1]."""
         names = (np.searchsorted(self._starts, items, side="right") - 1 + len(HELD)).astype(np.int32)
-        fresh = np.ones(of.size, np.bool_)  # the items of a run ascend, and so do their names
-        fresh[1:] = (of[1:] != of[:-1]) | (names[1:] != names[:-1])
+        fresh = new_columns(np.stack([of, names]))  # the items of a run ascend, and so do their names
         return names[fresh], np.append(0, np.cumsum(np.bincount(of[fresh], minlength=runs)))
 
 

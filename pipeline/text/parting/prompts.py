@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.artifact.dialogues import Dialogues
-from pipeline.text.ngrams import Hashes, Numbers, among, distinct, paragraph_hashes, texts_of, words_of_rows
+from pipeline.text.ngrams import Hashes, Numbers, paragraph_hashes, texts_of, words_of_rows
+from pipeline.text.ordered import among, distinct
 from pipeline.text.parting.runs import as_paragraphs, runs_of
 
 DIALOGUES = "dialogues"  # the name of test questions among what is held out

@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.core.kernel import kernel
-from pipeline.text.ngrams import STEP, Hashes, Integers, Words, in_blocks, spread, texts_of
+from pipeline.text.ngrams import STEP, Hashes, Integers, Words, in_blocks, power, slot, spread, texts_of
 
 Places = npt.NDArray[np.int32]
 Columns = tuple[Places, Places, Hashes]  # rows, paragraphs, hashes
 
-_HALF, _BITS = np.uint64(32), np.uint64(63)
+_BITS = np.uint64(63)
 _KEYS_A_WORD = 4  # 16 bits a key: about one in a hundred unknown runs passes
 _ALL = np.full(1, np.iinfo(np.uint64).max)  # a sieve that lets everything through
 _ALL.flags.writeable = False  # as those on disk: the pass is compiled once
@@ -74,12 +74,6 @@ def _found(words: Words, first: int, lengths: Integers, sieves: tuple[Hashes, Ha
 
 
 @kernel
-def _slot(value: np.uint64, size: int) -> np.uint64:
-    """The word of the sieve that holds this hash."""
-    return ((value >> _HALF) * np.uint64(size)) >> _HALF
-
-
-@kernel
 def _bits(value: np.uint64) -> np.uint64:
     """Three bits of that word, named by the hash's last 18."""
     one = np.uint64(1)
@@ -89,13 +83,13 @@ def _bits(value: np.uint64) -> np.uint64:
 @kernel
 def _mark(sieve: Hashes, hashes: Hashes) -> None:
     for value in hashes:
-        sieve[_slot(value, sieve.size)] |= _bits(value)
+        sieve[slot(value, sieve.size)] |= _bits(value)
 
 
 @kernel
 def _passes(sieve: Hashes, value: np.uint64) -> bool:
     bits = _bits(value)
-    passes: bool = sieve[_slot(value, sieve.size)] & bits == bits
+    passes: bool = sieve[slot(value, sieve.size)] & bits == bits
     return passes
 
 
@@ -104,8 +98,7 @@ def _powers(lengths: Integers) -> Hashes:
     """The base to the power of each length."""
     powers = np.ones(lengths.size, np.uint64)
     for which in range(lengths.size):
-        for _ in range(lengths[which]):
-            powers[which] *= STEP
+        powers[which] = power(STEP, lengths[which])
     return powers
 
 

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from pipeline.core.kernel import kernel
 from pipeline.text.components import unite
-from pipeline.text.ngrams import BASIS, PRIME, Hashes, Integers, Numbers, distinct, mixed, texts_of
+from pipeline.text.ngrams import BASIS, PRIME, Hashes, Integers, Numbers, mixed, texts_of
+from pipeline.text.ordered import distinct, places_in
 
 Tables = Callable[[], Iterable[pa.Table]]  # a table shard by shard, anew at each call
 Named = tuple[Integers, pa.Array]  # numbers of sets, and a name of each
@@ -122,10 +123,10 @@ def _links(table: pa.Table, ids: Hashes, nodes: Numbers) -> tuple[Numbers, Hashe
 
 def _looked_up(known: Hashes, of: Numbers, hashes: Hashes) -> Integers:
     """What belongs to each hash, -1 where it is not among the known, which are ascending."""
-    if not known.size:
-        return np.full(hashes.size, -1)
-    place = np.minimum(np.searchsorted(known, hashes), known.size - 1)
-    return np.where(known[place] == hashes, of[place].astype(np.int64), -1)
+    found = places_in(known, hashes)
+    there = found >= 0
+    found[there] = of[found[there]]
+    return found
 
 
 def _in_turn(numbers: Integers, names: pa.Array) -> Iterator[Named]:

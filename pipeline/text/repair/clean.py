@@ -28,6 +28,7 @@ from pipeline.text.repair.pages import duplicate_pages
 from pipeline.text.repair.paragraphs import hyphenation, wrapping
 from pipeline.text.repair.pii import MASKED
 from pipeline.text.repair.suspicion import suspicion, suspicions
+from pipeline.text.repair.verbatim import put_back, set_aside
 
 Repair = Callable[[str], tuple[str, int]]
 REPAIRED = pa.schema([("id", pa.string()), ("repair", pa.string()), ("count", pa.int64())])
@@ -38,6 +39,7 @@ _REVEALING = frozenset(["encoding", "newlines", "controls", "unicode", "ligature
 _REVEALED = {"quotes": s.HEADS | s.CONTENTS}
 # these make other words; the rest takes lines out or changes what stands between words
 _REWORDING = frozenset(["encoding", "controls", "unicode", "ligatures", "hyphenation", "italics"])
+_EVERYWHERE = frozenset(["encoding", "controls", *MASKED])  # in code and tables too
 
 
 def _newlines(text: str) -> tuple[str, int]:
@@ -151,6 +153,7 @@ def plan_of(settings: Settings) -> Plan:
 
 def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]]:
     """A text through the repairs that its mask calls for; the mask is taken anew where a change may reveal more."""
+    text, blocks = set_aside(text)
     times: list[tuple[str, int]] = []
     stale = False  # whether words changed since they were looked at
     for name, mend, bits in plan:
@@ -164,7 +167,11 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
         if mended != text:
             text, stale = mended, stale or name in _REWORDING
             mask = suspicion(text) | (mask & s.WORDS) if name in _REVEALING else mask | s.LAYOUT | _REVEALED.get(name, 0)
-    return text, times
+    for name, mend, _ in plan if blocks else ():
+        if name in _EVERYWHERE:
+            blocks, often = map(list, zip(*map(mend, blocks), strict=True))
+            times += [(name, sum(often))] if any(often) else []
+    return put_back(text, blocks), times
 
 
 def counts(documents: pa.Table, repairs: pa.Table) -> dict[str, Any]:

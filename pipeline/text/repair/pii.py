@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 _LATIN = r"\wÀ-ÖØ-öø-ɏ"  # letters of addresses: other scripts write no blank before one
 _DOMAIN = re.compile(rf"(?:(?!_)[{_LATIN}](?:[{_LATIN}-]{{0,61}}(?!_)[{_LATIN}])?\.){{1,8}}[A-Za-z]{{2,24}}(?![\w-])", re.ASCII)
-_LOCAL = re.compile(rf"(?<![{_LATIN}.+%'-])[{_LATIN}](?:[{_LATIN}.+%'-]{{0,62}}[{_LATIN}+%-])?\Z", re.ASCII)
+_LOCAL = re.compile(rf"(?<![{_LATIN}.+%-])(?<![{_LATIN}.+%-]')[{_LATIN}](?:[{_LATIN}.+%'-]{{0,62}}[{_LATIN}+%-])?\Z", re.ASCII)
 _CARD = re.compile(
     r"(?<![\w+$€£#])(?<!\d[ .,/-])(?:\d{13,19}|[2-6]\d{2,5}(?P<gap>[ -])\d{3,6}(?:(?P=gap)\d{3,7}){1,3})(?!\w|[.,/-]?\d|[ ]\d)", re.ASCII
 )
