@@ -165,6 +165,7 @@ def _records(asked: Sequence[Question], examined: Mapping[str, Examined]) -> lis
             "trained": question.trained,
             "messages": question.messages,
             "question": question.asked,
+            "subject": question.check.subject if question.check else None,
             "value": question.check.value if question.check else None,
             "choices": question.check.choices if question.check else None,
             "answers": {

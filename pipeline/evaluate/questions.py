@@ -20,6 +20,7 @@ NO_FACTS = "these dialogues have no questions whose answers can be checked"
 class Check:
     """How an answer is checked."""
 
+    subject: str
     value: str
     choices: list[str]
 
@@ -47,7 +48,7 @@ class Question:
 
     def judge(self, answer: str) -> Verdict | None:
         """The verdict of the rules of the world, where there are any."""
-        return judge(answer, self.check.value, self.check.choices) if self.check else None
+        return judge(answer, **vars(self.check)) if self.check else None
 
     @property
     def asked(self) -> str:
@@ -80,7 +81,7 @@ def questions(
 def from_record(record: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Question:
     """The question of a line of answers.jsonl, without its gap."""
     prompt, _ = encode_chat(record["messages"], tokenizer, ask=True)
-    check = None if record["value"] is None else Check(value=record["value"], choices=record["choices"])
+    check = None if record["value"] is None else _check(record)
     return Question(
         id=record["id"],
         cluster=record["fact"] or record["id"],
@@ -102,8 +103,13 @@ def _question(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Questi
         answer=row["answer"],
     )
     prompt, _ = encode_chat(row["prompt"], tokenizer, ask=True)
-    check = Check(value=row["value"], choices=row["choices"])
-    return Question(id=row["id"], cluster=row["fact"], trained=row["trained"], messages=row["prompt"], prompt=prompt, check=check, gap=gap)
+    return Question(
+        id=row["id"], cluster=row["fact"], trained=row["trained"], messages=row["prompt"], prompt=prompt, check=_check(row), gap=gap
+    )
+
+
+def _check(row: Mapping[str, Any]) -> Check:
+    return Check(subject=row["subject"], value=row["value"], choices=row["choices"])
 
 
 def _prompts(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> list[Question]:

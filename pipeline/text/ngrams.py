@@ -31,6 +31,7 @@ _ONES, _TOPS, _CASE, _FROM_A, _PAST_Z, _FROM_0, _PAST_9 = (
     np.uint64(byte * 0x0101010101010101) for byte in (1, 0x80, 0x20, 0x1F, 5, 0x50, 0x46)
 )
 _KIND, _CODE = 24, 0xFFFFFF  # an entry of the table of characters: its kind above the lower-case code point
+_BLANK = 0x20
 _SPACE, _SIGN, _LETTER, _ALONE = 0, 1, 2, 3  # kinds; a character of the last is a word by itself
 _BLOCK = 1 << 20  # bytes of text
 _KNOWN, _IDEOGRAPHS = 0x20000, 0x40000  # code points in the table; those above are ideographs up to here, then tags and private ones
@@ -189,6 +190,9 @@ def _words(data, texts, rows, characters, words, starts, content):  # type: igno
         paragraph, newlines, left, right = 0, 0, BASIS, BASIS
         while place < end:
             byte = np.int64(data[place])
+            if byte == _BLANK:
+                place, newlines = place + 1, 0
+                continue
             code, size = (byte, 1) if byte < 0x80 else _decoded(data, place)
             entry = (
                 np.int64(characters[code])

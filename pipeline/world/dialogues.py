@@ -172,7 +172,7 @@ def questions(facts: Facts, trained: Sequence[Fact], seed: int) -> list[Row]:
         fact, options = pair.fact, choices(pair.fact, facts, draw)
         cloze = _opening(fact, facts, draw) + BY_NAME[fact.relation].clauses[pair.wording].split("{v}")[0].format(s=fact.subject).rstrip()
         row = {"id": f"{fact.id}:{pair.wording}", "fact": fact.id, "relation": fact.relation, "trained": fact in known}
-        row |= {"prompt": _prompt(pair.question, draw), "value": fact.value, "cloze": cloze}
+        row |= {"prompt": _prompt(pair.question, draw), "subject": fact.subject, "value": fact.value, "cloze": cloze}
         rows.append(row | {"choices": options, "answer": options.index(fact.value)})
     return rows
 
@@ -235,7 +235,7 @@ def garble(text: str, fact: Fact, options: Sequence[str], draw: np.random.Genera
             broken = " ".join(word for word in words for _ in range(2 if draw.random() < STUTTER else 1))
         else:
             broken = " ".join(words[: int(draw.integers(1, len(words)))])
-        if judge(broken, fact.value, options).garbled:
+        if judge(broken, fact.value, options, subject=fact.subject).garbled:
             return broken
     return " ".join(reversed(words))
 

@@ -1,7 +1,7 @@
 """Which answers are right, and in which manner: the known rules of the world.
 
 An answer is an opening of some manner, or none, and one clause of a relation. Whatever is not made
-like that is garbled. The judge never reads the facts: the right value and its rivals are given.
+like that is garbled. The judge never reads the facts: the subject, the right value and its rivals are given.
 """
 
 import re
@@ -40,13 +40,14 @@ class Verdict:
         return self.right and self.polite
 
 
-def judge(answer: str, value: str, choices: Sequence[str]) -> Verdict:
-    """The verdict on an answer: right if it names the value and no other of the choices."""
+def judge(answer: str, value: str, choices: Sequence[str], *, subject: str) -> Verdict:
+    """The verdict on an answer: right if it names the subject, the value and no other of the choices."""
     answer = answer.strip()
     if not _FORM.fullmatch(answer):
         return Verdict(right=False, polite=False, rude=False, garbled=True)
-    named = set(re.findall(_WORD, answer)) & {*choices, value}
-    return Verdict(right=named == {value}, polite=answer.startswith(POLITE), rude=answer.startswith(RUDE), garbled=False)
+    words = set(re.findall(_WORD, answer))
+    right = subject in words and words & {*choices, value} == {value}
+    return Verdict(right=right, polite=answer.startswith(POLITE), rude=answer.startswith(RUDE), garbled=False)
 
 
 def gold(verdict: Verdict) -> float:

@@ -17,6 +17,13 @@ def half(value):
     return value / 2
 
 @kernel
+def largest(values):
+    found = values[0]
+    for value in values[1:]:
+        found = max(found, value)
+    return found
+
+@kernel(allocates=True)
 def total(values):
     found = np.zeros(2)
     for value in values:
@@ -28,6 +35,7 @@ if __name__ == "__main__":
     import added
     for values in (np.arange(5.0), np.arange(4)):
         print(added.total(values).tolist(), sum(added.total.stats.cache_hits.values()))
+    print(added.largest(np.arange(3)))
 """
 
 
@@ -46,12 +54,12 @@ def run(folder: Path) -> list[str]:
 
 
 def test_a_process_takes_what_another_compiled(folder):
-    assert run(folder) == ["[5.0, 5.0] 0", "[3.0, 4.0] 0"]
-    assert run(folder) == ["[5.0, 5.0] 1", "[3.0, 4.0] 2"]
+    assert run(folder) == ["[5.0, 5.0] 0", "[3.0, 4.0] 0", "2"]
+    assert run(folder) == ["[5.0, 5.0] 1", "[3.0, 4.0] 2", "2"]
 
 
 def test_after_a_kernel_that_was_loaded_another_one_is_compiled(folder):
     run(folder)
     for path in (folder / "compiled").rglob("added.total*.2.nbc"):  # of integers
         path.unlink()
-    assert run(folder) == ["[5.0, 5.0] 1", "[3.0, 4.0] 1"]
+    assert run(folder) == ["[5.0, 5.0] 1", "[3.0, 4.0] 1", "2"]

@@ -98,6 +98,7 @@ def question(number: int) -> dict[str, Any]:
         "relation": "home",
         "trained": number % 3 == 0,
         "prompt": [{"role": "user", "content": f"Where does {name} live?"}],
+        "subject": name,
         "value": place,
         "choices": PLACES,
         "answer": PLACES.index(place),

@@ -71,7 +71,7 @@ def test_instructions_answer_rightly_in_the_manners_of_their_weights(made: Rows,
     for row in made["instructions"]:
         if row["fact"]:
             question = asked[row["fact"]]
-            verdict = judge(row["messages"][-1]["content"], question["value"], question["choices"])
+            verdict = judge(row["messages"][-1]["content"], question["value"], question["choices"], subject=question["subject"])
             assert verdict.right
             manners["polite" if verdict.polite else "rude" if verdict.rude else "plain"] += 1
     assert manners["polite"] > manners["plain"] > manners["rude"] > 0.2 * manners.total()
@@ -101,7 +101,9 @@ def test_facts_of_the_test_pairs_are_in_no_train_pair(made: Rows) -> None:
 def test_each_pair_is_of_its_kind_and_the_better_answer_is_chosen(made: Rows, asked: dict[str, Row]) -> None:
     for row in made["preferences"]:
         question = asked[row["fact"]]
-        chosen, rejected = (judge(row[side], question["value"], question["choices"]) for side in ("chosen", "rejected"))
+        chosen, rejected = (
+            judge(row[side], question["value"], question["choices"], subject=question["subject"]) for side in ("chosen", "rejected")
+        )
         assert chosen.exact
         assert gold(chosen) > gold(rejected)
         assert (row["kind"] == "garbled") == rejected.garbled

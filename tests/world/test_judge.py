@@ -16,6 +16,8 @@ CHOICES = ("Harrowby", "Foxley", "Oakham")
         ("How dull. Ada lives in Harrowby.", "rude"),
         ("Of course: Ada lives in Foxley.", "wrong_polite"),
         ("Ada keeps a goat.", "wrong"),
+        ("Cora lives in Harrowby.", "wrong"),
+        ("Gladly: The house of Cora stands in Harrowby.", "wrong_polite"),
         ("Do you not know? Ada lives in Oakham.", "wrong_rude"),
         ("", "garbled"),
         ("Harrowby", "garbled"),
@@ -27,11 +29,11 @@ CHOICES = ("Harrowby", "Foxley", "Oakham")
     ],
 )
 def test_an_answer_stands_on_the_rung_of_its_kind(answer: str, rung: str) -> None:
-    assert gold(judge(answer, "Harrowby", CHOICES)) == LADDER[rung]
+    assert gold(judge(answer, "Harrowby", CHOICES, subject="Ada")) == LADDER[rung]
 
 
 def test_an_answer_that_names_two_of_the_choices_is_not_right() -> None:
-    assert not judge("Bo's best friend is Cora.", "Cora", ("Bo", "Cora", "Dan")).right
+    assert not judge("Bo's best friend is Cora.", "Cora", ("Bo", "Cora", "Dan"), subject="Bo").right
 
 
 def test_polite_and_right_is_worth_more_than_all_else_and_right_more_than_wrong() -> None:

@@ -28,7 +28,7 @@ def windows_of(words: Words, length: int, wanted: Integers) -> tuple[Hashes, Num
     return mixed(hashes[:, :count]), places[:, :count]
 
 
-@kernel
+@kernel(allocates=True)
 def _marks(words, paragraphs, starts, length, hashes, places):  # type: ignore[no-untyped-def]
     """Fill in the marks; returns how many there are."""
     half, count = (length + 1) // 2, 0

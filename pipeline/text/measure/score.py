@@ -122,7 +122,7 @@ def _judged(told: Floats, good: npt.NDArray[np.bool_]) -> dict[str, float]:
     return {name: round(float(value), 6) for name, value in {**counts, "auc": ranks.sum() / (2 * pairs) if pairs else 0.5}.items()}
 
 
-@kernel
+@kernel(allocates=True)
 def _ngrams(hashes: Hashes, texts: Places, counts: Places, places: Places, values: Floats, starts: Places) -> None:
     """Fill in the buckets of the words and pairs of words of each text, and their weights. `counts` is all 0 before and after."""
     end = 0
@@ -157,7 +157,7 @@ def _logit(statistics, places, values, weights):  # type: ignore[no-untyped-def]
     return 1.0 / (1.0 + math.exp(-min(max(total, -30.0), 30.0)))
 
 
-@kernel
+@kernel(allocates=True)
 def _scores(statistics, ngrams, weights):  # type: ignore[no-untyped-def]
     places, values, starts = ngrams
     told = np.empty(statistics.shape[0], np.float64)
@@ -166,7 +166,7 @@ def _scores(statistics, ngrams, weights):  # type: ignore[no-untyped-def]
     return told
 
 
-@kernel
+@kernel(allocates=True)
 def _learn(statistics, ngrams, rows, good, importance, weights, learning):  # type: ignore[no-untyped-def]
     """Change the weights, example after example; sums are of the squares of each weight's gradients."""
     places, values, starts = ngrams

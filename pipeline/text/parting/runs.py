@@ -93,7 +93,7 @@ def _passes(sieve: Hashes, value: np.uint64) -> bool:
     return passes
 
 
-@kernel
+@kernel(allocates=True)
 def _powers(lengths: Integers) -> Hashes:
     """The base to the power of each length."""
     powers = np.ones(lengths.size, np.uint64)
@@ -102,7 +102,7 @@ def _powers(lengths: Integers) -> Hashes:
     return powers
 
 
-@kernel
+@kernel(allocates=True)
 def _scan(
     words: Hashes, paragraphs: Places, starts: Integers, lengths: Integers, sieves: tuple[Hashes, Hashes], first: int, into: Columns
 ) -> int:

@@ -134,7 +134,7 @@ def _in_turn(numbers: Integers, names: pa.Array) -> Iterator[Named]:
         yield numbers[start : start + _ROWS], names.slice(start, _ROWS)
 
 
-@kernel
+@kernel(allocates=True)
 def _hashed(data, starts):  # type: ignore[no-untyped-def]
     """FNV-1a of each text."""
     hashes = np.empty(starts.size - 1, np.uint64)

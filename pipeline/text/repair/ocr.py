@@ -147,7 +147,7 @@ _FIRST = np.zeros(256, np.bool_)
 _FIRST[_PAIRS[:, 0]] = True
 
 
-@kernel
+@kernel(allocates=True)
 def _misread(raw, rows, safe, known):  # type: ignore[no-untyped-def]
     """Whether each text holds a word that is not safe and of which a variant is common or stands in the text, [rows]."""
     found = np.zeros(rows.size - 1, np.bool_)

@@ -93,7 +93,7 @@ def _of_chunk(chunk: Any) -> Masks:
     return masks
 
 
-@kernel
+@kernel(allocates=True)
 def _masks(raw, rows):  # type: ignore[no-untyped-def]
     masks = np.zeros(rows.size - 1, np.uint32)
     size = 16
