@@ -1,13 +1,14 @@
 """Run the experiments that `dvc exp run --queue` queued: `python -m apps.queue --jobs 2`.
 
 DVC's own workers (`dvc exp run --run-all`) talk over files that another may read before they are written; a worker that meets one ends, and
-the command waits for ever (treeverse/dvc#10428). Here each experiment is a process of its own that does what such a worker does, and
-leaves the queue when it is done: what was stopped on the way is still queued.
+the command waits for ever (treeverse/dvc#10428). Here each experiment is a process of its own, which does what such a worker does and notes
+the outcome where `dvc queue status` looks. What was stopped on the way is still queued.
 """
 
 import argparse
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,9 +20,11 @@ from typing import Any
 import dvc_task.proc.tasks  # noqa: F401  an experiment is run by a task of its
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
+from dvc.repo.experiments.executor.base import ExecutorInfo
 from dvc.repo.experiments.queue.base import QueueEntry
 from dvc.repo.experiments.queue.celery import LocalCeleryQueue
 from dvc.repo.experiments.queue.tasks import run_exp
+from dvc.repo.experiments.stash import ExpStash
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -29,6 +32,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pipeline.core.errors import InputError, PipelineError
 
 _LINES = 30  # of the log of one that failed
+_STOPPED = 130  # the exit status of what Ctrl-C stopped
 
 
 def main() -> None:
@@ -78,27 +82,31 @@ def queued(queue: LocalCeleryQueue) -> dict[str, tuple[Any, QueueEntry]]:
 
 def run_all(queue: LocalCeleryQueue, jobs: int, console: Console) -> bool:
     """Run everything that is queued, so many at once; whether all went well."""
-    waiting = queued(queue)
-    if not waiting:
-        console.print("nothing is queued; queue with: dvc exp run --queue -S dpo.beta=0.05,0.1")
-        return True
     failed = []
     bar = Progress(TextColumn("experiments"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
-    with locked(Path(queue.repo.tmp_dir) / "queue.lock") as lock, bar, ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(start, revision, lock): (revision, entry) for revision, (_, entry) in waiting.items()}
-        for done in bar.track(as_completed(running), total=len(running)):
-            revision, entry = running[done]
-            name, status = escape(entry.name or revision[:7]), "[green]done[/green]"
-            if complaint := done.result() or log_of_failed(queue, revision):
-                failed.append(name)
-                status = f"[red]failed[/red]\n{escape(complaint)}"
-            console.print(f"{name} {status}")
+    with locked(Path(queue.repo.tmp_dir) / "queue.lock") as lock:
+        if not (waiting := queued(queue)):
+            console.print("nothing is queued; queue with: dvc exp run --queue -S dpo.beta=0.05,0.1")
+            return True
+        pool = ThreadPoolExecutor(jobs)
+        running = {pool.submit(start, revision, lock): escape(entry.name or revision[:7]) for revision, (_, entry) in waiting.items()}
+        try:
+            with bar:
+                for done in bar.track(as_completed(running), total=len(running)):
+                    complaint = done.result()
+                    failed += [running[done]] if complaint else []
+                    status = f"[red]failed[/red]\n{escape(complaint)}" if complaint else "[green]done[/green]"
+                    console.print(f"{running[done]} {status}", soft_wrap=True)
+        except KeyboardInterrupt:
+            console.print("stopping; what was not done is still queued")
+            pool.shutdown(cancel_futures=True)
+            sys.exit(_STOPPED)
     console.print("dvc exp show lists them" if not failed else f"[red]failed:[/red] {', '.join(failed)}; dvc exp run --queue queues anew")
     return not failed
 
 
 def start(revision: str, lock: int) -> str:
-    """Run one in a process of its own, which holds the lock as long as it lives; its complaint if that broke."""
+    """Run one in a process of its own, which holds the lock as long as it lives; its complaint if it failed."""
     bin_folder = Path(sys.executable).parent  # DVC starts an experiment as `dvc`
     environment = os.environ | {"PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"}
     command = [sys.executable, "-m", "apps.queue", "--entry", revision]
@@ -108,18 +116,41 @@ def start(revision: str, lock: int) -> str:
 
 
 def run(queue: LocalCeleryQueue, revision: str) -> None:
-    """Run one as a worker of DVC would, then take it from the queue."""
-    message, entry = queued(queue)[revision]
-    run_exp(entry.asdict())
-    queue.celery.reject(message.delivery_tag)
+    """Run one as a worker of DVC would, and leave the queue; SystemExit with the end of its log if it failed."""
+    stopped: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))  # the experiment gets it too, and is waited for
+    message, entry = queued(queue).get(revision) or sys.exit("a worker of DVC has taken it")
+    if revision not in queue.stash.stash_revs:  # a run that was killed took it from there: DVC would forget its name and its baseline
+        note = ExpStash.format_message(entry.head_rev, entry.baseline_rev, entry.name, entry.branch)
+        queue.scm.set_ref(queue.stash.ref, revision, message=f"commit: {note}")
+    arguments, options, _ = message.decode()
+    run_exp(*arguments, **options)
+    if stopped:
+        sys.exit(_STOPPED)
+    fault = fault_of(queue, revision)
+    leave(queue, message, "FAILURE" if fault else "SUCCESS")
+    if fault:
+        sys.exit(fault)
 
 
-def log_of_failed(queue: LocalCeleryQueue, revision: str) -> str:
-    """The end of the log of an experiment that failed; nothing if it went well."""
+def fault_of(queue: LocalCeleryQueue, revision: str) -> str:
+    """Why there is no result of an experiment that ended; nothing where there is one."""
+    result = ExecutorInfo.load_json(queue.get_infofile_path(revision)).result
     process = queue.proc.get(revision)
-    if process is not None and process.returncode == 0:
-        return ""
-    return last_lines(Path(process.stdout).read_text(errors="replace")) if process else "it was not started"
+    if result is None or result.exp_hash is None or process is None or process.returncode:
+        return last_lines(Path(process.stdout).read_text(errors="replace")) if process else "it was not started"
+    if result.ref_info and queue.scm.get_ref(str(result.ref_info)) is None:
+        return f"its result could not be taken over as {result.ref_info.name}"
+    return ""
+
+
+def leave(queue: LocalCeleryQueue, message: Any, state: str) -> None:
+    """Move a message to those that are done, with its state."""
+    options = queue.celery.conf.broker_transport_options
+    path = Path(queue.celery._queued_msg_path_cache[message.delivery_tag])  # there is no other way to its name
+    path.rename(Path(options["processed_folder"], path.name))
+    outcome = RuntimeError("see its log") if state == "FAILURE" else None
+    queue.celery.backend.store_result(message.headers["id"], outcome, state)
 
 
 def last_lines(log: str) -> str:

@@ -10,9 +10,9 @@ import platform
 from pathlib import Path
 
 from pipeline.core.compiled import keep_compiled
-from pipeline.core.heap import keep_freed
+from pipeline.core.heap import ENVIRONMENT, keep_freed
 
-FIXED = {
+FIXED = ENVIRONMENT | {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # malloc, which keeps what is freed (below); its own one clears two megabytes where it needs few
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "HF_HUB_OFFLINE": "1",
@@ -23,6 +23,7 @@ FIXED = {
 if platform.machine() in {"x86_64", "AMD64"}:
     # STRICT: the same bits wherever a matrix lies in memory; COMPATIBLE would halve the speed
     FIXED |= {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2,STRICT", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+HUB_OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")  # what the user says; corpus, which may read from a hub, goes by it
 os.environ.update(FIXED)
 gc.set_threshold(50_000, 20)  # what imports make stays: to look for garbage in it again and again takes a tenth of a start
 keep_freed()

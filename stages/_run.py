@@ -32,6 +32,7 @@ from pipeline.core.progress import progress
 from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import Track, Tracker, group_of, tracker_for
+from stages import HUB_OFFLINE
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -107,14 +108,16 @@ class Run:
         write_text(Path("plots") / f"{self.name}.csv", "\n".join([",".join(columns), *lines]) + "\n")
 
 
-def stage(config: type[A]) -> Callable[[Callable[[A, Run], Metrics]], Callable[[], None]]:
-    """Make a recipe into a program. The section of conf/ is named like the stage's file."""
+def stage(config: type[A], *, hub: bool = False) -> Callable[[Callable[[A, Run], Metrics]], Callable[[], None]]:
+    """Make a recipe into a program. The section of conf/ is named like the stage's file. `hub`: it may read from a hub of data sets."""
 
     def furnish(recipe: Callable[[A, Run], Metrics]) -> Callable[[], None]:
         name = Path(recipe.__code__.co_filename).stem
 
         def door() -> None:
             log = logger(name)
+            if hub:
+                os.environ["HF_HUB_OFFLINE"] = HUB_OFFLINE  # looked at when `datasets` is imported, which waits for a source hub:...
             try:
                 walk(name, config, recipe, log)
                 gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s
@@ -159,13 +162,16 @@ def walk(name: str, config: type[A], recipe: Callable[[A, Run], Metrics], log: l
     log.info("metrics %s", json.dumps(metrics))
 
 
-class Params(yaml.CSafeLoader):
-    """YAML as OmegaConf reads it (1e-5 is a number, a date is text), in a tenth of the time."""
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a PyYAML that was built without libyaml has the slow one only
+
+
+class Params(_Loader):  # type: ignore[misc]
+    """YAML as OmegaConf writes it (1e-5 is a number, a date is text), read in a tenth of its time."""
 
 
 Params.yaml_implicit_resolvers = {
     letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for letter, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    for letter, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
 Params.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
 

@@ -47,7 +47,7 @@ def from_sources(cfg: Config, run: Run) -> tuple[Reading, dict[str, pa.Table], d
     return read_sources(sources, cfg.path, bounds, run_shards=run.shards, scratch=run.scratch), {}, {}
 
 
-@stage(Config)
+@stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
     reading, sides, texts = {"world": from_world, "sources": from_sources}[cfg.reader](cfg, run)
     told = {"quarantine.jsonl": reading.quarantine, "sources.json": json.dumps(reading.sources, indent=1) + "\n"}

@@ -2,7 +2,7 @@
 
 A comment changes nothing here; a constant changes every stage whose imports reach it. Files in
 the packages of the closure that are not Python count byte by byte, and so do the versions of
-the installed distributions that the closure imports.
+the installed distributions that the closure imports, or whose files it reads.
 """
 
 import ast
@@ -20,7 +20,9 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import sha256_of
 
 # They show or prepare a run and cannot change its result: an upgrade of the tracker must not retrain a model.
+# Engines share the work out and give the same bytes: one that is installed later must not run the chain again.
 UNSEEN = {"pipeline.core.track", "pipeline.core.progress", "pipeline.core.closure", "wandb", "tqdm", "grimp", "hydra"}
+UNSEEN |= {"ray", "dask", "distributed", "submitit"}
 
 
 class Code:
@@ -41,6 +43,7 @@ class Code:
         own = sorted(name for name in reached if name.split(".")[0] in self._own)
         external = {name.split(".")[0] for name in reached} - set(self._own) - set(sys.stdlib_module_names)
         files = [self._file(name) for name in own]
+        external |= {name for file in files for name in read_packages(file)}
         tables = {path for file in files for path in file.parent.iterdir() if self._is_table(path)}
         return {
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -75,6 +78,13 @@ class Code:
     def _versions(self, imports: Iterable[str]) -> dict[str, str]:
         names = {canonical(name) for imported in imports for name in self._distributions.get(imported, [])}
         return {name: importlib.metadata.version(name) for name in sorted(names)}
+
+
+def read_packages(path: Path) -> set[str]:
+    """The packages whose files the code reads by importlib.resources.files("NAME"), which is no import of them."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    reads = [call for call in calls if getattr(call.func, "id", getattr(call.func, "attr", None)) == "files" and call.args]
+    return {str(call.args[0].value).split(".")[0] for call in reads if isinstance(call.args[0], ast.Constant)}
 
 
 def syntax_hash(path: Path) -> str:

@@ -28,8 +28,42 @@ def sha256_of(path: Path) -> str:
 
 def fingerprint(path: Path) -> list[tuple[str, int, int]]:
     """(name, bytes, time of the last change) of each file of a folder, or of the file itself: another one where anything was touched."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path] if path.exists() else []
+    files = files_below(path)[0] if path.is_dir() else [path] if path.exists() else []
     return [(file.relative_to(path).as_posix(), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+
+
+def files_below(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """The files of a folder and of all below it, sorted, through links too; and what is passed over, with why.
+
+    Of a folder that can be reached by several ways the one without links is taken, else the first by its links' names (hidden ones
+    last); so a link to a folder above ends there.
+    """
+    files: list[Path] = []
+    passed: list[tuple[Path, str]] = []
+    seen: set[str] = set()
+    near, linked = [folder], list[Path]()
+    while near or linked:
+        place = near.pop() if near else linked.pop(0)
+        real = os.path.realpath(place)
+        if real in seen:
+            passed.append((place, "link to a folder that is read"))
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except PermissionError:
+            passed.append((place, "folder that may not be read"))
+            continue
+        for entry in entries:
+            link = entry.is_symlink()
+            if link and not Path(entry.path).exists():
+                passed.append((place / entry.name, "broken link"))
+            elif entry.is_dir():
+                (linked if link else near).append(place / entry.name)
+            elif entry.is_file():
+                files.append(place / entry.name)
+        linked.sort(key=lambda link: (any(part.startswith(".") for part in link.relative_to(folder).parts), link))
+    return sorted(files), passed
 
 
 def write_text(path: Path, text: str) -> None:

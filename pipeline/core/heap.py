@@ -2,9 +2,9 @@
 
 import ctypes
 
-_TRIM, _PAD, _MAP = -1, -2, -3  # M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of glibc's mallopt
-_LARGEST = 32  # MB that malloc takes from its heap at all
-_STEP = 4  # MB by which the heap grows
+# Numbers of glibc's mallopt, bytes: what may be free at the heap's end, by how much the heap grows, what no longer lies in it.
+_OPTIONS = {"TRIM_THRESHOLD": (-1, 64 << 20), "TOP_PAD": (-2, 4 << 20), "MMAP_THRESHOLD": (-3, 32 << 20)}
+ENVIRONMENT = {f"MALLOC_{name}_": str(size) for name, (_, size) in _OPTIONS.items()}  # the same for processes that are started later
 
 
 def keep_freed() -> None:
@@ -15,6 +15,5 @@ def keep_freed() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_MAP, _LARGEST << 20)
-        mallopt(_PAD, _STEP << 20)
-        mallopt(_TRIM, _LARGEST << 21)
+        for number, size in _OPTIONS.values():
+            mallopt(number, size)

@@ -130,9 +130,8 @@ class _Each:
 
 def _environment() -> dict[str, str]:
     """What workers elsewhere need in order to import the project and to compute as this process does."""
-    kept = {
-        name: value for name, value in os.environ.items() if name.startswith(("ATEN_", "MKL_", "ONEDNN_", "NUMBA_", "OMP_", "TOKENIZERS_"))
-    }
+    kinds = ("ARROW_", "ATEN_", "HF_", "MALLOC_", "MKL_", "NUMBA_", "OMP_", "ONEDNN_", "OPENBLAS_", "TOKENIZERS_")
+    kept = {name: value for name, value in os.environ.items() if name.startswith(kinds)}
     return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys([os.getcwd(), *filter(None, sys.path)]))}  # noqa: PTH109
 
 

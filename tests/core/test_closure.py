@@ -102,3 +102,11 @@ def test_an_installed_version_that_is_not_the_locked_one_is_named(tmp_path):
     lock.write_text("PyYAML==1.0\nno-such-package==2.0\n")
     with pytest.raises(PipelineError, match=r"PyYAML [\d.]+ \(locked: 1\.0\), no-such-package missing \(locked: 2\.0\)\n.*make setup"):
         check_lock(lock)
+
+
+def test_packages_whose_files_are_read_count_and_engines_do_not(project):
+    source = (
+        "from importlib.resources import files\nimport joblib\n\ndef words():\n    import ray\n    return files('pydantic') / 'words.txt'\n"
+    )
+    (project / "house/room/near.py").write_text(source)
+    assert set(meaning(project)["packages"]) == {"joblib", "pydantic"}

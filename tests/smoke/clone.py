@@ -45,9 +45,12 @@ class Clone:
         with subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes) as process:
             try:
                 said, _ = process.communicate(timeout=_PATIENCE_S)
-            except subprocess.TimeoutExpired:
+            except BaseException as fault:
                 os.killpg(process.pid, signal.SIGKILL)
-                raise AssertionError(f"{' '.join(command)} did not end in {_PATIENCE_S} s:\n{process.communicate()[0][-6000:]}") from None
+                if isinstance(fault, subprocess.TimeoutExpired):
+                    said = process.communicate()[0][-6000:]
+                    raise AssertionError(f"{' '.join(command)} did not end in {_PATIENCE_S} s:\n{said}") from None
+                raise
         assert not check or process.returncode == 0, f"{' '.join(command)} ended with {process.returncode}:\n{said[-6000:]}"
         return said
 

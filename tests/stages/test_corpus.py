@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,3 +136,14 @@ def test_a_stage_that_was_stopped_goes_on_at_the_next_item(place: Path, monkeypa
     target, _ = recipe(*overrides)
     assert begun == ["11/a.txt", "11/b.txt", "11/b.txt", "12/c.txt"]
     assert target.facts == {"shards": 3, "documents": 3}
+
+
+def test_only_corpus_may_read_from_a_hub_and_it_goes_by_what_the_user_says(tmp_path):
+    for stage, said, offline in (("corpus", None, "0"), ("corpus", "1", "1"), ("split", "0", "1")):
+        imports = f"from stages.{stage} import main\ntry:\n    main()\nexcept SystemExit:\n    pass\nprint(os.environ['HF_HUB_OFFLINE'])"
+        environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"} | {"PYTHONPATH": str(ROOT)}
+        environment |= {"DVC_ROOT": str(tmp_path)} | ({"HF_HUB_OFFLINE": said} if said else {})
+        done = subprocess.run(
+            [sys.executable, "-c", f"import os\n{imports}"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == [offline]

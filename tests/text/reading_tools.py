@@ -36,6 +36,8 @@ COMMON = {
     "revision": None,
     "split": "train",
     "subset": None,
+    "encoding": None,
+    "delimiter": None,
 }
 
 

@@ -28,6 +28,8 @@ FRAGMENTS = [
     "(415) 555-0132 ", "+44 20 7946 0018 ", "call 555-0132 ", "4111 1111 1111 1111", "192.0.2.1 ", "2001:db8::1 ", "1.2.3 ", "1907-1911 ",
     "Contents\n", "The Lamp ..... 12\n", "The Door .... 15\n", "The End . . . 19\n", "I.\n", "Produced by Bo\n",
     "This ebook is licensed under a public domain copyright licence. Donate copies.\n",
+    "0151-23456789 ", "0049 151 23456789 ", "(02) 9374 4000 ", "4111 1111 1111 1111 12/27 ", "::ffff:203.0.113.7 ", "addr:192.0.2.1 ",
+    "carne ", "came ", "Sorne ", "lantem ", "lantern ", "moming ", "morning ", "這是\n", "文章。\n", "All rights reserved, permission.\n\n",
     "ſ", "K", "İ", "\ufeff", "日本", "！", "ï»¿", "\u212b",
     "line of words that is long enough to be one of a page of text\n", "another line of words that is long enough to be of a page\n",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """A train that repeats nothing of what is held out or asked."""
 
 import unicodedata
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline.text.parting.held import Held, Lengths, write_held
 from pipeline.text.parting.runs import find_runs, runs_of, sieve_of
 from tests.text.split_corpus import LONG, document, written
 
+OTHER = "The other side of this page has words of its own, and more of them than thirteen in all"
 REST = {"val": [document("v", "Nothing to see.")], "test": [document("t", "Nor here.")]}
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI")
 CHINESE = "我们昨天晚上在河边看见了三只白色的鸟"
@@ -30,9 +32,16 @@ def plain_words(text: str) -> list[str]:
 
 
 def plain_runs(text: str, length: int) -> list[tuple[int, tuple[str, ...]]]:
-    """Each run of words, and its paragraph."""
-    words = [(number, plain_words(paragraph)) for number, paragraph in enumerate(text.split("\n\n"))]
-    return [(number, tuple(some[start : start + length])) for number, some in words for start in range(len(some) - length + 1)]
+    """Each run of words, and the paragraph of its last one; paragraphs of fewer words are one with such neighbours."""
+    units: list[list[tuple[int, str]]] = []
+    open_to_short = False
+    for number, paragraph in enumerate(text.split("\n\n")):
+        if words := [(number, word) for word in plain_words(paragraph)]:
+            short = len(words) < length
+            units = [*units[:-1], units[-1] + words] if short and open_to_short else [*units, words]
+            open_to_short = short
+    starts = [(unit, start) for unit in units for start in range(len(unit) - length + 1)]
+    return [(unit[start + length - 1][0], tuple(word for _, word in unit[start : start + length])) for unit, start in starts]
 
 
 def column(*texts: str) -> pa.ChunkedArray:
@@ -146,10 +155,27 @@ def test_signs_beside_words_hide_no_leak(sign, tmp_path) -> None:
     assert done.cut == [("a", 0, "val,asked"), ("b", 0, "val,asked")]
 
 
-def test_a_run_over_the_border_of_two_paragraphs_is_no_leak(tmp_path) -> None:
-    halves = LONG.replace(" six ", " six\n\n")
-    done = written(tmp_path, {"train": [document("a", halves)], "val": [document("b", LONG)], "test": [document("c", halves)]})
+def test_a_run_over_the_border_of_two_long_paragraphs_is_no_leak(tmp_path) -> None:
+    halves = f"{OTHER} {LONG} {OTHER}".replace(" six ", " six\n\n")
+    done = written(tmp_path, REST | {"train": [document("a", halves)], "val": [document("b", LONG)]})
     assert done.cut == []
+
+
+def test_short_paragraphs_in_a_row_are_known_as_one(tmp_path) -> None:
+    talk = "\n\n".join(
+        f"How are you, {name}?\n\nI am well, and how is {other}?" for name, other in pairwise(["Ada", "Bo", "Cora", "Dan", "Eve"])
+    )
+    train = [document("a", f"We met again.\n\n{OTHER}\n\n{talk}\n\n{OTHER}"), document("b")]
+    done = written(
+        tmp_path,
+        REST
+        | {"train": train, "val": [document("c", f"Something else was said before, at some length, by all who were there.\n\n{talk}")]},
+    )
+    left = done.texts("train")["a"].split("\n\n")
+    assert left[:2] == ["We met again.", OTHER]
+    assert left[-1] == OTHER
+    assert len(left) - 3 <= 2, "all but what comes before the first thirteen words"
+    assert not any(done.told["leaks_left"].values())
 
 
 def test_a_document_of_which_nothing_is_left_is_gone(tmp_path) -> None:

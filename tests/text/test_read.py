@@ -112,10 +112,11 @@ def test_a_byte_order_mark_a_lone_surrogate_and_blank_lines_do_no_harm_and_are_c
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
 def test_bytes_that_are_no_utf8_are_replaced_dropped_or_fail_by_the_policy(folder: Path, tmp_path: Path, name: str) -> None:
-    rows = [b'{"text": "caf\xe9"}', b'{"text": "good"}'] if name == "a.jsonl" else [b"text", b"caf\xe9", b"good"]
+    rows = [b'{"text": "\xc3\xa0 caf\xe9"}', b'{"text": "good"}'] if name == "a.jsonl" else [b"text", b"\xc3\xa0 caf\xe9", b"good"]
     (folder / name).write_bytes(b"\n".join(rows) + b"\n")
     replaced = read(folder)
-    assert (replaced.texts, replaced.metrics["mended"]) == (["caf\ufffd", "good"], {"undecodable": 1})
+    assert (replaced.texts, replaced.metrics["mended"]) == (["à caf\ufffd", "good"], {"undecodable": 1})
+    assert replaced.metrics["encodings"] == {}
     dropped = read(folder, limits=bounds(undecodable="drop"))
     assert (dropped.texts, dropped.reasons) == (["good"], ["invalid_utf8"])
     with pytest.raises(InputError, match=rf"{name}:\d can't be used: invalid_utf8(.|\n)*undecodable=drop"):

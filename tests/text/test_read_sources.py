@@ -218,6 +218,27 @@ def test_what_a_data_set_of_the_hub_lacks_is_told(folder: Path, hub: str, settin
         read(folder, source(path=hub, revision=COMMIT, **{"column": "story", **settings}))
 
 
+@pytest.mark.parametrize("key", ["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"])
+def test_a_hub_that_may_not_be_asked_is_told_with_the_variable_that_forbids_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    class OfflineModeIsEnabled(ConnectionError):
+        pass
+
+    def refuse(*args: object, **settings: object) -> None:
+        try:
+            raise OfflineModeIsEnabled("Cannot reach the hub")
+        except ConnectionError as fault:
+            raise ValueError("no such data set") from fault
+
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(key, "1")
+    monkeypatch.setattr("datasets.load_dataset", refuse)
+    with pytest.raises(InputError, match=f"unset {key} in the environment"):
+        read(folder, source(path="hub:owner/name", revision=COMMIT))
+
+
 def test_the_quarantine_names_the_source(folder: Path) -> None:
     write_rows(folder / "rows/a.jsonl", {"text": 1}, {"text": "b"})
     (bad,) = read(folder, source(name="rows", path="rows"), source(name="web", path="web")).bad

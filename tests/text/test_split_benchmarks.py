@@ -12,7 +12,8 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_jsonl
 from pipeline.text.parting.benchmarks import held_items, read_benchmarks
-from pipeline.text.parting.prompts import overlap
+from pipeline.text.parting.held import Lengths
+from pipeline.text.parting.prompts import Written, overlap, without_items
 from tests.text.split_corpus import corpus, document
 
 ROWS = [
@@ -156,3 +157,20 @@ def test_prompts_of_other_words_or_of_none_ask_nothing_that_a_test_asks() -> Non
     for trained, test in given:
         rows = {"instructions": [instruction("train", trained), instruction("val", test)], "preferences": []}
         assert overlap(rows, ngram=13)["instructions"] == 0, trained
+
+
+def test_a_trained_dialogue_that_holds_an_item_of_a_benchmark_is_dropped_and_a_test_is_not() -> None:
+    item = "A farmer has seventeen sheep, and all but nine of them run away: how many are left?"
+    asked = {"role": "user", "content": f"Here is a riddle. {item.upper()} Think."}
+    rows: Written = {
+        "instructions": [
+            {"part": part, "messages": [turn_, {"role": "assistant", "content": "Nine."}]}
+            for part, turn_ in (("train", asked), ("train", {"role": "user", "content": "How are you?"}), ("val", asked))
+        ],
+        "preferences": [{"part": "train", "prompt": [turn("user", "Say it.")], "chosen": item, "rejected": "No."}],
+        "quarantine": [{"file": "a"}],
+    }
+    left, dropped = without_items(rows, {"riddles": [item], "others": ["Where does Ada live?"]}, Lengths(ngram=13, short=8, least=4))
+    assert [len(left[name]) for name in ("instructions", "preferences", "quarantine")] == [2, 0, 1]
+    assert [row["part"] for row in left["instructions"]] == ["train", "val"]
+    assert dropped == {"riddles": 2, "others": 0}

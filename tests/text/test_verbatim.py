@@ -47,6 +47,7 @@ def test_personal_data_and_broken_characters_are_mended_in_blocks_too() -> None:
     cleaned, times = clean_text("```\nmail('ada@post.example')\x01\n```", SETTINGS)
     assert cleaned == "```\nmail('[mail]')\n```"
     assert times == {"mail": 1, "controls": 1}
+    assert clean_text("Ask bo@post.example.\n\n```\nmail('ada@post.example')\n```", SETTINGS)[1] == {"mail": 2}
     kept = replace(SETTINGS, repairs=("wrapping",))
     assert clean_text("```\nmail('ada@post.example')\n```", kept)[0] == "```\nmail('ada@post.example')\n```"
 
@@ -63,8 +64,33 @@ def test_blocks_are_many() -> None:
     assert clean_text(text, SETTINGS)[0] == text
 
 
-@pytest.mark.parametrize("line", ["```a", "~~~", "a|b", "-|-", "|-|" * 50, "```a\n~~~"])
+@pytest.mark.parametrize("icon", ["\U000f0005", "\U00100003", "\u00f3\u00b0\x80\x85", "\u00f3\u00b0\x80\x80"])
+def test_private_characters_of_a_text_do_not_meddle(icon: str) -> None:
+    cleaned, _ = clean_text(f"An icon {icon} of\na font.\n\n```\na\nb\n```", SETTINGS)
+    assert cleaned.endswith("\n\n```\na\nb\n```")
+    assert cleaned.count("```") == 2
+
+
+def test_a_fence_after_a_byte_order_mark_is_one() -> None:
+    assert clean_text("\ufeff```\na\nb\n```\nProse of\na page.", SETTINGS)[0] == "```\na\nb\n```\n\nProse of a page."
+
+
+def test_lines_that_end_twice_are_joined_beside_a_block_too() -> None:
+    assert clean_text(f"{PROSE}\n\n```\na\nb\n```".replace("\n", "\r\r\n"), SETTINGS)[0] == f"{MENDED}\n\n```\na\nb\n```"
+
+
+def test_a_table_ends_where_code_begins() -> None:
+    text = "a | b\n------  |  ----\n1 | 2\n```\nx = 1\n\ny = 2\n```\nProse of\na page."
+    assert clean_text(text, SETTINGS)[0] == "a | b\n------  |  ----\n1 | 2\n\n```\nx = 1\n\ny = 2\n```\n\nProse of a page."
+
+
+def test_white_space_away_from_blocks_is_left_to_the_repairs() -> None:
+    kept = replace(SETTINGS, repairs=("quotes",))
+    assert clean_text("One.\n\n\n\nTwo.\n\n```\nx\n```", kept)[0] == "One.\n\n\n\nTwo.\n\n```\nx\n```"
+
+
+@pytest.mark.parametrize("line", ["```a", "~~~", "a|b", "-|-", "|-|" * 50, "```a\n~~~", "```\n" + " " * 200_000 + "x", "|-" + "\n" * 20])
 def test_no_text_takes_long(line: str) -> None:
     start = time.process_time()
-    clean_text((line + "\n") * 20000, SETTINGS)
+    clean_text((line + "\n") * (20000 if len(line) < 1000 else 1), SETTINGS)
     assert time.process_time() - start < 5

@@ -23,7 +23,12 @@ Fields = Mapping[str, Sequence[str]]  # of the rows, by a benchmark's name or a 
 
 
 def held_items(dialogues: Dialogues, corpus: Corpus, benchmarks: Path, fields: Fields) -> dict[str, Sequence[str]]:
-    """What tests ask, by name: the dialogues' test questions first, then the items of each benchmark: the corpus's own, then the files."""
+    """What tests ask, by name: the dialogues' test questions first, then the items of each benchmark."""
+    return {DIALOGUES: asked_in_tests(dialogues), **benchmark_items(corpus, benchmarks, fields)}
+
+
+def benchmark_items(corpus: Corpus, benchmarks: Path, fields: Fields) -> dict[str, Sequence[str]]:
+    """The items of each benchmark: the corpus's own, then the files."""
     own: Mapping[str, Sequence[str]] = read_json(corpus.file("world.json")).get("benchmarks", {}) if corpus.has("world.json") else {}
     items = read_benchmarks(benchmarks, fields)
     if taken := sorted({DIALOGUES, *PARTS, *own} & items.keys()):
@@ -31,7 +36,7 @@ def held_items(dialogues: Dialogues, corpus: Corpus, benchmarks: Path, fields: F
             f"{benchmarks} has a benchmark named {taken[0]}, which stands for something else in the report",
             mend=f"put the file into a folder of the benchmark's own name, as in {benchmarks}/NAME/{taken[0]}.jsonl",
         )
-    return {DIALOGUES: asked_in_tests(dialogues), **own, **items}
+    return {**own, **items}
 
 
 def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:

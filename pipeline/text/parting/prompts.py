@@ -1,4 +1,4 @@
-"""What dialogues ask: their tests' questions, which train may not hold, and how far trained prompts overlap with them."""
+"""What dialogues ask: their tests' questions, which train may not hold, and how far trained ones overlap with tests and benchmarks."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -9,11 +9,13 @@ import pyarrow as pa
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.text.ngrams import Hashes, Numbers, paragraph_hashes, texts_of, words_of_rows
 from pipeline.text.ordered import among, distinct
+from pipeline.text.parting.held import Lengths, item_runs
 from pipeline.text.parting.runs import as_paragraphs, runs_of
 
 DIALOGUES = "dialogues"  # the name of test questions among what is held out
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
+Written = dict[str, list[dict[str, Any]]]  # rows that are to be written
 _HELD = {"instructions": "val", "preferences": "test"}  # the part that is not trained on
 
 
@@ -31,6 +33,34 @@ def asked_in_tests(dialogues: Dialogues) -> list[str]:
     """Every distinct turn that a test's user speaks. What states a fact (cloze and choices of a question) is book wording, not held out."""
     names = [name for name in (*_HELD, "questions") if dialogues.has(f"{name}.jsonl")]
     return list(dict.fromkeys(turn for name in names for row in dialogues.rows(name) if is_test(name, row) for turn in asked(row)))
+
+
+def without_items(rows: Written, items: Mapping[str, Sequence[str]], lengths: Lengths) -> tuple[Written, dict[str, int]]:
+    """The rows without the trained instructions and preferences that hold an item of a benchmark; how many went, by benchmark.
+
+    All that is said in a row is looked at as one text, and items are known as they are in text: see `held`.
+    """
+    left, dropped = dict(rows), dict.fromkeys(items, 0)
+    for name in _HELD:
+        said = as_paragraphs([" ".join(_strings(row)) for row in rows[name]])
+        trained = np.array([not is_test(name, row) for row in rows[name]], np.bool_)
+        kept = np.ones(len(rows[name]), np.bool_)
+        for benchmark, texts in items.items():
+            known = item_runs(texts, lengths)
+            runs = runs_of(said, known.lengths or [lengths.ngram])
+            held = np.zeros_like(kept)
+            held[runs.rows[among(runs.hashes, known.runs)]] = True
+            dropped[benchmark] += int((held & trained).sum())
+            kept &= ~(held & trained)
+        left[name] = [row for row, stays in zip(rows[name], kept.tolist(), strict=True) if stays]
+    return left, dropped
+
+
+def _strings(row: Row) -> list[str]:
+    """All that is said in an instruction or a preference."""
+    return [turn["content"] for turn in row.get("messages", row.get("prompt", ()))] + [
+        row[side] for side in ("chosen", "rejected") if side in row
+    ]
 
 
 def overlap(rows: Rows, *, ngram: int) -> dict[str, int]:

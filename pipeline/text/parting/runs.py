@@ -1,6 +1,8 @@
 """Runs of words in the texts of a whole shard: where they stand, and a hash of each.
 
-Words are those of pipeline.text.ngrams. A run lies within one paragraph; paragraphs are counted as text.split("\\n\\n") counts them.
+Words are those of pipeline.text.ngrams; paragraphs are counted as text.split("\\n\\n") counts them. A run lies within one paragraph. But
+paragraphs that are shorter than the longest run (the turns of a talk, the lines of a poem or a list) are one with their neighbours that
+are short too: each alone would be too short to be known. Such a run stands where its last word does.
 """
 
 import unicodedata
@@ -117,10 +119,17 @@ def _scan(
     sums, last = np.zeros(size, np.uint64), size - 1  # the sum of the first k words is at k mod size
     powers, total, found = _powers(lengths), np.uint64(0), 0
     for text in range(starts.size - 1):
-        begin = starts[text]  # first word of the paragraph
+        begin, stop, short = (
+            starts[text],
+            starts[text],
+            False,
+        )  # first word of the paragraph, or of short ones in a row; the paragraph's end
         for place in range(starts[text], starts[text + 1]):
-            if paragraphs[place] != paragraphs[begin]:
-                begin = place
+            if place == stop:
+                while stop < starts[text + 1] and paragraphs[stop] == paragraphs[place]:
+                    stop += 1
+                begin = begin if short and stop - place < lengths[-1] else place
+                short = stop - place < lengths[-1]
             end, which = place + 1, 0
             total = total * STEP + words[place]
             sums[end & last] = total

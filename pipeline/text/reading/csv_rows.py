@@ -4,6 +4,7 @@ import csv
 import hashlib
 from collections import deque
 from collections.abc import Iterator
+from itertools import tee
 from pathlib import Path
 
 from pipeline.text.reading.found import Found, Job, Notes, fault_of, text_of
@@ -53,7 +54,7 @@ class _Feed:
 
 
 def read_csv(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """One document a row. The columns are those of the file's first row, wherever the part begins.
+    """One document a row. The columns, and what stands between them, are those of the file's first row, wherever the part begins.
 
     A row with more or fewer fields than that, or with a quote that does not fit, is malformed; of a quote that is never closed
     the first line alone, and the lines after it are rows again. Without a first row that can be read the file is damaged.
@@ -67,16 +68,17 @@ def read_csv(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
         yield whole_file_bad(name, "undecodable", head[2])
         return
     csv.field_size_limit(longest)
+    try:
+        delimiter, columns = _header(part, job)
+    except (csv.Error, _RowError):
+        if part.start == 0:
+            yield whole_file_bad(name, "damaged", head[2])
+        return
     with unpacked(part.file.address) as file:
         feed = _Feed(lines(file, longest, start=part.start, end=part.end, line=part.line, blanks=True), job, notes)
-        try:  # a first row of several lines has odd quotes, and such a file is read whole
-            first = feed if part.start == 0 else iter([head[2].removeprefix(_MARK).decode("utf-8", "replace")])
-            columns = next((row for row in _rows(first, name) if any(map(str.strip, row))), [])
-        except (csv.Error, _RowError):
-            if part.start == 0:
-                yield whole_file_bad(name, "damaged", head[2])
-            return
-        yield from _documents(feed, columns, name, job, notes)
+        if part.start == 0:
+            _columns(feed, delimiter)
+        yield from _documents(feed, columns, delimiter, name, job, notes)
 
 
 def odd_lines(part: Part, longest: int) -> int:
@@ -86,18 +88,52 @@ def odd_lines(part: Part, longest: int) -> int:
         return sum(1 for _, _, raw, digest in found if digest is not None or raw.count(b'"') & 1)
 
 
-def _rows(feed: Iterator[str], name: str) -> Iterator[list[str]]:
-    plain = Path(name).with_suffix("") if Path(name).suffix.lower() in PACKED else Path(name)
-    return csv.reader(feed, delimiter="\t" if plain.suffix.lower() == ".tsv" else ",", strict=True)
+def _above(part: Part, job: Job) -> Iterator[str]:
+    """The file's lines from its beginning, not counted."""
+    with unpacked(part.file.address) as file:
+        yield from _Feed(lines(file, job.bounds.longest, start=0, end=None, line=0, blanks=True), job, Notes())
 
 
-def _documents(feed: _Feed, columns: list[str], name: str, job: Job, notes: Notes) -> Iterator[Found]:
+def _header(part: Part, job: Job) -> tuple[str, list[str]]:
+    """The delimiter and the columns: a comma, semicolons or tabs, the first that sets the column that is read apart, else most columns.
+
+    Raises csv.Error where the first row can't be read by any, _RowError where it is no text.
+    """
+    plain = Path(part.file.name).with_suffix("") if Path(part.file.name).suffix.lower() in PACKED else Path(part.file.name)
+    stated = job.source.delimiter or ("\t" if plain.suffix.lower() == ".tsv" else "")
+    signs = stated or ",;\t"
+    found: dict[str, list[str]] = {}
+    faults = []
+    for sign, above in zip(signs, tee(_above(part, job), len(signs)), strict=True):
+        try:
+            columns = _columns(above, sign)
+        except csv.Error as fault:
+            faults.append(fault)
+            continue
+        if sign == signs[0] or len(columns) > 1:
+            found[sign] = columns
+    if not found:
+        raise faults[0]
+    sign = next((sign for sign in found if job.source.column in found[sign]), max(found, key=lambda sign: len(found[sign])))
+    return sign, found[sign]
+
+
+def _columns(first: Iterator[str], delimiter: str) -> list[str]:
+    """The first row that has any."""
+    return next((row for row in _rows(first, delimiter) if any(map(str.strip, row))), [])
+
+
+def _rows(feed: Iterator[str], delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(feed, delimiter=delimiter, strict=True)
+
+
+def _documents(feed: _Feed, columns: list[str], delimiter: str, name: str, job: Job, notes: Notes) -> Iterator[Found]:
     column, group = job.source.column, job.source.group_column
     if column not in columns:
         notes.columns.update(columns)
     place = columns.index(column) if column in columns else None
     other = columns.index(group) if group in columns else None
-    reader = _rows(feed, name)
+    reader = _rows(feed, delimiter)
     while True:
         feed.begin()
         reason: str | None = None

@@ -9,8 +9,8 @@ from typing import IO
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from pipeline.text.reading.encoding import UndecodableError, decode
-from pipeline.text.reading.found import Found, Job, Notes, fault_of
+from pipeline.text.reading.encoding import UndecodableError, decode_as
+from pipeline.text.reading.found import Found, Job, Notes, fault_of, whole_text
 from pipeline.text.reading.html import chapter_text, page_of, page_text
 from pipeline.text.reading.rows import Bad, unpacked, whole_file_bad
 from pipeline.text.reading.seekable import seekable
@@ -28,21 +28,22 @@ class _TooLongError(Exception):
 
 def read_text(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
     """The file as it is."""
-    yield from _whole(part, job, notes, decode, str)
+    yield from _whole(part, job, notes, lambda raw: decode_as(raw, job.source.encoding), str)
 
 
 def read_html(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
     """The text of the page."""
-    yield from _whole(part, job, notes, lambda raw: page_of(raw, None), page_text)
+    yield from _whole(part, job, notes, lambda raw: page_of(raw, None, job.source.encoding), page_text)
 
 
 def read_epub(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
     """The text of all pages of the book, in the order of its spine."""
-    name = part.file.name
+    name, longest, own = part.file.name, job.bounds.longest, Notes()
     with seekable(part.file.address) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                pages = [page_of(_member(archive, member, job.bounds.longest), None) for member in _spine(archive, job.bounds.longest)]
+                raws = (_member(archive, member, longest) for member in _spine(archive, longest))
+                pages = [whole_text(raw, lambda raw: page_of(raw, None, None), job, own) for raw in raws]
         except _TooLongError:
             yield _bad(file, name, "file_too_long")
         except UndecodableError as fault:
@@ -50,8 +51,9 @@ def read_epub(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
         except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, NotImplementedError, RuntimeError, ValueError, EOFError, zlib.error):
             yield _bad(file, name, "damaged")  # no archive, a page that is not there, an unknown or a secret packing
         else:
-            notes.encodings.update(encoding for _, encoding in pages)
-            text = "\n\n".join(filter(None, (chapter_text(page) for page, _ in pages)))
+            notes.encodings.update(own.encodings)
+            notes.mended.update(own.mended)
+            text = "\n\n".join(filter(None, map(chapter_text, pages)))
             yield (None, text, None) if text else _bad(file, name, "empty_text")
 
 
@@ -64,20 +66,14 @@ def _whole(
         if len(raw) > longest and not job.truncates:
             yield _too_long(file, name, raw)
             return
-    reason: str | None
     try:
         if len(raw) > longest:
             raw = _cut(raw, longest)
             notes.mended["truncated"] += 1
-        page, encoding = decoded(raw)
+        text = extracted(whole_text(raw, decoded, job, notes))
     except UndecodableError as fault:
-        if str(fault) != "undecodable" or not job.replaces:
-            yield whole_file_bad(name, str(fault), raw)
-            return
-        notes.mended["undecodable"] += 1
-        page, encoding = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", "replace"), "undecodable"
-    notes.encodings[encoding] += 1
-    text = extracted(page)
+        yield whole_file_bad(name, str(fault), raw)
+        return
     reason = fault_of(text)
     yield (None, text, None) if reason is None else whole_file_bad(name, reason, raw)
 

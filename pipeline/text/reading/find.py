@@ -1,5 +1,6 @@
 """The files of a source, in an order that depends on their names alone."""
 
+import fnmatch
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -35,7 +36,8 @@ def find(source: Source, base: Path) -> tuple[list[File], Counter[str]]:
     """
     if source.path.startswith(HUB):
         return [], Counter()
-    found = sorted((_remote if "://" in source.path else _local)(source, base), key=lambda file: file[1])
+    entries, passed = (_remote if "://" in source.path else _local)(source, base)
+    found = sorted(entries, key=lambda file: file[1])
     files = [File(address, name, size, _kind(source, name)) for address, name, size in found]
     ignored = Counter(PurePosixPath(file.name).suffix or file.name for file in files if not file.kind)
     read = [file for file in files if file.kind]
@@ -47,7 +49,7 @@ def find(source: Source, base: Path) -> tuple[list[File], Counter[str]]:
             f"{place} holds no file that can be read; it has {', '.join(sorted(ignored)[:8])}",
             mend=f"use {' '.join(KINDS)} (each also {' '.join(PACKED)}), or state the format of the source {source.name!r}",
         )
-    return read, ignored
+    return read, ignored + passed
 
 
 def check_apart(found: Sequence[Sequence[File]], names: Sequence[str]) -> None:
@@ -67,18 +69,29 @@ def _kind(source: Source, name: str) -> str:
     return KINDS.get(kind_of(Path(name)), "") if source.format == "auto" else source.format
 
 
-def _local(source: Source, base: Path) -> list[tuple[str, str, int]]:
+def _local(source: Source, base: Path) -> tuple[list[tuple[str, str, int]], Counter[str]]:
     root, tail = (source.path, "") if (base / source.path).exists() else _root(source.path)
     target = base / root
     if not target.exists():
         raise InputError(f"{target} does not exist", mend="corpus.path=FOLDER with documents in it, or another path of the source")
     top = target if target.is_dir() else target.parent
-    chosen = sorted(target.glob(tail)) if tail else [target]
-    files = {file for path in chosen for file in files_under(path, top)}
-    return [(file.as_posix(), file.relative_to(top).as_posix(), file.stat().st_size) for file in files]
+    found, passed = files_under(target, top)
+    pattern = [part for part in tail.split("/") if part not in ("", ".")]  # Path.glob enters no linked folder
+    files = [file for file in found if _chosen(file.relative_to(top).parts, pattern)]
+    told = Counter(kind for place, kind in passed if _chosen(place.relative_to(top).parts, pattern))
+    return [(file.as_posix(), file.relative_to(top).as_posix(), file.stat().st_size) for file in files], told
 
 
-def _remote(source: Source, base: Path) -> list[tuple[str, str, int]]:
+def _chosen(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a glob matches a file or a folder above it; `**` stands for any number of folders."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_chosen(parts[above:], pattern[1:]) for above in range(len(parts)))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _chosen(parts[1:], pattern[1:])
+
+
+def _remote(source: Source, base: Path) -> tuple[list[tuple[str, str, int]], Counter[str]]:
     import fsspec  # type: ignore[import-untyped]
 
     del base  # an address stands for itself
@@ -101,7 +114,7 @@ def _remote(source: Source, base: Path) -> list[tuple[str, str, int]]:
         (system.unstrip_protocol(key), name, int(info["size"] or 0))
         for key, name, info in named
         if not any(part.startswith(".") for part in name.split("/"))
-    ]
+    ], Counter()
 
 
 def _root(path: str) -> tuple[str, str]:

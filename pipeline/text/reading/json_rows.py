@@ -1,7 +1,9 @@
 """Rows of .jsonl and of .json files."""
 
+import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, Any
 
 import orjson
@@ -14,6 +16,7 @@ from pipeline.text.reading.sources import Part
 _BLOCK = 1 << 20  # bytes
 _MARK = b"\xef\xbb\xbf"  # UTF-8's byte order mark
 _WIDE = (b"\xff\xfe", b"\xfe\xff")  # those of UTF-16
+_LOST = "\ufffd".encode()
 _OUTSIDE = re.compile(rb'["\[\]{},]')
 _INSIDE = re.compile(rb'["\\]')
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<end>"?)|[\[\]{}]', re.DOTALL)
@@ -39,6 +42,9 @@ def read_json(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
 
     An object that is never closed takes all after it along: then the file is damaged.
     """
+    if job.stated:
+        yield from _recoded(part, job, notes)
+        return
     with unpacked(part.file.address) as file:
         try:
             for value in values(file, job.bounds.longest):
@@ -58,6 +64,8 @@ def row_of(line: Line, name: str, job: Job, notes: Notes) -> Found:
     reason: str | None
     if digest is not None:
         value, reason = _head(raw, job, notes), "line_too_long"
+    elif job.stated:
+        value, reason = _loads(raw, job, notes)
     else:
         try:
             value, reason = orjson.loads(raw), None
@@ -73,7 +81,36 @@ def row_of(line: Line, name: str, job: Job, notes: Notes) -> Found:
     return Bad(file=name, line=number, offset=offset, reason=reason, sha256=digest or digest_of(line[2]))
 
 
-def values(file: IO[bytes], limit: int) -> Iterator[Line]:
+class _Recoded:
+    """A file in another encoding, read as UTF-8."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+
+    def read(self, size: int) -> bytes:
+        """The bytes of so many characters."""
+        return self._text.read(size).encode()
+
+
+def _recoded(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
+    """The rows of a .json file in the encoding that is stated, whose bytes may look like quotes and brackets; they have no offset."""
+    name, encoding = part.file.name, str(job.source.encoding)
+    notes.encodings[encoding.lower()] += 1
+    with io.TextIOWrapper(unpacked(part.file.address), encoding, "replace", newline="") as text:
+        try:
+            for value in values(_Recoded(text), job.bounds.longest):
+                number, _, raw, digest = value
+                if _LOST in raw and not job.replaces:
+                    yield Bad(file=name, line=number, offset=None, reason="invalid_utf8", sha256=digest or digest_of(raw))
+                    continue
+                notes.mended.update({"undecodable": 1} if _LOST in raw else {})
+                found = row_of(value, name, replace(job, stated=False), notes)
+                yield replace(found, offset=None) if isinstance(found, Bad) else found
+        except UnclosedError as fault:
+            yield Bad(file=name, line=fault.args[0], offset=None, reason="damaged", sha256=digest_of(fault.args[2]))
+
+
+def values(file: "IO[bytes] | _Recoded", limit: int) -> Iterator[Line]:
     """The elements of a JSON array, or values that follow one another, with their numbers; what is no JSON comes out as it is.
 
     An element longer than `limit` bytes is yielded as its head, with a digest of that. Only one element is held.
@@ -137,16 +174,17 @@ def _document(value: dict[str, Any], number: int, job: Job, notes: Notes) -> Doc
 
 def _loads(raw: bytes, job: Job, notes: Notes) -> tuple[Any, str | None]:
     """The value of a line that orjson refuses, or the reason of the quarantine."""
-    before = notes.mended["undecodable"]
-    text = text_of(raw, job, notes)
+    own = Notes()
+    text = text_of(raw, job, own)
     if text is None:
         return None, "invalid_utf8"
     try:
         value = loads(text)
     except (ValueError, RecursionError):
-        notes.mended["undecodable"] = before
         return None, "malformed_json"
-    if notes.mended["undecodable"] == before:
+    notes.mended.update(own.mended)
+    notes.encodings.update(own.encodings)
+    if not (job.stated or own.mended or own.encodings):
         notes.mended["surrogates"] += 1  # all else that loads and orjson refuses is malformed
     return value, None
 

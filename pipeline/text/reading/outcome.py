@@ -22,9 +22,8 @@ def check_outcome(sources: Sequence[Source], found: Sequence[Sequence[File]], ta
     """Raise InputError where too much is bad, a source gave nothing, a group is nowhere, or two documents have one id."""
     sizes = {_told(sources, source.name, file.name): file.size for source, files in zip(sources, found, strict=True) for file in files}
     strangers = _strangers(sources, taken.read)
-    _check_weight(
-        strangers, sizes, max_bad_fraction, "corpus.sources: name the column that holds the documents, or leave the file out by a glob"
-    )
+    mend = "corpus.sources: name the column that holds the documents (of .csv also the delimiter), or leave the file out by a glob"
+    _check_weight(strangers, sizes, max_bad_fraction, mend)
     bad = _tally(sources, taken.read)
     damaged = {file: ["damaged"] for file, reasons in bad.items() if "damaged" in reasons}
     _check_weight(damaged, sizes, max_bad_fraction, "replace the file by one that is whole, or leave it out")

@@ -39,7 +39,7 @@ def read_item(item: Item, bounds: Bounds) -> Iterator[Piece]:
 
     Raises InputError where the policy says fail, and where a file can't be opened.
     """
-    job = Job(item.source, bounds)
+    job = Job(item.source, bounds, stated=False)
     tray = Tray(job)
     for part in item.parts:
         notes = Notes()
@@ -64,7 +64,7 @@ def table_piece(documents: pa.Table) -> Iterator[Piece]:
 def _found(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
     """What the format's reader finds; a file that can't be unpacked to its end ends with a row of the quarantine."""
     try:
-        yield from READERS[part.file.kind](part, job, notes)
+        yield from READERS[part.file.kind](part, job.of(part), notes)
     except DamagedError:
         with opened(part.file.address) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

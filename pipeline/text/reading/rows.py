@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 
 from pipeline.core.errors import InputError
+from pipeline.core.files import files_below
 from pipeline.text.reading.encoding import mend_surrogates
 from pipeline.text.reading.lines import digest_of, lines
 
@@ -67,7 +68,7 @@ def find_files(path: Path, suffixes: tuple[str, ...], *, key: str) -> list[tuple
     if not path.exists():
         raise InputError(f"{path} does not exist", mend=f"{key}=FOLDER, a folder with {' '.join(suffixes)} files")
     base = path.parent if path.is_file() else path
-    names = sorted(((file, file.relative_to(base).as_posix()) for file in files_under(path, base)), key=lambda pair: pair[1])
+    names = sorted(((file, file.relative_to(base).as_posix()) for file in files_under(path, base)[0]), key=lambda pair: pair[1])
     if not names:
         raise InputError(f"{path} is empty", mend=f"put {' '.join(suffixes)} files into it, or {key}=FOLDER")
     readable = [pair for pair in names if kind_of(pair[0]) in suffixes]
@@ -80,10 +81,14 @@ def find_files(path: Path, suffixes: tuple[str, ...], *, key: str) -> list[tuple
     return readable
 
 
-def files_under(path: Path, base: Path) -> list[Path]:
-    """The files of a folder and of all below it, or the one file; names that begin with a dot below `base` are left out."""
-    found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return [file for file in found if not any(part.startswith(".") for part in file.relative_to(base).parts)]
+def files_under(path: Path, base: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """The files of a folder and of all below it, or the one file; and what is passed over, with why. Nothing hidden below `base`."""
+
+    def seen(place: Path) -> bool:
+        return not any(part.startswith(".") for part in place.relative_to(base).parts)
+
+    found, passed = ([path], []) if path.is_file() else files_below(path)
+    return [file for file in found if seen(file)], [(place, why) for place, why in passed if seen(place)]
 
 
 def kind_of(path: Path) -> str:

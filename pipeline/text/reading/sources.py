@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.core.errors import InputError
+from pipeline.text.reading.encoding import holds_ascii
 
 HUB = "hub:"
 Format = Literal["auto", "txt", "md", "html", "jsonl", "json", "csv", "parquet", "epub", "warc"]
@@ -67,6 +68,8 @@ class Source:
     revision: str | None
     split: str
     subset: str | None
+    encoding: str | None
+    delimiter: str | None
 
     @property
     def group_column(self) -> str | None:
@@ -164,5 +167,14 @@ def _faults(source: Source) -> list[str]:
             "path must lie under corpus.path, or be an address with ://",
         ),
         ("::" in source.path, "an address with :: is not read"),
+        (
+            source.encoding is not None and not holds_ascii(source.encoding, shifts=False),
+            f"encoding={source.encoding} is none that Python knows and that holds ASCII: null, or such as cp1251, koi8-r, gb18030, cp932",
+        ),
+        (hub and source.encoding is not None, "encoding=null is needed for hub:"),
+        (
+            source.delimiter is not None and (len(source.delimiter) != 1 or source.delimiter in '"\r\n'),
+            f"delimiter={source.delimiter!r} is not one character other than a quote or a newline; null: told by the header",
+        ),
     )
     return [told for wrong, told in checks if wrong]

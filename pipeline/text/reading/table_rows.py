@@ -1,6 +1,8 @@
 """Rows of Parquet files and of data sets of the hub."""
 
 import hashlib
+import os
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
@@ -8,13 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import InputError
-from pipeline.text.reading.found import Found, Job, Notes, fault_of, text_of
+from pipeline.text.reading.found import Found, Job, Notes, fault_of, utf8_of
 from pipeline.text.reading.rows import Bad, whole_file_bad
 from pipeline.text.reading.seekable import seekable
 from pipeline.text.reading.sources import HUB, File, Part, Source
 
 _ROWS = 256  # held at a time
 _BUFFER = 1 << 20  # bytes of a column read at a time
+_OFFLINE = "OfflineModeIsEnabled"  # the hub's own error
+_OFFLINE_KEYS = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 _FAULTS = (OSError, pa.ArrowException, UnicodeDecodeError)
 
 
@@ -66,7 +70,7 @@ def rows_of(batches: Iterable[pa.RecordBatch], name: str, job: Job, notes: Notes
         groups = batch.column(group).to_pylist() if group else [None] * len(texts)
         notes.having += len(texts)
         for row, (text, of) in enumerate(zip(texts, groups, strict=True), start=first + 1):
-            value = text_of(text, job, notes) if isinstance(text, bytes) else text
+            value = utf8_of(text, job, notes) if isinstance(text, bytes) else text
             reason = "invalid_utf8" if value is None and text is not None else fault_of(value)
             if reason is None and isinstance(value, str):
                 yield row, value, of
@@ -134,10 +138,11 @@ def _load(source: Source) -> Any:
             source.path.removeprefix(HUB), source.subset, split=source.split, revision=source.revision, streaming=True, token=None
         )
     except Exception as fault:  # of the hub, the network, the data set's own files: a dozen packages' errors
-        raise InputError(
-            f"source {source.name!r}: {source.path} can't be loaded: {fault}",
-            mend="correct path, subset, split and revision; or the network",
-        ) from fault
+        mend = "correct path, subset, split and revision; or the network"
+        if _OFFLINE in "".join(traceback.format_exception(fault)):  # the cause, or a word of another error's message
+            names = [name for name in _OFFLINE_KEYS if os.environ.get(name)] or _OFFLINE_KEYS
+            mend = f"the hub may not be asked: unset {' and '.join(names)} in the environment"
+        raise InputError(f"source {source.name!r}: {source.path} can't be loaded: {fault}", mend=mend) from fault
 
 
 def _head(file: IO[bytes]) -> bytes:

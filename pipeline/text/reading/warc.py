@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.text.reading.encoding import UndecodableError, decode
-from pipeline.text.reading.found import Found, Job, Notes, fault_of
+from pipeline.text.reading.encoding import UndecodableError, decode_as
+from pipeline.text.reading.found import Found, Job, Notes, fault_of, whole_text
 from pipeline.text.reading.html import page_of, page_text
 from pipeline.text.reading.rows import Bad, unpacked, whole_file_bad
 from pipeline.text.reading.sources import Part
@@ -74,11 +74,11 @@ def _document(record: Any, kind: str, number: int, part: Part, job: Job, notes: 
         return bad("damaged")  # the file ends before the record does
     if len(raw) > job.bounds.longest and not job.truncates:
         return bad("text_too_long")
+    charset, stated = _charset(record), job.source.encoding
     try:
-        page, encoding = page_of(raw, _charset(record)) if kind in _PAGES else decode(raw)
+        page = whole_text(raw, lambda raw: page_of(raw, charset, stated) if kind in _PAGES else decode_as(raw, stated), job, notes)
     except UndecodableError as fault:
         return bad(str(fault))
-    notes.encodings[encoding] += 1
     text = page_text(page) if kind in _PAGES else page
     reason = fault_of(text)
     if reason is not None:

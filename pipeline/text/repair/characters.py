@@ -27,6 +27,10 @@ _LIGATURE = re.compile("[ﬀ-ﬆ]")
 _FULLWIDTH = re.compile("[\uff01-\uff5e]+")
 _LETTER_OR_DIGIT = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
 _WIDE = str.maketrans({code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)})
+# Kana, Han and their marks: scripts whose words stand without a blank between; Korean has blanks
+UNSPACED = re.compile(
+    "[\u3001-\u3003\u3005-\u3011\u3014-\u301b\u3041-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff0f\uff1a-\uff1f\uff3b-\uff3d\uff5b-\uff65\U00020000-\U0003ffff]"
+)
 _EAST = re.compile("[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # text whose punctuation is wide by right
 
 

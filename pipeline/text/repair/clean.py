@@ -39,7 +39,7 @@ _REVEALING = frozenset(["encoding", "newlines", "controls", "unicode", "ligature
 _REVEALED = {"quotes": s.HEADS | s.CONTENTS}
 # these make other words; the rest takes lines out or changes what stands between words
 _REWORDING = frozenset(["encoding", "controls", "unicode", "ligatures", "hyphenation", "italics"])
-_EVERYWHERE = frozenset(["encoding", "controls", *MASKED])  # in code and tables too
+_EVERYWHERE = frozenset(["controls", *MASKED])  # in code and tables too
 
 
 def _newlines(text: str) -> tuple[str, int]:
@@ -153,25 +153,27 @@ def plan_of(settings: Settings) -> Plan:
 
 def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]]:
     """A text through the repairs that its mask calls for; the mask is taken anew where a change may reveal more."""
-    text, blocks = set_aside(text)
-    times: list[tuple[str, int]] = []
+    times: Counter[str] = Counter()
+    blocks: dict[str, str] = {}
     stale = False  # whether words changed since they were looked at
     for name, mend, bits in plan:
+        if name == "newlines":  # the first one that would change code; what was read in a wrong encoding is right by now
+            text, blocks = set_aside(text)
         if bits & s.WORDS and stale:
             mask |= s.WORDS if is_suspected(text) else 0
         if not mask & bits:
             continue
         mended, count = mend(text)
-        if count:
-            times.append((name, count))
+        times[name] += count
         if mended != text:
             text, stale = mended, stale or name in _REWORDING
             mask = suspicion(text) | (mask & s.WORDS) if name in _REVEALING else mask | s.LAYOUT | _REVEALED.get(name, 0)
     for name, mend, _ in plan if blocks else ():
         if name in _EVERYWHERE:
-            blocks, often = map(list, zip(*map(mend, blocks), strict=True))
-            times += [(name, sum(often))] if any(often) else []
-    return put_back(text, blocks), times
+            for key, block in blocks.items():
+                blocks[key], count = mend(block)
+                times[name] += count
+    return put_back(text, blocks), [(name, count) for name, count in times.items() if count]
 
 
 def counts(documents: pa.Table, repairs: pa.Table) -> dict[str, Any]:

@@ -17,13 +17,18 @@ _END = re.compile(
 )
 _BLANK = re.compile(r"\n[ \t\f]{0,400}\n\s*")
 # What the people who typed a book left above its title
-_CREDIT = re.compile(
-    r"\s{0,40}[\[({*_]{0,8}(?:produced by|prepared by|transcribed (?:from|by)|e-?text (?:prepared|scanned|created|produced)|"
-    r"e-?book (?:prepared|produced)|(?:original )?transcriber'?s?'? notes?\b|"
-    r"this (?:e-?text|e-?book|etext|book|file) (?:was|is|has been) (?:produced|prepared|created|scanned|typed|made|transcribed)|"
-    r"special thanks|scanned (?:and|by|for)\b|\(c\) ?\d{4} by|html (?:version|file)|proofread|the project gutenberg|project gutenberg)",
-    re.IGNORECASE | re.ASCII,
+_RIM = r"\s{0,40}[\[({*_]{0,8}"
+_TYPED = (
+    r"produced by|prepared by|transcribed (?:from|by)|e-?text (?:prepared|scanned|created|produced)|"
+    r"e-?book (?:prepared|produced)|(?:original )?transcriber'?s?'? notes?\b|scanned (?:and|by|for)\b"
 )
+_CREDIT = re.compile(
+    rf"{_RIM}(?:{_TYPED}|"
+    r"this (?:e-?text|e-?book|etext|book|file) (?:was|is|has been) (?:produced|prepared|created|scanned|typed|made|transcribed)|"
+    r"special thanks|\(c\) ?\d{4} by|html (?:version|file)|proofread)",
+    _FLAGS,
+)
+_PRODUCED = re.compile(rf"{_RIM}(?:{_TYPED})", _FLAGS)
 _PROJECT = re.compile(r"project gutenberg|gutenberg-tm|gutenberg literary", re.IGNORECASE | re.ASCII)
 _MAKERS = re.compile(r"project gutenberg|gutenberg-tm|gutenberg literary|\be-?texts?\b|\be-?books?\b", re.IGNORECASE | re.ASCII)
 _STRONG = (
@@ -45,6 +50,23 @@ _WEAK = (
     "project gutenberg|gutenberg-tm", "reserved", "provider|hosted|foundation",
 )  # fmt: skip
 _TERM = re.compile("|".join(rf"(?P<t{place}>\b(?:{term}))" for place, term in enumerate(_STRONG + _WEAK)), re.IGNORECASE | re.ASCII)
+# What only a notice says of the work that it stands with; one block of it makes a notice
+_WORK = r"(?:work|book|e-?book|text|e-?text|file|edition|document|article|page|site|website|content|material|publication|translation)s?"
+_PHRASE = re.compile(
+    rf"\b(?:this|these) (?:\w{{1,20}} ){{0,3}}?{_WORK}\b[^.\n]{{0,60}}\b(?:is|are|was|were|has been) (?:\w{{1,20}} )?"
+    r"(?:licen[cs]ed|released (?:under|into)|in the public domain|made available under|distributed under|dedicated to the public)|"
+    r"\blicen[cs]ed (?:to you )?under (?:the|an?) (?:terms|creative commons|gnu|mit|apache|bsd|cc|open)\b|"
+    r"(?:\bcopyright|\(c\))[^\n]{0,80}\ball rights reserved|\A\W{0,8}all rights reserved|\bthis is a digital copy of\b|"
+    r"\b(?:is|are|be) (?:not )?in the public domain in the (?:united states|usa?\b|u\. ?s\.)|\bpermission is hereby granted\b",
+    _FLAGS,
+)
+# what goes on with it
+_GOES_ON = re.compile(
+    rf"\b(?:it|{_WORK}) (?:is in|to enter|enter) the public domain\b|"
+    r"\bcopyright (?:has expired|to expire)\b|\busage guidelines\b|\bautomated quer(?:y|ies)|"
+    r"\bto view a copy of this\b|\bfull text of this book\b|\b(?:without|no) warrant(?:y|ies)\b|\ball rights reserved\b",
+    _FLAGS,
+)
 _LAW = re.compile(rf"\b(?:{'|'.join(_STRONG)})", re.IGNORECASE | re.ASCII)
 _HEAD_BLOCKS = 6  # after the marker, within which credits stand
 _FRONT = 20_000  # characters within which, after a table of contents, a block may name the project
@@ -53,12 +75,15 @@ _SPAN = 4_000  # characters of a block that are read
 _GAP = 2  # blocks of a notice that say nothing of law
 _REACH = 3  # blocks from the rim within which a notice begins
 _TERMS = 4  # different terms of a whole notice
+_LONGEST = 6  # blocks of a notice: a scan's has five
+_SHARE = 3  # a notice of several blocks is no more than this part of a text that holds anything else
 
 
 def licence(text: str) -> tuple[str, int]:
     """Without the header up to its last marker and the footer from its first, notices and credits; the count is of the parts that were cut.
 
-    A text without marker lines loses no more than blocks at its rim that name the project or speak of rights again and again.
+    A text without marker lines and without a line of who typed it loses no more than a notice at its rim: a few blocks that say of the
+    work under which rights it stands, and credits. What is told about licences, or about those who make free books, stays.
     """
     lines = f"\n{text}"  # so that each line begins with what the engine finds fast
     end = _first_end(lines)
@@ -66,10 +91,8 @@ def licence(text: str) -> tuple[str, int]:
     count = int(start > 0) + int(end < len(lines))
     body = lines[max(1, start) : end]
     body, notices = _without_notices(body)
-    named = count + notices > 0  # then what speaks of the file is of those who made it
-    if named or _PROJECT.search(body) or _CREDIT.search(body, 0, _FRONT):
-        body, credits = _without_credits(body, named=named)
-        count += credits
+    body, credits = _without_credits(body, marked=count > 0)
+    count += credits
     count += notices
     return (body, count) if count else (text, 0)
 
@@ -97,42 +120,55 @@ def _blocks(text: str) -> list[tuple[int, int]]:
 
 
 def _without_notices(body: str) -> tuple[str, int]:
-    """The body without a run of blocks at either rim that speak of rights, copies and files."""
+    """The body without a run of blocks at either rim that say under which rights it stands."""
     blocks = _blocks(body)
-    front = _notice(body, blocks)
-    back = _notice(body, blocks[front:][::-1])
+    first, front = _notice(body, blocks)
+    kept = blocks[:first] + blocks[front:]
+    last, back = _notice(body, kept[::-1])
     if not front + back:
         return body, 0
-    kept = blocks[front : len(blocks) - back]
-    return (body[kept[0][0] : kept[-1][1]] if kept else ""), int(front > 0) + int(back > 0)
+    kept = kept[: len(kept) - back] + kept[len(kept) - last :]
+    whole = not first and not last  # then what stands between blocks stays as it is
+    return (body[kept[0][0] : kept[-1][1]] if kept and whole else "\n\n".join(body[slice(*block)] for block in kept)), (front > 0) + (
+        back > 0
+    )
 
 
-def _notice(body: str, blocks: list[tuple[int, int]]) -> int:
-    """How many of the blocks, from the first on, are a notice."""
-    if not any(_LAW.search(body, start, min(stop, start + _SPAN)) for start, stop in blocks[:_REACH]):
-        return 0
-    length, terms = 0, set[str]()
-    strong = False
-    for place, (start, stop) in enumerate(blocks):
+def _notice(body: str, blocks: list[tuple[int, int]]) -> tuple[int, int]:
+    """From which of the blocks to before which a notice runs; a title may stand before it. (0, 0) where there is none."""
+    laws = [bool(_LAW.search(body, start, min(stop, start + _SPAN))) for start, stop in blocks[:_REACH]]
+    if not any(laws):
+        return 0, 0
+    whole = sum(stop - start for start, stop in blocks)
+    first, length, terms, said, found = laws.index(True), 0, set[str](), False, 0
+    for place, (start, stop) in enumerate(blocks[:_LONGEST]):
         if place - length > (_GAP if length else _REACH - 1):
             break
-        found = {match.lastgroup or "" for match in _TERM.finditer(body, start, min(stop, start + _SPAN))}
-        laws = {f"t{number}" for number in range(len(_STRONG))} & found
-        if len(found) >= 2 and (laws or length):
-            length, strong = place + 1, strong or bool(laws)
-            terms |= found
-    return length if strong and len(terms) >= _TERMS else 0
+        block = body[start : min(stop, start + _SPAN)]
+        phrase = bool(_PHRASE.search(block))
+        if not phrase and not _GOES_ON.search(block):
+            continue
+        first = first if length else min(first, place)
+        length, said = place + 1, said or phrase
+        terms |= {match.lastgroup or "" for match in _TERM.finditer(block)}
+        small = length - first in (1, len(blocks)) or _SHARE * sum(stop - start for start, stop in blocks[first:length]) <= whole
+        found = length if said and small and len(terms) >= _TERMS else found
+    return (first, found) if found else (0, 0)
 
 
-def _without_credits(body: str, *, named: bool) -> tuple[str, int]:
-    """The body without the blocks at its rims in which the makers of the file speak."""
+def _without_credits(body: str, *, marked: bool) -> tuple[str, int]:
+    """The body without the blocks at its rims in which the makers of the file speak; `marked`: a line says where the book begins or ends.
+
+    A block goes because it names the project only where a line tells that the file is one of the project's, or who typed it.
+    """
     blocks = _blocks(body)
-    makers = _MAKERS if named else _PROJECT
+    produced = any(_PRODUCED.match(body, start, stop) for start, stop in blocks[:_HEAD_BLOCKS])
+    makers = _MAKERS if marked else _PROJECT if produced else None
     gone = [
         place
         for place, (start, stop) in enumerate(blocks)
         if (place < _HEAD_BLOCKS and _CREDIT.match(body, start, stop))
-        or ((start <= _FRONT or place >= len(blocks) - _TAIL_BLOCKS) and makers.search(body, start, stop))
+        or (makers and (start <= _FRONT or place >= len(blocks) - _TAIL_BLOCKS) and makers.search(body, start, stop))
     ]
     for place in reversed(gone):
         start, stop = blocks[place]

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,39 +40,67 @@ nom norn palm pom porn realm rum rums shed shin slid slim stem stemmed stems ste
 tbs tbsp tem term tern terns tom toms torn tum tums turn turns um urn urns wam warm warn whim worm yam yams yarn yarns
 """
 _REAL = frozenset(_REAL_WORDS.split())
+# Rare words, names and words of other languages that are misreadings more often than themselves where a text was scanned, and only there
+_DOUBTFUL_WORDS = """
+amour bornes burner camper carne carnet carnets carnie carny comely comet comets comice corne cornea corned cornel cornels cornet
+cornets cornice corning damned darner gamer gamers gamete garner garners garnet garnets homer horne horner larner lian liana lianas lias
+lier liere lithe sarne tamer terne ternes thern therns tumor turner
+"""
+_DOUBTFUL = frozenset(_DOUBTFUL_WORDS.split())
 _WORD = re.compile(r"(?<![\w'-])[A-Za-z0-9]{2,40}(?![\w-])", re.ASCII)
 _SWAPS = (("rn", "m"), ("m", "rn"), ("vv", "w"), ("li", "h"), ("h", "li"), ("tb", "th"), ("wb", "wh"), ("sb", "sh"))
 _DIGITS: tuple[dict[str, str | int | None], ...] = ({"0": "o", "1": "l", "5": "s"}, {"0": "o", "1": "i", "5": "s"})
 _FIGURED = re.compile(r"[A-Za-z]*[015][A-Za-z015]*")
 _RUNS = bytes(byte if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))  # leaves the ASCII letters and digits
 _CONFUSED = re.compile(r"rn|m|vv|li|h|[twsTWS]b|[015]", re.IGNORECASE)
-_SURE = ("vv", "tb", "wb", "sb")
+_SURE = ("vv", "tb", "wb", "sb")  # no English word has these where they are read as other letters
+_SURE_BEGINS = (("rn", 0), ("li", 1))  # nor begins with rn, nor with tli or wli
+_BEFORE_LI = ("t", "w")
 _LEAST, _LEAST_SURE = 4, 3  # letters of a misread word: among shorter ones many are words of some dialect
 _LONGEST = 40  # letters of a word
 _LETTERS = 2  # beside the digits in a word, and never fewer than they
 _OFTENER = 2  # times that the right word must stand for each time of its misreading
+_SIGNS = 3  # different words that stand oftener otherwise, from which a text is one that was scanned
+_ENGLISH = 0.2  # share of the words that are common ones, least, of an English text: books have 0.55 to 0.65, other languages below 0.1
+_BEGUN = re.compile(
+    r"(?:\A|\n|[a-z]{4}[.!?][\"')]{0,2} {1,2}[\"'(]?|\n[\"'(])\Z"
+)  # a short word and a point before a name are a title: Mrs.
+
+
+class Reading(NamedTuple):
+    """What a word should be; whether its letters alone tell so; whether the text has it clearly oftener."""
+
+    right: str
+    sure: bool
+    often: bool
 
 
 def ocr(text: str) -> tuple[str, int]:
     """Words with letters that scanners confuse, or a digit for a letter, become what stands elsewhere in the text or is common English.
 
     `rn` and `m`, `li` and `h`, `vv` for w, `tb` for th, `b0ok` and `w1th`. A word of English stays, whatever it looks like.
+    Letters that other words have too (carne, came) are mended in English texts alone: where the right word stands clearly oftener
+    and is common, or the text shows that it was scanned; one with a capital only where a sentence begins.
     """
     # what stands beside a hyphen or an apostrophe counts as seen, though it is never mended
     words = {word.decode(): times for word, times in Counter(text.encode().translate(_RUNS).split()).items()}
     seen = Counter[str]()
     for word, times in words.items():
         seen[word.lower()] += times
-    right = {word: mended for word in words if _CONFUSED.search(word) and (mended := _right(word, seen))}
+    readings = {word: reading for word in words if _CONFUSED.search(word) and (reading := _right(word, seen))}
+    right = _believed(readings, seen)
     if not right:
         return text, 0
     count = 0
 
     def mend(found: re.Match[str]) -> str:
         nonlocal count
-        mended = right.get(found.group())
+        word, start = found.group(), found.start()
+        mended = right.get(word)
+        if mended and word[0].isupper() and not readings[word].sure and not _BEGUN.search(text, max(0, start - 10), start):
+            return word
         count += mended is not None
-        return mended or found.group()
+        return mended or word
 
     mended = _WORD.sub(mend, text)
     return (mended, count) if count else (text, 0)
@@ -90,17 +119,36 @@ def is_suspected(text: str) -> bool:
     return bool(suspected(pa.array([text], pa.large_string()))[0])
 
 
-def _right(word: str, seen: Counter[str]) -> str | None:
-    """What a word should be, if that is sure."""
+def _believed(readings: dict[str, Reading], seen: Counter[str]) -> dict[str, str]:
+    """The readings for which there is evidence enough, by the words that stand in the text."""
+    unsure = [word for word, reading in readings.items() if not reading.sure]
+    if not unsure:
+        return {word: reading.right for word, reading in readings.items()}
+    said = sum(times for word, times in seen.items() if word.isalpha())
+    english = sum(seen[word] for word in COMMON) >= _ENGLISH * said
+    scanned = len(unsure) < len(readings) or sum(readings[word].often and word not in _DOUBTFUL for word in unsure) >= _SIGNS
+
+    def is_believed(word: str, reading: Reading) -> bool:
+        evident = word.islower() and reading.often
+        if word.lower() in _DOUBTFUL:
+            return english and scanned and evident
+        return reading.sure or (english and (scanned or (evident and reading.right in COMMON)))
+
+    return {word: reading.right for word, reading in readings.items() if is_believed(word, reading)}
+
+
+def _right(word: str, seen: Counter[str]) -> Reading | None:
+    """What a word could be meant to be; the likeliest."""
     lower = word.lower()
     if len(word) > _LONGEST or word not in (lower, lower.capitalize()) or lower in COMMON or lower in _REAL:
         return None
     if not lower.isalpha():
-        return _without_digits(word, seen)
-    others = [other for other in _variants(lower) if other in COMMON or other in seen]
-    best = max(others, key=lambda other: (other in COMMON, seen[other]), default="")
-    plain = word == lower and seen[best] >= _OFTENER * seen[lower] and seen[best] > 0
-    return _cased(best, word) if best and (best in COMMON or plain) else None
+        right = _without_digits(word, seen)
+        return Reading(right, sure=True, often=False) if right else None
+    others = [(other, sure) for other, sure in _variants(lower) if other in COMMON or other in seen]
+    best, sure = max(others, key=lambda other: (other[0] in COMMON, seen[other[0]]), default=("", False))
+    often = word == lower and seen[best] >= _OFTENER * seen[lower]
+    return Reading(_cased(best, word), sure, often) if best and (best in COMMON or often) else None
 
 
 def _without_digits(word: str, seen: Counter[str]) -> str | None:
@@ -116,14 +164,15 @@ def _cased(word: str, like: str) -> str:
     return word.capitalize() if like[0].isupper() else word
 
 
-def _variants(word: str) -> Iterator[str]:
-    """The word with one pair of letters read the other way."""
+def _variants(word: str) -> Iterator[tuple[str, bool]]:
+    """The word with one pair of letters read the other way, and whether no word of English has that pair there."""
     for wrong, right in _SWAPS:
         if len(word) < (_LEAST_SURE if wrong in _SURE else _LEAST):
             continue
         place = word.find(wrong)
         while place >= 0:
-            yield word[:place] + right + word[place + len(wrong) :]
+            begins = (wrong, place) in _SURE_BEGINS and (place == 0 or word[0] in _BEFORE_LI)
+            yield word[:place] + right + word[place + len(wrong) :], wrong in _SURE or begins
             place = word.find(wrong, place + 1)
 
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from pipeline.text.repair.characters import HYPHENS, PAGE
+from pipeline.text.repair.characters import HYPHENS, PAGE, UNSPACED
 
 _BROKEN = re.compile(
     rf"[{HYPHENS}](?<=[^\W\d_].)[ ]{{0,80}}"
@@ -194,11 +194,12 @@ def _is_heading(line: str) -> bool:
 
 
 def _joined(lines: list[str]) -> str:
-    """The lines with a space between them, save after a dash that stands at a word."""
+    """The lines with a space between them, save after a dash that stands at a word and within scripts that write none between words."""
     if len(lines) == 1:
         return lines[0]
     pieces = [lines[0]]
     for before, line in pairwise(lines):
         close = len(before) > 2 and before.endswith(("--", "—")) and before.rstrip("-—")[-1:].isalnum()
+        close = close or bool(UNSPACED.match(before[-1:]) and UNSPACED.match(line[:1]))
         pieces.append(line if close else f" {line}")
     return "".join(pieces)

@@ -7,27 +7,37 @@ from collections.abc import Callable
 _LATIN = r"\wÀ-ÖØ-öø-ɏ"  # letters of addresses: other scripts write no blank before one
 _DOMAIN = re.compile(rf"(?:(?!_)[{_LATIN}](?:[{_LATIN}-]{{0,61}}(?!_)[{_LATIN}])?\.){{1,8}}[A-Za-z]{{2,24}}(?![\w-])", re.ASCII)
 _LOCAL = re.compile(rf"(?<![{_LATIN}.+%-])(?<![{_LATIN}.+%-]')[{_LATIN}](?:[{_LATIN}.+%'-]{{0,62}}[{_LATIN}+%-])?\Z", re.ASCII)
+# What may stand after a card: when it ends, the three digits on its back, or both
+_TAIL = r"[ ](?:\d\d?[/-]\d{2,4}(?:[ ]\d{3,4})?|\d{3}(?:[ ]\d\d?/\d{2,4})?)(?![ .,/-]?\d|\w)"
 _CARD = re.compile(
-    r"(?<![\w+$€£#])(?<!\d[ .,/-])(?:\d{13,19}|[2-6]\d{2,5}(?P<gap>[ -])\d{3,6}(?:(?P=gap)\d{3,7}){1,3})(?!\w|[.,/-]?\d|[ ]\d)", re.ASCII
+    r"(?<![\w+$€£#])(?<!\d[ .,/-])(?:\d{13,19}|[2-6]\d{2,5}(?P<gap>[ -])\d{3,6}(?:(?P=gap)\d{3,7}){1,3})"
+    rf"(?!\w|[.,/-]?\d|(?!{_TAIL})[ ]\d)",
+    re.ASCII,
 )
+_BEHIND = {(4, 4, 4, 4): 3, (4, 6, 5): 4}  # digits of a card's groups -> of the number that is printed beside them
 _YEAR = re.compile(r"1[0-9]{3}|20[0-9]{2}")
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_FOUR = rf"(?:{_BYTE}\.){{3}}{_BYTE}"
 _V4 = re.compile(
-    r"(?<![\w.:-])(?<![A-Za-z]/)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?!\.?\w)(?!-\w)", re.ASCII
+    rf"(?<![\w.-])(?:(?<!:)|(?<=[A-Za-z]:))(?<![A-Za-z]/)(?P<first>{_FOUR})(?:-(?P<last>{_FOUR}))?(?!\.?\w)(?!-\w)", re.ASCII
+)  # one, or all from one to another
+_V6 = re.compile(
+    r"(?<![\w.])(?:(?<!:)|(?<=[G-Zg-z]:))(?=[0-9A-Fa-f:]{0,4}:)"
+    rf"(?:[0-9A-Fa-f:]{{1,30}}:{_FOUR}(?!\.?\d)|[0-9A-Fa-f:]{{5,39}}(?<!:)(?!\.\d))(?![\w:])",
+    re.ASCII,
 )
-_V6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:]{0,4}:)[0-9A-Fa-f:]{5,39}(?<!:)(?![\w:])", re.ASCII)
-_NO_ADDRESS = re.compile(r"(?:(?<![A-Za-z])(?:version|versions|release|section|sections|chapter|rule|v|ver|no)\.? |§ ?)\Z", re.IGNORECASE)
+_NO_ADDRESS = re.compile(
+    r"(?:(?<![A-Za-z])(?:version|versions|release|section|sections|chapter|rule|v|ver|no)[.:]? ?|§ ?)\Z", re.IGNORECASE
+)
 _PHONE = re.compile(
     r"""(?<![\w+@$€£])(?<!\d[ .,:/-])(?<!\d\()(?P<number>
-      \+[1-9]\d{0,2}(?:[ ./-]{0,2}(?:\(\d{1,5}\)|\d{1,5})){1,6}
-    | 00[1-9]\d{0,2}(?:[ ./-](?:\(\d{1,5}\)|\d{1,5})){2,6}
+      (?:\+|(?P<dialled>00))[1-9](?:[ ./-]{0,3}(?:\(\d{1,5}\)|\d)){3,14}
     | (?:1[ .-])?\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}
     | (?:1[ .-])?[2-9]\d{2}(?P<gap>[ .-])\d{3}(?P=gap)\d{4}
-    | \(0\d{2,4}\)[ ]?\d{3,4}[ -]?\d{3,4}
-    | 0\d{2,4}[ ]\d{3,4}[ ]\d{3,4}
-    | 0\d{2,4}[ ]\d{6,8}
     | 0\d{1,4}/\d{3,8}(?:[ -]\d{2,4})?
     | 0\d(?P<pair>[ .-])\d\d(?:(?P=pair)\d\d){3}
-    | 0\d{2,4}-\d{3,4}-\d{3,4}
+    | (?P<national>(?:\(0[1-9]\d{0,3}\)[ ]?|0[1-9]\d{0,3}(?P<lead>[ ]?[/-][ ]?|[ .]))
+      (?P<rest>\d{2,9}(?:(?P<within>[ .-])\d{2,6}(?:(?P=within)\d{2,4}){0,2})?))
     )(?![.,:/-]?\d|[ ]\d|\w)""",
     re.VERBOSE | re.ASCII,
 )
@@ -38,6 +48,12 @@ _CALLED = re.compile(
 )
 _DATE = re.compile(r"\d{4}[ .-]\d{1,2}[ .-]\d{1,2}|\d{4}-\d{2,4}|\d{1,2}[ .-]\d{1,2}[ .-]\d{4}")
 _PHONE_DIGITS = (7, 15)  # E.164
+_DIALLED, _DIALLED_PLAIN = 10, 12  # digits of one that begins with 00, and where nothing parts them: shorter ones are filled with zeros
+_FILLED = re.compile(r"00\d+[ ./-]{1,3}00\d+")  # from one to another, both filled with zeros
+_NATIONAL = (9, 12)  # digits, the 0 among them
+_LAST_GROUP = 6  # digits least of what follows the first group, where it is one
+_SECOND_GROUP = 3  # digits least of the second group, where the gaps differ
+_DAY = re.compile(r"\d\d[ .-]\d\d[ .-](?:1[0-9]{3}|20[0-9]{2})(?!\d)")
 _LEAST_GROUPS = 3  # of an address of version 6
 
 
@@ -55,12 +71,13 @@ def mail(text: str, mask: str) -> tuple[str, int]:
 
 def card(text: str, mask: str) -> tuple[str, int]:
     """The mask for every number of 13 to 19 digits, plain or in the groups of a card, whose last is its check digit (Luhn, ISO 7812)."""
-    return _masked(text, [found.span() for found in _CARD.finditer(text) if _is_card(found.group())], mask)
+    spans = [(found.start(), found.start() + length) for found in _CARD.finditer(text) if (length := _card_length(found.group()))]
+    return _masked(text, spans, mask)
 
 
 def phone(text: str, mask: str) -> tuple[str, int]:
     """The mask for every telephone number: international ones, North America's, national ones with their 0, any after `phone` or `call`."""
-    spans = [found.span("number") for found in _PHONE.finditer(text) if _is_phone(found["number"])]
+    spans = [found.span("number") for found in _PHONE.finditer(text) if _is_phone(found)]
     taken = {start for start, _ in spans}
     called = [_number(found) for found in _CALLED.finditer(text) if _is_called(found)]
     return _masked(text, sorted([*spans, *(span for span in called if not taken & set(range(*span)))]), mask)
@@ -68,8 +85,10 @@ def phone(text: str, mask: str) -> tuple[str, int]:
 
 def ip(text: str, mask: str) -> tuple[str, int]:
     """The mask for every address of version 4 whose numbers are in range, and of version 6; versions and sections stay."""
-    fours = [found.span() for found in _V4.finditer(text) if not _NO_ADDRESS.search(text[max(0, found.start() - 11) : found.start()])]
     sixes = [found.span() for found in _V6.finditer(text) if _is_v6(found.group())]
+    within = {place for start, stop in sixes for place in range(start, stop)}
+    found = [one for one in _V4.finditer(text) if not _NO_ADDRESS.search(text[max(0, one.start() - 11) : one.start()])]
+    fours = [one.span(name) for one in found if one.start() not in within for name in ("first", "last") if one[name]]
     return _masked(text, sorted(fours + sixes), mask)
 
 
@@ -83,6 +102,16 @@ def luhn(digits: str) -> bool:
     return (odd + even) % 10 == 0
 
 
+def _card_length(number: str) -> int:
+    """How many characters of the groups are a card; the three or four digits that prove it are no part of it. 0 where there is none."""
+    if _is_card(number):
+        return len(number)
+    groups = re.split("[ -]", number)
+    card = number[: -len(groups[-1]) - 1]
+    behind = _BEHIND.get(tuple(map(len, groups[:-1])), 0) >= len(groups[-1]) >= 3
+    return len(card) if behind and _is_card(card) else 0
+
+
 def _is_card(number: str) -> bool:
     groups = re.split("[ -]", number)
     digits = "".join(groups)
@@ -93,9 +122,27 @@ def _is_card(number: str) -> bool:
     return not (len(groups) > 1 and all(_YEAR.fullmatch(group) for group in groups))
 
 
-def _is_phone(number: str) -> bool:
+def _is_phone(found: re.Match[str]) -> bool:
+    number = found["number"]
     digits = sum(map(str.isdigit, number))
-    return _PHONE_DIGITS[0] <= digits <= _PHONE_DIGITS[1] and number.count("(") == number.count(")")
+    if found["dialled"]:
+        least = _DIALLED_PLAIN if number.isdigit() else _DIALLED
+        return least <= digits <= _PHONE_DIGITS[1] + 2 and not _FILLED.fullmatch(number)  # 00 is no part of the number
+    if found["national"]:
+        return _NATIONAL[0] <= digits <= _NATIONAL[1] and _is_national(found)
+    return _PHONE_DIGITS[0] <= digits <= _PHONE_DIGITS[1]
+
+
+def _is_national(found: re.Match[str]) -> bool:
+    """Whether groups of digits after a 0 are parted as a number is, and are no date, no years and no range."""
+    lead, within, groups = found["lead"], found["within"], re.split("[ .-]", found["rest"])
+    if not within:
+        return len(groups[0]) >= _LAST_GROUP and lead != "." and not groups[0].startswith("0")
+    if lead in (" ", ".", "-") and within != lead and (lead == "." or len(groups[0]) < _SECOND_GROUP):
+        return False
+    if all(map(_YEAR.fullmatch, groups)) or all(group.startswith("0") for group in groups):
+        return False
+    return not _DAY.match(found["national"])
 
 
 def _is_called(found: re.Match[str]) -> bool:
@@ -114,7 +161,9 @@ def _number(found: re.Match[str]) -> tuple[int, int]:
 
 def _is_v6(address: str) -> bool:
     groups = [group for group in address.split(":") if group]
-    if not any(map(str.isdigit, address)) or len(groups) < _LEAST_GROUPS - (len(groups[0]) > 2 and "::" in address if groups else 0):
+    if "." not in address and (
+        not any(map(str.isdigit, address)) or len(groups) < _LEAST_GROUPS - (len(groups[0]) > 2 and "::" in address if groups else 0)
+    ):
         return False
     try:
         ipaddress.IPv6Address(address)

@@ -6,39 +6,55 @@ aside as one character. Code that is merely indented looks like a quotation in a
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
-_FIRST, _LAST = 0xF0000, 0xFFFFD  # a private plane: no text has such characters
-_ASIDE = re.compile(rf"\s*([{chr(_FIRST)}-{chr(_LAST)}])\s*")
-_SIGNS = ("```", "~~~", "-|", "- |", "|-", "| -", ":|", ": |", "|:", "| :")  # one stands in every block
-_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+_PLANES = (0xF0000, 0x100000)  # of private characters: a text that has some of one leaves the other
+_MOST = 0xFFFD  # blocks
+_FENCE = re.compile(r"[\u200b\u2060\ufeff]* {0,3}(`{3,}(?=[^`]*$)|~{3,})")  # controls go later
 _RULE = frozenset("|-: \t")  # what stands below the heads of a table's columns
-_BORDER = re.compile(r"\n{3,}")  # of two blocks that touch
-_NEWLINE = re.compile(r"\r\n?|\n")
+_NEWLINE = re.compile(r"\r{0,2}\n|\r")
 
 
-def set_aside(text: str) -> tuple[str, list[str]]:
-    """The text with a character, a paragraph of its own, in the place of each block; and the blocks, with blank lines single."""
-    if not any(sign in text for sign in _SIGNS) or _ASIDE.search(text):
-        return text, []
+def set_aside(text: str) -> tuple[str, dict[str, str]]:
+    """The text with a character, a paragraph of its own, in the place of each block; and the blocks by these, with blank lines single."""
+    if "```" not in text and "~~~" not in text and not ("|" in text and "-" in text):
+        return text, {}
+    plane = next((plane for plane in _PLANES if not _characters(plane).search(text)), None)
+    if plane is None:
+        return text, {}
     lines = _NEWLINE.split(text)
-    blocks: list[str] = []
+    blocks: dict[str, str] = {}
     last = 0
-    pieces = []
-    for start, stop in _blocks(lines):
-        pieces += [*lines[last:start], "", chr(_FIRST + len(blocks)), ""]
-        blocks.append("\n".join(_with_single_blanks(lines[start:stop])))
+    pieces: list[str] = []
+    for start, stop in islice(_blocks(lines), _MOST):
+        name = chr(plane + len(blocks))
+        pieces += [*lines[last:start], "", name, ""]
+        blocks[name] = "\n".join(_with_single_blanks(lines[start:stop]))
         last = stop
-        if len(blocks) > _LAST - _FIRST:
-            break
-    return ("\n".join([*pieces, *lines[last:]]), blocks) if blocks else (text, [])
+    return ("\n".join([*pieces, *lines[last:]]), blocks) if blocks else (text, {})
 
 
-def put_back(text: str, blocks: list[str]) -> str:
+def put_back(text: str, blocks: dict[str, str]) -> str:
     """The text with the blocks in their places, each between blank lines."""
     if not blocks:
         return text
-    back = _ASIDE.sub(lambda found: f"\n\n{blocks[ord(found[1]) - _FIRST]}\n\n", text)
-    return _BORDER.sub("\n\n", back).strip("\n")
+    first = min(blocks)
+    pieces = _characters(ord(first)).split(text)  # prose and names in turn
+    last = len(pieces) - 1
+    whole = [
+        blocks.get(piece, "") if place % 2 else _trimmed(piece, left=place > 0, right=place < last) for place, piece in enumerate(pieces)
+    ]
+    return "\n\n".join(piece for piece in whole if piece)
+
+
+def _characters(plane: int) -> re.Pattern[str]:
+    return re.compile(f"([{chr(plane)}-{chr(plane + _MOST)}])")
+
+
+def _trimmed(prose: str, *, left: bool, right: bool) -> str:
+    """Without the white space that borders on blocks."""
+    prose = prose.lstrip() if left else prose
+    return prose.rstrip() if right else prose
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
@@ -51,7 +67,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
             if stop == place:
                 return
         elif place + 1 < len(lines) and "|" in lines[place] and _is_rule(lines[place + 1]):
-            stop = next((end for end in range(place + 2, len(lines)) if not lines[end].strip()), len(lines))
+            stop = next((end for end in range(place + 2, len(lines)) if not lines[end].strip() or _FENCE.match(lines[end])), len(lines))
         if stop > place:
             yield place, stop
         place = max(stop, place + 1)
