@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.core.errors import ArtifactError
+from pipeline.core.errors import ArtifactError, InputError
 
 _BLOCK = 1 << 20  # bytes
 
@@ -33,37 +33,27 @@ def fingerprint(path: Path) -> list[tuple[str, int, int]]:
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """The files of a folder and of all below it, sorted, through links too; and what is passed over, with why.
+    """The files of a folder and of all below it, sorted; and what is passed over, with why.
 
-    Of a folder that can be reached by several ways the one without links is taken, else the first by its links' names (hidden ones
-    last); so a link to a folder above ends there.
+    A link to a folder is an InputError unless it is hidden: DVC enters none, so a change there would rerun nothing.
     """
     files: list[Path] = []
     passed: list[tuple[Path, str]] = []
-    seen: set[str] = set()
-    near, linked = [folder], list[Path]()
-    while near or linked:
-        place = near.pop() if near else linked.pop(0)
-        real = os.path.realpath(place)
-        if real in seen:
-            passed.append((place, "link to a folder that is read"))
-            continue
-        seen.add(real)
-        try:
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-        except PermissionError:
-            passed.append((place, "folder that may not be read"))
-            continue
-        for entry in entries:
-            link = entry.is_symlink()
-            if link and not Path(entry.path).exists():
-                passed.append((place / entry.name, "broken link"))
-            elif entry.is_dir():
-                (linked if link else near).append(place / entry.name)
-            elif entry.is_file():
-                files.append(place / entry.name)
-        linked.sort(key=lambda link: (any(part.startswith(".") for part in link.relative_to(folder).parts), link))
-    return sorted(files), passed
+    for place, folders, names in os.walk(
+        folder, onerror=lambda fault: passed.append((Path(fault.filename), "folder that may not be read"))
+    ):
+        for path in (Path(place, name) for name in folders):
+            if path.is_symlink() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                raise InputError(
+                    f"{path} is a link to a folder, and DVC looks into none: a change there would rerun nothing",
+                    mend=f"copy what it leads to (cp -rL), mount it there, or name the folder itself: {path.resolve()}",
+                )
+        for path in (Path(place, name) for name in names):
+            if not path.exists():
+                passed.append((path, "broken link"))
+            elif path.is_file():
+                files.append(path)
+    return sorted(files), sorted(passed)
 
 
 def write_text(path: Path, text: str) -> None:

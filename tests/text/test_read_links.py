@@ -1,57 +1,45 @@
-"""Linked folders: read like others, each once, and what can't be followed is counted."""
+"""Links: files are read through them; a linked folder, into which DVC does not look, is refused."""
 
 from pathlib import Path
 
 import pytest
 
-from pipeline.core.files import files_below, fingerprint
+from pipeline.core.errors import InputError
+from pipeline.core.files import fingerprint
 from pipeline.text.reading.rows import find_files
 from tests.text.reading_tools import read, source
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a file, a folder, and links to a folder elsewhere, to a file there, to itself, to what it has, and to nothing."""
+    """A folder with a file, a folder, links to a file elsewhere and to nothing, and a hidden link to a folder."""
     for name in ("input/a.txt", "input/b/b.txt", "elsewhere/deep/c.txt", "elsewhere/d.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"text of {name}")
     place = tmp_path / "input"
-    (place / "linked").symlink_to(tmp_path / "elsewhere")
     (place / "file.txt").symlink_to(tmp_path / "elsewhere" / "deep" / "c.txt")
-    (place / "b" / "above").symlink_to(place)
-    (place / "again").symlink_to(place / "b")
     (place / "gone.txt").symlink_to(tmp_path / "none")
     (place / "self").symlink_to(place / "self")
     (place / ".hidden").symlink_to(tmp_path / "elsewhere")
     return place
 
 
-ALL = ["a.txt", "b/b.txt", "file.txt", "linked/d.md", "linked/deep/c.txt"]
+ALL = ["a.txt", "b/b.txt", "file.txt"]
 
 
-def test_the_files_of_linked_folders_are_read_and_what_is_passed_over_is_counted(folder: Path) -> None:
+def test_a_linked_file_is_read_and_a_link_to_nothing_is_counted(folder: Path) -> None:
     found = read(folder)
     assert found.origins == ALL
-    assert found.metrics["ignored_files"] == {"broken link": 2, "link to a folder that is read": 2}
-
-
-@pytest.mark.parametrize(
-    ("path", "origins"),
-    [
-        ("linked", ["d.md", "deep/c.txt"]),
-        ("**/*.md", ["linked/d.md"]),
-        ("**/deep", ["linked/deep/c.txt"]),
-        ("*/deep/**", ["linked/deep/c.txt"]),
-        ("linked/**/c.txt", ["deep/c.txt"]),
-        ("[bl]*", ["b/b.txt", "linked/d.md", "linked/deep/c.txt"]),
-    ],
-)
-def test_globs_look_into_linked_folders(folder: Path, path: str, origins: list[str]) -> None:
-    assert read(folder, source(path=path)).origins == origins
-
-
-def test_files_of_dialogues_are_found_in_linked_folders_too(folder: Path) -> None:
+    assert found.metrics["ignored_files"] == {"broken link": 2}
     assert [name for _, name in find_files(folder, (".txt", ".md"), key="dialogues.path")] == ALL
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "input", "input/b"])
+def test_a_linked_folder_is_refused_with_the_mend(folder: Path, tmp_path: Path, target: str) -> None:
+    (folder / "b" / "linked").symlink_to(tmp_path / target)
+    for look in (lambda: read(folder), lambda: read(folder, source(path="**/*.txt")), lambda: fingerprint(folder)):
+        with pytest.raises(InputError, match=r"(?s)b/linked is a link to a folder, .*mend: .*name the folder itself: .*" + target):
+            look()
 
 
 def test_a_fingerprint_sees_what_a_link_leads_to(folder: Path, tmp_path: Path) -> None:
@@ -59,10 +47,3 @@ def test_a_fingerprint_sees_what_a_link_leads_to(folder: Path, tmp_path: Path) -
     assert [name for name, _, _ in before] == ALL
     (tmp_path / "elsewhere" / "deep" / "c.txt").write_text("another text")
     assert fingerprint(folder) != before
-
-
-def test_a_folder_is_named_by_its_own_path_and_not_by_a_links(tmp_path: Path) -> None:
-    (tmp_path / "z" / "deep").mkdir(parents=True)
-    (tmp_path / "z" / "deep" / "a.txt").touch()
-    (tmp_path / "a").symlink_to(tmp_path / "z" / "deep")
-    assert files_below(tmp_path)[0] == [tmp_path / "z" / "deep" / "a.txt"]
