@@ -9,7 +9,7 @@ import pytest
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.split import PARTS, Split
 from tests.smoke.clone import Clone
-from tests.text.test_real import DATA, DOCUMENTS, LICENCE, PAGE_NUMBER
+from tests.text.test_real import DATA, DOCUMENTS, LICENCE, PAGE_NUMBER, pieces_of
 
 pytestmark = [pytest.mark.smoke, pytest.mark.shared, pytest.mark.skipif(not DATA.is_dir(), reason="no shared data beside the checkout")]
 
@@ -42,7 +42,7 @@ def test_one_edition_of_a_book_is_left_and_none_is_on_both_sides(books) -> None:
 
 def test_no_licence_and_no_page_furniture_is_left_in_what_is_trained_on(books) -> None:
     texts = [row["text"] for part in PARTS for row in Split(books.folder / "data/split").table(part, ["text"]).to_pylist()]
-    documents = random.Random(7).sample(texts, DOCUMENTS)
+    documents = random.Random(7).sample([piece for text in texts for piece in pieces_of(text)], DOCUMENTS)
     assert [found.group() for text in documents for found in LICENCE.finditer(text)] == []
     numbers = [paragraph for text in documents for paragraph in text.split("\n\n") if PAGE_NUMBER.fullmatch(paragraph)]
     assert [number for number in numbers if not number.strip("()").isdigit() or not number.strip("()").startswith("1")] == []

@@ -32,12 +32,12 @@ def books() -> dict[str, str]:
 def documents(books: dict[str, str]) -> list[str]:
     """Runs of paragraphs from everywhere in the books, every book's first and last among them."""
     draw = random.Random(6)
-    pieces = [piece for text in books.values() for piece in _pieces(text)]
-    rims = [piece for text in books.values() for piece in (_pieces(text)[0], _pieces(text)[-1])]
+    pieces = [piece for text in books.values() for piece in pieces_of(text)]
+    rims = [piece for text in books.values() for piece in (pieces_of(text)[0], pieces_of(text)[-1])]
     return [*rims, *draw.sample(pieces, DOCUMENTS - len(rims))]
 
 
-def _pieces(text: str, paragraphs: int = 30) -> list[str]:
+def pieces_of(text: str, paragraphs: int = 30) -> list[str]:
     said = text.split("\n\n")
     return ["\n\n".join(said[start : start + paragraphs]) for start in range(0, len(said), paragraphs)]
 

@@ -76,7 +76,7 @@ def _local(source: Source, base: Path) -> tuple[list[tuple[str, str, int]], Coun
         raise InputError(f"{target} does not exist", mend="corpus.path=FOLDER with documents in it, or another path of the source")
     top = target if target.is_dir() else target.parent
     found, passed = files_under(target, top)
-    pattern = [part for part in tail.split("/") if part not in ("", ".")]  # Path.glob enters no linked folder
+    pattern = [part for part in tail.split("/") if part not in ("", ".")]
     files = [file for file in found if _chosen(file.relative_to(top).parts, pattern)]
     told = Counter(kind for place, kind in passed if _chosen(place.relative_to(top).parts, pattern))
     return [(file.as_posix(), file.relative_to(top).as_posix(), file.stat().st_size) for file in files], told
