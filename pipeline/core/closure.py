@@ -11,6 +11,7 @@ import importlib.metadata
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Code:
         except grimp.exceptions.SourceSyntaxError as fault:
             raise PipelineError(f"the project's code can't be read: {fault}", mend="correct the file") from fault
         self._distributions = importlib.metadata.packages_distributions()
+        self._read = cache(read_code)  # most files are in the closure of many stages
 
     def meaning(self, module: str) -> dict[str, Any]:
         """Python's version, the closure's files with their hashes, its distributions with their versions."""
@@ -43,11 +45,12 @@ class Code:
         own = sorted(name for name in reached if name.split(".")[0] in self._own)
         external = {name.split(".")[0] for name in reached} - set(self._own) - set(sys.stdlib_module_names)
         files = [self._file(name) for name in own]
-        external |= {name for file in files for name in read_packages(file)}
+        read = {file: self._read(file) for file in files}
+        external |= {name for _, packages in read.values() for name in packages}
         tables = {path for file in files for path in file.parent.iterdir() if self._is_table(path)}
         return {
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-            "code": {self._name(file): syntax_hash(file) for file in files},
+            "code": {self._name(file): digest for file, (digest, _) in read.items()},
             "tables": {self._name(path): sha256_of(path) for path in sorted(tables)},
             "packages": self._versions(external),
         }
@@ -80,23 +83,24 @@ class Code:
         return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 
-def read_packages(path: Path) -> set[str]:
-    """The packages whose files the code reads by importlib.resources.files("NAME"), which is no import of them."""
-    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    reads = [call for call in calls if getattr(call.func, "id", getattr(call.func, "attr", None)) == "files" and call.args]
-    return {str(call.args[0].value).split(".")[0] for call in reads if isinstance(call.args[0], ast.Constant)}
-
-
 def syntax_hash(path: Path) -> str:
     """SHA-256 of the file's syntax tree, comments, docstrings and layout left out."""
+    return read_code(path)[0]
+
+
+def read_code(path: Path) -> tuple[str, set[str]]:
+    """The hash of the file's syntax tree; the packages whose files it reads by importlib.resources.files("NAME"), which is no import."""
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=path.name)
+    packages = set()
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             and ast.get_docstring(node, clean=False) is not None
         ):
             node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) == "files":
+            packages |= {str(name.value).split(".")[0] for name in node.args[:1] if isinstance(name, ast.Constant)}
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), packages
 
 
 def canonical(name: str) -> str:

@@ -119,11 +119,8 @@ def _scan(
     sums, last = np.zeros(size, np.uint64), size - 1  # the sum of the first k words is at k mod size
     powers, total, found = _powers(lengths), np.uint64(0), 0
     for text in range(starts.size - 1):
-        begin, stop, short = (
-            starts[text],
-            starts[text],
-            False,
-        )  # first word of the paragraph, or of short ones in a row; the paragraph's end
+        # first word of the paragraph, or of short ones in a row; the end of the paragraph, and whether it is short
+        begin, stop, short = starts[text], starts[text], False
         for place in range(starts[text], starts[text + 1]):
             if place == stop:
                 while stop < starts[text + 1] and paragraphs[stop] == paragraphs[place]:
