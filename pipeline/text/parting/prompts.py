@@ -21,7 +21,7 @@ _HELD = {"instructions": "val", "preferences": "test"}  # the part that is not t
 
 def asked(row: Row) -> list[str]:
     """The user's turns of an instruction, the last included, or of a prompt."""
-    return [turn["content"] for turn in row.get("messages", row.get("prompt", ())) if turn["role"] == "user"]
+    return [turn["content"] for turn in _turns(row) if turn["role"] == "user"]
 
 
 def is_test(name: str, row: Row) -> bool:
@@ -41,26 +41,30 @@ def without_items(rows: Written, items: Mapping[str, Sequence[str]], lengths: Le
     All that is said in a row is looked at as one text, and items are known as they are in text: see `held`.
     """
     left, dropped = dict(rows), dict.fromkeys(items, 0)
+    known = {benchmark: item_runs(texts, lengths) for benchmark, texts in items.items()}
     for name in _HELD:
-        said = as_paragraphs([" ".join(_strings(row)) for row in rows[name]])
+        said = as_paragraphs([" ".join(_said(row)) for row in rows[name]])
         trained = np.array([not is_test(name, row) for row in rows[name]], np.bool_)
         kept = np.ones(len(rows[name]), np.bool_)
-        for benchmark, texts in items.items():
-            known = item_runs(texts, lengths)
-            runs = runs_of(said, known.lengths or [lengths.ngram])
+        for benchmark, own in known.items():
+            runs = runs_of(said, own.lengths or [lengths.ngram])
             held = np.zeros_like(kept)
-            held[runs.rows[among(runs.hashes, known.runs)]] = True
+            held[runs.rows[among(runs.hashes, own.runs)]] = True
             dropped[benchmark] += int((held & trained).sum())
             kept &= ~(held & trained)
         left[name] = [row for row, stays in zip(rows[name], kept.tolist(), strict=True) if stays]
     return left, dropped
 
 
-def _strings(row: Row) -> list[str]:
+def _turns(row: Row) -> Sequence[Row]:
+    """The turns of an instruction, or of a prompt."""
+    turns: Sequence[Row] = row.get("messages", row.get("prompt", ()))
+    return turns
+
+
+def _said(row: Row) -> list[str]:
     """All that is said in an instruction or a preference."""
-    return [turn["content"] for turn in row.get("messages", row.get("prompt", ()))] + [
-        row[side] for side in ("chosen", "rejected") if side in row
-    ]
+    return [turn["content"] for turn in _turns(row)] + [row[side] for side in ("chosen", "rejected") if side in row]
 
 
 def overlap(rows: Rows, *, ngram: int) -> dict[str, int]:
