@@ -1,7 +1,7 @@
 # `make` alone prints the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-PYTHON ?= python3.11
+PYTHON ?=
 V := .venv/bin
 STAGE ?= pretrain
 JOBS ?= 1
@@ -10,26 +10,33 @@ B ?= workspace
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro test test-fast check fix chat why compare sources sample queue report publish reset accept reproduce bench-chain bench-text docs clean
+.PHONY: help setup setup-cluster repro smoke heal test test-fast check fix groups chat why compare sources sample queue report publish reset accept reproduce bench-chain bench-text gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv from requirements.lock (torch first)
+setup: $(READY) ## make .venv with the newest Python that is here (or PYTHON=python3.12)
 
 $(READY): requirements.lock
-	$(PYTHON) -m venv .venv
-	$(V)/pip install --quiet --upgrade pip
-	$(V)/pip install --quiet "$$(grep '^torch==' requirements.lock)"
-	$(V)/pip install --quiet --requirement requirements.lock
+	@PYTHON="$(PYTHON)" apps/setup.sh
 	@touch $(READY)
 
 setup-cluster: setup ## add Ray, for hardware.engine=ray
 	$(V)/pip install --quiet --requirement requirements-cluster.lock
 
-repro: setup ## run the whole chain (what is up to date is skipped) and print its table
+repro: heal ## run the whole chain (what is up to date is skipped) and print its table
+	@$(V)/python -m stages.plan --params
 	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
+	@$(V)/python -m apps.heal --keep
 	@$(V)/python -m apps.table
+
+smoke: setup ## run the chain at size=smoke, in two minutes, and print its table (make reset goes back)
+	@$(V)/python -m apps.heal
+	@PIPELINE_RUN=smoke $(V)/dvc exp run -S size=smoke
+	@$(V)/python -m apps.table
+
+heal: setup ## mend a dvc.lock that a kill has cut short; no finished stage is lost
+	@$(V)/python -m apps.heal
 
 test: setup ## run all tests, the smoke chain among them
 	$(V)/python -m pytest
@@ -47,7 +54,7 @@ fix: setup ## format and mend what can be mended
 	$(V)/ruff check --fix .
 	$(V)/ruff format .
 
-chat: setup ## talk to the aligned model (MODEL=data/dpo for another)
+chat: setup ## talk to the aligned model (MODEL=data/align/dpo for another)
 	@$(V)/python -m apps.chat $(MODEL)
 
 why: setup ## tell the life of a document (ID=...)
@@ -62,7 +69,7 @@ sources: setup ## propose weights of the sources from the base model's loss on e
 sample: setup ## write text with the base model, as a source (TARGET=data/input/own.jsonl)
 	@$(V)/python -m apps.sample --target $(TARGET)
 
-queue: setup ## run the queued experiments (JOBS=2 at once)
+queue: heal ## run the queued experiments (JOBS=2 at once)
 	@$(V)/python -m apps.queue --jobs $(JOBS)
 
 report: setup ## print the table of the last run
@@ -73,6 +80,9 @@ publish: setup ## send the finished run to W&B, skipped stages included
 
 reset: setup ## drop an applied experiment: params.yaml as conf/ says
 	@$(V)/python -m stages.plan --reset
+
+groups: setup ## print the groups of conf/ and their files
+	@$(V)/python -m stages._help
 
 accept: setup ## take what lies in data/ as the result of STAGE although its code changed (harmlessly)
 	$(V)/dvc commit --force $(STAGE)
@@ -87,8 +97,11 @@ bench-chain: setup ## time the chain in a clone of its own: full, no-op, smoke
 bench-text: setup ## compare the text stages with other tools (in a venv of their own)
 	@$(V)/python -m benchmarks.text
 
+gpu-check: setup ## try the chain on this machine's GPU and note what it gives
+	@$(V)/python -m benchmarks.gpu_check
+
 docs: setup ## draw the pipeline into README.md
 	@$(V)/python -m apps.drawing
 
 clean: ## remove what the pipeline made (not the cache of DVC)
-	rm -rf .run plots metrics $(addprefix data/,$(shell sed -n 's|.*outs: \[data/\(.*\)\]|\1|p' dvc.yaml))
+	rm -rf .run plots metrics $(shell sed -n 's|.*outs: \["\{0,1\}\(data/[a-z]*\).*|\1|p' dvc.yaml)

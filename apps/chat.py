@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tokenizers
 import torch
+import yaml
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
@@ -19,12 +20,14 @@ from pipeline.model.generate import generate
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.tokenizer import read
 
+PARAMS = Path("params.yaml")
+
 
 def main() -> None:
     """Read messages line by line and print the answers; works in a pipe as on a terminal."""
     options = arguments()
     try:
-        module, tokenizer = opened(options.folder)
+        module, tokenizer = opened(options.folder or final_model())
     except PipelineError as fault:
         sys.exit(f"chat: {fault}")
     beginning = [{"role": "system", "content": options.system}] if options.system else []
@@ -47,12 +50,19 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m apps.chat", description="Talk to a model. /reset starts over, /quit leaves.")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("data/ppo"), help="a model's folder (default: data/ppo)")
+    parser.add_argument("folder", nargs="?", type=Path, help="a model's folder (default: final_model of params.yaml)")
     parser.add_argument("--system", default="", help="a system prompt")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
     parser.add_argument("--max-new", type=int, default=48, help="tokens an answer (default: 48)")
     parser.add_argument("--seed", type=int, default=1, help="of the sampling (default: 1)")
     return parser.parse_args()
+
+
+def final_model() -> Path:
+    """The model that the settings name as the last one."""
+    if not PARAMS.is_file():
+        raise PipelineError("there is no params.yaml, so no model to talk to", mend="make repro, or python -m apps.chat FOLDER")
+    return Path(yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["final_model"])
 
 
 def opened(folder: Path) -> tuple[PreTrainedModel, tokenizers.Tokenizer]:
@@ -70,7 +80,7 @@ def opened(folder: Path) -> tuple[PreTrainedModel, tokenizers.Tokenizer]:
 def fitting(messages: list[dict[str, str]], tokenizer: tokenizers.Tokenizer, *, room: int) -> list[int]:
     """The prompt's ids; the oldest turns after a system prompt are forgotten, in `messages` too, until it fits."""
     first = int(messages[0]["role"] == "system")
-    while len(ids := encode_chat(messages, tokenizer, ask=True)[0]) > room and len(messages) > first + 1:
+    while len(ids := encode_chat(messages, tokenizer, add_generation_prompt=True)[0]) > room and len(messages) > first + 1:
         del messages[first : first + 2]
     return ids[: max(1, room - 1)] + ids[-1:] if len(ids) > room else ids
 

@@ -96,8 +96,8 @@ class Revision:
 
     def metrics(self) -> dict[str, Any]:
         """The metrics of all stages, by stage."""
-        paths = sorted(path for path in self.system.find("metrics") if path.endswith(".json"))
-        return {PurePosixPath(path).stem: self.read(path) for path in paths}
+        paths = sorted(path.lstrip("/") for path in self.system.find("metrics") if path.endswith(".json"))
+        return {PurePosixPath(path).relative_to("metrics").with_suffix("").as_posix(): self.read(path) for path in paths}
 
     def side(self) -> Side:
         """The stages' data, and what dvc.lock calls it."""

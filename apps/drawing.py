@@ -1,17 +1,17 @@
 """Draw the pipeline of dvc.yaml into README.md, between its two markers. `--check` only says whether it is fresh."""
 
-import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pipeline.core.blocks import blocks_of, edges_of
+
 README, PIPELINE, PARAMS = Path("README.md"), Path("dvc.yaml"), Path("params.yaml")
 START, END = "<!-- drawing -->", "<!-- /drawing -->"
-_PLACEHOLDER = re.compile(r"\$\{([\w.]+)\}")
-_CODE = "plan"  # the stage on which all others depend by plan/<stage>.json
+_CODE = "plan"  # the stage on which all others depend by plan/code/<stage>.json
 
 
 def main() -> None:
@@ -34,42 +34,19 @@ def redrawn(text: str, drawing: str) -> str:
 
 
 def mermaid(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """The flowchart: a node a stage, an arrow from each stage to those that read what it wrote."""
-    edges = edges_of(pipeline, settings)
+    """The flowchart: a node a block of dvc.yaml (a list is one), an arrow from each to those that read what it wrote."""
     nodes = [name for name in pipeline["stages"] if name != _CODE]
+    labels = {name: f"{name}: one an entry" for name, block in pipeline["stages"].items() if "foreach" in block}
     lines = [f"    {_CODE}([{_CODE}: settings and code of every stage]) -.-> {nodes[0]}"]
-    lines += [f"    {name}[{name}]" for name in nodes]
-    lines += [f"    {source} --> {reader}" for source, reader in edges]
+    lines += [f"    {name}[{labels.get(name, name)}]" for name in nodes]
+    lines += [f"    {source} --> {reader}" for source, reader in collapsed(edges_of(blocks_of(pipeline, settings)))]
     return "\n".join(["flowchart TD", *lines])
 
 
-def edges_of(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(source, reader) in the order of dvc.yaml; a dep such as ${export.source} is looked up in the settings."""
-    stages = pipeline["stages"]
-    writers = {path: name for name, block in stages.items() if name != _CODE for path in outs_of(block)}
-    edges = []
-    for reader, block in stages.items():
-        read = {writers.get(filled(dep, settings)) for dep in block.get("deps", ())}
-        edges += [(source, reader) for source in stages if source in read]
-    return edges
-
-
-def outs_of(block: Mapping[str, Any]) -> list[str]:
-    """All that a stage writes: outs, metrics, plots."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in block.get(kind, ())]
-    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-
-
-def filled(template: str, settings: Mapping[str, Any]) -> str:
-    """The template with each ${a.b} replaced by that setting."""
-
-    def value(found: re.Match[str]) -> str:
-        place: Any = settings
-        for key in found[1].split("."):
-            place = place[key]
-        return str(place)
-
-    return _PLACEHOLDER.sub(value, template)
+def collapsed(edges: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The edges between blocks, each once; those from the plan and within a list are left out."""
+    found = dict.fromkeys((source.split("@")[0], reader.split("@")[0]) for source, reader in edges)
+    return [edge for edge in found if edge[0] not in (_CODE, edge[1])]
 
 
 if __name__ == "__main__":

@@ -12,20 +12,21 @@ import yaml
 
 from pipeline.core.track import Track, WandbTracker, group_of
 
-PARAMS, METRICS, PLOTS = Path("params.yaml"), Path("metrics"), Path("plots")
+PARAMS, PLAN, METRICS, PLOTS = Path("params.yaml"), Path("plan/settings.json"), Path("metrics"), Path("plots")
 
 
 def main() -> None:
     """One W&B run a stage that has metrics, all in one group."""
-    if not PARAMS.is_file():
-        sys.exit("there is no params.yaml, so no run to send\n  mend: make repro")
+    if not (PARAMS.is_file() and PLAN.is_file()):
+        sys.exit("there is no params.yaml or no plan, so no run to send\n  mend: make repro")
     settings: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    stages = [name for name in settings if (METRICS / f"{name}.json").is_file()]
+    plan = json.loads(PLAN.read_text(encoding="utf-8"))
+    stages = {stage["name"]: stage["settings"] for stage in plan["stages"] if (METRICS / f"{stage['name']}.json").is_file()}
     if not stages:
         sys.exit("there are no metrics, so no run to send\n  mend: make repro")
     group, track = group_of(settings), track_of(settings)
-    for stage in stages:
-        send(stage, settings[stage], group=group, track=track)
+    for stage, section in stages.items():
+        send(stage, section, group=group, track=track)
     print(f"sent {len(stages)} stages as group {group} of project {track.project}; W&B's files lie in {track.folder}")
 
 

@@ -9,33 +9,35 @@ from rich.console import Console
 from rich.markup import render
 from rich.table import Table
 
-from pipeline.report.headlines import NOT_RUN, STAGES, tellings
+from pipeline.report.headlines import NOT_RUN, tellings, work_of
 
 METRICS, LOG = Path("metrics"), Path(".run/log")
-PAGE, FILES = Path("data/report/index.html"), Path("data/export")
+PLAN, PAGE, FILES = Path("plan/settings.json"), Path("data/report/index.html"), Path("data/export")
 
 
 def main() -> None:
     """Print the table of the last run."""
     console = Console(highlight=False)
-    console.print(table(console.width))
+    plan = read(PLAN) or {"stages": []}
+    console.print(table([stage["name"] for stage in plan["stages"]], console.width))
     console.print()
     for line in ways_on():
         console.print(line, soft_wrap=True)
 
 
-def table(width: int) -> Table:
+def table(stages: list[str], width: int) -> Table:
     """A row a stage, in the order of the data, and the sum of the seconds that are known; for so many columns."""
-    times = {stage: seconds(stage) for stage in STAGES}
+    times = {stage: seconds(stage) for stage in stages}
     grid = Table(show_footer=True, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     grid.add_column("stage", footer="total", style="bold", no_wrap=True)
     grid.add_column("made")
     grid.add_column("telling numbers")
     total = sum(known for known in times.values() if known is not None)
     grid.add_column("last took, s", footer=f"{total:.1f}", justify="right", no_wrap=True)
-    room = width - max(map(len, STAGES)) - max(len(work.makes) for work in STAGES.values()) - len("last took, s") - 6
-    for stage, work in STAGES.items():
-        metrics = read(METRICS / f"{stage}.json")
+    widest = max(map(len, stages), default=0), max((len(work_of(stage).makes) for stage in stages), default=0)
+    room = width - sum(widest) - len("last took, s") - 6
+    for stage in stages:
+        work, metrics = work_of(stage), read(PAGE.parent / "numbers.json" if stage == "report" else METRICS / f"{stage}.json")
         if metrics is None:
             grid.add_row(stage, f"[dim]{NOT_RUN}[/dim]", "", "", style="dim")
             continue
@@ -51,7 +53,8 @@ def ways_on() -> list[str]:
     if PAGE.is_file():
         lines.append(f"[dim]report[/dim]  {PAGE}")
     if FILES.is_dir():
-        names = sorted(path.name + "/" * path.is_dir() for path in FILES.iterdir() if path.suffix == ".gguf" or path.is_dir())
+        found = [path for path in FILES.glob("*/*") if path.suffix == ".gguf" or path.is_dir()]
+        names = sorted(path.relative_to(FILES).as_posix() + "/" * path.is_dir() for path in found)
         lines.append(f"[dim]files[/dim]   {FILES}: {', '.join(names)}")
         lines.append("[dim]talk[/dim]    make chat")
     return lines or ["[dim]nothing to open yet:[/dim] make repro"]

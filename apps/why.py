@@ -23,7 +23,7 @@ from pipeline.report.figures import fixed, number, text
 from pipeline.report.lives import STAGES, Asked, Chapter, Shown, life_of
 from pipeline.report.search import find_document, near_matches, quarantined
 from pipeline.report.shelf import Disk, Row, Shelf
-from pipeline.text.measure.quality import Bounds, Languages, Rule
+from pipeline.text.measure.quality import LanguageRule, Rule, StatisticRule
 
 COLOURS = {"good": "green", "bad": "red", "": "default"}
 _EPILOG = """\
@@ -113,13 +113,13 @@ def refusal(row: Row) -> Group:
 
 
 def rules_of(params: Path) -> list[Rule]:
-    """The rules of select that are in force; none where there are no settings. The least score is one of them."""
+    """The rules of select that are in force; none where there are no settings. The minimum score is one of them."""
     section = section_of(params, "select")
     rules = list(section.get("rules") or ())
-    if section.get("least_score") is not None:
-        rules.append({"name": "score", "statistic": "score", "min": section["least_score"], "max": None})
+    if section.get("min_score") is not None:
+        rules.append({"name": "score", "statistic": "score", "min": section["min_score"], "max": None})
     try:
-        return [(Languages if "languages" in rule else Bounds)(**rule) for rule in rules]
+        return [(LanguageRule if "languages" in rule else StatisticRule)(**rule) for rule in rules]
     except TypeError as fault:
         raise InputError(
             f"{params} has a rule in select.rules that can't be used: {fault}", mend="make reset, or correct conf/select"

@@ -1,1 +1,1 @@
-"""Ratios against named peers, and the times of the chain."""
+"""Ratios against other tools, and timings of the pipeline."""

@@ -1,10 +1,10 @@
-"""Compare the text stages with named tools, in one run, on one corpus, by CPU time; prints tables and adds dated files to results/.
+"""Compare the text stages with other tools, in one run, on one corpus, by CPU time; prints tables and adds dated files to results/.
 
 python -m benchmarks.text [--documents 20000] [--seed 1] [--text FILE] [--rounds 5] [--only dedup quality reading chain]
 
-The tools live in a venv of their own. Each run is a process of its own, the tools take turns, and of the rounds the one with the least CPU
-time counts: what else the machine does only ever adds. Where a virtual machine's
-host takes back the memory that is free, fresh pages cost each tool more: ours .15 to .4 s on 84 MB.
+The tools are installed in their own venv. Each run is a separate process, the tools alternate, and the round with the least CPU time
+counts: other load only adds. If the host of a virtual machine reclaims free memory, fresh pages cost each tool more: ours .15 to .4 s
+on 84 MB.
 """
 
 import argparse
@@ -29,22 +29,22 @@ from rich.console import Console
 from benchmarks.text_corpus import make
 from benchmarks.text_measure import Cost, cost_of
 from benchmarks.text_pairs import score
-from benchmarks.text_report import Figure, markdown
+from benchmarks.text_report import Target, markdown
 from pipeline.core.files import write_json
-from stages._run import compose, plain
+from stages._settings import compose, plain
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 WORK = ROOT / ".run" / "bench"
 PEERS = ROOT / "benchmarks" / "text_peers"
-REAL = ROOT.parent / "shared" / "data" / "shakespeare" / "input.txt"  # real text beside the checkout, where there is some
+REAL = ROOT.parent / "shared" / "data" / "shakespeare" / "input.txt"  # real text next to the checkout, if any
 DOCUMENTS = 20_000
-THRESHOLD = 0.8  # Jaccard similarity from which two documents are one
+THRESHOLD = 0.8  # Jaccard similarity from which documents are near copies
 DEDUP_ALONE = ("dedup.paragraph=null", "dedup.substring=null")  # the peers compare whole documents only
 RAW = ("corpus=folder", "corpus.sources=[{name:bench,path:raw.jsonl}]")
 CHAINS: dict[str, tuple[str, ...]] = {"all levels of dedup": (), "whole documents only": DEDUP_ALONE}
 STAGES = ("corpus", "clean", "select", "dedup", "split")
-BESIDE = {"corpus.path": ".", "select.examples": "examples", "split.dialogues": "dialogues", "split.benchmarks": "benchmarks"}
+PATHS = {"corpus.path": ".", "select.examples": "examples", "split.dialogues": "dialogues", "split.benchmarks": "benchmarks"}
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 QUIET = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false", "DO_NOT_TRACK": "1", "DAFT_PROGRESS_BAR": "0", "HF_HUB_OFFLINE": "1"}
 
@@ -60,12 +60,12 @@ AT_LEAST = {"datatrove, white-space words": 10.0, "datasketch": 10.0, "rensa": 3
 
 
 @dataclass(frozen=True)
-class Place:
-    """What all comparisons use."""
+class Setup:
+    """Shared by all comparisons."""
 
     python: Path  # of the peers
-    corpus: Path  # as text_corpus makes it
-    small: Path  # a corpus of few documents, to compile the kernels on
+    corpus: Path  # made by text_corpus
+    small: Path  # a small corpus to compile the kernels with
     rounds: int
 
     def peer(self, script: str, source: Path, *more: str) -> Cost:
@@ -79,9 +79,9 @@ class Place:
         return cost_of([sys.executable, "-m", "benchmarks.text_ours", *arguments], cwd=ROOT, environment=_environment())
 
     def stages(self, names: Sequence[str], overrides: Sequence[str], paths: Mapping[str, str], task: str = "stages") -> Callable[[], Cost]:
-        """How to run stages of ours with one worker, each time from nothing, their kernels compiled beforehand, on the small corpus.
+        """A function that runs our stages with one worker from scratch; kernels are compiled before, on the small corpus.
 
-        `paths` are settings that name something in the corpus' folder.
+        `paths` are settings that name paths in the corpus folder.
         """
 
         def run(corpus: Path) -> Cost:
@@ -100,10 +100,10 @@ class Place:
 
 
 def main() -> None:
-    """All comparisons, or those named."""
+    """All comparisons, or the named ones."""
     options = _options()
     text = options.text or (REAL if REAL.is_file() else None)
-    place = Place(
+    setup = Setup(
         peers_python(), corpus_folder(options.documents, options.seed, text), corpus_folder(300, options.seed, text), options.rounds
     )
     result: dict[str, Any] = {
@@ -111,98 +111,98 @@ def main() -> None:
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
         "documents": options.documents,
-        "raw_bytes": (place.corpus / "raw.jsonl").stat().st_size,
+        "raw_bytes": (setup.corpus / "raw.jsonl").stat().st_size,
         "chain_of_words": text.name if text else "generated",
         "peers": (ROOT / "benchmarks" / "requirements-text.txt").read_text().split("\n"),
     }
-    figures: list[Figure] = []
+    targets: list[Target] = []
     for name in options.only:
-        result[name], found = COMPARISONS[name](place)
-        figures += found
+        result[name], found = COMPARISONS[name](setup)
+        targets += found
         Console().print(f"{name}: done", highlight=False)
     result["load_after"] = os.getloadavg()[0]
-    result["figures"] = [asdict(figure) | {"holds": figure.holds} for figure in figures]
+    result["figures"] = [asdict(target) | {"holds": target.holds} for target in targets]
     folder = RESULTS if options.documents == DOCUMENTS and options.only == list(COMPARISONS) else WORK / "results"  # parts are trials
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"text-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}.json"
     write_json(path, result)
-    page = markdown(result, figures)
+    page = markdown(result, targets)
     path.with_suffix(".md").write_text(page)
     Console(soft_wrap=True).print(page, markup=False, highlight=False)
 
 
-def dedup(place: Place) -> tuple[dict[str, Any], list[Figure]]:
-    """Deduplication from Parquet to Parquet, start of the process included."""
-    documents = place.corpus / "corpus" / "documents"
-    run = place.stages(["dedup"], ["dedup=minhash", *DEDUP_ALONE], {"dedup.source": "corpus", "dedup.truth": "corpus"})
+def dedup(setup: Setup) -> tuple[dict[str, Any], list[Target]]:
+    """Deduplication from Parquet to Parquet, including startup."""
+    documents = setup.corpus / "corpus" / "documents"
+    run = setup.stages(["dedup"], ["dedup=minhash", *DEDUP_ALONE], {"dedup.source": "corpus", "dedup.truth": "corpus"})
     tools: dict[str, Callable[[], Cost]] = {"ours": run}
-    folders = {"ours": place.corpus / "out" / "ours" / "data" / "dedup" / "documents"}
+    folders = {"ours": setup.corpus / "out" / "ours" / "data" / "dedup" / "documents"}
     for tool, (script, *more) in DEDUP.items():
-        tools[tool] = lambda script=script, more=more: place.peer(script, documents, *more)  # type: ignore[misc]
-        folders[tool] = place.out(script, *more)
-    costs = _least(tools, place.rounds)
-    count = pq.read_metadata(place.corpus / "plants.parquet").num_rows
+        tools[tool] = lambda script=script, more=more: setup.peer(script, documents, *more)  # type: ignore[misc]
+        folders[tool] = setup.out(script, *more)
+    costs = _cheapest(tools, setup.rounds)
+    count = pq.read_metadata(setup.corpus / "plants.parquet").num_rows
     rows = {
-        tool: {"documents_per_cpu_second": count / cost.cpu_seconds, **_costs(cost), **_score(place.corpus, folders[tool])}
+        tool: {"documents_per_cpu_second": count / cost.cpu_seconds, **_costs(cost), **_score(setup.corpus, folders[tool])}
         for tool, cost in costs.items()
     }
     rows["ours"] |= json.loads(costs["ours"].output)
     ratios = {tool: row["documents_per_cpu_second"] for tool, row in rows.items()}
-    figures = [Figure("dedup", f"times {tool}", ratios["ours"] / ratios[tool], "at least", bound) for tool, bound in AT_LEAST.items()]
-    figures += [
-        Figure("dedup", f"recall of pairs from J = {THRESHOLD}", rows["ours"]["recall"], "at least", 0.999),
-        Figure("dedup", f"removed with no other from J = {THRESHOLD}", rows["ours"]["removed_below"], "at most", 0),
+    targets = [Target("dedup", f"times {tool}", ratios["ours"] / ratios[tool], "at least", bound) for tool, bound in AT_LEAST.items()]
+    targets += [
+        Target("dedup", f"recall of pairs from J = {THRESHOLD}", rows["ours"]["recall"], "at least", 0.999),
+        Target("dedup", f"removed with no other from J = {THRESHOLD}", rows["ours"]["removed_below"], "at most", 0),
     ]
-    return rows, figures
+    return rows, targets
 
 
-def quality(place: Place) -> tuple[dict[str, Any], list[Figure]]:
-    """All quality statistics, without start and reading."""
-    documents = place.corpus / "corpus" / "documents"
-    place.ours("statistics", str(place.small / "corpus" / "documents"))
+def quality(setup: Setup) -> tuple[dict[str, Any], list[Target]]:
+    """All quality statistics, without startup and reading."""
+    documents = setup.corpus / "corpus" / "documents"
+    setup.ours("statistics", str(setup.small / "corpus" / "documents"))
     rows = _speeds(
         {
-            "ours": lambda: place.ours("statistics", str(documents)),
-            "datatrove, white-space words": lambda: place.peer("quality_datatrove.py", documents),
+            "ours": lambda: setup.ours("statistics", str(documents)),
+            "datatrove, white-space words": lambda: setup.peer("quality_datatrove.py", documents),
         },
-        place.rounds,
+        setup.rounds,
     )
     ours, peer = (row["megabytes_per_cpu_second"] for row in rows.values())
     return rows, [
-        Figure("statistics", "MB a CPU second", ours, "at least", 50),
-        Figure("statistics", "times datatrove, white-space words", ours / peer, "at least", 20),
+        Target("statistics", "MB a CPU second", ours, "at least", 50),
+        Target("statistics", "times datatrove, white-space words", ours / peer, "at least", 20),
     ]
 
 
-def reading(place: Place) -> tuple[dict[str, Any], list[Figure]]:
-    """JSONL into columns, without start."""
-    raw = place.corpus / "raw.jsonl"
+def reading(setup: Setup) -> tuple[dict[str, Any], list[Target]]:
+    """JSONL into columns, without startup."""
+    raw = setup.corpus / "raw.jsonl"
     rows = _speeds(
         {
-            "ours": place.stages(["corpus"], RAW, {"corpus.path": "."}, task="read"),
-            "pyarrow.json": lambda: place.peer("read_pyarrow.py", raw),
-            "datatrove JsonlReader": lambda: place.peer("read_datatrove.py", raw),
+            "ours": setup.stages(["corpus"], RAW, {"corpus.path": "."}, task="read"),
+            "pyarrow.json": lambda: setup.peer("read_pyarrow.py", raw),
+            "datatrove JsonlReader": lambda: setup.peer("read_datatrove.py", raw),
         },
-        place.rounds,
+        setup.rounds,
     )
-    return rows, [Figure("reading", "MB of JSONL a CPU second", rows["ours"]["megabytes_per_cpu_second"], "at least", 100)]
+    return rows, [Target("reading", "MB of JSONL a CPU second", rows["ours"]["megabytes_per_cpu_second"], "at least", 100)]
 
 
-def chain(place: Place) -> tuple[dict[str, Any], list[Figure]]:
-    """From raw text to the split, one worker in one process; CPU time by stage, the start apart."""
-    size = (place.corpus / "raw.jsonl").stat().st_size / 1e6
-    answers, figures = {}, []
+def chain(setup: Setup) -> tuple[dict[str, Any], list[Target]]:
+    """From raw text to the split, one worker in one process; CPU time by stage, startup separately."""
+    size = (setup.corpus / "raw.jsonl").stat().st_size / 1e6
+    answers, targets = {}, []
     for name, overrides in CHAINS.items():
-        cost = _least({name: place.stages(STAGES, (*RAW, *overrides), BESIDE)}, place.rounds)[name]
+        cost = _cheapest({name: setup.stages(STAGES, (*RAW, *overrides), PATHS)}, setup.rounds)[name]
         answer = json.loads(cost.output)
         for row in answer["stages"].values():
             row["megabytes_per_cpu_second"] = size / row["cpu_seconds"]
         answers[name] = answer | {"megabytes_per_cpu_second": size / cost.cpu_seconds, **_costs(cost)}
-        figures.append(Figure("corpus to split", f"MB of raw text a CPU second, {name}", size / cost.cpu_seconds, "at least", 5))
-    return answers, figures
+        targets.append(Target("corpus to split", f"MB of raw text a CPU second, {name}", size / cost.cpu_seconds, "at least", 5))
+    return answers, targets
 
 
-COMPARISONS: dict[str, Callable[[Place], tuple[dict[str, Any], list[Figure]]]] = {
+COMPARISONS: dict[str, Callable[[Setup], tuple[dict[str, Any], list[Target]]]] = {
     "dedup": dedup,
     "quality": quality,
     "reading": reading,
@@ -223,7 +223,7 @@ def peers_python() -> Path:
 
 
 def corpus_folder(documents: int, seed: int, text: Path | None) -> Path:
-    """The corpus, made once for what it depends on."""
+    """The corpus, cached by everything it depends on."""
     parts = [(ROOT / "benchmarks" / name).read_bytes() for name in ("text_corpus.py", "text_pairs.py")] + (
         [text.read_bytes()] if text else []
     )
@@ -234,7 +234,7 @@ def corpus_folder(documents: int, seed: int, text: Path | None) -> Path:
 
 
 def stages_job(folder: Path, names: Sequence[str], overrides: Sequence[str]) -> Path:
-    """What text_ours is to do in this folder, which is emptied: the sections of some stages, as conf/ composes them."""
+    """Write a job for text_ours into this folder, which is emptied: the composed sections of some stages."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     settings = plain(compose(["hardware=cpu", "hardware.workers=1", "hardware.engine=threading", *overrides]))
@@ -243,14 +243,14 @@ def stages_job(folder: Path, names: Sequence[str], overrides: Sequence[str]) -> 
     return folder / "job.json"
 
 
-def _least(tools: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, Cost]:
-    """The run of each tool with the least CPU time; the tools take turns."""
+def _cheapest(tools: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, Cost]:
+    """The run of each tool with the least CPU time; the tools alternate."""
     runs = [{tool: run() for tool, run in tools.items()} for _ in range(rounds)]
     return {tool: min((one[tool] for one in runs), key=lambda cost: cost.cpu_seconds) for tool in tools}
 
 
 def _speeds(tools: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, dict[str, Any]]:
-    """What each tool answers of itself, in the round in which its work took the least CPU time."""
+    """The answer of each tool in the round with the least CPU time."""
     runs = [{tool: json.loads(run().output) for tool, run in tools.items()} for _ in range(rounds)]
     best = {tool: min((one[tool] for one in runs), key=lambda answer: answer["cpu_seconds"]) for tool in tools}
     return {tool: {"megabytes_per_cpu_second": answer["bytes"] / 1e6 / answer["cpu_seconds"], **answer} for tool, answer in best.items()}
@@ -261,7 +261,7 @@ def _costs(cost: Cost) -> dict[str, float]:
 
 
 def _score(corpus: Path, kept: Path) -> dict[str, Any]:
-    """What a tool kept, against the truth."""
+    """Score what a tool kept against ground truth."""
     ids = pq.read_table(corpus / "plants.parquet", columns=["id"])["id"].to_pylist()
     found = {key for path in kept.glob("*.parquet") for key in pq.read_table(path, columns=["id"])["id"].to_pylist()}
     return score(np.array([key in found for key in ids]), pq.read_table(corpus / "pairs.parquet"), threshold=THRESHOLD)

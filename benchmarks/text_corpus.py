@@ -1,10 +1,10 @@
-"""A corpus whose copies are known, to measure deduplication on.
+"""A corpus with known copies, to measure deduplication.
 
 The words are an order-1 Markov chain over a real text, or over a vocabulary of pronounceable words with Zipf frequencies. A document has
 200 to 2,000 words (log-uniform) in sentences and paragraphs. Of all documents 4 % are exact copies of another, 2 % differ from one in case
-or punctuation, 10 % are near copies (words substituted, cut short, continued, blocks moved), 2 % share a third of their words with another
-and are none, and 5 % carry one of a few boilerplate paragraphs. The truth is every pair of documents whose similarity is at
-least FLOOR, found by comparing all documents with all, whether planted or not.
+or punctuation, 10 % are near copies (words substituted, truncated, continued, blocks moved), 2 % share a third of their words with another
+without being copies, and 5 % contain one of a few boilerplate paragraphs. The truth is every pair of documents with a similarity of at
+least FLOOR, found by comparing all with all, planted or not.
 
 FOLDER/raw.jsonl            {"id", "text"}, one a line
 FOLDER/corpus               the same documents as a Corpus
@@ -59,12 +59,12 @@ _HEAD = [
 ]  # fmt: skip
 
 Ids = npt.NDArray[np.int64]
-Chooser = np.random.Generator
+Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words by number, and what stands after each."""
+    """Words by number, and the separator after each."""
 
     words: Ids
     marks: Ids
@@ -80,32 +80,32 @@ class Text:
 
 @dataclass(frozen=True)
 class Chain:
-    """Successors of word w: successors[starts[w]:starts[w + 1]], each as often as it follows."""
+    """A Markov chain: successors of word w are successors[starts[w]:starts[w + 1]], repeated by frequency."""
 
     vocabulary: Sequence[str]
     starts: Ids
     successors: Ids
 
-    def sample(self, lengths: Ids, choose: Chooser) -> list[Text]:
+    def sample(self, lengths: Ids, rng: Rng) -> list[Text]:
         """Texts of these lengths in words."""
         order = np.argsort(-lengths, kind="stable")
         ends = np.cumsum(lengths)
         words = np.empty(int(ends[-1]), np.int64)
-        state = choose.choice(self.successors, order.size)
+        state = rng.choice(self.successors, order.size)
         for step in range(int(lengths.max())):
             order = order[: np.searchsorted(-lengths[order], -step)]  # texts longer than this
             low, high = self.starts[state[: order.size]], self.starts[state[: order.size] + 1]
-            state = self.successors[low + (choose.random(order.size) * (high - low)).astype(np.int64)]
+            state = self.successors[low + (rng.random(order.size) * (high - low)).astype(np.int64)]
             words[ends[order] - lengths[order] + step] = state
-        marks = choose.choice(_MARKS.size, words.size, p=_CHANCES)
+        marks = rng.choice(_MARKS.size, words.size, p=_CHANCES)
         return [Text(words[end - length : end], marks[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
 
 
 def make(folder: Path, *, documents: int, seed: int, text: Path | None) -> None:
     """Write the corpus and its truth; `text` is the real text of the chain, None for generated words."""
-    choose = np.random.default_rng([seed, documents])
-    chain = chain_of_text(text.read_text(encoding="utf-8")) if text else chain_of_zipf(choose)
-    texts, plants = plant(chain, documents, choose)
+    rng = np.random.default_rng([seed, documents])
+    chain = chain_of_text(text.read_text(encoding="utf-8")) if text else chain_of_zipf(rng)
+    texts, plants = plant(chain, documents, rng)
     ids = [f"doc-{number:07d}" for number in range(documents)]
     lines = [render(one, chain.vocabulary, plants[row][0], row) for row, one in enumerate(texts)]
     origins = [f"raw.jsonl:{row}" for row in range(1, documents + 1)]
@@ -113,7 +113,7 @@ def make(folder: Path, *, documents: int, seed: int, text: Path | None) -> None:
     with draft_folder(folder) as draft:
         write_jsonl(draft / "raw.jsonl", ({"id": key, "text": line} for key, line in zip(ids, lines, strict=True)))
         _write_corpus(draft, conform(table, DOCUMENTS))
-        _write_tests(draft, [render(one, chain.vocabulary, "own", 0) for one in chain.sample(np.full(2 * QUESTIONS, 20), choose)])
+        _write_tests(draft, [render(one, chain.vocabulary, "own", 0) for one in chain.sample(np.full(2 * QUESTIONS, 20), rng)])
         of = [None if number is None else ids[number] for _, number in plants]
         write_table(pa.table({"id": ids, "kind": [kind for kind, _ in plants], "of": of}), draft / "plants.parquet")
         write_table(pa.table(similar_pairs([one.words for one in texts], shingle=SHINGLE, floor=FLOOR)), draft / "pairs.parquet")
@@ -127,34 +127,34 @@ def chain_of_text(text: str) -> Chain:
     return Chain(vocabulary.tolist(), starts, np.roll(words, -1)[np.argsort(words, kind="stable")])
 
 
-def chain_of_zipf(choose: Chooser) -> Chain:
+def chain_of_zipf(rng: Rng) -> Chain:
     """The chain of a made-up language: the commonest words of English, then pronounceable ones, the short ones more often."""
-    made = sorted({word for word in _pronounceable(choose, 2 * _VOCABULARY) if word not in _HEAD})
-    lengths = np.array([len(word) for word in made]) + choose.normal(0, 1, len(made))
+    made = sorted({word for word in _pronounceable(rng, 2 * _VOCABULARY) if word not in _HEAD})
+    lengths = np.array([len(word) for word in made]) + rng.normal(0, 1, len(made))
     vocabulary = _HEAD + [made[place] for place in np.argsort(lengths)[: _VOCABULARY - len(_HEAD)]]
     frequencies = 1 / np.arange(1, len(vocabulary) + 1)
-    successors = choose.choice(len(vocabulary), len(vocabulary) * _SUCCESSORS, p=frequencies / frequencies.sum())
+    successors = rng.choice(len(vocabulary), len(vocabulary) * _SUCCESSORS, p=frequencies / frequencies.sum())
     return Chain(vocabulary, np.arange(len(vocabulary) + 1) * _SUCCESSORS, successors)
 
 
-def plant(chain: Chain, documents: int, choose: Chooser) -> tuple[list[Text], list[tuple[str, int | None]]]:
-    """The documents, and for each its kind and the number of the one that it was made of."""
+def plant(chain: Chain, documents: int, rng: Rng) -> tuple[list[Text], list[tuple[str, int | None]]]:
+    """The documents, and for each its kind and the number of its original."""
     low, high = map(math.log, WORDS)
-    fresh = chain.sample(np.exp(choose.uniform(low, high, documents)).astype(np.int64), choose)
-    boilerplate = chain.sample(choose.integers(40, 120, _BOILERPLATES), choose)
+    fresh = chain.sample(np.exp(rng.uniform(low, high, documents)).astype(np.int64), rng)
+    boilerplate = chain.sample(rng.integers(40, 120, _BOILERPLATES), rng)
     counts = {kind: round(share * documents) for kind, share in SHARES.items()}
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
-    kinds = choose.permutation(kinds + ["own"] * (documents - len(kinds))).tolist()
+    kinds = rng.permutation(kinds + ["own"] * (documents - len(kinds))).tolist()
     originals = [number for number, kind in enumerate(kinds) if kind == "own"]
     texts: list[Text] = []
     plants: list[tuple[str, int | None]] = []
     for kind, own in zip(kinds, fresh, strict=True):
         if kind in _COPY:
-            of = int(choose.choice(originals))
-            texts.append(_COPY[kind](fresh[of], own, choose))
+            of = int(rng.choice(originals))
+            texts.append(_COPY[kind](fresh[of], own, rng))
             plants.append((kind, of))
         else:
-            shared = [boilerplate[choose.integers(_BOILERPLATES)]] if kind == "boilerplate" else []
+            shared = [boilerplate[rng.integers(_BOILERPLATES)]] if kind == "boilerplate" else []
             texts.append(Text.join(own, *shared))
             plants.append((kind, None))
     return texts, plants
@@ -176,56 +176,56 @@ def render(text: Text, vocabulary: Sequence[str], kind: str, number: int) -> str
     return line
 
 
-def _same(of: Text, own: Text, choose: Chooser) -> Text:
+def _same(of: Text, own: Text, rng: Rng) -> Text:
     return of
 
 
-def _near(of: Text, own: Text, choose: Chooser) -> Text:
+def _near(of: Text, own: Text, rng: Rng) -> Text:
     """One of four changes, its strength such that the similarity lies between a half and one."""
-    return _NEAR[choose.integers(len(_NEAR))](of, own, choose)
+    return _NEAR[rng.integers(len(_NEAR))](of, own, rng)
 
 
-def _substitute(of: Text, own: Text, choose: Chooser) -> Text:
-    count = max(1, int(of.words.size * np.exp(choose.uniform(np.log(0.001), np.log(0.06)))))
+def _substitute(of: Text, own: Text, rng: Rng) -> Text:
+    count = max(1, int(of.words.size * np.exp(rng.uniform(np.log(0.001), np.log(0.06)))))
     words = of.words.copy()
-    words[choose.choice(words.size, count, replace=False)] = choose.choice(own.words, count)
+    words[rng.choice(words.size, count, replace=False)] = rng.choice(own.words, count)
     return Text(words, of.marks)
 
 
-def _cut(of: Text, own: Text, choose: Chooser) -> Text:
-    return of[: int(of.words.size * choose.uniform(0.6, 0.99))]
+def _cut(of: Text, own: Text, rng: Rng) -> Text:
+    return of[: int(of.words.size * rng.uniform(0.6, 0.99))]
 
 
-def _continue(of: Text, own: Text, choose: Chooser) -> Text:
-    return Text.join(of, own[: 1 + int(of.words.size * choose.uniform(0, 0.5))])
+def _continue(of: Text, own: Text, rng: Rng) -> Text:
+    return Text.join(of, own[: 1 + int(of.words.size * rng.uniform(0, 0.5))])
 
 
-def _move(of: Text, own: Text, choose: Chooser) -> Text:
-    for _ in range(choose.integers(1, 6)):
-        first, second, third = sorted(choose.integers(0, of.words.size, 3))
+def _move(of: Text, own: Text, rng: Rng) -> Text:
+    for _ in range(rng.integers(1, 6)):
+        first, second, third = sorted(rng.integers(0, of.words.size, 3))
         of = Text.join(of[:first], of[second:third], of[first:second], of[third:])
     return of
 
 
-def _hard(of: Text, own: Text, choose: Chooser) -> Text:
+def _hard(of: Text, own: Text, rng: Rng) -> Text:
     """A text of about the same length with a run of the other's words: J = s / (2 - s) for a share s, between .15 and .35."""
     size = of.words.size
-    length = int(size * choose.uniform(0.28, 0.51))
-    start = choose.integers(0, size - length)
+    length = int(size * rng.uniform(0.28, 0.51))
+    start = rng.integers(0, size - length)
     rest = np.resize(np.arange(own.words.size), size - length)
     return Text.join(own[rest[: rest.size // 2]], of[start : start + length], own[rest[rest.size // 2 :]])
 
 
-_COPY: dict[str, Callable[[Text, Text, Chooser], Text]] = {"exact": _same, "variant": _same, "near": _near, "hard": _hard}
+_COPY: dict[str, Callable[[Text, Text, Rng], Text]] = {"exact": _same, "variant": _same, "near": _near, "hard": _hard}
 _NEAR = (_substitute, _cut, _continue, _move)
 
 
-def _pronounceable(choose: Chooser, count: int) -> Iterator[str]:
+def _pronounceable(rng: Rng, count: int) -> Iterator[str]:
     """Words of one to four syllables."""
     onsets = "b br c ch d dr f fl g gr h j k l m n p pl r s sh st t tr v w".split()  # noqa: SIM905
     syllables = ["".join(parts) for parts in itertools.product(onsets, "aeiou", ["", "", "n", "r", "l", "st"])]
-    for length in choose.choice([1, 2, 3, 4], count, p=[0.1, 0.5, 0.3, 0.1]):
-        yield "".join(choose.choice(syllables, length))
+    for length in rng.choice([1, 2, 3, 4], count, p=[0.1, 0.5, 0.3, 0.1]):
+        yield "".join(rng.choice(syllables, length))
 
 
 def _write_tests(draft: Path, questions: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The cost of a command: CPU time of its whole tree of processes, and the most memory that the tree held at once."""
+"""The cost of a command: CPU time and peak memory of its whole process tree."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 class Cost:
     """What a command used."""
 
-    cpu_seconds: float  # user and system, of every process that it started, also of those that nobody waited for
+    cpu_seconds: float  # user and system, of all descendant processes, including orphans
     seconds: float
     peak_megabytes: float  # sum of the resident sets; pages that processes share count in each
     output: str

@@ -1,4 +1,4 @@
-"""Our own runs for the comparison, each in a process of its own; answers one line of JSON, like the peers.
+"""Our own runs for the comparison, each in a separate process; prints one line of JSON, like the peers.
 
 python -m benchmarks.text_ours stages JOB.json        the recipes of stages one after the other, in JOB's folder
 python -m benchmarks.text_ours statistics DOCUMENTS   all quality statistics, shard by shard
@@ -17,13 +17,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-FEW = 20  # documents that are worked on before the clock starts
-PASSAGE = 400  # characters that the language model reads
+FEW = 20  # warm-up documents
+PASSAGE = 400  # characters for language identification
 
 
 def main() -> None:
-    """What the command line asks for."""
-    importlib.import_module("stages")  # which fixes what the stages need before anything else is imported
+    """Run what the command line asks for."""
+    importlib.import_module("stages")  # sets what the stages need before anything else is imported
     kind, path = sys.argv[1], Path(sys.argv[2]).resolve()
     answer = {"stages": stages, "statistics": statistics, "read": read}[kind](path)
     sys.stdout.write(json.dumps(answer) + "\n")
@@ -31,11 +31,12 @@ def main() -> None:
 
 
 def stages(job: Path) -> dict[str, Any]:
-    """CPU seconds of each stage with one worker, the start (interpreter and imports) apart; documents and the peak of memory after it."""
+    """CPU seconds of each stage with one worker, startup (interpreter and imports) separately; documents and peak memory."""
     task = json.loads(job.read_text())
     doors = {name: importlib.import_module(f"stages.{name}").main for name in task["stages"]}
     from pipeline.core.track import NoTracker
-    from stages._run import PYTHONS_OWN, Hardware, Run, typed
+    from stages._run import PYTHONS_OWN, Hardware, Run
+    from stages._settings import typed
 
     os.chdir(task["folder"])
     hardware = typed(Hardware, task["hardware"], at="hardware")
@@ -46,7 +47,7 @@ def stages(job: Path) -> dict[str, Any]:
     start = time.process_time()
     for name, door in doors.items():
         before, started = time.process_time(), time.perf_counter()
-        run = Run(name, "benchmark", Path(".run") / name, hardware, NoTracker(), logging.getLogger(name))
+        run = Run(name, name, "benchmark", Path(".run") / name, hardware, NoTracker(), logging.getLogger(name))
         metrics = door.recipe(configs[name], run)
         rows[name] = {
             "cpu_seconds": time.process_time() - before,
@@ -58,16 +59,16 @@ def stages(job: Path) -> dict[str, Any]:
 
 
 def peak() -> float:
-    """The most memory that this process has held, MB. The maxrss of getrusage would be that of the process which started it."""
+    """The peak memory of this process, MB. The maxrss of getrusage may be that of the parent process."""
     high = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
     return int(high.split()[1]) * 1024 / 1e6
 
 
 def statistics(documents: Path) -> dict[str, Any]:
-    """CPU seconds of all statistics, without start, imports and reading; the language model apart, because it has no peer here."""
+    """CPU seconds of all statistics, without startup, imports and reading; language identification separately, as it has no peer here."""
     import pyarrow.parquet as pq
 
-    from pipeline.text.measure.language import languages
+    from pipeline.text.measure.language import detect_languages
     from pipeline.text.measure.statistics import NAMES
     from pipeline.text.measure.statistics import statistics as count
     from pipeline.text.ngrams import texts_of
@@ -75,59 +76,59 @@ def statistics(documents: Path) -> dict[str, Any]:
     shards = [texts_of(pq.read_table(path, columns=["text"])["text"]) for path in sorted(documents.glob("*.parquet"))]
     few = texts_of(pq.read_table(next(iter(sorted(documents.glob("*.parquet")))), columns=["text"])["text"][:FEW])
     count(few)
-    languages(few, characters=PASSAGE)
+    detect_languages(few, characters=PASSAGE)
     start = time.process_time()
     for texts in shards:
         count(texts)
     middle = time.process_time()
     for texts in shards:
-        languages(texts, characters=PASSAGE)
+        detect_languages(texts, characters=PASSAGE)
     end = time.process_time()
     size = sum(int(texts.starts[-1] - texts.starts[0]) for texts in shards)
     return {"bytes": size, "cpu_seconds": middle - start, "statistics": len(NAMES), "parts": {"language": end - middle}}
 
 
 def read(job: Path) -> dict[str, Any]:
-    """CPU seconds of reading the sources of the section `corpus` into Arrow columns, without start, imports and writing.
+    """CPU seconds of reading the sources of the section `corpus` into Arrow columns, without startup, imports and writing.
 
-    A few documents are read before, so that whatever is imported on demand is there.
+    A few documents are read before, so that lazy imports are done.
     """
-    from pipeline.text.reading.sources import Bounds, Policy, Source
-    from stages._run import typed
+    from pipeline.text.reading.sources import Policy, ReadLimits, Source
+    from stages._settings import typed
 
     task = json.loads(job.read_text())
     os.chdir(task["folder"])
     section = task["sections"]["corpus"]
-    source = typed(Source, section["common"] | section["sources"][0], at="corpus.sources")
+    source = typed(Source, section["source_defaults"] | section["sources"][0], at="corpus.sources")
     policy = typed(Policy, section["policy"], at="corpus.policy")
-    bounds = Bounds(policy=policy, **{key: section[key] for key in ("shard", "longest", "max_bad_fraction")})
+    limits = ReadLimits(policy=policy, **{key: section[key] for key in ("shard_bytes", "max_document_bytes", "max_bad_fraction")})
     raw = Path(section["path"]) / source.path
     few = Path("few") / source.path
     few.parent.mkdir()
     with raw.open("rb") as lines:
         few.write_bytes(b"".join(islice(lines, FEW)))
-    _read(source, bounds, few.parent)
+    _read(source, limits, few.parent)
     start = time.process_time()
-    documents = _read(source, bounds, raw.parent)
+    documents = _read(source, limits, raw.parent)
     return {"bytes": raw.stat().st_size, "cpu_seconds": time.process_time() - start, "documents": documents}
 
 
-def _read(source: Any, bounds: Any, base: Path) -> int:
-    """How many documents there are; the survey of where lines begin, which large files need first, is done as the stage does it."""
+def _read(source: Any, limits: Any, base: Path) -> int:
+    """The number of documents read, including the newline survey that large files need."""
     from pipeline.core.parallel import parallel_map
     from pipeline.core.shards import map_shards
-    from pipeline.text.reading.find import find
-    from pipeline.text.reading.items import items_of
-    from pipeline.text.reading.pieces import read_item
+    from pipeline.text.reading.find import find_source_files
+    from pipeline.text.reading.readers import read_task
+    from pipeline.text.reading.tasks import plan_tasks
 
     one = partial(parallel_map, engine="threading", workers=1)
-    plans = items_of(
+    plans = plan_tasks(
         [source],
-        [find(source, base)[0]],
-        bounds,
+        [find_source_files(source, base)[0]],
+        limits,
         lambda phase, function, items: map_shards(function, items, folder=Path(f"{base.name}-{phase}"), run_map=one),
     )
-    return sum(piece.counts["documents"] for plan in plans for item in plan for piece in read_item(item, bounds))
+    return sum(piece.counts["documents"] for plan in plans for task in plan for piece in read_task(task, limits))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""All pairs of documents that are alike, exactly: the truth that deduplication is scored against, and the score."""
+"""All pairs of similar documents, exactly: ground truth for deduplication, and the score."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The results of a comparison as a page that can stand in docs/log.md."""
+"""The results of a comparison as Markdown for docs/log.md."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ _TERABYTE = 1e6  # MB
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A promise and what was measured."""
+class Target:
+    """A target and the measured value."""
 
     about: str
     name: str
@@ -19,23 +19,23 @@ class Figure:
 
     @property
     def holds(self) -> bool:
-        """Whether the promise is kept."""
+        """Whether the target is met."""
         return self.value >= self.bound if self.direction == "at least" else self.value <= self.bound
 
 
-def markdown(result: Mapping[str, Any], figures: Sequence[Figure]) -> str:
-    """A table of the promises, and one a comparison."""
+def markdown(result: Mapping[str, Any], targets: Sequence[Target]) -> str:
+    """A table of the targets, and one per comparison."""
     head = (
         f"{result['documents']:,} documents, {result['raw_bytes'] / 1e6:.1f} MB of JSONL, a chain over {result['chain_of_words']}; "
         f"{result['cores']} cores, load {result['load_before']:.1f} before and {result['load_after']:.1f} after."
     )
-    parts = [head, _promises(figures)]
+    parts = [head, _targets(targets)]
     parts += [write(result[name]) for name, write in _TABLES.items() if name in result]
     return "\n\n".join(parts) + "\n"
 
 
-def _promises(figures: Sequence[Figure]) -> str:
-    rows = [[f.about, f.name, f"{f.value:.4g}", f"{f.direction} {f.bound:g}", "holds" if f.holds else "**fails**"] for f in figures]
+def _targets(targets: Sequence[Target]) -> str:
+    rows = [[f.about, f.name, f"{f.value:.4g}", f"{f.direction} {f.bound:g}", "holds" if f.holds else "**fails**"] for f in targets]
     return _table(["what", "figure", "found", "wanted", ""], rows)
 
 
@@ -99,7 +99,7 @@ def _chains(answers: Mapping[str, Any]) -> str:
 
 
 def _chain(name: str, answer: Mapping[str, Any]) -> str:
-    """The rates by stage, and what they come to for a terabyte."""
+    """The rates by stage, and extrapolated to a terabyte."""
     rows = [
         [
             stage,

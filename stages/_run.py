@@ -1,8 +1,7 @@
-"""The hallway: section -> frozen typed Config -> call -> metrics, provenance, tracker.
+"""The runner: a section of the settings -> a checked Config -> the stage's recipe -> metrics, provenance, tracker.
 
-The only file, with plan, that knows Hydra and DVC. Under DVC a stage reads its section from
-params.yaml: what DVC hashed is what runs. By hand, `python -m stages.NAME key=value` composes
-conf/ with the overrides. Both roads end in the same call.
+Under DVC a stage reads its section from params.yaml: what DVC hashed is what runs. By hand,
+`python -m stages.NAME key=value` composes conf/ with the overrides. Both roads end in the same call.
 """
 
 import dataclasses
@@ -11,34 +10,34 @@ import json
 import logging
 import os
 import platform
-import re
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
 from pipeline.core.artifact.base import Artifact
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import fingerprint, write_json, write_text
+from pipeline.core.lockfile import keep
 from pipeline.core.parallel import Engine, Jobs, parallel_map
 from pipeline.core.progress import progress
 from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import Track, Tracker, group_of, tracker_for
 from stages import HUB_OFFLINE
+from stages._settings import ROOT, found, read_settings, typed
 
 A = TypeVar("A")
 B = TypeVar("B")
 Metrics = dict[str, Any]
-ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
 LOG = Path(".run/log")
+KEPT_LOCK = Path(".run/dvc.lock")  # the last whole dvc.lock, for apps/heal
+FOLDER = Path(__file__).resolve().parent
+FOR_DVC = {"method", "format", "reads"}  # keys of an entry that dvc.yaml reads, not the stage
 PYTHONS_OWN = (700, 10, 10)  # how often it looks for garbage
 
 
@@ -57,8 +56,9 @@ class Hardware:
 class Run:
     """What a stage is given besides its Config."""
 
-    name: str
-    code: str  # a short name of what the stage's code means
+    name: str  # corpus, align/dpo
+    section: str  # where its keys stand: corpus, align.dpo
+    code: str  # the key of the stage's code fingerprint
     scratch: Path  # survives a kill, removed after success
     hardware: Hardware
     tracker: Tracker
@@ -67,10 +67,11 @@ class Run:
     @cached_property
     def device(self) -> str:
         """cpu or cuda."""
-        if self.hardware.device != "auto":
-            return self.hardware.device
         torch = sys.modules.get("torch")
-        return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+        there = torch is not None and torch.cuda.is_available()
+        if self.hardware.device == "cuda" and torch is not None and not there:
+            raise PipelineError("hardware.device is cuda, and torch finds no CUDA device", mend="hardware=auto or hardware=cpu")
+        return ("cuda" if there else "cpu") if self.hardware.device == "auto" else self.hardware.device
 
     @property
     def threads(self) -> int:
@@ -108,145 +109,143 @@ class Run:
         write_text(Path("plots") / f"{self.name}.csv", "\n".join([",".join(columns), *lines]) + "\n")
 
 
-def stage(config: type[A], *, hub: bool = False) -> Callable[[Callable[[A, Run], Metrics]], Callable[[], None]]:
-    """Make a recipe into a program. The section of conf/ is named like the stage's file. `hub`: it may read from a hub of data sets."""
+@dataclass(frozen=True)
+class Stage:
+    """A recipe as a program. Its file says its name: stages/sft.py is `sft`; stages/align/dpo.py runs entries of the list `align`."""
 
-    def furnish(recipe: Callable[[A, Run], Metrics]) -> Callable[[], None]:
-        name = Path(recipe.__code__.co_filename).stem
+    config: type[Any]
+    recipe: Callable[[Any, Run], Metrics | None]
+    path: tuple[str, ...]  # ("align", "dpo")
+    shared: tuple[str, ...] = ()  # sections that enter the Config beside the stage's own
+    each: tuple[str, str] | None = None  # ("models", "model"): one run for each entry of `models`, which enters the Config as `model`
+    hub: bool = False  # it may read from a hub of data sets
 
-        def door() -> None:
-            log = logger(name)
-            if hub:
-                os.environ["HF_HUB_OFFLINE"] = HUB_OFFLINE  # looked at when `datasets` is imported, which waits for a source hub:...
-            try:
-                walk(name, config, recipe, log)
-                gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s
-            except PipelineError as fault:
-                log.error("%s", fault)
-                log.debug("where", exc_info=True)
-                sys.exit(1)
-            except Exception:
-                log.exception("a fault of the program, not of its settings or input")
-                sys.exit(1)
-            except KeyboardInterrupt:
-                log.error("stopped; what was done is kept: run again to go on")
-                sys.exit(130)
+    @property
+    def group(self) -> str:
+        """The section of the settings."""
+        return self.path[0]
 
-        door.__dict__.update(config=config, recipe=recipe, stage=name)
-        return door
+    def entries(self, settings: Mapping[str, Any]) -> list[str] | None:
+        """The entries that this stage runs; None where it is no list."""
+        if self.each:
+            return list(settings[self.each[0]])
+        if len(self.path) == 1:
+            return None
+        return [name for name, entry in settings[self.group].items() if self.path[1] in (entry.get("method"), entry.get("format"))]
 
-    return furnish
+    def section(self, settings: Mapping[str, Any], entry: str | None) -> dict[str, Any]:
+        """What the stage is told: its own section, closed, and the shared ones."""
+        own: dict[str, Any] = dict(settings[self.group])
+        if self.each and entry:
+            own |= {self.each[1]: settings[self.each[0]][entry], "target": f"{own['target']}/{entry}"}
+        elif entry:
+            own = {key: value for key, value in own[entry].items() if key not in FOR_DVC}
+        return own | {name: settings[name] for name in self.shared}
+
+    def at(self, entry: str | None) -> str:
+        """Where its keys stand: align.dpo."""
+        return self.group if self.each or not entry else f"{self.group}.{entry}"
+
+    def paths(self, cfg: Any) -> list[Path]:
+        """Everything on disk that a Config names."""
+        return [*found(cfg, Path), *(artifact.path for artifact in found(cfg, Artifact))]
+
+    def chosen(self, settings: Mapping[str, Any], words: Sequence[str]) -> str | None:
+        """The entry that the command line names, or the only one there is."""
+        entries = self.entries(settings)
+        if entries is None:
+            if words:
+                raise PipelineError(f"{self.group} takes no {words[0]}", mend=f"python -m stages.{'.'.join(self.path)} key=value")
+            return None
+        wanted = words[0] if words else self.path[-1] if self.path[-1] in entries else entries[0] if len(entries) == 1 else None
+        if wanted not in entries:
+            said = f"no entry {wanted}" if wanted else "several entries"
+            mend = f"python -m stages.{'.'.join(self.path)} ENTRY, one of: {', '.join(entries) or 'none is in conf/'}"
+            raise PipelineError(f"{self.group} has {said}", mend=mend)
+        return wanted
+
+    def __call__(self) -> None:
+        """Run as a program: `[ENTRY] [key=value ...]`, --help, --cfg."""
+        if {"--help", "-h", "--cfg", "-m", "--multirun"} & set(sys.argv[1:]):
+            from stages._help import show
+
+            show(self, sys.argv[1:])
+            return
+        log = logger("/".join(self.path))
+        if self.hub:
+            os.environ["HF_HUB_OFFLINE"] = HUB_OFFLINE  # looked at when `datasets` is imported, which waits for a source hub:...
+        try:
+            settings = read_settings([word for word in sys.argv[1:] if "=" in word])
+            entry = self.chosen(settings, [word for word in sys.argv[1:] if "=" not in word])
+            run_stage(self, settings, entry)
+            gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s
+        except PipelineError as fault:
+            log.error("%s", fault)
+            log.debug("where", exc_info=True)
+            sys.exit(1)
+        except Exception:
+            log.exception("a fault of the program, not of its settings or input")
+            sys.exit(1)
+        except KeyboardInterrupt:
+            log.error("stopped; what was done is kept: run again to go on")
+            sys.exit(130)
 
 
-def walk(name: str, config: type[A], recipe: Callable[[A, Run], Metrics], log: logging.Logger) -> None:
+def stage(
+    config: type[A], *, shared: tuple[str, ...] = (), each: tuple[str, str] | None = None, hub: bool = False
+) -> Callable[[Callable[[A, Run], Metrics | None]], Stage]:
+    """Make a recipe into a program; see Stage for what the arguments mean."""
+
+    def made(recipe: Callable[[A, Run], Metrics | None]) -> Stage:
+        file = Path(recipe.__code__.co_filename).resolve()
+        path = file.relative_to(FOLDER).with_suffix("").parts if file.is_relative_to(FOLDER) else (file.stem,)
+        return Stage(config, recipe, path, shared, each, hub)
+
+    return made
+
+
+def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> None:
     """Run one stage from its settings to its metrics."""
     started = time.perf_counter()
     gc.freeze()  # what was imported is no garbage
     gc.set_threshold(*PYTHONS_OWN)
-    settings = read_settings()
-    section = settings[name]
-    cfg = typed(config, section, at=name)
+    name = f"{stage.group}/{entry}" if entry else stage.group
+    log = logger(name)
+    log.info("begin")
+    section = stage.section(settings, entry)
+    cfg = typed(stage.config, section, at=stage.at(entry))
     hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
     inputs = {str(artifact.path): artifact.digest for artifact in found(cfg, Artifact) if artifact is not getattr(cfg, "target", None)}
     outside = {str(path): fingerprint(path) for path in found(cfg, Path)}
-    code = key_of(meaning(name))
+    code = key_of(code_fingerprint(stage))
     key = key_of(section, code, inputs, outside, [hardware.device, hardware.threads])
     with scratch_folder(ROOT / ".run" / name, key) as scratch:
-        run = Run(name, code, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log)
+        run = Run(
+            name, stage.at(entry), code, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log
+        )
         log.info("settings %s", json.dumps(section))
         prepare(run)
-        metrics = recipe(cfg, run)
-        run.tracker.finish(metrics)
-    write_json(Path("metrics") / f"{name}.json", metrics)
+        metrics = stage.recipe(cfg, run)
+        run.tracker.finish(metrics or {})
+    if metrics is not None:
+        write_json(Path("metrics") / f"{name}.json", metrics)
     write_json(LOG / f"{name}.json", provenance(run, inputs, time.perf_counter() - started))
     log.info("metrics %s", json.dumps(metrics))
 
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a PyYAML that was built without libyaml has the slow one only
-
-
-class Params(_Loader):  # type: ignore[misc]
-    """YAML as OmegaConf writes it (1e-5 is a number, a date is text), read in a tenth of its time."""
-
-
-Params.yaml_implicit_resolvers = {
-    letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for letter, resolvers in _Loader.yaml_implicit_resolvers.items()
-}
-Params.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
-
-
-def read_settings() -> dict[str, Any]:
-    """All settings: params.yaml under DVC, conf/ with the command line's overrides by hand; conf/local on top."""
-    under_dvc = "DVC_STAGE" in os.environ  # where params.yaml is composed, and every interpolation resolved
-    settings: dict[str, Any] = yaml.load(Path("params.yaml").read_bytes(), Params) if under_dvc else plain(compose(sys.argv[1:]))
-    for path in sorted((ROOT / "conf" / "local").glob("*.yaml")):
-        from omegaconf import OmegaConf
-
-        local = OmegaConf.load(path)
-        if unknown := set(local) - {"hardware", "track"}:
-            raise PipelineError(f"{path} sets {', '.join(map(str, unknown))}", mend="only hardware and track may be local to a machine")
-        settings = plain(OmegaConf.merge(settings, local))
-    return settings
-
-
-def plain(settings: Any) -> dict[str, Any]:
-    """The settings as dicts, lists and plain values, every interpolation resolved."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_container(settings, resolve=True)  # type: ignore[return-value]
-
-
-def compose(overrides: Sequence[str]) -> Any:
-    """conf/ composed by Hydra. A wrong key or group is a PipelineError in Hydra's words."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        with initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
-            composed = hydra_compose("config", list(overrides))
-            OmegaConf.resolve(composed)
-            return composed
-    except (HydraException, OmegaConfBaseException) as fault:
-        raise PipelineError(f"conf/ can't be composed: {fault}", mend="correct the key or group; `make help` lists the groups") from fault
-
-
-def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
-    """The section as a frozen dataclass. One PipelineError tells all faults, each with its dotted key."""
-    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
-    try:
-        return TypeAdapter(config).validate_json(json.dumps(section))
-    except ValidationError as faults:
-        lines = [f"{'.'.join([at, *map(str, fault['loc'])])}: {fault['msg']} (found {fault['input']!r:.80})" for fault in faults.errors()]
-        keys = ", ".join(".".join([at, *map(str, fault["loc"])]) for fault in faults.errors())
-        raise PipelineError(
-            "\n  ".join(["settings that can't be used", *lines]), mend=f"correct {keys} in conf/ or on the command line"
-        ) from faults
-
-
-def found(settings: Any, kind: type[A]) -> Iterator[A]:
-    """All values of a kind in a Config, nested ones too."""
-    if isinstance(settings, kind):
-        yield settings
-    elif dataclasses.is_dataclass(settings):
-        for field in dataclasses.fields(settings):
-            yield from found(getattr(settings, field.name), kind)
-
-
-def meaning(name: str) -> Any:
-    """What the stage's code means: as planned under DVC, looked up by hand."""
+def code_fingerprint(stage: Stage) -> Any:
+    """What the stage's code is: as planned under DVC, worked out by hand."""
     if "DVC_STAGE" in os.environ:
-        return json.loads(Path("plan", f"{name}.json").read_text())
+        return json.loads(Path("plan/code", *stage.path).with_suffix(".json").read_text())
     from pipeline.core.closure import Code  # under DVC the plan has done this
 
-    return Code(Path(), ("pipeline", "stages")).meaning(f"stages.{name}")
+    return Code(Path(), ("pipeline", "stages")).fingerprint(".".join(("stages", *stage.path)))
 
 
 def prepare(run: Run) -> None:
-    """Threads and determinism of the libraries that the stage has imported."""
+    """A copy of dvc.lock while DVC does not write it; threads and determinism of the libraries that the stage has imported."""
+    if "DVC_STAGE" in os.environ:
+        keep(Path("dvc.lock"), KEPT_LOCK)
     os.environ.setdefault("OMP_NUM_THREADS", str(run.threads))
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(run.threads)
@@ -255,21 +254,23 @@ def prepare(run: Run) -> None:
 
 def logger(name: str) -> logging.Logger:
     """Messages of a stage: on standard error, and all of them in .run/log/<stage>.log."""
-    LOG.mkdir(parents=True, exist_ok=True)
-    log = logging.getLogger(f"scriptorium.{name}")
+    path = LOG / f"{name}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = logging.getLogger("scriptorium")
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    file = logging.FileHandler(LOG / f"{name}.log", encoding="utf-8")  # a resumed run adds to what the killed one wrote
+    file = logging.FileHandler(path, encoding="utf-8", delay=True)  # a resumed run adds to what the killed one wrote
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     console = logging.StreamHandler()
     console.setLevel(logging.WARNING)
     console.setFormatter(logging.Formatter(f"{name}: %(message)s"))
+    for handler in log.handlers:  # of the stage that this process ran before
+        handler.close()
     log.handlers = [file, console]
     library = logging.getLogger("pipeline")
     library.setLevel(logging.INFO)
     library.propagate = False
     library.handlers = [file, console]
-    log.info("begin")
     return log
 
 
@@ -283,6 +284,7 @@ def provenance(run: Run, inputs: Mapping[str, str], seconds: float) -> dict[str,
         "cpu_seconds": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
         "peak_megabytes": own.ru_maxrss // 1024,
         "hardware": dataclasses.asdict(run.hardware) | {"device": run.device, "threads": run.threads},
+        "python": platform.python_version(),
         "host": platform.node(),
         "machine": platform.processor() or platform.machine(),
     }

@@ -1,6 +1,6 @@
-"""Mend what scanning, scraping and publishing did to the text, mask personal data, and measure what is left.
+"""Repair damage from scanning, scraping and publishing, mask personal data, and measure quality statistics.
 
-reads   data/corpus  Corpus; truth.parquet where it is there
+reads   data/corpus  Corpus; its truth.parquet, if present
 writes  data/clean   Corpus with the tables statistics and repairs
 """
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.text.repair.clean import NAMES, Settings, check, clean_shard
-from pipeline.text.truth.clean import cleaning
+from pipeline.text.truth.clean import cleaning_metrics
 from stages._run import Run, stage
 
 
@@ -35,7 +35,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     metrics = dict(work.total)
     if cfg.source.has_table("truth"):
         truth = cfg.source.table("truth", ["id", "fate", "clean", "plants"])
-        metrics["truth"] = cleaning(truth, work.table("documents", ["id", "text"]), work.table("repairs"), names=NAMES)
+        metrics["truth"] = cleaning_metrics(truth, work.table("documents", ["id", "text"]), work.table("repairs"), names=NAMES)
     return metrics
 
 

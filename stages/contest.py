@@ -1,13 +1,16 @@
-"""Let all models and all exported files answer the same questions, and rate them.
+"""Compare all models and exported files on the same questions: wins and KL against the reference, ratings.
 
-reads   data/evaluate   Scores (the models' answers)
-        data/export     Exports
-        data/reward     Model
-writes  data/contest    Scores
+reads   data/evaluate/<model>        Scores (the models' answers)
+        data/export/<entry>          Exports
+        data/reward, data/sft        Model (the reward model; the reference)
+writes  data/contest                 Scores
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from pydantic import NonNegativeFloat, PositiveInt
 
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
@@ -16,34 +19,41 @@ from pipeline.core.seed import seed_of
 from pipeline.evaluate import contest
 from pipeline.evaluate.intervals import Bootstrap
 from pipeline.evaluate.table import nested, write_scores
-from pipeline.export.answers import greedy_answers
-from pipeline.model.disk import load_reward, tokenizer_of
+from pipeline.export.answers import answers_of_files
+from pipeline.model.disk import load, load_reward, tokenizer_of
 from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    scores: Scores
-    exports: Exports
-    reward: Model
+    """The sections `contest`, `models` and `files`."""
+
+    scores: Path  # a folder a model
+    models: dict[str, str]
+    files: dict[str, Exports]
+    reference: Model
+    reward_model: Model
     target: Scores
-    threads: int  # of llama.cpp
-    prior: float  # games a player against a phantom of mean strength, half won
-    resamples: int  # of the bootstrap
-    batch: int  # sequences at once
+    threads: PositiveInt
+    prior: NonNegativeFloat
+    resamples: PositiveInt
+    batch_size: PositiveInt
     seed: int
 
 
-@stage(Config)
+@stage(Config, shared=("models", "files"))
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    source, max_new = contest.source_of(cfg.scores, cfg.exports, cfg.reward), cfg.scores.facts["max_new"]
-    records, tokenizer = contest.held_out(cfg.scores), tokenizer_of(cfg.reward)
-    files = greedy_answers(cfg.exports, contest.prompts(records, tokenizer), max_new=max_new, threads=cfg.threads)
-    answers = {f"{source}-{form}": found for form, found in files.items()}
-    judge = load_reward(cfg.reward, device=run.device)
-    entered = contest.enter(records, answers, tokenizer=tokenizer, reward=judge, max_new=max_new, batch=cfg.batch)
-    rows = contest.ratings(entered, source=source, prior=cfg.prior, bootstrap=Bootstrap(cfg.resamples, seed_of(cfg.seed, "contest")))
-    write_scores(cfg.target, rows, entered, facts={"source": source, "tokenizer": cfg.reward.facts["tokenizer"]})
+    """Gather the answers, let the files answer too, score, compare, rate."""
+    scores = {name: Scores(cfg.scores / name) for name in cfg.models}
+    lines, tokenizer = contest.lines_of(scores, cfg.reward_model), tokenizer_of(cfg.reward_model)
+    prompts, limits = contest.prompts(lines, tokenizer), [line["max_new_tokens"] for line in lines]
+    files = answers_of_files(cfg.files, prompts, limits, threads=cfg.threads)
+    sources = contest.enter_files(lines, files, scores, cfg.reward_model, tokenizer)
+    contest.add_rewards(lines, load_reward(cfg.reward_model, device=run.device), tokenizer, batch=cfg.batch_size)
+    reference, draws = contest.name_of(cfg.reference, cfg.models), Bootstrap(cfg.resamples, seed_of(cfg.seed, "contest"))
+    rows = contest.against(reference, load(cfg.reference, device=run.device), lines, tokenizer, batch=cfg.batch_size, bootstrap=draws)
+    rows += contest.ratings(lines, sources=sources, prior=cfg.prior, bootstrap=draws)
+    write_scores(cfg.target, rows, lines, facts={"reference": reference, "tokenizer": cfg.reward_model.facts["tokenizer"]})
     return nested(rows)
 
 

@@ -1,22 +1,23 @@
-"""Read or generate the documents that everything else is made of.
+"""Read or generate the documents.
 
-reads   corpus.path  files of text, and what corpus.sources names, with reader=sources
-writes  data/corpus  Corpus, with quarantine.jsonl and sources.json; of the world also truth.parquet and world.json
+reads   corpus.path  text files, and what corpus.sources names (reader=sources)
+writes  data/corpus  Corpus with quarantine.jsonl and sources.json; for the world also truth.parquet and world.json
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text.reading.read import Reading, made, read_sources
-from pipeline.text.reading.sources import Bounds, Policy, Source
-from pipeline.world.dials import World
+from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources
+from pipeline.text.reading.sources import Policy, ReadLimits, Source
 from pipeline.world.library import generate
-from stages._run import Metrics, Run, stage, typed
+from pipeline.world.settings import WorldConfig
+from stages._run import Metrics, Run, stage
+from stages._settings import typed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,34 +25,34 @@ class Config:
     reader: Literal["world", "sources"]
     path: Path
     sources: tuple[dict[str, Any], ...]
-    common: dict[str, Any]
+    source_defaults: dict[str, Any]
     target: Corpus
     seed: int
-    shard: int
-    longest: int
+    shard_bytes: int
+    max_document_bytes: int
     max_bad_fraction: float
     policy: Policy
-    world: World
+    world: WorldConfig
 
 
-def from_world(cfg: Config, run: Run) -> tuple[Reading, dict[str, pa.Table], dict[str, str]]:
+def from_world(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
     library = generate(cfg.world, cfg.seed)
-    source = typed(Source, cfg.common | {"name": "world", "path": "."}, at="corpus.common")
-    reading = made(library.documents, source, shard=cfg.shard, run_shards=run.shards)
+    source = typed(Source, cfg.source_defaults | {"name": "world", "path": "."}, at="corpus.source_defaults")
+    reading = generated_corpus(library.documents, source, shard_bytes=cfg.shard_bytes, run_shards=run.shards)
     return reading, {"truth": library.truth}, {"world.json": library.world_json()}
 
 
-def from_sources(cfg: Config, run: Run) -> tuple[Reading, dict[str, pa.Table], dict[str, str]]:
-    sources = [typed(Source, cfg.common | source, at=f"corpus.sources.{place}") for place, source in enumerate(cfg.sources)]
-    bounds = Bounds(shard=cfg.shard, longest=cfg.longest, max_bad_fraction=cfg.max_bad_fraction, policy=cfg.policy)
-    return read_sources(sources, cfg.path, bounds, run_shards=run.shards, scratch=run.scratch), {}, {}
+def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
+    sources = [typed(Source, cfg.source_defaults | source, at=f"corpus.sources.{place}") for place, source in enumerate(cfg.sources)]
+    limits = ReadLimits(**{field.name: getattr(cfg, field.name) for field in fields(ReadLimits)})
+    return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch), {}, {}
 
 
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
     reading, sides, texts = {"world": from_world, "sources": from_sources}[cfg.reader](cfg, run)
-    told = {"quarantine.jsonl": reading.quarantine, "sources.json": json.dumps(reading.sources, indent=1) + "\n"}
-    cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | told)
+    read_texts = {"quarantine.jsonl": reading.quarantine, "sources.json": json.dumps(reading.sources, indent=1) + "\n"}
+    cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | read_texts)
     return reading.metrics
 
 

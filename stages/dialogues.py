@@ -1,7 +1,7 @@
-"""Make or read what turns a model of text into an assistant: instructions, preferences, questions.
+"""Generate or read instructions, preferences and questions.
 
 reads   data/corpus     Corpus; with reader=world its world.json
-reads   dialogues.path, split.benchmarks  folders of dialogue files, with reader=files, and of benchmark items, which are not trained on
+reads   dialogues.path, split.benchmarks  folders of dialogue files (reader=files) and of benchmark items, which are not trained on
 writes  data/dialogues  Dialogues
 """
 
@@ -12,11 +12,11 @@ from typing import Any, Literal
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
-from pipeline.text.parting.benchmarks import benchmark_items
-from pipeline.text.parting.held import Lengths
-from pipeline.text.parting.prompts import Written, overlap, without_items
-from pipeline.text.talk.files import read_dialogues
-from pipeline.world.dialogues import Dialling, counts, dialogues_of
+from pipeline.text.dialogues.files import read_dialogues
+from pipeline.text.splitting.benchmarks import benchmark_items
+from pipeline.text.splitting.held_out_index import OverlapConfig
+from pipeline.text.splitting.prompts import DialogueRows, drop_contaminated, prompt_overlap
+from pipeline.world.dialogues import DialogueConfig, counts, generate_dialogues
 from stages._run import Run, stage
 
 
@@ -28,17 +28,17 @@ class Config:
     target: Dialogues
     seed: int
     benchmarks: Path
-    fields: dict[str, tuple[str, ...]]
-    lengths: Lengths
+    benchmark_fields: dict[str, tuple[str, ...]]
+    overlap: OverlapConfig
     max_bad_fraction: float
-    world: Dialling
+    world: DialogueConfig
 
 
-def from_world(cfg: Config) -> Written:
-    return {**dialogues_of(cfg.corpus, cfg.world, cfg.seed), "quarantine": []}
+def from_world(cfg: Config) -> DialogueRows:
+    return {**generate_dialogues(cfg.corpus, cfg.world, cfg.seed), "quarantine": []}
 
 
-def from_files(cfg: Config) -> Written:
+def from_files(cfg: Config) -> DialogueRows:
     instructions, preferences, quarantine = read_dialogues(cfg.path, max_bad_fraction=cfg.max_bad_fraction, seed=cfg.seed)
     return {"instructions": instructions, "preferences": preferences, "quarantine": quarantine}
 
@@ -48,12 +48,12 @@ READERS = {"world": from_world, "files": from_files}
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    items = benchmark_items(cfg.corpus, cfg.benchmarks, cfg.fields)
-    rows, dropped = without_items(READERS[cfg.reader](cfg), items, cfg.lengths)
+    items = benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields)
+    rows, dropped = drop_contaminated(READERS[cfg.reader](cfg), items, cfg.overlap)
     with cfg.target.writing() as draft:
         for name, content in rows.items():
             draft.facts[name] = write_jsonl(draft.path / f"{name}.jsonl", content)
-    return {**counts(rows), "dropped": dropped, "overlap": overlap(rows, ngram=cfg.lengths.ngram)}
+    return {**counts(rows), "dropped": dropped, "overlap": prompt_overlap(rows, ngram=cfg.overlap.ngram)}
 
 
 if __name__ == "__main__":

@@ -1,56 +1,53 @@
-"""Ask the models what they know, and say how sure the answer is.
+"""Evaluate one model on all tasks, and say how sure each score is.
 
-reads   data/pretrain, data/sft, data/dpo, data/ppo, data/reward   Model
-        data/tokenize, data/split, data/dialogues                  Tokens, Split, Dialogues
-writes  data/evaluate                                              Scores
+reads   one of models                               Model
+        data/tokenize, data/split, data/dialogues   Tokens, Split, Dialogues
+writes  data/evaluate/<model>                       Scores
 """
 
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import PositiveInt
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.evaluate.examine import Settings, examine
+from pipeline.core.seed import seed_of
+from pipeline.evaluate.examine import examine
+from pipeline.evaluate.intervals import Bootstrap
 from pipeline.evaluate.table import nested, write_scores
+from pipeline.evaluate.tasks import Tasks
+from pipeline.model.disk import tokenizer_digest
 from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Models:
-    base: Model
-    sft: Model
-    dpo: Model
-    ppo: Model
+class Config:
+    """The sections `evaluate` and `tasks`, and one of `models`."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Config(Settings):
-    models: Models
-    reward: Model
+    model: Model
     tokens: Tokens
     split: Split
     dialogues: Dialogues
     target: Scores
+    tasks: Tasks
+    resamples: PositiveInt
+    batch_size: PositiveInt
+    seed: int
 
 
-@stage(Config)
+@stage(Config, shared=("tasks",), each=("models", "model"))
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    rows, records = examine(
-        vars(cfg.models),
-        reward=cfg.reward,
-        tokens=cfg.tokens,
-        split=cfg.split,
-        dialogues=cfg.dialogues,
-        settings=cfg,
-        device=run.device,
-    )
-    models = {name: model.digest for name, model in vars(cfg.models).items()}
-    facts = {"models": models, "tokenizer": cfg.reward.facts["tokenizer"], "max_new": cfg.max_new}
-    write_scores(cfg.target, rows, records, facts=facts)
-    return nested(rows)
+    """Examine the model task by task."""
+    name, draws = cfg.target.path.name, Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap"))
+    how: dict[str, Any] = {"bootstrap": draws, "seed": cfg.seed, "batch_size": cfg.batch_size, "device": run.device}
+    rows, records = examine(name, cfg.model, cfg.tasks, data=(cfg.split, cfg.tokens, cfg.dialogues), **how)
+    write_scores(cfg.target, rows, records, facts={"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)})
+    metrics: dict[str, Any] = nested(rows)[name]
+    return metrics
 
 
 if __name__ == "__main__":

@@ -1,44 +1,52 @@
 """Show what was made and measured on one page.
 
-reads   data/corpus, clean, select, dedup               Corpus
+reads   plan/settings.json, metrics/, plots/            what every stage was told and measured
+        data/corpus, clean, select, dedup               Corpus
         data/split, data/dialogues, data/pretrain       Split, Dialogues, Model
-        data/evaluate, data/contest                     Scores
-        metrics/<stage>.json, plots/<stage>.csv         of every stage that has them
+        data/baselines, data/evaluate/<model>, data/contest   Scores
 writes  data/report                                     Page
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.artifact.page import Page
+from pipeline.core.artifact.scores import Scores
 from pipeline.core.files import read_json
 from pipeline.report.contents import Data, Shown, Told, page_of
-from pipeline.report.learning import CHARTS, read_rows
+from pipeline.report.learning import read_rows
 from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """The section `report`."""
+
     title: str
+    settings: Path
+    metrics: Path
+    plots: Path
     data: Data
+    scores: Path
     shown: Shown
     target: Page
-    settings: dict[str, Any]  # the section of every other stage, in the order of the data: shown, and the drawing's source
 
 
 @stage(Config)
-def main(cfg: Config, run: Run) -> dict[str, Any]:
-    metrics = {name: Path("metrics", f"{name}.json") for name in cfg.settings}
-    plots = {name: Path("plots", f"{name}.csv") for name in CHARTS}
+def main(cfg: Config, run: Run) -> None:
+    """Gather, draw, write. No metrics of its own: it depends on the folder of all metrics."""
+    plan = read_json(cfg.settings)
+    names = [stage["name"] for stage in plan["stages"] if stage["name"] != run.name]
+    metrics = {name: cfg.metrics / f"{name}.json" for name in names}
+    plots = {name: path for name in names if (path := cfg.plots / f"{name}.csv").is_file()}
     told = Told(
-        settings=cfg.settings,
+        settings={stage["name"]: stage["settings"] for stage in plan["stages"]},
+        edges=[tuple(edge) for edge in plan["edges"]],
         metrics={name: read_json(path) if path.is_file() else None for name, path in metrics.items()},
-        curves={name: read_rows(path) if path.is_file() else None for name, path in plots.items()},
+        curves={name: read_rows(path) for name, path in plots.items()},
     )
-    html, numbers = page_of(cfg.title, cfg.data, told, cfg.shown)
-    cfg.target.write(html)
-    return numbers
+    scores = [Scores(cfg.scores / name.removeprefix("evaluate/")) for name in names if name.startswith("evaluate/")]
+    cfg.target.write(*page_of(cfg.title, cfg.data, scores, told, cfg.shown))
 
 
 if __name__ == "__main__":

@@ -10,27 +10,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import sft
-from pipeline.align.place import Place
-from pipeline.align.rows import Mixed, check_length, read_books, read_examples, required
-from pipeline.align.trl_adapter import Recipe
+from pipeline.align.recipe import FineTuning
+from pipeline.align.rows import PretrainingMix, check_length, read_examples, read_pretraining_rows, required
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.model import disk
 from pipeline.tokens.shards import open_rows
+from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Recipe):
+class Config(FineTuning):
     """The section `sft`: the recipe's keys and these."""
 
     source: Model
     dialogues: Dialogues
     tokens: Tokens
     target: Model
-    length: int  # tokens of a dialogue
-    books: Mixed
+    pretraining_mix: PretrainingMix
 
 
 @stage(Config)
@@ -38,17 +37,15 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Fine-tune, save, measure on held-out dialogues."""
     tokenizer = disk.tokenizer_of(cfg.source)
     module = disk.load(cfg.source, device=run.device)
-    check_length(cfg.length, module, section="sft")
-    train = read_examples(cfg.dialogues, "train", tokenizer, length=cfg.length, section="sft")
-    val = read_examples(cfg.dialogues, "val", tokenizer, length=cfg.length, section="sft")
+    check_length(cfg.max_length, module, section=run.section)
+    train, val = (read_examples(cfg.dialogues, part, tokenizer, length=cfg.max_length, section=run.section) for part in ("train", "val"))
     examples = required(train, "instructions of part train")
     text = open_rows(cfg.tokens, "train", tokenizer_digest=disk.tokenizer_digest(cfg.source))
-    books = read_books(text, cfg.books, beside=len(examples), seed=cfg.seed)
-    place = Place(scratch=run.scratch, device=run.device, track=run.track)
-    metrics, history = sft.fine_tune(module, tokenizer, [*examples, *books], val.rows, cfg, place)
+    books = read_pretraining_rows(text, cfg.pretraining_mix, beside=len(examples), seed=cfg.seed)
+    metrics, history = sft.fine_tune(module, tokenizer, [*examples, *books], val.rows, cfg, Workspace.of(run))
     disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "sft"})
     run.curve(history)
-    return metrics | {"train": train.counts, "books": len(books), "val": val.counts}
+    return metrics | {"train": train.counts, "pretraining_rows": len(books), "val": val.counts}
 
 
 if __name__ == "__main__":

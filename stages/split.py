@@ -1,7 +1,7 @@
-"""Deal the documents into train, val and test, and cut from train what is held out or asked by a test.
+"""Assign the documents to train, val and test, and remove from train what overlaps with held-out text, test questions or benchmarks.
 
-reads   data/dedup, data/corpus   Corpus: documents and clusters; groups, weights of sources; of the world the truth and a benchmark
-reads   data/dialogues, split.benchmarks   Dialogues, whose test questions train may not hold; files of benchmark items, likewise
+reads   data/dedup, data/corpus   Corpus: documents and clusters; groups and source weights; of the world the truth and a benchmark
+reads   data/dialogues, split.benchmarks   Dialogues, for their test questions; files of benchmark items
 writes  data/split                Split and cut
 """
 
@@ -15,13 +15,13 @@ from pydantic import PositiveInt
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
-from pipeline.text.parting.benchmarks import held_items
-from pipeline.text.parting.decontaminate import Policies, check, recount
-from pipeline.text.parting.held import Lengths, held_runs, ranges_of, write_held
-from pipeline.text.parting.mixture import sources_of, weights_of
-from pipeline.text.parting.parts import told, write_parts
-from pipeline.text.parting.split import deal
-from pipeline.text.truth.split import leaking
+from pipeline.text.splitting.assignment import assign_parts
+from pipeline.text.splitting.benchmarks import eval_items
+from pipeline.text.splitting.decontamination import OverlapPolicies, check, count_overlaps
+from pipeline.text.splitting.held_out_index import OverlapConfig, hash_ranges, held_out_ngrams, write_index
+from pipeline.text.splitting.mixture import sampling_weights, source_info
+from pipeline.text.splitting.parts import split_metrics, split_shard
+from pipeline.text.truth.split import leak_metrics
 from stages._run import Run, stage
 
 
@@ -35,25 +35,25 @@ class Config:
     val: float
     test: float
     seed: int
-    lengths: Lengths
-    policies: Policies
-    fields: dict[str, tuple[str, ...]]
-    longest: PositiveInt
+    overlap: OverlapConfig
+    on_overlap: OverlapPolicies
+    benchmark_fields: dict[str, tuple[str, ...]]
+    max_document_characters: PositiveInt
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    sources = sources_of(cfg.corpus)
-    dealt = deal(cfg.source, cfg.corpus, val=cfg.val, test=cfg.test, seed=cfg.seed)
-    items = held_items(cfg.dialogues, cfg.corpus, cfg.benchmarks, cfg.fields)
-    ranges = ranges_of(cfg.source.shards, cfg.val + cfg.test)
-    runs = run.shards("held", partial(held_runs, ngram=cfg.lengths.ngram, ranges=ranges), dealt)
-    held = write_held(run.scratch / "table", runs, items, lengths=cfg.lengths, ranges=ranges)
-    how = partial(write_parts, held=held, policies=cfg.policies, longest=cfg.longest, weights=weights_of(sources), seed=cfg.seed)
-    work = run.shards("parts", how, dealt)
-    check(work.total, left := run.shards("recount", partial(recount, held=held), work.paths("train")).total)
+    sources, ranges = source_info(cfg.corpus), hash_ranges(cfg.source.shards, cfg.val + cfg.test)
+    assigned = assign_parts(cfg.source, cfg.corpus, val=cfg.val, test=cfg.test, seed=cfg.seed)
+    items = eval_items(cfg.dialogues, cfg.corpus, cfg.benchmarks, cfg.benchmark_fields)
+    ngrams = run.shards("held", partial(held_out_ngrams, ngram=cfg.overlap.ngram, ranges=ranges), assigned)
+    index = write_index(run.scratch / "table", ngrams, items, overlap=cfg.overlap, ranges=ranges)
+    size, weights = cfg.max_document_characters, sampling_weights(sources)
+    how = partial(split_shard, index=index, policies=cfg.on_overlap, max_characters=size, weights=weights, seed=cfg.seed)
+    work = run.shards("parts", how, assigned)
+    check(work.total, left := run.shards("recount", partial(count_overlaps, index=index), work.paths("train")).total)
     cfg.target.gather(work, tables=("cut",), sides={})
-    return {**told(work, held, left, sources), **leaking(cfg.corpus, work, items, ngram=cfg.lengths.ngram)}
+    return {**split_metrics(work, index, left, sources), **leak_metrics(cfg.corpus, work, items, ngram=cfg.overlap.ngram)}
 
 
 if __name__ == "__main__":

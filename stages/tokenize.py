@@ -1,4 +1,4 @@
-"""Turn the text into rows of ids, packed.
+"""Encode the text and pack it into rows of token ids.
 
 reads   data/split       Split
 reads   data/tokenizer   Tokenizer
@@ -24,13 +24,13 @@ class Config:
     source: Split
     tokenizer: Tokenizer
     target: Tokens
-    length: PositiveInt
+    sequence_length: PositiveInt
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Encode and pack each part; returns documents, bytes, tokens, bits, rows and fill of each."""
-    return write_rows(cfg.source, cfg.tokenizer, cfg.target, length=cfg.length)
+    return write_rows(cfg.source, cfg.tokenizer, cfg.target, sequence_length=cfg.sequence_length)
 
 
 if __name__ == "__main__":

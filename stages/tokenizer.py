@@ -1,4 +1,4 @@
-"""Learn the vocabulary from the training text.
+"""Train the tokenizer on the training text.
 
 reads   data/split       Split
 writes  data/tokenizer   Tokenizer
@@ -21,16 +21,16 @@ class Config:
 
     source: Split
     target: Tokenizer
-    size: PositiveInt
+    vocab_size: PositiveInt
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    """Train, save, and say how many bytes a token carries on held-out text."""
-    trained = tokenizer.train(cfg.source.read("train")["text"].to_pylist(), size=cfg.size)
+    """Train, save, and measure bytes per token on held-out text."""
+    trained = tokenizer.train(cfg.source.read("train")["text"].to_pylist(), vocab_size=cfg.vocab_size)
     tokenizer.save(trained, cfg.target)
     held_out = cfg.source.read("val")["text"].to_pylist()
-    return {"vocabulary": cfg.size, "bytes_per_token": tokenizer.bytes_per_token(held_out, trained)}
+    return {"vocabulary": cfg.vocab_size, "bytes_per_token": tokenizer.bytes_per_token(held_out, trained)}
 
 
 if __name__ == "__main__":

@@ -1,21 +1,56 @@
-"""Preferences without a judge: the policy is its own (Rafailov et al. 2023, "Direct Preference Optimization")."""
+"""Preferences without a reward model: the policy is its own (Rafailov et al. 2023, "Direct Preference Optimization")."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
+from pydantic import NonNegativeFloat, PositiveFloat
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
+from trl import DPOConfig, DPOTrainer
 
-from pipeline.align.place import History, Place
-from pipeline.align.rows import by_kind
-from pipeline.align.trl_adapter import Preferring, train_dpo
+from pipeline.align import trl_adapter
+from pipeline.align.recipe import FineTuning
+from pipeline.align.rows import agreement
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
+from pipeline.train.workspace import History, Workspace, tail_mean
 
-_TAIL = 10  # steps: the last figures of training are averaged, one batch alone is noise
+
+@dataclass(frozen=True, kw_only=True)
+class DirectPreferences(FineTuning):
+    """What the method adds."""
+
+    beta: PositiveFloat  # 1/nat
+    sft_weight: (
+        NonNegativeFloat  # of -log p of the chosen answers, nats a token: Pang et al. 2024, "Iterative Reasoning Preference Optimization"
+    )
+
+
+class Trainer(trl_adapter.Sealed, DPOTrainer):
+    """Direct preference loss."""
+
+    method, arguments = "dpo", DPOConfig
+
+
+def train_dpo(
+    policy: PreTrainedModel,
+    reference: PreTrainedModel,
+    tokenizer: Tokenizer,
+    pairs: Sequence[Pair],
+    recipe: DirectPreferences,
+    workspace: Workspace,
+) -> History:
+    """-log sigmoid(beta x (log-ratio of chosen - log-ratio of rejected)), Rafailov et al. 2023, eq. 7, and the sft term.
+
+    Trains the policy in place; its log-ratios are against the reference.
+    """
+    rows = [{"prompt_ids": list(pair.prompt), "chosen_ids": list(pair.chosen), "rejected_ids": list(pair.rejected)} for pair in pairs]
+    options = {"max_length": None, "beta": recipe.beta, "loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, recipe.sft_weight]}
+    return trl_adapter.train(Trainer, policy, tokenizer, rows, recipe, workspace, options=options, ref_model=reference)
 
 
 def prefer(
@@ -24,47 +59,23 @@ def prefer(
     tokenizer: Tokenizer,
     train: Sequence[Pair],
     test: Sequence[Pair],
-    recipe: Preferring,
-    place: Place,
+    recipe: DirectPreferences,
+    workspace: Workspace,
 ) -> tuple[dict[str, Any], History]:
     """Train the policy in place; how its implicit rewards rank pairs it has seen and pairs it has not, and the history by step."""
-    history = train_dpo(policy, reference, tokenizer, train, recipe, place)
-    tail = history[-_TAIL:]
+    history = train_dpo(policy, reference, tokenizer, train, recipe, workspace)
     metrics = {
-        "train_loss": sum(row["loss"] for row in tail) / len(tail),
-        "train_accuracy": sum(row["rewards/accuracies"] for row in tail) / len(tail),
-        "train_margin": sum(row["rewards/margins"] for row in tail) / len(tail),
-        **agreement(policy, reference, test, beta=recipe.beta, batch=recipe.batch),
+        "train_loss": tail_mean(history, "loss"),
+        "train_accuracy": tail_mean(history, "rewards/accuracies"),
+        "train_margin": tail_mean(history, "rewards/margins"),
+        **agreement(test, lambda side: implicit_rewards(policy, reference, side, beta=recipe.beta, batch=recipe.batch_size)),
     }
-    return metrics | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch / len(train)}, history
+    return metrics | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history
 
 
-def agreement(policy: PreTrainedModel, reference: PreTrainedModel, pairs: Sequence[Pair], *, beta: float, batch: int) -> dict[str, Any]:
-    """The share of pairs in which the policy lifted chosen above rejected, the mean margin (x beta), and the share by kind."""
-    if not pairs:
-        return {"accuracy": None, "margin": None, "n": 0, "kinds": {}}
-    chosen, rejected = ([(pair.prompt, answer(pair)) for pair in pairs] for answer in (_chosen, _rejected))
-    lifts = [implicit_rewards(policy, reference, side, beta=beta, batch=batch) for side in (chosen, rejected)]
-    right = (lifts[0] > lifts[1]).double()
-    return {
-        "accuracy": right.mean().item(),
-        "margin": (lifts[0] - lifts[1]).double().mean().item(),
-        "n": len(pairs),
-        "kinds": by_kind(pairs, lambda at: right[at].mean().item()),
-    }
-
-
+@torch.no_grad()
 def implicit_rewards(
     policy: PreTrainedModel, reference: PreTrainedModel, sequences: list[tuple[list[int], list[int]]], *, beta: float, batch: int
 ) -> Float[Tensor, " N"]:
     """beta x log(policy / reference) of each answer given its prompt (eq. 5 without the term that the prompt alone fixes)."""
-    with torch.no_grad():
-        return beta * (answer_logprobs(policy, sequences, batch=batch) - answer_logprobs(reference, sequences, batch=batch))
-
-
-def _chosen(pair: Pair) -> list[int]:
-    return pair.chosen
-
-
-def _rejected(pair: Pair) -> list[int]:
-    return pair.rejected
+    return beta * (answer_logprobs(policy, sequences, batch=batch) - answer_logprobs(reference, sequences, batch=batch))

@@ -1,4 +1,4 @@
-"""PPO: the policy answers, the judge scores, the critic foresees, and KL holds the policy near to where it came from.
+"""PPO: the policy answers, the reward model scores, the critic predicts, and KL holds the policy near to where it came from.
 
 Ouyang et al. 2022 (step 3), Stiennon et al. 2020. The terms are in ppo_losses, one look at the answers in
 ppo_rollout; here is the loop. Every random stream is derived from the step number, so a checkpoint needs none.
@@ -11,62 +11,60 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
-from pipeline.align.place import History, Place, refuse_nan
-from pipeline.align.ppo_losses import adapted_kl_weight, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
+from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, sample_answers, scores_of, values_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.order import Permutation
-from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
-from pipeline.train.checkpoint import Checkpoints, load_weights, weights_of
+from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
+from pipeline.train.loop import train
 from pipeline.train.optimizer import AdamW, AdamWSettings
+from pipeline.train.recipe import Recipe
 from pipeline.train.schedule import rows_of
-from pipeline.train.stop import Interrupted, Stop
+from pipeline.train.workspace import History, Row, Workspace
 
 DISCOUNT = 1.0  # an answer is short: its end counts in full
 SMOOTHING = 0.95  # GAE's lambda, Ziegler et al. 2019
 CLIP = 0.2  # of the probability ratio, Schulman et al. 2017
-VALUE_CLIP = 0.2  # of the critic's move, in deviations of the judge
+VALUE_CLIP = 0.2  # of the critic's move, in deviations of the reward
 PASSES = 1  # over the answers of a step: a second look costs as much as fresh answers
-GRADIENT_NORM = 1.0
 BETAS = (0.9, 0.95)  # of Adam: the second moment forgets within the few steps there are
 KL_GAIN = 0.5  # of the controller; Ziegler et al. take 0.1 over thousands of steps, here are dozens
-SCORE_BOUND = 4.0  # deviations: a judge far outside what it was trained on is not to be believed
-SCALE_PAIRS = 128  # preferences from which mean and deviation of the judge are taken
+SCORE_BOUND = 4.0  # deviations: a reward model far outside what it was trained on is not to be believed
+SCALE_PAIRS = 128  # preferences from which mean and deviation of the reward are taken
 TAIL = 5  # steps: the first and the last of the history are averaged for the metrics
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Rollouts(Recipe):
     """What conf sets."""
 
-    steps: int
-    prompts: int  # a step
-    minibatch: int  # answers an update
-    room: int  # tokens an answer may have
-    learning_rate: float  # of the policy; both rates decay linearly to zero
-    critic_learning_rate: float
-    kl_weight: float  # at the start, deviations of the judge a nat
-    kl_target: float  # nats an answer
-    no_end_penalty: float  # deviations of the judge
-    checkpoint_steps: int
-    seed: int
+    max_length: PositiveInt  # tokens of a prompt and its answer
+    max_new_tokens: PositiveInt  # of an answer
+    rollout_batch: PositiveInt  # answers a step
+    minibatch: PositiveInt  # answers an update
+    learning_rate: PositiveFloat  # of the policy; both rates decay linearly to zero
+    critic_learning_rate: PositiveFloat
+    kl_coef: NonNegativeFloat  # at the start, deviations of the reward a nat
+    kl_target: PositiveFloat  # nats an answer
+    missing_eos_penalty: NonNegativeFloat  # deviations of the reward
 
 
 @dataclass(frozen=True)
 class Players:
-    """Policy and critic learn; reference and judge stay as they are. The critic starts as a copy of the judge."""
+    """Policy and critic learn; reference and reward model stay as they are. The critic starts as a copy of the reward model."""
 
     policy: PreTrainedModel
     critic: PreTrainedModel
     reference: PreTrainedModel
-    judge: PreTrainedModel
+    reward: PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -81,60 +79,33 @@ class Experience:
 
 
 def improve(
-    players: Players, prompts: Sequence[list[int]], scale: Scale, settings: Settings, place: Place
+    players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, workspace: Workspace
 ) -> tuple[dict[str, Any], History]:
-    """Train policy and critic in place; the metrics and the history by step.
-
-    Goes on from the newest whole checkpoint in scratch, to the same bits. Interrupted after SIGTERM or Ctrl-C.
-    """
-    learners = _Learners(players, scale, settings)
-    checkpoints = Checkpoints(place.scratch, settings.checkpoint_steps)
-    done, kl_weight, history = _resume(checkpoints, learners, settings)
-    with Stop() as stop:
-        for step in progress(range(done, settings.steps), "ppo", total=settings.steps, start=done):
-            numbers = rows_of(step, batch=settings.prompts, rows=len(prompts), seed=seed_of(settings.seed, "ppo"))
-            asked = [prompts[number] for number in numbers]
-            experience, facts = gather(players, asked, scale, settings, step=step, kl_weight=kl_weight)
-            facts |= learners.learn(experience, step)
-            kl_weight = adapted_kl_weight(kl_weight, facts["kl"], target=settings.kl_target, gain=KL_GAIN)
-            done, last = step + 1, step + 1 == settings.steps
-            history.append({"step": done, **facts})
-            refuse_nan(facts["policy_loss"] + facts["value_loss"], step=done, section="ppo")
-            place.track(done, facts)
-            if (checkpoints.due(done) or stop.asked) and not last:
-                checkpoints.save(done, learners.tensors(), {"kl_weight": kl_weight, "history": history})
-            if stop.asked and not last:
-                raise Interrupted(done)
+    """Train policy and critic in place; the metrics and the history by step."""
+    history = train(_ActorCritic(players, prompts, scale, recipe, workspace), recipe, workspace)
     return summary(history), history
-
-
-def _resume(checkpoints: Checkpoints, learners: "_Learners", settings: Settings) -> tuple[int, float, History]:
-    """Steps done, weight of KL and history of the newest whole checkpoint, its weights put back; or a beginning."""
-    if (found := checkpoints.latest()) is None:
-        return 0, settings.kl_weight, []
-    step, tensors, state = found
-    learners.load(tensors)
-    return step, state["kl_weight"], state["history"]
 
 
 @torch.no_grad()
 def gather(
-    players: Players, prompts: Sequence[list[int]], scale: Scale, settings: Settings, *, step: int, kl_weight: float
+    players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, *, step: int, kl_coef: float
 ) -> tuple[Experience, dict[str, float]]:
     """Let the policy answer the prompts, and find what each token was worth; with it the step's figures."""
-    answers = sample_answers(players.policy, prompts, room=settings.room, seed=seed_of(settings.seed, "ppo", "rollout", step))
+    answers = sample_answers(
+        players.policy, prompts, max_new_tokens=recipe.max_new_tokens, seed=seed_of(recipe.seed, "ppo", "rollout", step)
+    )
     mask = answers.mask
     logprobs, entropies = logprobs_of(players.policy, answers)
     kl = logprobs - logprobs_of(players.reference, answers)[0]
-    scores = scores_of(players.judge, answers, scale, no_end_penalty=settings.no_end_penalty)
+    scores = scores_of(players.reward, answers, scale, missing_eos_penalty=recipe.missing_eos_penalty)
     values = values_of(players.critic, answers, scale)
-    rewards = token_rewards(scores, kl, mask, kl_weight=kl_weight)
+    rewards = token_rewards(scores, kl, mask, kl_coef=kl_coef)
     advantages, returns = gae(rewards, values, mask, discount=DISCOUNT, smoothing=SMOOTHING)
     facts = {
         "score": scores.mean().item(),
         "reward": rewards.sum(dim=1).mean().item(),
         "kl": kl.masked_fill(~mask, 0.0).sum(dim=1).mean().item(),
-        "kl_weight": kl_weight,
+        "kl_coef": kl_coef,
         "entropy": masked_mean(entropies, mask).item(),
         "tokens": mask.sum(dim=1).float().mean().item(),
         "ended": answers.ended.float().mean().item(),
@@ -142,13 +113,15 @@ def gather(
     return Experience(answers, logprobs, values, whiten(advantages, mask), returns), facts
 
 
-def scale_of(judge: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> Scale:
-    """Mean and deviation of the judge over both answers of the first preferences."""
+def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> Scale:
+    """Mean and deviation of the reward over both answers of the first preferences."""
     sequences = [[*pair.prompt, *answer] for pair in pairs[:SCALE_PAIRS] for answer in (pair.chosen, pair.rejected)]
-    rewards = rewards_of(judge, sequences, batch=batch).double()
+    rewards = rewards_of(reward, sequences, batch=batch).double()
     deviation = rewards.std(correction=0).item()
     if not deviation > 0:
-        raise PipelineError("the judge gives every answer the same score: there is nothing to learn from it", mend="more reward.steps")
+        raise PipelineError(
+            "the reward model gives every answer the same score: there is nothing to learn from it", mend="more reward.steps"
+        )
     return Scale(rewards.mean().item(), deviation, SCORE_BOUND)
 
 
@@ -159,28 +132,41 @@ def summary(history: History) -> dict[str, Any]:
     def mean(rows: History) -> dict[str, float]:
         return {name: sum(row[name] for row in rows) / len(rows) for name in names}
 
-    return {"steps": len(history), "first": mean(history[:TAIL]), "last": mean(history[-TAIL:]), "kl_weight": history[-1]["kl_weight"]}
+    return {"steps": len(history), "first": mean(history[:TAIL]), "last": mean(history[-TAIL:]), "kl_coef": history[-1]["kl_coef"]}
 
 
-class _Learners:
-    """Policy and critic, each with its optimizer: one object to train, keep and restore."""
+class _ActorCritic:
+    """The learner: policy and critic, each with its optimizer, and the coefficient of KL, which follows the distance."""
 
-    def __init__(self, players: Players, scale: Scale, settings: Settings) -> None:
-        self._scale, self._settings = scale, settings
-        rates = {"policy": settings.learning_rate, "critic": settings.critic_learning_rate}
+    def __init__(self, players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, workspace: Workspace) -> None:
+        self._players, self._prompts, self._scale, self._recipe, self._workspace = players, prompts, scale, recipe, workspace
+        self._kl_coef = recipe.kl_coef
+        self.per_step: Mapping[str, float] = {"answers": recipe.rollout_batch}
+        rates = {"policy": recipe.learning_rate, "critic": recipe.critic_learning_rate}
         self._modules = {"policy": players.policy, "critic": players.critic}
         self._optimizers = {
             name: AdamW(dict(module.named_parameters()), AdamWSettings(lr=rates[name], beta1=BETAS[0], beta2=BETAS[1], weight_decay=0.0))
             for name, module in self._modules.items()
         }
 
-    def learn(self, experience: Experience, step: int) -> dict[str, float]:
+    def step(self, step: int, *, last: bool) -> Row:
+        """Answer some prompts, and learn from what the answers earned."""
+        recipe = self._recipe
+        numbers = rows_of(step, batch=recipe.rollout_batch, rows=len(self._prompts), seed=seed_of(recipe.seed, "ppo"))
+        asked = [self._prompts[number] for number in numbers]
+        experience, facts = gather(self._players, asked, self._scale, recipe, step=step, kl_coef=self._kl_coef)
+        facts |= self._learn(experience, step)
+        self._workspace.refuse_nan(step + 1, policy_loss=facts["policy_loss"], value_loss=facts["value_loss"])
+        self._kl_coef = adapted_kl_coef(self._kl_coef, facts["kl"], target=recipe.kl_target, gain=KL_GAIN)
+        return dict(facts)
+
+    def _learn(self, experience: Experience, step: int) -> dict[str, float]:
         """Some passes over the experience in minibatches; the mean losses and the share of clipped tokens."""
-        settings, size = self._settings, len(experience.answers.ids)
+        recipe, size = self._recipe, len(experience.answers.ids)
         losses = []
         for turn in range(PASSES):
-            order = torch.from_numpy(Permutation(size, seed_of(settings.seed, "ppo", "minibatch", step, turn))[np.arange(size)])
-            losses += [self._update(experience, at, 1 - step / settings.steps) for at in torch.split(order, settings.minibatch)]
+            order = torch.from_numpy(Permutation(size, seed_of(recipe.seed, "ppo", "minibatch", step, turn))[np.arange(size)])
+            losses += [self._update(experience, at, 1 - step / recipe.steps) for at in torch.split(order, recipe.minibatch)]
         means = [sum(values) / len(values) for values in zip(*losses, strict=True)]
         return dict(zip(("policy_loss", "value_loss", "clipped"), means, strict=True))
 
@@ -190,31 +176,32 @@ class _Learners:
         logprobs, _ = logprobs_of(self._modules["policy"], answers)
         old, advantages = experience.logprobs[at, :time], experience.advantages[at, :time]
         loss, clipped = policy_loss(logprobs, old, advantages, answers.mask, clip=CLIP)
-        self._step("policy", loss, factor)
+        self._move("policy", loss, factor)
         values = values_of(self._modules["critic"], answers, self._scale)
         before, returns = experience.values[at, :time], experience.returns[at, :time]
         critic_loss = value_loss(values, before, returns, answers.mask, clip=VALUE_CLIP)
-        self._step("critic", critic_loss, factor)
+        self._move("critic", critic_loss, factor)
         return loss.item(), critic_loss.item(), clipped.item()
 
-    def _step(self, name: str, loss: Tensor, factor: float) -> None:
+    def _move(self, name: str, loss: Tensor, factor: float) -> None:
         self._modules[name].zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(self._modules[name].parameters(), GRADIENT_NORM)
+        clip_grad_norm_(self._modules[name].parameters(), self._recipe.max_grad_norm)
         self._optimizers[name].step(factor)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the two have learned and what their optimizers remember."""
-        weights = {f"{name}/weights/{key}": value for name, module in self._modules.items() for key, value in weights_of(module).items()}
-        memory = {f"{name}/memory/{key}": value for name, one in self._optimizers.items() for key, value in one.tensors().items()}
-        return weights | memory
+        parts = {f"{name}/weights": weights_of(module) for name, module in self._modules.items()}
+        parts |= {f"{name}/optimizer": one.tensors() for name, one in self._optimizers.items()}
+        return {key: value for prefix, part in parts.items() for key, value in prefixed(prefix, part).items()}
 
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what tensors() gave."""
+    def state(self) -> dict[str, Any]:
+        """The coefficient of KL."""
+        return {"kl_coef": self._kl_coef}
+
+    def load(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Put back what tensors() and state() gave."""
         for name, module in self._modules.items():
-            load_weights(module, _below(f"{name}/weights/", tensors))
-            self._optimizers[name].load(_below(f"{name}/memory/", tensors))
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            load_weights(module, below(f"{name}/weights", tensors))
+            self._optimizers[name].load(below(f"{name}/optimizer", tensors))
+        self._kl_coef = state["kl_coef"]

@@ -29,12 +29,12 @@ def whiten(values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Ten
 
 
 def token_rewards(
-    scores: Float[Tensor, " B"], kl: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], *, kl_weight: float
+    scores: Float[Tensor, " B"], kl: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], *, kl_coef: float
 ) -> Float[Tensor, "B T"]:
     """What each token earns: minus its share of the KL penalty, and at the last token of the answer the score (Ziegler et al., eq. 2)."""
     following = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
     last = mask & ~following
-    return (-kl_weight * kl).masked_fill(~mask, 0.0) + last * scores.unsqueeze(1)
+    return (-kl_coef * kl).masked_fill(~mask, 0.0) + last * scores.unsqueeze(1)
 
 
 def gae(
@@ -86,7 +86,7 @@ def entropy(logits: Float[Tensor, "*N V"]) -> Float[Tensor, "*N"]:
     return -(logprobs.exp() * logprobs).sum(dim=-1)
 
 
-def adapted_kl_weight(weight: float, kl: float, *, target: float, gain: float) -> float:
+def adapted_kl_coef(weight: float, kl: float, *, target: float, gain: float) -> float:
     """A proportional controller in log space (Ziegler et al., section 2.2): more penalty when KL (nats an answer) exceeds its target."""
     error = min(max(kl / target - 1.0, -0.2), 0.2)  # the paper's bound on one step's error
     return weight * (1.0 + gain * error)

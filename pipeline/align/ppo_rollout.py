@@ -27,7 +27,7 @@ class Answers:
     ids: Int[Tensor, "B L"]
     real: Bool[Tensor, "B L"]
     mask: Bool[Tensor, "B T"]
-    ended: Bool[Tensor, " B"]  # the policy stopped by itself within the room it had
+    ended: Bool[Tensor, " B"]  # the policy stopped by itself within max_new_tokens
 
     def take(self, at: Int[Tensor, " N"]) -> "Answers":
         """Some of the dialogues, no longer than the longest of them."""
@@ -37,7 +37,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Scale:
-    """Turns the judge's numbers into rewards of mean 0 and deviation 1 over the answers of the preferences, bounded."""
+    """Turns the reward model's numbers into rewards of mean 0 and deviation 1 over the answers of the preferences, bounded."""
 
     mean: float
     deviation: float
@@ -47,15 +47,15 @@ class Scale:
         return ((numbers - self.mean) / self.deviation).clamp(-self.bound, self.bound)
 
 
-def sample_answers(policy: PreTrainedModel, prompts: Sequence[list[int]], *, room: int, seed: int) -> Answers:
+def sample_answers(policy: PreTrainedModel, prompts: Sequence[list[int]], *, max_new_tokens: int, seed: int) -> Answers:
     """One answer a prompt, drawn from the policy's own distribution (temperature 1, or the gradient would be another's)."""
-    answers = generate(policy, list(prompts), max_new=room, temperature=1.0, seed=seed, batch=len(prompts))
-    return pack_answers(prompts, answers, room=room, device=str(policy.device))
+    answers = generate(policy, list(prompts), max_new=max_new_tokens, temperature=1.0, seed=seed, batch=len(prompts))
+    return pack_answers(prompts, answers, max_new_tokens=max_new_tokens, device=str(policy.device))
 
 
-def pack_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], *, room: int, device: str) -> Answers:
-    """Prompts and answers as tensors. An answer that filled its room did not end; the others get their `<|end|>` back."""
-    ended = [len(answer) < room for answer in answers]
+def pack_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], *, max_new_tokens: int, device: str) -> Answers:
+    """Prompts and answers as tensors. An answer that filled its space did not end; the others get their `<|end|>` back."""
+    ended = [len(answer) < max_new_tokens for answer in answers]
     written = [[*answer, *[IDS[END]] * stop] for answer, stop in zip(answers, ended, strict=True)]
     ids, real = right_padded([[*prompt, *answer] for prompt, answer in zip(prompts, written, strict=True)], fill=IDS[PAD], device=device)
     first = torch.tensor([len(prompt) for prompt in prompts], device=device).unsqueeze(1)
@@ -78,14 +78,14 @@ def logprobs_of(module: PreTrainedModel, answers: Answers) -> tuple[Float[Tensor
 
 
 def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:
-    """What the critic expects at the end, before each token is written. It has the judge's shape, and its scale."""
+    """What the critic expects at the end, before each token is written. It has the reward model's shape, and its scale."""
     hidden = critic.base_model(input_ids=answers.ids).last_hidden_state
     values: Tensor = (critic.get_submodule("score")(hidden)[:, :-1, 0] - scale.mean) / scale.deviation
     return values
 
 
-def scores_of(judge: PreTrainedModel, answers: Answers, scale: Scale, *, no_end_penalty: float) -> Float[Tensor, " B"]:
-    """The judge's reward for each whole answer, less the penalty where `<|end|>` is missing."""
+def scores_of(reward: PreTrainedModel, answers: Answers, scale: Scale, *, missing_eos_penalty: float) -> Float[Tensor, " B"]:
+    """The reward for each whole answer, less the penalty where `<|end|>` is missing."""
     lengths = answers.real.sum(dim=1).tolist()
     sequences = [row[:length] for row, length in zip(answers.ids.tolist(), lengths, strict=True)]
-    return scale(rewards_of(judge, sequences, batch=len(sequences))) - no_end_penalty * (~answers.ended).float()
+    return scale(rewards_of(reward, sequences, batch=len(sequences))) - missing_eos_penalty * (~answers.ended).float()

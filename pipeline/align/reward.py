@@ -1,37 +1,40 @@
-"""A judge learns from preferences (Ouyang et al. 2022, step 2; Bradley and Terry 1952)."""
+"""A reward model learns from preferences (Ouyang et al. 2022, step 2; Bradley and Terry 1952)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
+from trl import RewardConfig, RewardTrainer
 
-from pipeline.align.place import History, Place
-from pipeline.align.rows import by_kind
-from pipeline.align.trl_adapter import Recipe, train_reward
+from pipeline.align import trl_adapter
+from pipeline.align.recipe import FineTuning
+from pipeline.align.rows import agreement
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
+from pipeline.train.workspace import History, Workspace
+
+
+class Trainer(trl_adapter.Sealed, RewardTrainer):
+    """Bradley-Terry loss."""
+
+    method, arguments = "reward", RewardConfig
+
+
+def train_reward(reward: PreTrainedModel, tokenizer: Tokenizer, pairs: Sequence[Pair], recipe: FineTuning, workspace: Workspace) -> History:
+    """Bradley-Terry loss -log sigmoid(r(chosen) - r(rejected)) of a module with one output. Trains the module in place."""
+    rows = [{"chosen_ids": [*pair.prompt, *pair.chosen], "rejected_ids": [*pair.prompt, *pair.rejected]} for pair in pairs]
+    return trl_adapter.train(Trainer, reward, tokenizer, rows, recipe, workspace, options={"max_length": None})
 
 
 def learn(
-    judge: PreTrainedModel, tokenizer: Tokenizer, train: Sequence[Pair], test: Sequence[Pair], recipe: Recipe, place: Place
+    reward: PreTrainedModel, tokenizer: Tokenizer, train: Sequence[Pair], test: Sequence[Pair], recipe: FineTuning, workspace: Workspace
 ) -> tuple[dict[str, Any], History]:
-    """Train the judge in place; how often it prefers rightly on pairs it has not seen, overall and by kind, and the history by step."""
-    history = train_reward(judge, tokenizer, train, recipe, place)
-    found = agreement(judge, test, batch=recipe.batch)
-    return found | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch / len(train)}, history
+    """Train the reward model in place; how it ranks pairs that it has not seen, overall and by kind, and the history by step."""
+    history = train_reward(reward, tokenizer, train, recipe, workspace)
 
+    def scores(dialogues: list[tuple[list[int], list[int]]]) -> Any:
+        return rewards_of(reward, [[*prompt, *answer] for prompt, answer in dialogues], batch=recipe.batch_size)
 
-def agreement(judge: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> dict[str, Any]:
-    """The share of pairs whose chosen answer earns more, the mean margin, and the share by kind. None where there are no pairs."""
-    if not pairs:
-        return {"accuracy": None, "margin": None, "n": 0, "kinds": {}}
-    chosen = rewards_of(judge, [[*pair.prompt, *pair.chosen] for pair in pairs], batch=batch)
-    rejected = rewards_of(judge, [[*pair.prompt, *pair.rejected] for pair in pairs], batch=batch)
-    right = (chosen > rejected).double()
-    return {
-        "accuracy": right.mean().item(),
-        "margin": (chosen - rejected).double().mean().item(),
-        "n": len(pairs),
-        "kinds": by_kind(pairs, lambda at: right[at].mean().item()),
-    }
+    found = agreement(test, scores)
+    return found | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Generic, TypeVar
 import numpy as np
 from pydantic import Field, PositiveInt
 from tokenizers import Tokenizer
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.seed import stream
-from pipeline.tokens.dialogues import IGNORED, Example, Pair, encode_instructions, encode_preferences
+from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair, encode_instructions, encode_preferences
 from pipeline.tokens.shards import Rows
 
 T = TypeVar("T")
@@ -22,8 +23,8 @@ NO_ROOM = "no_room_for_an_answer"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mixed:
-    """How much of the training text stands among the dialogues."""
+class PretrainingMix:
+    """How much of the pretraining text stands among the dialogues."""
 
     share: Annotated[float, Field(ge=0, lt=1)]  # of all examples
     tokens: PositiveInt  # of each
@@ -45,34 +46,34 @@ class Part(Generic[T]):
 def read_examples(dialogues: Dialogues, part: str, tokenizer: Tokenizer, *, length: int, section: str) -> Part[Example]:
     """Instructions of one part, at most `length` tokens each. InputError when there were some and none fits."""
     rows = [row for row in dialogues.rows("instructions") if row["part"] == part]
-    kept, dropped = encode_instructions(rows, tokenizer, length=length)
+    kept, dropped = encode_instructions(rows, tokenizer, max_length=length)
     return _part(kept, dropped, f"instructions of part {part} in {dialogues.path}", length=length, section=section)
 
 
-def read_books(rows: Rows, mixed: Mixed, *, beside: int, seed: int) -> list[Example]:
+def read_pretraining_rows(rows: Rows, mix: PretrainingMix, *, beside: int, seed: int) -> list[Example]:
     """Beginnings of rows of the training text, drawn anew for each seed, every token learned but the first of a piece.
 
     So many that they make up their share of all examples: a model that reads dialogues alone forgets the books it learned.
     """
-    count = round(beside * mixed.share / (1 - mixed.share))
+    count = round(beside * mix.share / (1 - mix.share))
     drawn = np.resize(stream(seed, "books").permutation(len(rows.rows)), count) if len(rows.rows) else ()
-    return [Example(rows.rows[row, : mixed.tokens].tolist(), [IGNORED, *rows.labels[row, 1 : mixed.tokens].tolist()]) for row in drawn]
+    return [Example(rows.rows[row, : mix.tokens].tolist(), [IGNORE_INDEX, *rows.labels[row, 1 : mix.tokens].tolist()]) for row in drawn]
 
 
 def read_pairs(dialogues: Dialogues, part: str, tokenizer: Tokenizer, *, length: int, section: str) -> Part[Pair]:
     """Preferences of one part whose longer side has at most `length` tokens. InputError when there were some and none is usable."""
     rows = [row for row in dialogues.rows("preferences") if row["part"] == part]
-    fitting, dropped = encode_preferences(rows, tokenizer, length=length)
+    fitting, dropped = encode_preferences(rows, tokenizer, max_length=length)
     kept = [pair for pair in fitting if pair.chosen != pair.rejected]
     dropped = dropped + [{"reason": SAME_TOKENS, "tokens": 0}] * (len(fitting) - len(kept))
     return _part(kept, dropped, f"preferences of part {part} in {dialogues.path}", length=length, section=section)
 
 
-def with_room(pairs: Sequence[Pair], *, room: int, length: int, section: str) -> Part[list[int]]:
-    """The different prompts that leave room for an answer of `room` tokens within `length`, each once, in the order of the pairs."""
+def with_room(pairs: Sequence[Pair], *, max_new_tokens: int, length: int, section: str) -> Part[list[int]]:
+    """The different prompts that leave room for an answer of `max_new_tokens` within `length`, each once, in the order of the pairs."""
     prompts = [list(prompt) for prompt in dict.fromkeys(tuple(pair.prompt) for pair in pairs)]
-    kept = [prompt for prompt in prompts if len(prompt) + room <= length]
-    dropped = [{"reason": NO_ROOM, "tokens": len(prompt) + room} for prompt in prompts if len(prompt) + room > length]
+    kept = [prompt for prompt in prompts if len(prompt) + max_new_tokens <= length]
+    dropped = [{"reason": NO_ROOM, "tokens": len(prompt) + max_new_tokens} for prompt in prompts if len(prompt) + max_new_tokens > length]
     return _part(kept, dropped, "different prompts", length=length, section=section)
 
 
@@ -86,15 +87,33 @@ def required(part: Part[T], what: str) -> list[T]:
 def check_length(length: int, module: PreTrainedModel, *, section: str) -> None:
     """PipelineError when dialogues may be longer than what the model can read."""
     if length > (context := int(module.config.max_position_embeddings)):
-        raise PipelineError(f"{section}.length is {length} tokens, the model reads {context}", mend=f"{section}.length={context}")
+        raise PipelineError(f"{section}.max_length is {length} tokens, the model reads {context}", mend=f"{section}.max_length={context}")
 
 
-def by_kind(pairs: Sequence[Pair], accuracy: Callable[[list[int]], float]) -> dict[str, dict[str, float]]:
-    """The accuracy over the positions of each kind of pair, with their number, kinds in alphabetical order."""
+def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], list[int]]]], Tensor]) -> dict[str, Any]:
+    """How scores of (prompt, answer) rank the pairs: the share in which chosen is above rejected, the mean margin, the share by kind.
+
+    None where there are no pairs.
+    """
+    if not pairs:
+        return {"accuracy": None, "margin": None, "n": 0, "kinds": {}}
+    chosen = scores([(pair.prompt, pair.chosen) for pair in pairs])
+    rejected = scores([(pair.prompt, pair.rejected) for pair in pairs])
+    right = (chosen > rejected).double()
+    return {
+        "accuracy": right.mean().item(),
+        "margin": (chosen - rejected).double().mean().item(),
+        "n": len(pairs),
+        "kinds": {kind: {"accuracy": right[at].mean().item(), "n": len(at)} for kind, at in _by_kind(pairs).items()},
+    }
+
+
+def _by_kind(pairs: Sequence[Pair]) -> dict[str, list[int]]:
+    """The positions of each kind of pair, kinds in alphabetical order."""
     positions: dict[str, list[int]] = {}
     for position, pair in enumerate(pairs):
         positions.setdefault(pair.kind, []).append(position)
-    return {kind: {"accuracy": accuracy(at), "n": len(at)} for kind, at in sorted(positions.items())}
+    return dict(sorted(positions.items()))
 
 
 def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, *, length: int, section: str) -> Part[T]:
@@ -102,6 +121,6 @@ def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, *, length
     if dropped and not kept:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
         least = min((row["tokens"] for row in dropped if row["tokens"] > length), default=None)
-        mend = f"{section}.length={least} takes the shortest" if least else "correct the files that dialogues.* names"
-        raise InputError(f"none of the {len(dropped)} {what} can be used with {section}.length={length}: {reasons}", mend=mend)
+        mend = f"{section}.max_length={least} takes the shortest" if least else "correct the files that dialogues.* names"
+        raise InputError(f"none of the {len(dropped)} {what} can be used with {section}.max_length={length}: {reasons}", mend=mend)
     return Part(kept, counts)

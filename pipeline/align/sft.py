@@ -8,24 +8,43 @@ from jaxtyping import Float, Int
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
+from trl import SFTConfig, SFTTrainer
 
-from pipeline.align.place import History, Place
-from pipeline.align.trl_adapter import Recipe, train_sft
+from pipeline.align import trl_adapter
+from pipeline.align.recipe import FineTuning
 from pipeline.model.batches import right_padded
-from pipeline.tokens.dialogues import IGNORED, Example
+from pipeline.tokens.dialogues import IGNORE_INDEX, Example
 from pipeline.tokens.special import IDS, PAD
+from pipeline.train.workspace import History, Workspace, tail_mean
 
-_TAIL = 10  # steps: the last training losses are averaged, one alone is noise
+
+class Trainer(trl_adapter.Sealed, SFTTrainer):
+    """Next-token loss."""
+
+    method, arguments = "sft", SFTConfig
+
+
+def train_sft(
+    module: PreTrainedModel, tokenizer: Tokenizer, examples: Sequence[Example], recipe: FineTuning, workspace: Workspace
+) -> History:
+    """Next-token loss where `labels` is not -100, a mean over the tokens of the step. Trains the module in place."""
+    rows = [{"input_ids": list(example.ids), "labels": list(example.labels)} for example in examples]
+    options = {"max_length": None, "dataset_kwargs": {"skip_prepare_dataset": True}}
+    return trl_adapter.train(Trainer, module, tokenizer, rows, recipe, workspace, options=options)
 
 
 def fine_tune(
-    module: PreTrainedModel, tokenizer: Tokenizer, train: Sequence[Example], val: Sequence[Example], recipe: Recipe, place: Place
+    module: PreTrainedModel,
+    tokenizer: Tokenizer,
+    train: Sequence[Example],
+    val: Sequence[Example],
+    recipe: FineTuning,
+    workspace: Workspace,
 ) -> tuple[dict[str, Any], History]:
     """Train the module in place on the assistant's tokens; the metrics (losses in nats a token) and the history by step."""
-    history = train_sft(module, tokenizer, train, recipe, place)
-    tail = [row["loss"] for row in history[-_TAIL:]]
-    losses = {"train_loss": sum(tail) / len(tail), "val_loss": val_loss(module, val, batch=recipe.batch)}
-    return losses | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch / len(train)}, history
+    history = train_sft(module, tokenizer, train, recipe, workspace)
+    losses = {"train_loss": tail_mean(history, "loss"), "val_loss": val_loss(module, val, batch=recipe.batch_size)}
+    return losses | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history
 
 
 @torch.no_grad()
@@ -38,13 +57,13 @@ def val_loss(module: PreTrainedModel, examples: Sequence[Example], *, batch: int
     for start in range(0, len(examples), batch):
         chunk = examples[start : start + batch]
         ids, _ = right_padded([example.ids for example in chunk], fill=IDS[PAD], device=str(module.device))
-        labels, _ = right_padded([example.labels for example in chunk], fill=IGNORED, device=str(module.device))
+        labels, _ = right_padded([example.labels for example in chunk], fill=IGNORE_INDEX, device=str(module.device))
         losses = answer_losses(module(input_ids=ids).logits, labels)
         total += losses.double().sum().item()
-        count += int((labels[:, 1:] != IGNORED).sum())
+        count += int((labels[:, 1:] != IGNORE_INDEX).sum())
     return total / count
 
 
 def answer_losses(logits: Float[Tensor, "B T V"], labels: Int[Tensor, "B T"]) -> Float[Tensor, "B T-1"]:
     """-log p of each token that is trained on, nats; 0 at the others."""
-    return torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels[:, 1:], ignore_index=IGNORED, reduction="none")
+    return torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels[:, 1:], ignore_index=IGNORE_INDEX, reduction="none")

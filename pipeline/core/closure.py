@@ -1,12 +1,11 @@
-"""What a module's code means: the files that it imports, directly or not, without comments and docstrings.
+"""The fingerprint of a module's code: of the files that it imports, directly or not, without comments and docstrings.
 
-A comment changes nothing here; a constant changes every stage whose imports reach it. Files in
-the packages of the closure that are not Python count byte by byte, and so do the versions of
-the installed distributions that the closure imports, or whose files it reads.
+A comment changes nothing here, nor does another minor of Python (pipeline/core/syntax.py); a constant changes every
+stage whose imports reach it. Files in the packages of the closure that are not Python count byte by byte, and so do
+the versions of the installed distributions that the closure imports, or whose files it reads.
 """
 
 import ast
-import hashlib
 import importlib.metadata
 import re
 import sys
@@ -16,14 +15,31 @@ from pathlib import Path
 from typing import Any
 
 import grimp
+from packaging.requirements import Requirement
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import sha256_of
+from pipeline.core.syntax import syntax_hash
 
 # They show or prepare a run and cannot change its result: an upgrade of the tracker must not retrain a model.
 # Engines share the work out and give the same bytes: one that is installed later must not run the chain again.
-UNSEEN = {"pipeline.core.track", "pipeline.core.progress", "pipeline.core.closure", "wandb", "tqdm", "grimp", "hydra"}
+UNSEEN = {
+    "pipeline.core.track",
+    "pipeline.core.progress",
+    "pipeline.core.closure",
+    "pipeline.core.lockfile",
+    "wandb",
+    "tqdm",
+    "grimp",
+    "hydra",
+}
 UNSEEN |= {"ray", "dask", "distributed", "submitit"}
+
+# What is or was part of Python in one of the minors 3.11 to 3.14 is no distribution in any of them.
+STDLIB = sys.stdlib_module_names | {"annotationlib", "compression"}
+STDLIB |= {"asynchat", "asyncore", "distutils", "imp", "smtpd"}  # until 3.11; the rest until 3.12
+STDLIB |= {"aifc", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev"}
+STDLIB |= {"pipes", "sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib"}
 
 
 class Code:
@@ -39,17 +55,16 @@ class Code:
         self._distributions = importlib.metadata.packages_distributions()
         self._read = cache(read_code)  # most files are in the closure of many stages
 
-    def meaning(self, module: str) -> dict[str, Any]:
-        """Python's version, the closure's files with their hashes, its distributions with their versions."""
+    def fingerprint(self, module: str) -> dict[str, Any]:
+        """The closure's files with their hashes, its distributions with their versions."""
         reached = self._reached(module)
         own = sorted(name for name in reached if name.split(".")[0] in self._own)
-        external = {name.split(".")[0] for name in reached} - set(self._own) - set(sys.stdlib_module_names)
+        external = {name.split(".")[0] for name in reached} - set(self._own) - STDLIB
         files = [self._file(name) for name in own]
         read = {file: self._read(file) for file in files}
         external |= {name for _, packages in read.values() for name in packages}
         tables = {path for file in files for path in file.parent.iterdir() if self._is_table(path)}
         return {
-            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
             "code": {self._name(file): digest for file, (digest, _) in read.items()},
             "tables": {self._name(path): sha256_of(path) for path in sorted(tables)},
             "packages": self._versions(external),
@@ -68,7 +83,8 @@ class Code:
 
     def _file(self, module: str) -> Path:
         path = self._root.joinpath(*module.split("."))
-        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        package = path / "__init__.py"
+        return package if package.is_file() else path.with_suffix(".py")  # a folder without __init__ may have the name of a module
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
@@ -76,48 +92,53 @@ class Code:
     def _is_table(self, path: Path) -> bool:
         """Whether a file beside the code is read by it: no code itself, no trace of an editor, no program of the doors."""
         code, traces = {".py", ".pyc", ".md"}, (".", "~", "#")
-        return path.is_file() and path.suffix not in code and not path.name.startswith(traces) and path.parent.name != "stages"
+        return (
+            path.is_file() and path.suffix not in code and not path.name.startswith(traces) and self._name(path).split("/")[0] != "stages"
+        )
 
     def _versions(self, imports: Iterable[str]) -> dict[str, str]:
-        names = {canonical(name) for imported in imports for name in self._distributions.get(imported, [])}
-        return {name: importlib.metadata.version(name) for name in sorted(names)}
-
-
-def syntax_hash(path: Path) -> str:
-    """SHA-256 of the file's syntax tree, comments, docstrings and layout left out."""
-    return read_code(path)[0]
+        names = {normal(name) for imported in imports for name in self._distributions.get(imported, [])}
+        return {name: release_of(name) for name in sorted(names)}
 
 
 def read_code(path: Path) -> tuple[str, set[str]]:
-    """The hash of the file's syntax tree; the packages whose files it reads by importlib.resources.files("NAME"), which is no import."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=path.name)
+    """The hash of the file's syntax; the packages whose files it reads by importlib.resources.files("NAME"), which is no import."""
+    source = path.read_bytes()
+    tree = ast.parse(source, filename=path.name)
+    return syntax_hash(tree), packages_read(tree) if b"files(" in source else set()  # few files do, and a walk takes as long as a hash
+
+
+def packages_read(tree: ast.AST) -> set[str]:
+    """The top-level packages that the code names in files("NAME")."""
     packages = set()
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            and ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:]
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) == "files":
             packages |= {str(name.value).split(".")[0] for name in node.args[:1] if isinstance(name, ast.Constant)}
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), packages
+    return packages
 
 
-def canonical(name: str) -> str:
+def normal(name: str) -> str:
     """The normal form of a distribution's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def release_of(name: str) -> str:
+    """The installed version without its build: a CPU build of torch is 2.13.0+cpu, and which build computes is hardware."""
+    return importlib.metadata.version(name).split("+")[0]
+
+
 def check_lock(lock: Path) -> None:
-    """Compare the installed distributions with every line of the lock; PipelineError lists all differences."""
+    """Compare the installed distributions with every line of the lock that is for this Python; PipelineError lists all differences."""
     faults = []
-    for line in lock.read_text().split():
-        name, _, locked = line.partition("==")
+    for wanted in map(Requirement, lock.read_text().splitlines()):
+        if wanted.marker and not wanted.marker.evaluate():
+            continue
+        locked = str(wanted.specifier).removeprefix("==")
         try:
-            installed = importlib.metadata.version(name).split("+")[0]  # a CPU build of torch is 2.13.0+cpu
+            installed = release_of(wanted.name)
         except importlib.metadata.PackageNotFoundError:
             installed = "missing"
         if installed != locked:
-            faults.append(f"{name} {installed} (locked: {locked})")
+            faults.append(f"{wanted.name} {installed} (locked: {locked})")
     if faults:
         raise PipelineError(f"installed packages differ from {lock.name}: {', '.join(faults)}", mend="make setup")

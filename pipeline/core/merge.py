@@ -1,6 +1,6 @@
 """Three-way merge of settings: what an experiment set stays, what conf/ changed comes in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -37,11 +37,6 @@ def settle(base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[str
         if keys:
             print(f"plan: {word}: {', '.join(keys)}")
     return merge.value
-
-
-def moved(before: Mapping[str, Any], after: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
-    """Those of the dotted keys whose value is another one now, as key=value."""
-    return [f"{key}={value_at(after, key)}" for key in keys if value_at(before, key) != value_at(after, key)]
 
 
 def value_at(settings: Mapping[str, Any], key: str) -> Any:

@@ -59,7 +59,7 @@ class WandbTracker:
             group=group,
             job_type=stage,
             name=f"{group}-{stage}",
-            id=f"{group}-{stage}",
+            id=f"{group}-{stage}".replace("/", "-"),
             resume="allow",
             mode=mode,
             dir=settings.folder,

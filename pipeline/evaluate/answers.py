@@ -1,4 +1,4 @@
-"""What a model answers, and what the judges say of it."""
+"""What a model answers, and what the rules of the world say of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any
 import tokenizers
 from transformers import PreTrainedModel
 
-from pipeline.evaluate.questions import Question
+from pipeline.evaluate.kinds.questions import Question
 from pipeline.model.generate import generate
-from pipeline.model.reward import rewards_of
+from pipeline.model.score import answer_logprobs
 from pipeline.tokens.special import END, IDS
 from pipeline.world.judge import Verdict, gold
 
@@ -37,9 +37,9 @@ class Answer:
         """Points by the rules of the world, where they know."""
         return None if self.verdict is None else gold(self.verdict)
 
-    def as_json(self, reward: float) -> dict[str, Any]:
-        """For answers.jsonl."""
-        said = {"text": self.text, "whole": self.ids[-1:] == [IDS[END]], "reward": reward, "gold": self.gold}
+    def as_json(self) -> dict[str, Any]:
+        """For answers.jsonl. The ids are what a reward model and a reference read: a sampled text may be cut otherwise."""
+        said = {"ids": self.ids, "text": self.text, "whole": self.ids[-1:] == [IDS[END]], "gold": self.gold}
         return said if self.verdict is None else said | {"right": self.right, "exact": self.exact}
 
 
@@ -66,8 +66,8 @@ def judged(ids: Sequence[int], tokenizer: tokenizers.Tokenizer, question: Questi
     return Answer(ids=ended, text=text, verdict=question.judge(text))
 
 
-def rewards(module: PreTrainedModel, asked: Sequence[Question], answers: Sequence[Answer], *, batch: int) -> list[float]:
-    """The reward model's score of each answer after its prompt."""
-    dialogues = [[*question.prompt, *found.ids] for question, found in zip(asked, answers, strict=True)]
-    scores: list[float] = rewards_of(module, dialogues, batch=batch).tolist()
-    return scores
+def nats_of(module: PreTrainedModel, asked: Sequence[Question], answers: Sequence[Answer], *, batch: int) -> list[float]:
+    """The log-probability, in nats, that the module gives to each answer after its prompt."""
+    pairs = [(question.prompt, found.ids) for question, found in zip(asked, answers, strict=True)]
+    values: list[float] = answer_logprobs(module, pairs, batch=batch).tolist()
+    return values

@@ -1,6 +1,6 @@
-"""All players on the same questions: the models' greedy answers from the examination, and those of others, rated together."""
+"""All players on the same questions: every model's answers from its evaluation, and those of the exported files, compared and rated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,82 +12,151 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_jsonl
-from pipeline.evaluate.answers import judged, rewards
-from pipeline.evaluate.duels import TIE
+from pipeline.evaluate.answers import judged
+from pipeline.evaluate.duels import TIE, duels
 from pipeline.evaluate.intervals import Bootstrap, share
-from pipeline.evaluate.questions import NO_FACTS, Question, from_record
+from pipeline.evaluate.kinds.questions import NO_FACTS, from_record
 from pipeline.evaluate.ratings import rate
 from pipeline.evaluate.table import Row, absent, row
+from pipeline.model.reward import rewards_of
+from pipeline.model.score import answer_logprobs
 
-JUDGES = ("gold", "reward")
-
-
-def held_out(scores: Scores) -> list[dict[str, Any]]:
-    """The records of the examination about facts that no instruction told."""
-    records = [record for record in read_jsonl(scores.file("answers.jsonl")) if not record["trained"]]
-    if not records:
-        raise PipelineError(f"{scores.path} has no held-out questions", mend="evaluate.held_out above 0")
-    return records
+RULES = ("gold", "reward")  # by the world's rules, by the reward model
+Line = dict[str, Any]  # a question: id, fact, trained, messages, ..., and `answers` {player: {greedy: ..., sampled: ...}}
 
 
-def source_of(scores: Scores, exports: Exports, reward: Model) -> str:
-    """The name under which the exported model was examined; the stage it came from where it was not.
+def lines_of(scores: Mapping[str, Scores], reward: Model) -> list[Line]:
+    """One line a question with the answers of every model.
 
-    ArtifactError when one of them stands on another tokenizer: its ids would mean other words.
+    ArtifactError when the models were asked different questions, or one stands on another tokenizer: its ids would mean other words.
     """
-    made_with = reward.facts["tokenizer"]
-    for other in (scores, exports):
-        if other.facts["tokenizer"] != made_with:
-            raise ArtifactError(f"{other.path} and {reward.path} have different tokenizers", mend=f"dvc repro {other.path.name}")
-    names: dict[str, str] = {digest: name for name, digest in scores.facts["models"].items()}
+    lines: dict[str, Line] = {}
+    for name, artifact in scores.items():
+        same_words(artifact, reward)
+        records = [record for record in read_jsonl(artifact.file("answers.jsonl")) if "greedy" in record]
+        if not lines:
+            lines = {record["id"]: {**_without_answers(record), "answers": {}} for record in records}
+        if list(lines) != [record["id"] for record in records]:
+            message = f"{artifact.path} answers other questions than {next(iter(scores.values())).path}"
+            raise ArtifactError(message, mend=f"dvc repro {' '.join(f'evaluate@{one}' for one in scores)}")
+        for record in records:
+            lines[record["id"]]["answers"][name] = {"greedy": record["greedy"], "sampled": record["sampled"]}
+    if not any(not line["trained"] for line in lines.values()):
+        raise PipelineError("no held-out question was asked", mend="tasks=[world], with held_out above 0")
+    return list(lines.values())
+
+
+def same_words(artifact: Scores | Exports, reward: Model) -> None:
+    """ArtifactError when the artifact was made with another tokenizer than the reward model."""
+    if artifact.facts["tokenizer"] != reward.facts["tokenizer"]:
+        mend = f"dvc repro {artifact.path.parent.name}@{artifact.path.name}"
+        raise ArtifactError(f"{artifact.path} and {reward.path} have different tokenizers", mend=mend)
+
+
+def name_of(model: Model, models: Mapping[str, str]) -> str:
+    """The name among `models` of what lies in this folder."""
+    for name, path in models.items():
+        if path == model.path.as_posix():
+            return name
+    raise PipelineError(f"contest.reference={model.path} is none of the models", mend=f"one of {', '.join(models.values())}")
+
+
+def source_of(exports: Exports, scores: Mapping[str, Scores]) -> str:
+    """The name under which the exported model was evaluated; the stage it came from where it was not."""
+    names: dict[str, str] = {artifact.facts["model"]: name for name, artifact in scores.items()}
     return names.get(exports.facts["model"], str(exports.facts["source"]))
 
 
-def prompts(records: Sequence[Mapping[str, Any]], tokenizer: tokenizers.Tokenizer) -> list[list[int]]:
-    """The ids of each record's prompt, ending in <|assistant|>."""
-    return [from_record(record, tokenizer).prompt for record in records]
+def prompts(lines: Sequence[Line], tokenizer: tokenizers.Tokenizer) -> list[list[int]]:
+    """The ids of each question, ending in <|assistant|>."""
+    return [from_record(line, tokenizer).prompt for line in lines]
 
 
-def enter(
-    records: Sequence[Mapping[str, Any]],
-    answers: Mapping[str, Sequence[Sequence[int]]],
-    *,
+def enter_files(
+    lines: Sequence[Line],
+    files: Iterable[tuple[str, Exports, Sequence[Sequence[int]]]],
+    scores: Mapping[str, Scores],
+    reward: Model,
     tokenizer: tokenizers.Tokenizer,
-    reward: PreTrainedModel,
-    max_new: int,
-    batch: int,
-) -> list[dict[str, Any]]:
-    """The records with further players: {player: ids of its greedy answers} judged as the models were. One line a question:
-    id, fact, question, value, and `answers` {player: {text, whole, reward, gold, ...}}."""
-    asked = [from_record(record, tokenizer) for record in records]
-    entered = [_line(record, question) for record, question in zip(records, asked, strict=True)]
-    for player, ids in answers.items():
-        found = [judged(one, tokenizer, question, max_new=max_new) for one, question in zip(ids, asked, strict=True)]
-        scores = rewards(reward, asked, found, batch=batch)
-        for line, one, score in zip(entered, found, scores, strict=True):
-            line["answers"][player] = one.as_json(score)
-    return entered
+) -> dict[str, str]:
+    """Add a player for each exported file, named by its model and type; returns the model of each."""
+    sources = {}
+    for kind, exports, answers in files:
+        same_words(exports, reward)
+        source = source_of(exports, scores)
+        enter(lines, f"{source}-{kind}", answers, tokenizer)
+        sources[f"{source}-{kind}"] = source
+    return sources
 
 
-def ratings(entered: Sequence[Mapping[str, Any]], *, source: str, prior: float, bootstrap: Bootstrap) -> list[Row]:
-    """An Elo rating of each player by each judge, and how often each file answers word for word as its source."""
-    players = list(entered[0]["answers"])
-    clusters = [line["fact"] or line["id"] for line in entered]
+def enter(lines: Sequence[Line], player: str, answers: Sequence[Sequence[int]], tokenizer: tokenizers.Tokenizer) -> None:
+    """Add a player to the lines by the ids of its greedy answers, judged as the models' were."""
+    for line, ids in zip(lines, answers, strict=True):
+        found = judged(ids, tokenizer, from_record(line, tokenizer), max_new=line["max_new_tokens"])
+        line["answers"][player] = {"greedy": found.as_json()}
+
+
+def add_rewards(lines: Sequence[Line], reward: PreTrainedModel, tokenizer: tokenizers.Tokenizer, *, batch: int) -> None:
+    """What the reward model gives to each answer of each player; an answer that many gave is read once."""
+    asked = prompts(lines, tokenizer)
+    said = [(prompt, one) for prompt, line in zip(asked, lines, strict=True) for one in _said(line)]
+    different = {(*prompt, *one["ids"]): 0.0 for prompt, one in said}
+    for dialogue, score in zip(different, rewards_of(reward, list(different), batch=batch).tolist(), strict=True):
+        different[dialogue] = score
+    for prompt, one in said:
+        one["reward"] = different[*prompt, *one["ids"]]
+
+
+def against(
+    reference: str, module: PreTrainedModel, lines: Sequence[Line], tokenizer: tokenizers.Tokenizer, *, batch: int, bootstrap: Bootstrap
+) -> list[Row]:
+    """Each model's sampled answers against the reference's: wins by the rules and by the reward model, and KL from the reference."""
+    asked = [from_record(line, tokenizer) for line in lines]
     rows: list[Row] = []
-    for judge in JUDGES:
-        points = [[line["answers"][player][judge] for player in players] for line in entered]
+    for name in lines[0]["answers"]:
+        if name == reference or "sampled" not in lines[0]["answers"][name]:
+            continue
+        ours, theirs = ([line["answers"][player]["sampled"] for line in lines] for player in (name, reference))
+        pairs = [(question.prompt, said["ids"]) for question, said in zip(asked, ours, strict=True)]
+        rows += duels(
+            name,
+            asked,
+            gold=([one["gold"] for one in ours], [one["gold"] for one in theirs]),
+            reward=([one["reward"] for one in ours], [one["reward"] for one in theirs]),
+            nats=([one["nats"] for one in ours], answer_logprobs(module, pairs, batch=batch).tolist()),
+            bootstrap=bootstrap,
+        )
+    return rows
+
+
+def ratings(lines: Sequence[Line], *, sources: Mapping[str, str], prior: float, bootstrap: Bootstrap) -> list[Row]:
+    """An Elo rating of each player on the held-out questions by each rule, and how often each file answers word for word as its source.
+
+    `sources` names the model of each file.
+    """
+    held_out = [line for line in lines if not line["trained"]]
+    players = list(held_out[0]["answers"])
+    clusters = [line["fact"] or line["id"] for line in held_out]
+    rows: list[Row] = []
+    for rule in RULES:
+        points = [[line["answers"][player]["greedy"][rule] for player in players] for line in held_out]
         if any(None in line for line in points):
-            rows += [absent(player, judge, "elo", NO_FACTS) for player in players]
+            rows += [absent(player, rule, "elo", NO_FACTS) for player in players]
         else:
             found = rate(np.array(points, dtype=np.float64), clusters, tie=TIE, prior=prior, bootstrap=bootstrap)
-            rows += [row(player, judge, "elo", estimate) for player, estimate in zip(players, found, strict=True)]
-    for player in players:
-        if player.startswith(f"{source}-") and source in players:
-            same = [float(line["answers"][player]["text"] == line["answers"][source]["text"]) for line in entered]
+            rows += [row(player, rule, "elo", estimate) for player, estimate in zip(players, found, strict=True)]
+    for player, source in sources.items():
+        if source in players:
+            texts = [[line["answers"][one]["greedy"]["text"] for one in (player, source)] for line in held_out]
+            same = [float(one == other) for one, other in texts]
             rows.append(row(player, "greedy", "same_as_source", share(same, clusters, bootstrap=bootstrap)))
     return rows
 
 
-def _line(record: Mapping[str, Any], question: Question) -> dict[str, Any]:
-    answers = {player: said["greedy"] for player, said in record["answers"].items()}
-    return {"id": record["id"], "fact": record["fact"], "question": question.asked, "value": record["value"], "answers": answers}
+def _without_answers(record: Mapping[str, Any]) -> Line:
+    return {key: value for key, value in record.items() if key not in ("greedy", "sampled")}
+
+
+def _said(line: Line) -> Iterator[dict[str, Any]]:
+    for answers in line["answers"].values():
+        yield from answers.values()

@@ -1,14 +1,14 @@
-"""A model against the supervised one: who answers better, and how far it has moved."""
+"""A model against the reference: who answers better, and how far it has moved."""
 
 from collections.abc import Sequence
 from typing import TypeVar
 
 from pipeline.evaluate.intervals import Bootstrap, mean, share
-from pipeline.evaluate.questions import NO_FACTS, Question
+from pipeline.evaluate.kinds.questions import NO_FACTS, Question
 from pipeline.evaluate.table import Row, absent, row
 
 T = TypeVar("T")
-TASK = "against_sft"
+TASK = "against_reference"
 TIE = 1e-4  # rewards closer than this are one: the same answer in another batch differs in the last bits
 
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from pipeline.evaluate.answers import Answer
 from pipeline.evaluate.intervals import Bootstrap, share
-from pipeline.evaluate.questions import NO_FACTS, Question
+from pipeline.evaluate.kinds.questions import NO_FACTS, Question
 from pipeline.evaluate.table import Row, absent, row
 
 METRICS = ("choice", "right", "exact", "sampled_right", "sampled_exact")
-TASKS = ("facts_held_out", "facts_trained")
 
 
 def fact_rows(
     name: str,
+    task: str,
     asked: Sequence[Question],
     fillings: Sequence[Sequence[float]],
     greedy: Sequence[Answer],
@@ -21,10 +21,11 @@ def fact_rows(
     bootstrap: Bootstrap,
 ) -> list[Row]:
     """choice: the right filling is the likeliest in the book's sentence. right, exact: of the greedy answer; sampled_: of one
-    drawn at temperature 1. `facts` counts the choice over all questions."""
+    drawn at temperature 1. Held-out and trained facts are tasks of their own; `task` itself counts the choice over all questions."""
+    parts = {f"{task}_held_out": False, f"{task}_trained": True}
     if not fillings:
-        parts = [(task, metric) for task in TASKS for metric in METRICS]
-        return [absent(name, task, metric, NO_FACTS) for task, metric in [("facts", "choice"), *parts]]
+        missing = [(part, metric) for part in parts for metric in METRICS]
+        return [absent(name, part, metric, NO_FACTS) for part, metric in [(task, "choice"), *missing]]
     choice = [_chosen(values) == question.gap.answer for values, question in zip(fillings, asked, strict=True) if question.gap]
     hits = {
         "choice": choice,
@@ -33,14 +34,14 @@ def fact_rows(
         "sampled_right": [one.right for one in sampled],
         "sampled_exact": [one.exact for one in sampled],
     }
-    rows = [_share(name, "facts", "choice", asked, choice, bootstrap)]
-    for task, trained in zip(TASKS, (False, True), strict=True):
+    rows = [_share(name, task, "choice", asked, choice, bootstrap)]
+    for part, trained in parts.items():
         mine = [number for number, question in enumerate(asked) if question.trained == trained]
         for metric in METRICS:
             if mine:
-                rows.append(_share(name, task, metric, [asked[at] for at in mine], [hits[metric][at] for at in mine], bootstrap))
+                rows.append(_share(name, part, metric, [asked[at] for at in mine], [hits[metric][at] for at in mine], bootstrap))
             else:
-                rows.append(absent(name, task, metric, "no such question was asked"))
+                rows.append(absent(name, part, metric, "no such question was asked"))
     return rows
 
 

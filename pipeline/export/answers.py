@@ -1,6 +1,6 @@
-"""What the quantized files answer, by llama.cpp."""
+"""What exported files answer, by the programs that read them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.progress import progress
@@ -8,11 +8,16 @@ from pipeline.export.llama_runtime import Runtime
 from pipeline.tokens.special import END, IDS
 
 
-def greedy_answers(exports: Exports, prompts: Sequence[Sequence[int]], *, max_new: int, threads: int) -> dict[str, list[list[int]]]:
-    """The greedy answer to each prompt, ids without <|end|>, from each GGUF file: {format: answers}."""
-    context = max(len(prompt) for prompt in prompts) + max_new
-    answers: dict[str, list[list[int]]] = {}
-    for form in progress(exports.facts["formats"], "files"):
-        with Runtime(exports.file(f"model-{form}.gguf"), context=context, threads=threads) as runtime:
-            answers[form] = [runtime.generate(prompt, max_new=max_new, stop=IDS[END]) for prompt in prompts]
-    return answers
+def answers_of_files(
+    files: Mapping[str, Exports], prompts: Sequence[Sequence[int]], limits: Sequence[int], *, threads: int
+) -> Iterator[tuple[str, Exports, list[list[int]]]]:
+    """(player, where it lies, its greedy answers as ids without <|end|>) for each GGUF file; at most so many tokens as `limits` says.
+
+    A folder for transformers is the model to the bit: it has no answers of its own.
+    """
+    context = max((len(prompt) + limit for prompt, limit in zip(prompts, limits, strict=True)), default=0)
+    for exports in files.values():
+        for kind in progress(exports.facts["types"], "files"):
+            with Runtime(exports.file(f"model-{kind}.gguf"), context=context, threads=threads) as runtime:
+                answers = [runtime.generate(prompt, max_new=limit, stop=IDS[END]) for prompt, limit in zip(prompts, limits, strict=True)]
+            yield kind, exports, answers

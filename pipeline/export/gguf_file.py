@@ -18,12 +18,12 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from pipeline.core.errors import PipelineError
 from pipeline.export.gptq import quantize
 
-Format = Literal["F16", "Q8_0", "Q4_0"]
+FileType = Literal["F16", "Q8_0", "Q4_0"]
 Matrix = Literal["output", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]  # output: the head, tied or not
 Array = npt.NDArray[np.float32]
 
 _BLOCK = 32  # weights that share a scale in Q8_0 and Q4_0: a row that does not divide stays F16
-_FILE_TYPE: dict[Format, gguf.LlamaFileType] = {
+_FILE_TYPE: dict[FileType, gguf.LlamaFileType] = {
     "F16": gguf.LlamaFileType.MOSTLY_F16,
     "Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
     "Q4_0": gguf.LlamaFileType.MOSTLY_Q4_0,
@@ -50,14 +50,14 @@ def write_gguf(
     module: PreTrainedModel,
     tokenizer: Path,
     *,
-    form: Format,
+    kind: FileType,
     name: str,
-    precise: Sequence[Matrix],
+    keep_f16: Sequence[Matrix],
     products: Mapping[str, npt.NDArray[np.float64]],
 ) -> dict[str, int]:
     """Write the module (fp32, CPU) and the tokenizer (a folder of transformers) as one file; returns tensors by type.
 
-    Matrices get the form, the precise ones F16 (llama.cpp multiplies quantized matrices with 8-bit activations); norms stay
+    Matrices get the type, those of keep_f16 F16 (llama.cpp multiplies quantized matrices with 8-bit activations); norms stay
     F32; in Q4_0 the embeddings have at least Q8_0, which saves most of the loss that 4 bits bring to a small model.
     `products` are gptq's input_products of the four_bit_layers; only Q4_0 asks for them.
     Raises PipelineError for a kind of model that has no form here.
@@ -66,19 +66,19 @@ def write_gguf(
     architecture = architecture_of(config)
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture.tensors])
     writer.add_name(name)
-    writer.add_file_type(_FILE_TYPE[form])
+    writer.add_file_type(_FILE_TYPE[kind])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     _add_shape(writer, config)
     _add_tokenizer(writer, tokenizer, vocabulary=config.vocab_size)
-    wide = _wide(config, precise)
+    wide = _wide(config, keep_f16)
     layers = {to: at.removesuffix(".weight") for at, to in _names(config, architecture).items()}
     counts: dict[str, int] = {}
     for key, weight in _to_gguf(module, architecture).items():
-        kind = _type_of(key, weight, form, wide)
-        four = kind == gguf.GGMLQuantizationType.Q4_0  # its rows are quantized one by one, so their new order does no harm
-        data = quantize(weight, products[layers[key]]).blocks() if four else gguf.quants.quantize(weight, kind)
-        writer.add_tensor(key, data, raw_dtype=kind)
-        counts[kind.name] = counts.get(kind.name, 0) + 1
+        own = _type_of(key, weight, kind, wide)
+        four = own == gguf.GGMLQuantizationType.Q4_0  # its rows are quantized one by one, so their new order does no harm
+        data = quantize(weight, products[layers[key]]).blocks() if four else gguf.quants.quantize(weight, own)
+        writer.add_tensor(key, data, raw_dtype=own)
+        counts[own.name] = counts.get(own.name, 0) + 1
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -86,9 +86,9 @@ def write_gguf(
     return dict(sorted(counts.items()))
 
 
-def four_bit_layers(module: PreTrainedModel, precise: Sequence[Matrix]) -> list[str]:
-    """The linear layers, by transformers' names, whose weights a file of form Q4_0 holds in 4 bits."""
-    architecture, wide = architecture_of(module.config), _wide(module.config, precise)
+def four_bit_layers(module: PreTrainedModel, keep_f16: Sequence[Matrix]) -> list[str]:
+    """The linear layers, by transformers' names, whose weights a file of type Q4_0 holds in 4 bits."""
+    architecture, wide = architecture_of(module.config), _wide(module.config, keep_f16)
     layers = {to: at.removesuffix(".weight") for at, to in _names(module.config, architecture).items()}
     weights = _to_gguf(module, architecture).items()
     return [layers[key] for key, weight in weights if _type_of(key, weight, "Q4_0", wide) == gguf.GGMLQuantizationType.Q4_0]
@@ -118,18 +118,18 @@ def architecture_of(config: PreTrainedConfig) -> Architecture:
     return known
 
 
-def _wide(config: PreTrainedConfig, precise: Sequence[Matrix]) -> set[str]:
-    """The precise matrices by GGUF's names."""
-    return {"token_embd" if part == "output" and config.tie_word_embeddings else part for part in precise}
+def _wide(config: PreTrainedConfig, keep_f16: Sequence[Matrix]) -> set[str]:
+    """The matrices that keep F16 by GGUF's names."""
+    return {"token_embd" if part == "output" and config.tie_word_embeddings else part for part in keep_f16}
 
 
-def _type_of(key: str, weight: Array, form: Format, wide: Set[str]) -> gguf.GGMLQuantizationType:
+def _type_of(key: str, weight: Array, kind: FileType, wide: Set[str]) -> gguf.GGMLQuantizationType:
     kinds = gguf.GGMLQuantizationType
     if weight.ndim == 1:
         return kinds.F32
-    if form == "F16" or weight.shape[-1] % _BLOCK or key.split(".")[-2] in wide:
+    if kind == "F16" or weight.shape[-1] % _BLOCK or key.split(".")[-2] in wide:
         return kinds.F16
-    return kinds.Q8_0 if form == "Q8_0" or key in _EMBEDDINGS else kinds.Q4_0
+    return kinds.Q8_0 if kind == "Q8_0" or key in _EMBEDDINGS else kinds.Q4_0
 
 
 def _names(config: PreTrainedConfig, architecture: Architecture) -> dict[str, str]:

@@ -19,10 +19,13 @@ Logits = npt.NDArray[np.float32]
 class Bounds:
     """How far a file may be from the model it was made of."""
 
-    exact: float  # largest |difference of logits| of an unquantized file, as a share of the logits' standard deviation
-    mean: float  # mean |difference of logits| between the runtime and the dequantized file
+    max_logit_share: float  # largest |difference of logits| of an unquantized file, as a share of the logits' standard deviation
+    mean_logit: float  # mean |difference of logits| between the runtime and the dequantized file
     argmax: float  # share of positions at which runtime and dequantized file prefer the same token, at least
     kl: float  # mean KL divergence from the fp32 model, nats a token
+
+
+EXACT = Bounds(max_logit_share=0.0, mean_logit=0.0, argmax=1.0, kl=0.0)  # equal to the bit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +82,10 @@ def faults(file: str, measured: Mapping[str, float], bounds: Bounds, *, quantize
     """The measures of a file that break a bound; NaN breaks every bound."""
     checks = [("ids_differ", 0.0, "at most 0", "token ids"), ("kl", bounds.kl, f"at most {bounds.kl}", "bounds.kl")]
     if quantized:
-        checks.append(("mean_logit", bounds.mean, f"at most {bounds.mean}", "bounds.mean"))
+        checks.append(("mean_logit", bounds.mean_logit, f"at most {bounds.mean_logit}", "bounds.mean_logit"))
         checks.append(("argmax", bounds.argmax, f"at least {bounds.argmax}", "bounds.argmax"))
     else:
-        checks.append(("max_logit_share", bounds.exact, f"at most {bounds.exact}", "bounds.exact"))
+        checks.append(("max_logit_share", bounds.max_logit_share, f"at most {bounds.max_logit_share}", "bounds.max_logit_share"))
     return [
         Fault(file=file, measure=name, value=measured[name], limit=limit, key=key)
         for name, bound, limit, key in checks
@@ -90,13 +93,14 @@ def faults(file: str, measured: Mapping[str, float], bounds: Bounds, *, quantize
     ]
 
 
-def require(found: Sequence[Fault]) -> None:
-    """Raise one PipelineError that names every fault, if there is one."""
+def require(found: Sequence[Fault], *, section: str, drop: str) -> None:
+    """Raise one PipelineError that names every fault, if there is one. `drop` is the key under `section` that lists the files, or ""."""
     if not found:
         return
-    keys = " or ".join(dict.fromkeys(f"export.{fault.key}" for fault in found if fault.key.startswith("bounds.")))
+    keys = " or ".join(dict.fromkeys(f"{section}.{fault.key}" for fault in found if fault.key.startswith("bounds.")))
     files = ", ".join(dict.fromkeys(fault.file for fault in found))
-    coarse = {fault.key for fault in found} <= {"bounds.kl", "bounds.mean", "bounds.argmax"}  # else more than rounding is wrong
-    mend = "more matrices in export.precise, " if coarse else ""
-    mend += f"leave {files} out of export.formats" + (f", or widen {keys}" if keys else ", or train a tokenizer that llama.cpp knows")
-    raise PipelineError("the exported files are not the model:\n  " + "\n  ".join(str(fault) for fault in found), mend=mend)
+    ways = [f"leave {files} out of {section}.{drop}" if drop else f"leave {section} out"]
+    if {fault.key for fault in found} <= {"bounds.kl", "bounds.mean_logit", "bounds.argmax"}:  # else more than rounding is wrong
+        ways.insert(0, f"more matrices in {section}.keep_f16")
+    ways.append(f"or widen {keys}" if keys else "or train a tokenizer that the other program knows")
+    raise PipelineError("the exported files are not the model:\n  " + "\n  ".join(str(fault) for fault in found), mend=", ".join(ways))

@@ -25,12 +25,12 @@ class Shape:
 
     kind: Kind
     layers: PositiveInt
-    width: PositiveInt  # of the residual stream
+    hidden_size: PositiveInt  # width of the residual stream
     heads: PositiveInt
     kv_heads: PositiveInt  # fewer than heads: grouped-query attention
-    ffn: PositiveInt  # inner width of the feed-forward part
+    intermediate_size: PositiveInt  # inner width of the feed-forward part
     context: PositiveInt  # tokens, the longest sequence
-    tied: bool  # whether the output head is the embedding
+    tie_embeddings: bool  # whether the output head is the embedding
 
 
 def build(shape: Mapping[str, Any], *, vocabulary: int, seed: int) -> PreTrainedModel:
@@ -49,7 +49,7 @@ def configure(shape: Shape, *, vocabulary: int) -> PretrainedConfig:
         shape,
         {
             "vocab_size": vocabulary,
-            "tie_word_embeddings": shape.tied,
+            "tie_word_embeddings": shape.tie_embeddings,
             "bos_token_id": IDS[ENDOFTEXT],
             "eos_token_id": IDS[END],
             "pad_token_id": IDS[PAD],
@@ -67,8 +67,13 @@ def _checked(content: Mapping[str, Any]) -> Shape:
     if content["kind"] not in get_args(Kind):
         raise PipelineError(f"a model of kind {content['kind']!r} is unknown", mend=f"model.kind={'|'.join(get_args(Kind))}")
     shape, faults = Shape(**content), []
-    if shape.width % shape.heads or shape.width // shape.heads % 2:
-        faults.append((f"width {shape.width} does not give {shape.heads} heads of one even width", f"model.width={shape.heads * 32}"))
+    if shape.hidden_size % shape.heads or shape.hidden_size // shape.heads % 2:
+        faults.append(
+            (
+                f"hidden_size {shape.hidden_size} does not give {shape.heads} heads of one even width",
+                f"model.hidden_size={shape.heads * 32}",
+            )
+        )
     if shape.heads % shape.kv_heads:
         faults.append((f"heads {shape.heads} is no multiple of kv_heads {shape.kv_heads}", f"model.kv_heads={shape.heads}"))
     if shape.kind == "gpt2" and shape.kv_heads != shape.heads:
@@ -82,11 +87,11 @@ def _rotary(shape: Shape) -> dict[str, Any]:
     """The words that llama and its descendants share."""
     return {
         "num_hidden_layers": shape.layers,
-        "hidden_size": shape.width,
+        "hidden_size": shape.hidden_size,
         "num_attention_heads": shape.heads,
         "num_key_value_heads": shape.kv_heads,
-        "head_dim": shape.width // shape.heads,
-        "intermediate_size": shape.ffn,
+        "head_dim": shape.hidden_size // shape.heads,
+        "intermediate_size": shape.intermediate_size,
         "max_position_embeddings": shape.context,
     }
 
@@ -103,9 +108,9 @@ def _gpt2(shape: Shape, common: dict[str, Any]) -> PretrainedConfig:
     """Learned positions, LayerNorm, GELU. No dropout: the corpus is seen about once."""
     own: dict[str, Any] = {
         "n_layer": shape.layers,
-        "n_embd": shape.width,
+        "n_embd": shape.hidden_size,
         "n_head": shape.heads,
-        "n_inner": shape.ffn,
+        "n_inner": shape.intermediate_size,
         "n_positions": shape.context,
     }
     return GPT2Config(**own, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **common)

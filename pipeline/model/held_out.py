@@ -1,4 +1,4 @@
-"""What a model makes of text that it was not trained on: a glimpse at intervals, the full measure at the end."""
+"""What a model makes of text that it was not trained on: a short evaluation at intervals, bits per byte at the end."""
 
 import math
 from dataclasses import dataclass
@@ -18,50 +18,52 @@ from pipeline.tokens.shards import Rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Glimpse:
+class Evaluation:
     """How much is read and written each time."""
 
     rows: PositiveInt  # for the loss of the curve
-    batch: PositiveInt  # rows at once
+    batch_size: PositiveInt  # rows at once
     samples: NonNegativeInt  # texts
-    prompt: PositiveInt  # tokens, of the beginning of a held-out document
-    new: PositiveInt  # tokens
+    prompt_tokens: PositiveInt  # of the beginning of a held-out document
+    max_new_tokens: PositiveInt
     temperature: NonNegativeFloat
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
+class SlidingWindow:
     """Windows over whole documents: a token has at least window - stride tokens before it."""
 
     window: PositiveInt  # tokens
     stride: PositiveInt  # tokens
-    batch: PositiveInt  # windows at once
+    batch_size: PositiveInt  # windows at once
 
     def __post_init__(self) -> None:
         if self.stride >= self.window:
             raise ValueError(f"stride {self.stride} must be below window {self.window}")
 
 
-def glimpse(
-    module: PreTrainedModel, held_out: Rows, tokenizer: tokenizers.Tokenizer, settings: Glimpse, *, seed: int
+def evaluate(
+    module: PreTrainedModel, held_out: Rows, tokenizer: tokenizers.Tokenizer, settings: Evaluation, *, seed: int
 ) -> tuple[dict[str, float], list[str]]:
     """The loss over some rows (val_loss, nats a token; the same rows each time) and some texts. Nothing where nothing is held out."""
     if not len(held_out.rows):
         return {}, []
     objective = NextToken(held_out, context=module.config.max_position_embeddings)
     numbers = Permutation(objective.rows, seed_of(seed, "glimpse"))[np.arange(min(settings.rows, objective.rows))]
-    loss = objective.mean(module, numbers, str(module.device), batch=settings.batch)
-    starts = [document[: settings.prompt].tolist() for document, _ in zip(held_out.documents(), range(settings.samples), strict=False)]
-    answers = generate(module, starts, max_new=settings.new, temperature=settings.temperature, seed=seed, batch=len(starts))
+    loss = objective.mean(module, numbers, str(module.device), batch=settings.batch_size)
+    starts = [
+        document[: settings.prompt_tokens].tolist() for document, _ in zip(held_out.documents(), range(settings.samples), strict=False)
+    ]
+    answers = generate(module, starts, max_new=settings.max_new_tokens, temperature=settings.temperature, seed=seed, batch=len(starts))
     return {"val_loss": loss}, [tokenizer.decode(start + answer) for start, answer in zip(starts, answers, strict=True)]
 
 
-def measure(module: PreTrainedModel, held_out: Rows, settings: Measure) -> dict[str, Any]:
-    """bits_per_byte over every byte of the documents; the source's own, and their ratio, where the source is known (else None)."""
+def bits_per_byte(module: PreTrainedModel, held_out: Rows, settings: SlidingWindow) -> dict[str, Any]:
+    """Bits per byte over every byte of the documents; the source's own, and their ratio, where the source is known (else None)."""
     size, bits = held_out.facts["bytes"], held_out.facts["bits"]
     if not size:
         return {"bits_per_byte": None, "source_bits_per_byte": None, "ratio": None}
-    nats = document_nats(module, list(held_out.documents()), window=settings.window, stride=settings.stride, batch=settings.batch)
+    nats = document_nats(module, list(held_out.documents()), window=settings.window, stride=settings.stride, batch=settings.batch_size)
     cost = float(nats.sum()) / math.log(2)
     known = bits or None
     return {

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
-from pipeline.tokens.dialogues import IGNORED
+from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.shards import Rows
 
 
@@ -20,7 +20,7 @@ class NextToken:
     def __init__(self, rows: Rows, *, context: int) -> None:
         if rows.length > context:
             message = f"rows of {rows.length} tokens don't fit a model with a context of {context}"
-            raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.length={context}")
+            raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
         self.rows = len(rows.rows)
         self.tokens = rows.length  # a row
         self._ids = rows.rows
@@ -33,8 +33,8 @@ class NextToken:
         everywhere = torch.ones_like(ids)  # nothing looks back at padding but padding, which is not counted
         logits = module(input_ids=ids, attention_mask=everywhere, use_cache=False).logits[:, :-1]
         targets = torch.from_numpy(labels).to(device).flatten()
-        nats = F.cross_entropy(logits.float().flatten(0, 1), targets, ignore_index=IGNORED, reduction="sum")
-        return nats, int((labels != IGNORED).sum())
+        nats = F.cross_entropy(logits.float().flatten(0, 1), targets, ignore_index=IGNORE_INDEX, reduction="sum")
+        return nats, int((labels != IGNORE_INDEX).sum())
 
     @torch.no_grad()
     def mean(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str, *, batch: int) -> float:

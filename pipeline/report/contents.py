@@ -17,6 +17,7 @@ from pipeline.report.board import Board
 from pipeline.report.cleaning import Amount
 from pipeline.report.figures import fixed, number
 from pipeline.report.headlines import found
+from pipeline.report.lineage import Edge
 from pipeline.report.page import absences, render
 
 Metrics = Mapping[str, Any]
@@ -34,7 +35,7 @@ class Data:
     split: Split
     dialogues: Dialogues
     pretrain: Model
-    evaluate: Scores
+    baselines: Scores
     contest: Scores
 
 
@@ -52,17 +53,23 @@ class Told:
     """What the stages were told and what they measured, by stage; None for one that has not run."""
 
     settings: Mapping[str, Any]  # in the order of the data
+    edges: Sequence[Edge]
     metrics: Mapping[str, Metrics | None]
     curves: Mapping[str, learning.Rows | None]
 
+    def of(self, group: str) -> dict[str, Metrics | None]:
+        """The metrics of the entries of a list, by entry."""
+        return {name.removeprefix(f"{group}/"): found for name, found in self.metrics.items() if name.startswith(f"{group}/")}
 
-def page_of(title: str, data: Data, told: Told, shown: Shown) -> tuple[str, dict[str, int]]:
-    """The HTML of the page, and the report's own metrics."""
-    board, rated = Board(data.evaluate.read()), Board(data.contest.read())
-    answers = list(read_jsonl(data.evaluate.file("answers.jsonl")))
+
+def page_of(title: str, data: Data, scores: Sequence[Scores], told: Told, shown: Shown) -> tuple[str, dict[str, int]]:
+    """The HTML of the page, and the report's own numbers. `scores`: of each model."""
+    board = Board(row for artifact in (data.baselines, *scores, data.contest) for row in artifact.read())
+    answers = list(read_jsonl(data.contest.file("answers.jsonl")))
     questions = list(data.dialogues.rows("questions")) if data.dialogues.has("questions.jsonl") else []
     chance = samples.chance_of(questions, answers)
-    exported = files.files_of(told.metrics.get("export"))
+    parity = {name: measures for metrics in told.of("export").values() for name, measures in (metrics or {}).items()} or None
+    exported = files.files_of(parity)
     sections = [
         Section("text", "Text", "What came in, what was mended, what was dropped and why.", list(text_blocks(data, told, shown))),
         Section("learning", "Learning", "Losses and what else was watched, by step.", list(curve_blocks(data, told, shown))),
@@ -73,10 +80,8 @@ def page_of(title: str, data: Data, told: Told, shown: Shown) -> tuple[str, dict
             "scores", "Scores", "What each model knows and how it answers, with 95% intervals.", list(score_blocks(board, told, chance))
         ),
         Section("answers", "Answers", "The same questions, put to every model.", list(samples.answer_blocks(answers, _asked(shown)))),
-        Section(
-            "files", "Files", "The model as other programs read it.", list(files.export_blocks(told.metrics.get("export"), _bounds(told)))
-        ),
-        Section("contest", "Contest", "All models and all files on the same questions.", list(judged.contest_blocks(rated))),
+        Section("files", "Files", "The model as other programs read it.", list(files.export_blocks(parity, _bounds(told)))),
+        Section("contest", "Contest", "All models and all files on the same questions.", list(judged.contest_blocks(board))),
     ]
     html = render(
         title=title,
@@ -84,6 +89,7 @@ def page_of(title: str, data: Data, told: Told, shown: Shown) -> tuple[str, dict
         cards=list(head.cards(board, told.metrics, exported, chance)),
         sections=sections,
         settings=told.settings,
+        edges=told.edges,
         metrics=told.metrics,
     )
     figures = sum(len(block.figures) for section in sections for block in section.blocks if isinstance(block, Figures))
@@ -136,7 +142,8 @@ def score_blocks(board: Board, told: Told, chance: float | None) -> Iterator[Blo
     yield from judged.book_blocks(board)
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(board)
-    yield from judged.judge_blocks(told.metrics.get("reward"), told.metrics.get("dpo"))
+    ranking = {name: metrics for name, metrics in told.of("align").items() if metrics and "accuracy" in metrics}
+    yield from judged.ranking_blocks({"reward": told.metrics.get("reward"), **ranking})
     yield from judged.other_blocks(board)
 
 
@@ -150,7 +157,9 @@ def entropy_of(tokenize: Metrics | None) -> float | None:
 
 
 def _bounds(told: Told) -> Metrics:
-    return found(told.settings, "export.bounds") or {}
+    """The bounds of all exported files."""
+    entries = [entry for name, settings in told.settings.items() if name.startswith("export/") for entry in settings.values()]
+    return {key: value for entry in entries for key, value in (found(entry, "bounds") or {}).items()}
 
 
 def _few(shown: Shown) -> Amount:

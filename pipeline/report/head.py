@@ -24,11 +24,17 @@ def sentence(metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics]
         tokens = _of(metrics, "pretrain", "tokens")
         parts.append(f"a base model of {large(parameters)} parameters that read {large(tokens)} tokens")
     if _of(metrics, "sft", "val_loss") is not None:
-        parts.append("an assistant, aligned in two ways")
+        parts.append(f"an assistant, aligned {ways(metrics)}")
     if files:
         smallest = min(found["bytes"] for found in files.values())
         parts.append(f"{number(len(files))} checked files, the smallest of {size(smallest)}")
     return f"From raw text to an aligned, quantized language model: {' → '.join(parts)}." if parts else "Nothing has run yet."
+
+
+def ways(metrics: Mapping[str, Metrics | None]) -> str:
+    """In how many ways it was aligned."""
+    entries = [name for name in metrics if name.startswith("align/")]
+    return {0: "by nothing more", 1: "in one way", 2: "in two ways"}.get(len(entries), f"in {len(entries)} ways")
 
 
 def cards(board: Board, metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics], chance: float | None) -> Iterator[Card]:
@@ -44,16 +50,15 @@ def cards(board: Board, metrics: Mapping[str, Metrics | None], files: Mapping[st
     guess = "" if chance is None else f"by chance {share(chance)}"
     yield _card("Facts that the base model knows", board.score("base", "facts", "choice"), share, guess, reference=chance)
     right, before = (board.score(model, HELD_OUT, "right") for model in ("sft", "base"))
-    yield _card("Held-out questions that sft answers rightly", right, share, _beside("base", before))
+    yield _card("Held-out questions that sft answers correctly", right, share, _beside("base", before))
     reward = metrics.get("reward")
-    yield _card("Held-out pairs that the judge ranks rightly", _accuracy(reward), share, "chance 50%", reference=0.5)
-    for model in ("dpo", "ppo"):
+    yield _card("Held-out pairs that the reward model ranks correctly", _accuracy(reward), share, "chance 50%", reference=0.5)
+    for model in board.models(AGAINST):
         score = board.score(model, AGAINST, "gold_win")
+        score, rule = (score, "") if score.value is not None else (board.score(model, AGAINST, "reward_win"), " by the reward model")
         far = board.score(model, AGAINST, "kl").value
         note = "" if far is None else f"{number(round(far, 2))} nats an answer away from it"
-        yield _card(f"Answers in which {model} beats sft", score, share, note, reference=0.5)
-    exact = {model: board.score(model, HELD_OUT, "exact") for model in ("sft", "dpo", "ppo")}
-    yield _card("Held-out answers of ppo that are right and polite", exact["ppo"], share, _beside("sft", exact["sft"]))
+        yield _card(f"Answers in which {model} beats the reference{rule}", score, share, note, reference=0.5)
     if files:
         name = min(files, key=lambda one: (files[one]["bytes"], one))
         note = f"{name}; {number(files[name].get('kl'))} nats a token from the fp32 model"

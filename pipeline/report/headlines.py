@@ -40,7 +40,7 @@ def _sum(counts: Mapping[str, int]) -> str:
 
 
 def _leader(ratings: Metrics) -> str:
-    """Who leads by the rules of the world, or by the judge where these do not know."""
+    """Who leads by the rules of the world, or by the reward model where these do not know."""
     for judge in ("gold", "reward"):
         elos = {player: elo for player, found_ in ratings.items() if (elo := found(found_, f"{judge}.elo")) is not None}
         if elos:
@@ -49,7 +49,22 @@ def _leader(ratings: Metrics) -> str:
     return ABSENT
 
 
-# In the order of the data: dvc.yaml's, as a test compares. A number without a key is told from all of the stage's metrics.
+def _wins(rows: Metrics) -> str:
+    """The share of wins of each model, by the rules of the world, or by the reward model where these do not know."""
+    for metric in ("gold_win", "reward_win"):
+        won = {player: value for player, one in rows.items() if (value := found(one, f"against_reference.{metric}")) is not None}
+        if won:
+            return ", ".join(f"{player} {share(value)}" for player, value in won.items())
+    return ABSENT
+
+
+def _counted(rows: Metrics) -> str:
+    """Bits a byte of the n-gram model."""
+    values = [found(one, "books.bits_per_byte") for name, one in rows.items() if name.endswith("-gram")]
+    return fixed(values[0]) if values else ABSENT
+
+
+# By stage, or by list for its entries. A number without a key is told from all of the stage's metrics.
 STAGES: Mapping[str, Work] = {
     "corpus": Work("raw text", (Number("documents", "documents", number), Number("text", "bytes", size))),
     "clean": Work(
@@ -91,41 +106,56 @@ STAGES: Mapping[str, Work] = {
         ),
     ),
     "sft": Work("a model that answers", (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed))),
-    "reward": Work("a judge", (Number("ranks rightly", "accuracy", share), Number("margin", "margin", fixed))),
-    "dpo": Work("a model aligned by pairs", (Number("ranks rightly", "accuracy", share), Number("margin", "margin", fixed))),
-    "ppo": Work(
-        "a model aligned by the judge",
-        (Number("score", "last.score", fixed), Number("before", "first.score", fixed), Number("KL", "last.kl", fixed)),
-    ),
-    "evaluate": Work(
-        "scores",
+    "reward": Work("a reward model", (Number("ranks correctly", "accuracy", share), Number("margin", "margin", fixed))),
+    "align": Work(
+        "an aligned model",
         (
-            Number("base knows", "base.facts.choice", share),
-            Number("dpo wins", "dpo.against_sft.gold_win", share),
-            Number("ppo wins", "ppo.against_sft.gold_win", share),
+            Number("score", "last.score", fixed),
+            Number("before", "first.score", fixed),
+            Number("KL", "last.kl", fixed),
+            Number("ranks correctly", "accuracy", share),
+            Number("margin", "margin", fixed),
+        ),
+    ),
+    "baselines": Work("scores without a model", (Number("source", "source.books.bits_per_byte", fixed), Number("n-gram", "", _counted))),
+    "evaluate": Work(
+        "scores and answers",
+        (
+            Number("bits a byte", "books.bits_per_byte", fixed),
+            Number("knows", "facts.choice", share),
+            Number("answers correctly", "facts_held_out.right", share),
         ),
     ),
     "export": Work(
         "files for other programs",
         (
+            Number("safetensors", "safetensors.bytes", size),
             Number("F16", "F16.bytes", size),
             Number("Q8_0", "Q8_0.bytes", size),
             Number("Q4_0", "Q4_0.bytes", size),
             Number("its KL", "Q4_0.kl", number),
         ),
     ),
-    "contest": Work("ratings", (Number("leader", "", _leader),)),
+    "contest": Work("comparisons", (Number("leader", "", _leader), Number("wins against the reference", "", _wins))),
     "report": Work("one page", (Number("size", "bytes", size), Number("absent", "absent", number))),
 }
 
 
+def work_of(stage: str) -> Work:
+    """What is told of a stage, or of an entry such as align/dpo."""
+    return STAGES[stage.split("/")[0]]
+
+
 def tellings(stage: str, metrics: Metrics | None) -> list[Telling]:
-    """The stage's telling numbers; a dash for one that is not among its metrics, nothing for a stage that has not run."""
+    """The stage's headline numbers; nothing for a stage that has not run.
+
+    One that is not among the metrics is a dash; of an entry it is left out, since entries of one list measure different things.
+    """
     if metrics is None:
         return []
+    values = [(one, found(metrics, one.key)) for one in work_of(stage).numbers]
     return [
-        Telling(telling.name, ABSENT if (value := found(metrics, telling.key)) is None else telling.form(value))
-        for telling in STAGES[stage].numbers
+        Telling(one.name, ABSENT if value is None else one.form(value)) for one, value in values if value is not None or "/" not in stage
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the models are worth: books, facts, duels, the judge, the contest."""
+"""What the models are worth: books, facts, duels, rankings of pairs, the contest."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,9 +8,9 @@ from pipeline.report.board import Axis, Board, Score, axis_of, cell
 from pipeline.report.charts import Interval, interval_chart
 from pipeline.report.figures import fixed, number
 
-BOOKS, HELD_OUT, TRAINED, AGAINST = "books", "facts_held_out", "facts_trained", "against_sft"
-_EVEN = 0.5  # of a duel, and of a judge that knows nothing
-_JUDGES = {"gold": "by the rules of the world", "reward": "by the judge"}
+BOOKS, HELD_OUT, TRAINED, AGAINST = "books", "facts_held_out", "facts_trained", "against_reference"
+_EVEN = 0.5  # of a duel, and of a ranking that knows nothing
+_RULES = {"gold": "by the rules of the world", "reward": "by the reward model"}
 _SAME = "greedy"
 _KNOWLEDGE = {"choice": "choice", "right": "right", "exact": "exact", "sampled_right": "right, sampled", "sampled_exact": "exact, sampled"}
 _TITLES = {HELD_OUT: "Facts that no instruction told", TRAINED: "Facts of the instructions"}
@@ -57,10 +57,10 @@ def fact_blocks(board: Board, chance: float | None) -> Iterator[Block]:
 
 
 def duel_blocks(board: Board) -> Iterator[Block]:
-    """Who answers better than the supervised model, and how far each has moved from it."""
+    """Who answers better than the reference, and how far each has moved from it."""
     models = board.models(AGAINST)
     if not models:
-        yield Absent("Duels against sft", "not measured")
+        yield Absent("Duels against the reference", "not measured")
         return
     share, far = Axis(0.0, 1.0, _EVEN), axis_of([board.score(model, AGAINST, "kl") for model in models], None)
     rows = [
@@ -72,20 +72,19 @@ def duel_blocks(board: Board) -> Iterator[Block]:
         )
         for model in models
     ]
-    note = "Shares of held-out questions on which the sampled answer beats that of sft, ties half (dashed: neither is better)."
-    yield Table("Against sft", ("model", "wins by the rules", "wins by the judge", "KL, nats an answer"), rows, note)
+    note = "Shares of held-out questions on which the sampled answer beats that of the reference, ties half (dashed: neither is better)."
+    yield Table("Against the reference", ("model", "wins by the rules", "wins by the reward model", "KL, nats an answer"), rows, note)
     reasons = {board.score(model, AGAINST, "gold_win").reason for model in models} - {None}
     for reason in sorted(str(reason) for reason in reasons):
         yield Absent("Wins by the rules", reason)
 
 
-def judge_blocks(reward: Mapping[str, Any] | None, dpo: Mapping[str, Any] | None) -> Iterator[Block]:
-    """How often the reward model, and DPO's implicit reward, prefer rightly on held-out pairs, by kind."""
-    judges = {"reward": reward, "dpo": dpo}
-    for name, metrics in judges.items():
+def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:
+    """How often the reward model, and the implicit reward of direct methods, prefer correctly on held-out pairs, by kind."""
+    for name, metrics in rankings.items():
         if metrics is None or metrics.get("accuracy") is None:
             yield Absent(f"Accuracy of {name} on held-out pairs", "not run" if metrics is None else "there are no held-out pairs")
-    known = {name: metrics for name, metrics in judges.items() if metrics is not None and metrics.get("accuracy") is not None}
+    known = {name: metrics for name, metrics in rankings.items() if metrics is not None and metrics.get("accuracy") is not None}
     if not known:
         return
     kinds = list(dict.fromkeys(kind for metrics in known.values() for kind in metrics["kinds"]))
@@ -95,15 +94,15 @@ def judge_blocks(reward: Mapping[str, Any] | None, dpo: Mapping[str, Any] | None
         found = [metrics["kinds"].get(kind) for metrics in known.values()]
         cells = [cell(_share(one["accuracy"], one["n"]) if one else Score(None, None, None, 0, "no such pair"), axis) for one in found]
         rows.append((kind.replace("_", " "), *cells, _count(known, kind)))
-    heads = {"reward": "reward model", "dpo": "dpo, implicit"}
-    yield Table("Held-out preferences, ranked rightly", ("kind", *(heads[name] for name in known), "pairs"), rows)
+    heads = ["reward model" if name == "reward" else f"{name}, implicit" for name in known]
+    yield Table("Held-out preferences, ranked correctly", ("kind", *heads, "pairs"), rows)
 
 
 def contest_blocks(board: Board) -> Iterator[Block]:
-    """The ratings of all models and files by each judge, and how often a file answers word for word as its source."""
+    """The ratings of all models and files by each rule, and how often a file answers word for word as its source."""
     figures = []
-    for judge, title in _JUDGES.items():
-        rated = [(player, board.score(player, judge, "elo")) for player in board.models(judge)]
+    for rule, title in _RULES.items():
+        rated = [(player, board.score(player, rule, "elo")) for player in board.models(rule)]
         known = sorted(
             ((player, score) for player, score in rated if score.value is not None), key=lambda entry: (-(entry[1].value or 0.0), entry[0])
         )
@@ -123,7 +122,9 @@ def contest_blocks(board: Board) -> Iterator[Block]:
 
 def other_blocks(board: Board) -> Iterator[Block]:
     """The scores of tasks that have no table of their own."""
-    others = [(key, score) for key, score in board.others((BOOKS, "facts", HELD_OUT, TRAINED, AGAINST)) if score.value is not None]
+    others = [
+        (key, score) for key, score in board.others((BOOKS, "facts", HELD_OUT, TRAINED, AGAINST, *_RULES, _SAME)) if score.value is not None
+    ]
     if others:
         rows = [
             (task, model, metric, fixed(score.value), f"{fixed(score.low)} – {fixed(score.high)}", number(score.n))

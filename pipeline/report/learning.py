@@ -12,36 +12,28 @@ from pipeline.report.charts import Curve, Level, line_chart
 
 Rows = Sequence[Mapping[str, float]]
 STEP = "step"
-LOSS = "loss, nats a token"
+LOSS = "loss"
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Columns of one stage that share an axis; `log` where the first steps dwarf the rest."""
+    """Columns that share an axis; `log` where the first steps dwarf the rest."""
 
     title: str
     columns: Mapping[str, str]  # column -> what it is called
     log: bool = False
 
 
-CHARTS: Mapping[str, Sequence[Chart]] = {
-    "pretrain": (
-        Chart(LOSS, {"loss": "training", "val_loss": "held out"}, log=True),
-        Chart("norm of the gradient", {"norm": "before clipping"}),
-    ),
-    "sft": (Chart(LOSS, {"loss": "training"}),),
-    "reward": (Chart("loss", {"loss": "training"}), Chart("ranked rightly", {"accuracy": "training pairs"})),
-    "dpo": (
-        Chart("loss", {"loss": "training"}),
-        Chart("ranked rightly", {"rewards/accuracies": "training pairs"}),
-        Chart("implicit rewards", {"rewards/chosen": "chosen", "rewards/rejected": "rejected"}),
-    ),
-    "ppo": (
-        Chart("score by the judge, deviations", {"score": "score", "reward": "score less the cost of KL"}),
-        Chart("KL to sft, nats an answer", {"kl": "KL"}),
-        Chart("entropy, nats a token", {"entropy": "entropy"}),
-    ),
-}
+# A curve is drawn wherever a stage has its column, whichever method it is.
+CHARTS: Sequence[Chart] = (
+    Chart(LOSS, {"loss": "training", "val_loss": "held out"}, log=True),
+    Chart("gradient norm", {"norm": "before clipping"}),
+    Chart("ranked correctly", {"accuracy": "training pairs", "rewards/accuracies": "training pairs"}),
+    Chart("implicit rewards", {"rewards/chosen": "chosen", "rewards/rejected": "rejected"}),
+    Chart("score, deviations of the reward", {"score": "score", "reward": "score less the cost of KL"}),
+    Chart("KL to the reference, nats an answer", {"kl": "KL"}),
+    Chart("entropy, nats a token", {"entropy": "entropy"}),
+)
 
 
 def read_rows(path: Path) -> Rows:
@@ -57,9 +49,9 @@ def curve_blocks(curves: Mapping[str, Rows | None], entropy: float | None) -> It
         if not rows:
             yield Absent(f"Curves of {stage}", "not run" if rows is None else "no step was recorded")
             continue
-        levels = [] if entropy is None else [Level("entropy of the source", entropy)]
-        for chart in CHARTS.get(stage, ()):
-            figure = _figure(chart, stage, rows, levels if (stage, chart.title) == ("pretrain", LOSS) else ())
+        levels = [Level("entropy of the source", entropy)] if stage == "pretrain" and entropy is not None else []
+        for chart in CHARTS:
+            figure = _figure(chart, stage, rows, levels if chart.title == LOSS else ())
             figures += [] if figure is None else [figure]
     if figures:
         yield Figures(figures, "Where there are many steps, each is drawn thin, and bold the mean of neighbours.")

@@ -1,29 +1,15 @@
-"""Who reads whom: the edges of the pipeline, found in the settings, and their drawing.
+"""Who reads whom: the drawing of the pipeline's edges."""
 
-A setting that is a path data/NAME/... of another stage is an edge; so the drawing is as true as
-the settings, whichever stage `export.source` names.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
 from pipeline.report.svg import coordinate, drawing, element
 
 Edge = tuple[str, str]
-_DATA = "data"
 ROW = 64.0  # height of a stage in the page's list, which lies beside the drawing; page.html.j2 is told
 _WIDTH = 92.0
 _RIGHT = 82.0  # where the stages stand
-
-
-def edges_of(sections: Mapping[str, Any]) -> list[Edge]:
-    """(source, reader) for each artifact that a stage's section names, in the order of the sections."""
-    order = list(sections)
-    found = {(source, reader) for reader in order for source in _stages_in(sections[reader]) if source in sections and source != reader}
-    return sorted(found, key=lambda edge: (order.index(edge[1]), order.index(edge[0])))
 
 
 def arcs(stages: Sequence[str], edges: Sequence[Edge]) -> Markup:
@@ -46,16 +32,3 @@ def _arc(edge: Edge, place: Mapping[str, float], longest: int) -> Markup:
     reach = 14 + (_RIGHT - 20) * (steps - 1) / max(longest - 1, 1)  # an ellipse's half width
     radii = f"{coordinate(reach)} {coordinate(abs(end - start) / 2)}"
     return element("path", d=f"M{_RIGHT:g} {coordinate(start)}A{radii} 0 0 0 {_RIGHT:g} {coordinate(end)}", class_="arc", **name)
-
-
-def _stages_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        parts = PurePosixPath(value).parts
-        if len(parts) >= 2 and parts[0] == _DATA:
-            yield parts[1]
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _stages_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _stages_in(inner)

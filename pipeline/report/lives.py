@@ -15,7 +15,7 @@ from pipeline.report.blocks import excerpt
 from pipeline.report.figures import fixed, number, size, text
 from pipeline.report.search import Found
 from pipeline.report.shelf import Place, Row, Shelf, Where, equals
-from pipeline.text.measure.quality import Languages, Rule, first_broken
+from pipeline.text.measure.quality import LanguageRule, Rule, first_broken
 
 _PARAGRAPH = "\n\n"
 
@@ -79,8 +79,8 @@ def life_of(asked: Asked) -> Iterator[Chapter]:
 
 def allowed(rule: Rule) -> str:
     """What a rule asks for, in words."""
-    if isinstance(rule, Languages):
-        return f"{', '.join(rule.languages)}, unless less than {number(rule.sure)} sure"
+    if isinstance(rule, LanguageRule):
+        return f"{', '.join(rule.languages)}, unless less than {number(rule.min_probability)} sure"
     if rule.min is not None and rule.max is not None:
         return f"{number(rule.min)} to {number(rule.max)}"
     return f"at least {number(rule.min)}" if rule.min is not None else f"at most {number(rule.max)}"
@@ -144,7 +144,7 @@ def _judged(name: str, value: Any, rules: Sequence[Rule], measured: Row) -> Iter
 
 
 def _statistic(rule: Rule) -> str:
-    return "language" if isinstance(rule, Languages) else rule.statistic
+    return "language" if isinstance(rule, LanguageRule) else rule.statistic
 
 
 def _dedup(asked: Asked, shelf: Shelf) -> Chapter:

@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.report.blocks import Absent, Card, Section, Table
 from pipeline.report.figures import ABSENT, text
-from pipeline.report.headlines import NOT_RUN, STAGES, Telling, tellings
-from pipeline.report.lineage import ROW, arcs, edges_of
+from pipeline.report.headlines import NOT_RUN, Telling, tellings, work_of
+from pipeline.report.lineage import ROW, Edge, arcs
 
 _TEMPLATE = "page.html.j2"
 
@@ -35,9 +35,10 @@ def render(
     cards: Sequence[Card],
     sections: Sequence[Section],
     settings: Mapping[str, Any],
+    edges: Sequence[Edge],
     metrics: Mapping[str, Mapping[str, Any] | None],
 ) -> str:
-    """The HTML of the page. `settings`: the section of each stage in the order of the data; the drawing is taken from it."""
+    """The HTML of the page. `settings`: what each stage was told, in the order of the data; `edges`: who reads whom."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -53,7 +54,7 @@ def render(
         cards=cards,
         sections=sections,
         stages=stages,
-        drawing=arcs(list(settings), edges_of(settings)),
+        drawing=arcs(list(settings), edges),
         row=f"{ROW:g}",
         absent=ABSENT,
     )
@@ -77,7 +78,7 @@ def _stage(name: str, section: Any, metrics: Mapping[str, Any] | None) -> Stage:
     numbers = None if metrics is None else Table("", ("number", "value"), [(key, text(value)) for key, value in flat(metrics)])
     return Stage(
         name=name,
-        makes=STAGES[name].makes,
+        makes=work_of(name).makes,
         tellings=tellings(name, metrics),
         settings=as_yaml(section),
         numbers=numbers,

@@ -18,8 +18,10 @@ def answer_blocks(answers: Sequence[Row], amount: Amount) -> Iterator[Block]:
         return
     for title, trained in (("fact that no instruction told", False), ("fact of the instructions", True)):
         for row in spread([row for row in answers if bool(row["trained"]) == trained], amount.examples):
-            quotes = [Quote(_verdict(name, said["greedy"]), excerpt(said["greedy"]["text"], amount.excerpt), _mark(said["greedy"]))
-                      for name, said in row["answers"].items()]  # fmt: skip
+            models = {
+                name: said["greedy"] for name, said in row["answers"].items() if "sampled" in said
+            }  # the others are files of one of them
+            quotes = [Quote(_verdict(name, said), excerpt(said["text"], amount.excerpt), _mark(said)) for name, said in models.items()]
             known = f" The right word is {row['value']}." if row["value"] is not None else ""
             yield Quotes(excerpt(_asked(row["messages"]), amount.excerpt), quotes, f"A {title}.{known}", aside=True)
 

@@ -1,4 +1,4 @@
-"""Strings in, strings out: reading, repair, measure, copies, parting, talk, and truth that says how well they did.
+"""Strings in, strings out: reading, repair, measure, dedup, splitting, dialogues; truth scores them against planted ground truth.
 
 Arrow tables and numba kernels.
 Never imports torch.

@@ -1,5 +1,5 @@
 """From text to token ids: tokenizer training, chat template, packing, shards.
 
-What is trained on and what is masked is decided here.
+The loss masks are defined here.
 Never imports torch.
 """

@@ -1,4 +1,4 @@
-"""A dialogue becomes ids, and a mask of what is trained on: the assistant's words and the token that ends them."""
+"""Encode dialogues as ids and a loss mask: trained on are the assistant's tokens and the token that ends its turn."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import tokenizers
 from pipeline.core.errors import InputError
 from pipeline.tokens.special import ASSISTANT, END, ENDOFTEXT, IDS, ROLES
 
-# For transformers and llama.cpp: renders what encode_chat encodes (a test holds them together).
+# For transformers and llama.cpp: renders what encode_chat encodes (compared by a test).
 TEMPLATE = (
     "{{- bos_token -}}\n"
     "{%- for message in messages -%}\n"
@@ -17,10 +17,12 @@ TEMPLATE = (
 )
 
 
-def encode_chat(messages: Sequence[Mapping[str, str]], tokenizer: tokenizers.Tokenizer, *, ask: bool) -> tuple[list[int], list[bool]]:
+def encode_chat(
+    messages: Sequence[Mapping[str, str]], tokenizer: tokenizers.Tokenizer, *, add_generation_prompt: bool
+) -> tuple[list[int], list[bool]]:
     """The ids of a dialogue and, for each, whether it is trained on.
 
-    `ask` appends `<|assistant|>`: the model's turn. InputError for a role that the template does not know.
+    `add_generation_prompt` appends `<|assistant|>`. InputError for an unknown role.
     """
     ids, mask = [IDS[ENDOFTEXT]], [False]
     for message in messages:
@@ -30,7 +32,7 @@ def encode_chat(messages: Sequence[Mapping[str, str]], tokenizer: tokenizers.Tok
         spoken = message["role"] == "assistant"
         ids += [ROLES[message["role"]], *words, IDS[END]]
         mask += [False, *[spoken] * len(words), spoken]
-    if ask:
+    if add_generation_prompt:
         ids.append(IDS[ASSISTANT])
         mask.append(False)
     return ids, mask

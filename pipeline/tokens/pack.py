@@ -1,7 +1,7 @@
-"""Documents laid into rows of one length, so that next to nothing is padding.
+"""Pack documents into rows of one length with almost no padding.
 
-Best-fit decreasing (Ding et al. 2024, "Fewer Truncations Improve Language Modeling"): a document longer than a row is
-cut into row-size pieces; what is left of each is put where it fills best. No token is lost or moved within a document.
+Best-fit decreasing (Ding et al. 2024, "Fewer Truncations Improve Language Modeling"): a document longer than a row is cut into row-size
+pieces; the remainders are packed best-fit. No token is lost or moved within a document.
 """
 
 from bisect import bisect_left, insort
@@ -16,7 +16,7 @@ from pipeline.tokens.special import ENDOFTEXT, IDS, PAD
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of one document's tokens and the place where it lies."""
+    """A run of tokens of one document, and its place in the rows."""
 
     document: int
     offset: int  # tokens, within the document
@@ -25,25 +25,25 @@ class Piece:
     tokens: int
 
 
-def plan(lengths: Sequence[int], *, row: int) -> list[Piece]:
-    """Where each document (its length in tokens) goes: the pieces in the order of documents and offsets.
+def best_fit(lengths: Sequence[int], *, row: int) -> list[Piece]:
+    """The place of each document, given its length in tokens: pieces in the order of documents and offsets.
 
-    Full pieces come first, in order; the remainders follow, longest first, each in the row with the least room that
-    still holds it. Deterministic: ties go to the lower document and the lower row.
+    Full pieces come first, in order; the remainders follow, longest first, each in the row with the least sufficient room.
+    Deterministic: ties go to the lower document and the lower row.
     """
     if row < 2:
         raise ValueError(f"a row of {row} tokens predicts nothing")
     pieces: list[Piece] = []
-    rests: list[tuple[int, int, int]] = []  # (-tokens, document, offset)
+    remainders: list[tuple[int, int, int]] = []  # (-tokens, document, offset)
     used = 0
     for document, length in enumerate(lengths):
         for offset in range(0, length - row + 1, row):
             pieces.append(Piece(document, offset, used, 0, row))
             used += 1
-        if rest := length % row:
-            rests.append((-rest, document, length - rest))
+        if remainder := length % row:
+            remainders.append((-remainder, document, length - remainder))
     open_rows: list[tuple[int, int]] = []  # (room, row), sorted
-    for negative, document, offset in sorted(rests):
+    for negative, document, offset in sorted(remainders):
         tokens = -negative
         at = bisect_left(open_rows, (tokens, -1))
         room, place = open_rows.pop(at) if at < len(open_rows) else (row, used)
@@ -54,10 +54,10 @@ def plan(lengths: Sequence[int], *, row: int) -> list[Piece]:
     return sorted(pieces, key=lambda piece: (piece.document, piece.offset))
 
 
-def lay(documents: Sequence[Sequence[int]], *, row: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[np.unsignedinteger], list[Piece]]:
-    """The rows [N, row], PAD where nothing lies, and the pieces. BOS is put before each document; an empty one takes no room."""
+def pack_rows(documents: Sequence[Sequence[int]], *, row: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[np.unsignedinteger], list[Piece]]:
+    """The rows [N, row], padded with PAD, and the pieces. BOS precedes each document; an empty one takes no room."""
     begun = [np.array([IDS[ENDOFTEXT], *ids], dtype=dtype) if len(ids) else np.array([], dtype=dtype) for ids in documents]
-    pieces = plan([len(ids) for ids in begun], row=row)
+    pieces = best_fit([len(ids) for ids in begun], row=row)
     rows = np.full((1 + max((piece.row for piece in pieces), default=-1), row), IDS[PAD], dtype=dtype)
     for piece in pieces:
         rows[piece.row, piece.column : piece.column + piece.tokens] = begun[piece.document][piece.offset : piece.offset + piece.tokens]

@@ -1,4 +1,4 @@
-"""Token rows on disk: one safetensors file a part, and a reader that knows which tokenizer made them."""
+"""Packed token rows on disk: one safetensors file per part, bound to the tokenizer that made them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from pipeline.core.artifact.split import PARTS, Part, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError
-from pipeline.tokens.dialogues import IGNORED
-from pipeline.tokens.pack import lay
+from pipeline.tokens.dialogues import IGNORE_INDEX
+from pipeline.tokens.pack import pack_rows
 from pipeline.tokens.special import IDS, PAD
 from pipeline.tokens.tokenizer import encode, load
 
-METADATA = {"format": "np"}  # one key: with two, safetensors orders them anew in each run
+METADATA = {"format": "np"}  # one key: with two, safetensors writes them in random order
 
 
 @dataclass(frozen=True)
@@ -38,34 +38,34 @@ class Rows:
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
-        """[N, length]: the ids, IGNORED at padding and at each token that starts a piece (nothing before it foretells it)."""
+        """[N, length]: the ids, IGNORE_INDEX at padding and at the first token of each piece, which has no context."""
         labels = self.rows.astype(np.int64)
-        labels[labels == IDS[PAD]] = IGNORED
-        labels[self.pieces[:, 2], self.pieces[:, 3]] = IGNORED
+        labels[labels == IDS[PAD]] = IGNORE_INDEX
+        labels[self.pieces[:, 2], self.pieces[:, 3]] = IGNORE_INDEX
         return labels
 
     def documents(self) -> Iterator[npt.NDArray[np.int64]]:
-        """The documents in order, each whole again, BOS in front."""
+        """The documents in order, reassembled, with BOS."""
         starts = np.flatnonzero(self.pieces[:, 1] == 0)
         for mine in np.split(self.pieces, starts[1:]) if len(starts) else []:
             yield np.concatenate([self.rows[row, column : column + tokens] for _, _, row, column, tokens in mine]).astype(np.int64)
 
 
-def write_rows(source: Split, tokenizer: Tokenizer, target: Tokens, *, length: int) -> dict[str, dict[str, Any]]:
+def write_rows(source: Split, tokenizer: Tokenizer, target: Tokens, *, sequence_length: int) -> dict[str, dict[str, Any]]:
     """Encode and pack the three parts; returns the facts of each: documents, bytes, tokens, bits, rows, fill."""
     codec = load(tokenizer)
     vocabulary = codec.get_vocab_size()
     with target.writing() as draft:
-        draft.facts |= {"tokenizer": tokenizer.digest, "vocabulary": vocabulary, "length": length}
+        draft.facts |= {"tokenizer": tokenizer.digest, "vocabulary": vocabulary, "length": sequence_length}
         for part in PARTS:
-            tensors, facts = _pack(source, part, codec, length=length)
+            tensors, facts = _pack(source, part, codec, length=sequence_length)
             save_file(tensors, draft.path / f"{part}.safetensors", metadata=METADATA)
             draft.facts[part] = facts
         return {part: draft.facts[part] for part in PARTS}
 
 
 def open_rows(tokens: Tokens, part: Part, *, tokenizer_digest: str) -> Rows:
-    """The rows of a part. ArtifactError when another tokenizer made them: the ids would mean other words."""
+    """The rows of a part. ArtifactError if another tokenizer made them."""
     made_with = tokens.facts["tokenizer"]
     if made_with != tokenizer_digest:
         raise ArtifactError(
@@ -82,7 +82,7 @@ def _pack(source: Split, part: Part, codec: tokenizers.Tokenizer, *, length: int
     texts = table["text"].to_pylist()
     bits = table["bits"].to_pylist()
     dtype = np.uint16 if codec.get_vocab_size() <= 1 << 16 else np.uint32
-    rows, pieces = lay(encode(texts, codec), row=length, dtype=dtype)
+    rows, pieces = pack_rows(encode(texts, codec), row=length, dtype=dtype)
     fields = [(piece.document, piece.offset, piece.row, piece.column, piece.tokens) for piece in pieces]
     table_of_pieces = np.array(fields, dtype=np.int64).reshape(-1, 5)
     first = table_of_pieces[table_of_pieces[:, 1] == 0]

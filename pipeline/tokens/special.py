@@ -1,6 +1,6 @@
-"""The special tokens: names, ids and what each is for."""
+"""The special tokens, their ids and purpose."""
 
-ENDOFTEXT = "<|endoftext|>"  # bos: stands before every document and every dialogue
+ENDOFTEXT = "<|endoftext|>"  # bos: before every document and dialogue
 PAD = "<|pad|>"
 SYSTEM = "<|system|>"
 USER = "<|user|>"

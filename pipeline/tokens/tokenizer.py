@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer: trained, written as transformers reads it, and loaded so that data can't forge special tokens.
+"""A byte-level BPE tokenizer: trained, saved for transformers, and loaded so that data can't forge special tokens.
 
 Every byte has a token, so any text comes back unchanged. Sennrich et al. 2016 (BPE), Radford et al. 2019 (bytes).
 """
@@ -20,30 +20,33 @@ MIN_FREQUENCY = 2  # a pair seen once says nothing about the next text
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
-def train(texts: Iterable[str], *, size: int) -> tokenizers.Tokenizer:
-    """Learn a vocabulary of exactly `size` tokens, the special ones and the 256 bytes among them.
+def train(texts: Iterable[str], *, vocab_size: int) -> tokenizers.Tokenizer:
+    """Learn a vocabulary of exactly `vocab_size` tokens, including the special ones and the 256 bytes.
 
-    The same texts in any order give the same tokenizer to the byte. InputError when the size is too small
-    for the alphabet, or so large that the text has not enough pairs to merge.
+    The same texts in any order give the same tokenizer to the byte. InputError if the size is too small
+    for the alphabet, or too large for the number of pairs in the text.
     """
     least = len(IDS) + ALPHABET
-    if size < least:
+    if vocab_size < least:
         raise InputError(
-            f"a vocabulary of {size} has no room for {ALPHABET} bytes and {len(IDS)} special tokens", mend=f"tokenizer.size={least}"
+            f"a vocabulary of {vocab_size} has no room for {ALPHABET} bytes and {len(IDS)} special tokens",
+            mend=f"tokenizer.vocab_size={least}",
         )
     tokenizer = tokenizers.Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=size,
+        vocab_size=vocab_size,
         min_frequency=MIN_FREQUENCY,
         show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         special_tokens=[AddedToken(name, special=True, normalized=False) for name in IDS],
     )
     tokenizer.train_from_iterator(texts, trainer)
-    if (reached := tokenizer.get_vocab_size()) < size:
-        raise InputError(f"the text is too short for {size} tokens: it yields {reached}", mend=f"tokenizer.size={reached}, or more text")
+    if (reached := tokenizer.get_vocab_size()) < vocab_size:
+        raise InputError(
+            f"the text is too short for {vocab_size} tokens: it yields {reached}", mend=f"tokenizer.vocab_size={reached}, or more text"
+        )
     return _safe(tokenizer)
 
 
@@ -59,12 +62,12 @@ def save(tokenizer: tokenizers.Tokenizer, target: Tokenizer) -> None:
 
 
 def load(artifact: Tokenizer) -> tokenizers.Tokenizer:
-    """The tokenizer, set so that a literal `<|end|>` in a text is plain text."""
+    """The tokenizer, with special tokens in a text encoded as plain text."""
     return read(artifact.file("tokenizer.json"))
 
 
 def read(path: Path) -> tokenizers.Tokenizer:
-    """Like load, from a tokenizer.json that lies anywhere (in a model's folder)."""
+    """The same from any tokenizer.json, e.g. in a model folder."""
     return _safe(tokenizers.Tokenizer.from_file(str(path)))
 
 
@@ -96,6 +99,6 @@ _CONFIG = {
 
 
 def _safe(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """Data must not be able to speak with the voice of the template; the flag is not kept in tokenizer.json."""
+    """Data must not be able to inject special tokens; the flag is not saved in tokenizer.json."""
     tokenizer.encode_special_tokens = True
     return tokenizer

@@ -69,3 +69,13 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put back what weights_of gave, into the module's own memory. KeyError when a name is missing."""
     for name, weight in weights_of(module).items():
         weight.copy_(tensors[name])
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under prefix/name."""
+    return {f"{prefix}/{name}": value for name, value in tensors.items()}
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those that prefixed() put under the prefix, by their own names."""
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}

@@ -23,7 +23,7 @@ class MuonSettings:
 
     lr: PositiveFloat
     momentum: float
-    newton_schulz: PositiveInt  # steps of the iteration
+    ns_steps: PositiveInt  # Newton-Schulz iterations
     precision: Literal["fp32", "bf16"]  # of the iteration; bf16 needs a device that has it in hardware
 
 
@@ -46,7 +46,7 @@ class Muon:
             gradient = torch.stack([one.grad if one.grad is not None else torch.zeros_like(one) for one in group])
             momentum.lerp_(gradient, 1 - own.momentum)
             ahead = gradient.lerp_(momentum, own.momentum)
-            update = newton_schulz(ahead, steps=own.newton_schulz, dtype=PRECISIONS[own.precision])
+            update = newton_schulz(ahead, steps=own.ns_steps, dtype=PRECISIONS[own.precision])
             rate = own.lr * factor * max(1.0, momentum.shape[1] / momentum.shape[2]) ** 0.5
             torch._foreach_add_(group, list(update.unbind(0)), alpha=-rate)
 

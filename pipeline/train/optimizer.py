@@ -9,6 +9,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
+from pipeline.train.checkpoint import below, prefixed
 from pipeline.train.muon import Muon, MuonSettings
 
 
@@ -54,7 +55,7 @@ class AdamW:
 class Optimizers:
     """All optimizers of a module as one."""
 
-    def __init__(self, module: nn.Module, *, matrices: Collection[str], adamw: AdamWSettings, muon: MuonSettings | None) -> None:
+    def __init__(self, module: nn.Module, matrices: Collection[str], adamw: AdamWSettings, muon: MuonSettings | None) -> None:
         named = dict(module.named_parameters())
         if unknown := sorted(set(matrices) - set(named)):
             raise PipelineError(f"the module has no weights {', '.join(unknown)}", mend="name its own parameters as matrices")
@@ -71,9 +72,9 @@ class Optimizers:
 
     def tensors(self) -> dict[str, Tensor]:
         """The state by name."""
-        return {f"{prefix}/{name}": value for prefix, part in self._parts.items() for name, value in part.tensors().items()}
+        return {name: value for prefix, part in self._parts.items() for name, value in prefixed(prefix, part.tensors()).items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what tensors() gave."""
         for prefix, part in self._parts.items():
-            part.load({name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")})
+            part.load(below(prefix, tensors))

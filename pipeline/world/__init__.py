@@ -1,5 +1,5 @@
-"""The hundred books: a small world that is generated and therefore fully known.
+"""The hundred books: a small generated world with full ground truth.
 
-Facts, books, planted dirt and copies, questions, preferences, with the truth of each.
-Knows core.
+Facts, books, planted dirt and copies, questions, preferences.
+Imports only core.
 """

@@ -1,8 +1,8 @@
-"""Books: title page, chapters, paragraphs, sentences, each with its bits.
+"""Books: title page, chapters, paragraphs, sentences, each with its information content in bits.
 
-All that a book says is drawn from known distributions, given the facts of the world:
-chapters and paragraphs are uniform within bounds, a paragraph that has its least number of sentences goes
-on with a fixed probability, its two people are uniform, its sentences come from the grammar.
+Everything is sampled from known distributions, given the facts of the world: the numbers of chapters and paragraphs are uniform, a
+paragraph with the minimum number of sentences continues with a fixed probability, its two people are uniform, its sentences come from the
+grammar.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,43 +13,43 @@ from typing import TypeVar
 import numpy as np
 
 from pipeline.world.facts import Facts
-from pipeline.world.grammar import RULES, Kind, even, expand, kinds, ready
+from pipeline.world.grammar import RULES, SentenceKind, compile_rules, expand, sentence_kinds, uniform
 
 Option = TypeVar("Option")
 
-BLOCK = 4096  # random numbers fetched at a time: one by one they cost ten times as much
+BLOCK = 4096  # random numbers fetched at a time: one by one they take ten times as long
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class BookShape:
     """How long books are and what they are about."""
 
-    chapters: tuple[int, int]  # least and most a book, uniform
-    paragraphs: tuple[int, int]  # least and most a chapter, uniform
-    sentences: int  # least a paragraph, the opening included
-    go_on: float  # probability that a paragraph of that many or more goes on
-    told: float  # share of the sentences that state a fact
+    chapters: tuple[int, int]  # minimum and maximum per book, uniform
+    paragraphs: tuple[int, int]  # minimum and maximum per chapter, uniform
+    min_sentences: int  # per paragraph, the opening included
+    continue_probability: float  # of one more sentence, from min_sentences on
+    fact_share: float  # share of the sentences that state a fact
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A text and what it costs."""
+    """A text and its bits."""
 
     text: str
     bits: float
-    fact: str  # the id of the fact that it states, or ""
+    fact: str  # id of the fact that it states, or ""
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """An opening that names two people, and sentences."""
+    """An opening that names two people, and further sentences."""
 
     cast: tuple[str, str]
     sentences: tuple[Sentence, ...]
 
     @property
     def text(self) -> str:
-        """The sentences in one line."""
+        """The sentences on one line."""
         return " ".join(sentence.text for sentence in self.sentences)
 
 
@@ -71,7 +71,7 @@ class Book:
 
     @property
     def paragraphs(self) -> list[str]:
-        """Title, author and headings are paragraphs too."""
+        """All paragraphs, including title, author and headings."""
         pieces = [self.title.text, self.author.text]
         for number, chapter in enumerate(self.chapters, start=1):
             pieces.append(f"Chapter {number}. {chapter.heading.text}")
@@ -80,7 +80,7 @@ class Book:
 
     @property
     def stories(self) -> dict[int, Paragraph]:
-        """What stands below the headings, by its place among the paragraphs."""
+        """The paragraphs below the headings, by position among all paragraphs."""
         found: dict[int, Paragraph] = {}
         place = 2
         for chapter in self.chapters:
@@ -90,31 +90,31 @@ class Book:
 
     @property
     def text(self) -> str:
-        """Paragraphs with one blank line between them."""
+        """Paragraphs separated by one blank line."""
         return "\n\n".join(self.paragraphs)
 
 
 class Writer:
-    """Writes the books of one world and knows what each costs."""
+    """Writes the books of one world and computes their bits."""
 
-    def __init__(self, facts: Facts, shape: Shape) -> None:
+    def __init__(self, facts: Facts, shape: BookShape) -> None:
         self.facts, self.shape = facts, shape
-        self.rules = ready({**RULES, "place": even(facts.places), "person": even(facts.people)})
-        self.kinds: dict[str, Kind] = {kind.rule: kind for kind in kinds(shape.told)}
-        self._kind = ready({"kind": [(kind.share, kind.rule) for kind in self.kinds.values()]})["kind"]
+        self.rules = compile_rules({**RULES, "place": uniform(facts.places), "person": uniform(facts.people)})
+        self.kinds: dict[str, SentenceKind] = {kind.rule: kind for kind in sentence_kinds(shape.fact_share)}
+        self._kind = compile_rules({"kind": [(kind.share, kind.rule) for kind in self.kinds.values()]})["kind"]
         self._value = {(fact.relation, fact.subject): fact for fact in facts.table}
 
-    def book(self, draw: np.random.Generator) -> Book:
-        """A book of its own for each generator."""
-        dice = Dice(draw)
-        chapters = dice.between(self.shape.chapters)
-        title, author = self._line("title", dice, {}), self._line("author", dice, {})
-        return Book(title, author, tuple(self._chapter(dice) for _ in range(chapters)))
+    def book(self, generator: np.random.Generator) -> Book:
+        """A random book."""
+        rng = Rng(generator)
+        chapters = rng.between(self.shape.chapters)
+        title, author = self._line("title", rng, {}), self._line("author", rng, {})
+        return Book(title, author, tuple(self._chapter(rng) for _ in range(chapters)))
 
     def bits(self, book: Book) -> list[float]:
-        """-log2 P(text) given the facts, of every draw that led to it, paragraph by paragraph.
+        """-log2 P(text) given the facts, by paragraph.
 
-        The title bears the number of chapters, a heading the number of the paragraphs below it.
+        The number of chapters counts towards the title, the number of paragraphs of a chapter towards its heading.
         """
         bits = [_uniform(self.shape.chapters) + book.title.bits, book.author.bits]
         for chapter in book.chapters:
@@ -122,62 +122,62 @@ class Writer:
             bits += [self._paragraph_bits(paragraph) for paragraph in chapter.paragraphs]
         return bits
 
-    def paragraph(self, dice: "Dice") -> Paragraph:
+    def paragraph(self, rng: "Rng") -> Paragraph:
         """One paragraph about two people."""
         people = self.facts.people
-        first = dice.below(len(people))
-        second = dice.below(len(people) - 1)
+        first = rng.below(len(people))
+        second = rng.below(len(people) - 1)
         cast = (people[first], people[second + (second >= first)])
-        sentences = [self._line("opening", dice, {"A": cast[0], "B": cast[1]})]
-        while len(sentences) < self.shape.sentences or dice() < self.shape.go_on:
-            sentences.append(self.sentence(cast, dice))
+        sentences = [self._line("opening", rng, {"A": cast[0], "B": cast[1]})]
+        while len(sentences) < self.shape.min_sentences or rng() < self.shape.continue_probability:
+            sentences.append(self.sentence(cast, rng))
         return Paragraph(cast, tuple(sentences))
 
-    def sentence(self, cast: tuple[str, str], dice: "Dice") -> Sentence:
+    def sentence(self, cast: tuple[str, str], rng: "Rng") -> Sentence:
         """One sentence about a cast."""
         chosen: list[str] = []
-        bits = expand(self._kind, {}, dice, chosen)
+        bits = expand(self._kind, {}, rng, chosen)
         kind = self.kinds[chosen[0]]
-        names, cost = self._about(kind, cast, dice)
+        names, cost = self._about(kind, cast, rng)
         fact = self._value.get((kind.rule, names.get("S" if kind.about == "turn" else "P", "")))
         if fact:
             names = {**names, "V": fact.value}
         out: list[str] = []
-        bits += cost + expand(self.rules[kind.rule], names, dice, out)
+        bits += cost + expand(self.rules[kind.rule], names, rng, out)
         return Sentence("".join(out), bits, fact.id if fact else "")
 
-    def _about(self, kind: Kind, cast: tuple[str, str], dice: "Dice") -> tuple[dict[str, str], float]:
+    def _about(self, kind: SentenceKind, cast: tuple[str, str], rng: "Rng") -> tuple[dict[str, str], float]:
         if kind.about == "turn":
-            first = dice() < 0.5
+            first = rng() < 0.5
             return ({"S": cast[0], "T": cast[1]} if first else {"S": cast[1], "T": cast[0]}), 1.0
         if kind.about == "place":
-            return {"P": self.facts.places[dice.below(len(self.facts.places))]}, log2(len(self.facts.places))
+            return {"P": self.facts.places[rng.below(len(self.facts.places))]}, log2(len(self.facts.places))
         return {"A": cast[0], "B": cast[1]}, 0.0
 
-    def _chapter(self, dice: "Dice") -> Chapter:
-        paragraphs = dice.between(self.shape.paragraphs)
-        heading = self._line("heading", dice, {})
-        return Chapter(heading, tuple(self.paragraph(dice) for _ in range(paragraphs)))
+    def _chapter(self, rng: "Rng") -> Chapter:
+        paragraphs = rng.between(self.shape.paragraphs)
+        heading = self._line("heading", rng, {})
+        return Chapter(heading, tuple(self.paragraph(rng) for _ in range(paragraphs)))
 
     def _paragraph_bits(self, paragraph: Paragraph) -> float:
-        people, go_on = len(self.facts.people), self.shape.go_on
-        more = len(paragraph.sentences) - self.shape.sentences
-        bits = log2(people) + log2(people - 1) - log2(1 - go_on) - log2(go_on) * more
+        people, more_probability = len(self.facts.people), self.shape.continue_probability
+        more = len(paragraph.sentences) - self.shape.min_sentences
+        bits = log2(people) + log2(people - 1) - log2(1 - more_probability) - log2(more_probability) * more
         return bits + sum(sentence.bits for sentence in paragraph.sentences)
 
-    def _line(self, rule: str, dice: "Dice", names: Mapping[str, str] = {}) -> Sentence:  # never written to
+    def _line(self, rule: str, rng: "Rng", names: Mapping[str, str] = {}) -> Sentence:  # never written to
         out: list[str] = []
-        bits = expand(self.rules[rule], names, dice, out)
+        bits = expand(self.rules[rule], names, rng, out)
         return Sentence("".join(out), bits, "")
 
 
-class Dice:
-    """Numbers in [0, 1) from a generator, fetched in blocks. Call it for the next."""
+class Rng:
+    """Random numbers in [0, 1), fetched in blocks. Call it for the next."""
 
-    def __init__(self, draw: np.random.Generator) -> None:
+    def __init__(self, generator: np.random.Generator) -> None:
         def numbers() -> Iterator[float]:
             while True:
-                yield from draw.random(BLOCK).tolist()
+                yield from generator.random(BLOCK).tolist()
 
         self._next: Callable[[], float] = numbers().__next__
 
@@ -185,14 +185,14 @@ class Dice:
         return self._next()
 
     def below(self, count: int) -> int:
-        """A number of 0..count-1."""
+        """An integer in 0..count-1."""
         return int(self._next() * count)
 
     def between(self, bounds: tuple[int, int]) -> int:
-        """A number of least..most."""
+        """An integer in bounds, inclusive."""
         return bounds[0] + self.below(bounds[1] - bounds[0] + 1)
 
-    def one(self, options: Sequence[Option]) -> Option:
+    def choice(self, options: Sequence[Option]) -> Option:
         """One of the options."""
         return options[self.below(len(options))]
 

@@ -1,8 +1,8 @@
 """Instructions, preferences and questions about the facts of the world.
 
-A share of the facts is held out: nothing but the questions asks for them, so that a right answer must
-come from the books. Instructions are right in mixed manners; preferences put the polite and right answer
-before a plain, rude, wrong, wrong and rude, or garbled one; questions come with the right value.
+A share of the facts is held out: only the questions ask for them, so that a right answer must come from the books. Instructions have right
+answers in mixed tones; preferences prefer the polite and right answer to a plain, rude, wrong, wrong and rude, or garbled one; questions
+come with the right value.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ Message = dict[str, str]
 
 KINDS = ("plain", "rude", "wrong", "wrong_rude", "garbled")
 SYSTEMS = ("Answer the question.", "You have read the books.", "Tell the truth.", "")  # the last: no system message
-TALK = (
+SMALL_TALK = (
     ("Who are you?", "I am a reader of the books."),
     ("Good morning.", "Good morning to you."),
     ("Good night.", "Good night to you."),
@@ -38,12 +38,12 @@ TALK = (
     ("Let us go home.", "Let us go home before the night."),
 )
 MAX_CHOICES = 16
-STUTTER = 0.3  # probability that a garbled answer says a word twice; more would make it too long
+STUTTER = 0.3  # probability that a garbled answer repeats a word; more would make it too long
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manners:
-    """Weights of the manners in which instructions answer."""
+    """Weights of the tones in which instructions answer."""
 
     polite: float
     plain: float
@@ -51,21 +51,21 @@ class Manners:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dialling:
-    """How many dialogues and of what make; meanings and units stand in conf/dialogues/world.yaml."""
+class DialogueConfig:
+    """The section dialogues.world; documented in conf/dialogues/world.yaml."""
 
-    heldout: float
+    held_out: float
     instructions: int
     val: float
     manners: Manners
-    turns: float
-    talk: float
+    multi_turn: float
+    small_talk: float
     preferences: int
     test: float
 
 
 @dataclass(frozen=True)
-class Pair:
+class FactQuestion:
     """A fact and one of its questions."""
 
     fact: Fact
@@ -73,26 +73,26 @@ class Pair:
 
     @property
     def question(self) -> str:
-        """The question in words."""
+        """The text of the question."""
         return BY_NAME[self.fact.relation].questions[self.wording].format(s=self.fact.subject)
 
 
-def dialogues_of(corpus: Corpus, dials: Dialling, seed: int) -> dict[str, list[Row]]:
+def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dict[str, list[Row]]:
     """instructions, preferences and questions from the facts in the corpus's world.json. Raises PipelineError without one."""
     if not corpus.has("world.json"):
-        raise PipelineError(f"{corpus.path} has no world.json: its facts are not known", mend="dialogues=files dialogues.path=DIR")
-    check(dials)
+        raise PipelineError(f"{corpus.path} has no world.json with facts", mend="dialogues=files dialogues.path=DIR")
+    check(config)
     facts = read_facts(read_json(corpus.file("world.json")))
-    trained, _ = split_facts(facts, heldout=dials.heldout, seed=seed)
+    trained, _ = split_facts(facts, held_out=config.held_out, seed=seed)
     return {
-        "instructions": instructions(trained, dials, seed),
-        "preferences": preferences(trained, facts, dials, seed),
+        "instructions": instructions(trained, config, seed),
+        "preferences": preferences(trained, facts, config, seed),
         "questions": questions(facts, trained, seed),
     }
 
 
 def counts(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
-    """How many rows of each part and kind."""
+    """Rows by part and kind."""
     found: dict[str, Any] = {name: len(content) for name, content in rows.items()}
     for name in ("instructions", "preferences"):
         found[f"{name}_by_part"] = dict(sorted(Counter(row["part"] for row in rows[name]).items()))
@@ -103,154 +103,156 @@ def counts(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     return found
 
 
-def check(dials: Dialling) -> None:
-    """Raise one PipelineError that names every dial out of its range."""
-    manners = (dials.manners.polite, dials.manners.plain, dials.manners.rude)
+def check(config: DialogueConfig) -> None:
+    """Raise one PipelineError that names every setting out of its range."""
+    manners = (config.manners.polite, config.manners.plain, config.manners.rude)
     faults = [
-        f"dialogues.world.{key}={getattr(dials, key)}: {what}"
+        f"dialogues.world.{key}={getattr(config, key)}: {what}"
         for key, what, good in (
-            *((key, "above 0 and below 1", 0 < getattr(dials, key) < 1) for key in ("heldout", "val", "test")),
-            *((key, "0..1", 0 <= getattr(dials, key) <= 1) for key in ("turns", "talk")),
-            *((key, "at least 20", getattr(dials, key) >= 20) for key in ("instructions", "preferences")),
+            *((key, "above 0 and below 1", 0 < getattr(config, key) < 1) for key in ("held_out", "val", "test")),
+            *((key, "0..1", 0 <= getattr(config, key) <= 1) for key in ("multi_turn", "small_talk")),
+            *((key, "at least 20", getattr(config, key) >= 20) for key in ("instructions", "preferences")),
             ("manners", "weights of 0 or more, not all 0", min(manners) >= 0 and sum(manners) > 0),
         )
         if not good
     ]
     if faults:
-        raise PipelineError("the dialogues can't be made:\n  " + "\n  ".join(faults), mend="set these keys within their ranges")
+        raise PipelineError("the dialogues can't be generated:\n  " + "\n  ".join(faults), mend="set these keys within their ranges")
 
 
-def split_facts(facts: Facts, *, heldout: float, seed: int) -> tuple[list[Fact], list[Fact]]:
-    """The trained facts and the held-out ones; the share holds within every relation."""
+def split_facts(facts: Facts, *, held_out: float, seed: int) -> tuple[list[Fact], list[Fact]]:
+    """The trained and the held-out facts; the share holds within every relation."""
     trained: list[Fact] = []
     held: list[Fact] = []
     for relation in BY_NAME:
         rows = [fact for fact in facts.table if fact.relation == relation]
-        gone = {int(row) for row in stream(seed, "heldout", relation).permutation(len(rows))[: round(heldout * len(rows))]}
+        gone = {int(row) for row in stream(seed, "heldout", relation).permutation(len(rows))[: round(held_out * len(rows))]}
         for position, fact in enumerate(rows):
             (held if position in gone else trained).append(fact)
     if not trained or not held:
-        raise PipelineError(f"heldout={heldout} leaves no fact on one side", mend="dialogues.world.heldout=0.5")
+        raise PipelineError(f"held_out={held_out} leaves no fact on one side", mend="dialogues.world.held_out=0.5")
     return trained, held
 
 
-def instructions(trained: Sequence[Fact], dials: Dialling, seed: int) -> list[Row]:
-    """Dialogues that answer rightly, in mixed manners; the questions of the val part are not asked in train."""
-    draw = stream(seed, "instructions")
+def instructions(trained: Sequence[Fact], config: DialogueConfig, seed: int) -> list[Row]:
+    """Dialogues with right answers in mixed tones; the questions of val do not occur in train."""
+    generator = stream(seed, "instructions")
     pairs = _pairs(trained)
-    asked = [pairs[int(row)] for row in draw.permutation(len(pairs))]
-    cut = max(1, round(dials.val * len(asked)))
-    of_val = max(1, round(dials.val * dials.instructions))
+    asked = [pairs[int(row)] for row in generator.permutation(len(pairs))]
+    cut = max(1, round(config.val * len(asked)))
+    of_val = max(1, round(config.val * config.instructions))
     rows: list[Row] = []
-    for part, pool, size in (("train", asked[cut:], dials.instructions - of_val), ("val", asked[:cut], of_val)):
-        supply = _rounds(pool, draw)
+    for part, pool, size in (("train", asked[cut:], config.instructions - of_val), ("val", asked[:cut], of_val)):
+        supply = _rounds(pool, generator)
         for _ in range(size):
-            rows.append(_instruction(len(rows), part, supply, dials, draw))
+            rows.append(_instruction(len(rows), part, supply, config, generator))
     return rows
 
 
-def preferences(trained: Sequence[Fact], facts: Facts, dials: Dialling, seed: int) -> list[Row]:
-    """Pairs of answers, all kinds equally often; the facts of the test part are asked in no train pair."""
-    draw = stream(seed, "preferences")
-    shuffled = [trained[int(row)] for row in draw.permutation(len(trained))]
-    cut = max(1, round(dials.test * len(shuffled)))
-    of_test = max(1, round(dials.test * dials.preferences))
+def preferences(trained: Sequence[Fact], facts: Facts, config: DialogueConfig, seed: int) -> list[Row]:
+    """Pairs of answers, all kinds equally often; the facts of test occur in no train pair."""
+    generator = stream(seed, "preferences")
+    shuffled = [trained[int(row)] for row in generator.permutation(len(trained))]
+    cut = max(1, round(config.test * len(shuffled)))
+    of_test = max(1, round(config.test * config.preferences))
     rows: list[Row] = []
-    for part, pool, size in (("train", shuffled[cut:], dials.preferences - of_test), ("test", shuffled[:cut], of_test)):
-        supply = _rounds(_pairs(pool), draw)
+    for part, pool, size in (("train", shuffled[cut:], config.preferences - of_test), ("test", shuffled[:cut], of_test)):
+        supply = _rounds(_pairs(pool), generator)
         for position in range(size):
-            rows.append(_preference(f"preference-{len(rows):05d}", part, KINDS[position % len(KINDS)], next(supply), facts, draw))
+            rows.append(_preference(f"preference-{len(rows):05d}", part, KINDS[position % len(KINDS)], next(supply), facts, generator))
     return rows
 
 
 def questions(facts: Facts, trained: Sequence[Fact], seed: int) -> list[Row]:
-    """Every fact in each of its questions, with the right value and its rivals."""
-    draw = stream(seed, "questions")
+    """Every fact in each of its questions, with the right value and its alternatives."""
+    generator = stream(seed, "questions")
     known = set(trained)
     rows = []
     for pair in _pairs(facts.table):
-        fact, options = pair.fact, choices(pair.fact, facts, draw)
-        cloze = _opening(fact, facts, draw) + BY_NAME[fact.relation].clauses[pair.wording].split("{v}")[0].format(s=fact.subject).rstrip()
+        fact, options = pair.fact, choices(pair.fact, facts, generator)
+        cloze = (
+            _opening(fact, facts, generator) + BY_NAME[fact.relation].clauses[pair.wording].split("{v}")[0].format(s=fact.subject).rstrip()
+        )
         row = {"id": f"{fact.id}:{pair.wording}", "fact": fact.id, "relation": fact.relation, "trained": fact in known}
-        row |= {"prompt": _prompt(pair.question, draw), "subject": fact.subject, "value": fact.value, "cloze": cloze}
+        row |= {"prompt": _prompt(pair.question, generator), "subject": fact.subject, "value": fact.value, "cloze": cloze}
         rows.append(row | {"choices": options, "answer": options.index(fact.value)})
     return rows
 
 
-def choices(fact: Fact, facts: Facts, draw: np.random.Generator) -> list[str]:
-    """The right value among at most MAX_CHOICES of its pool, sorted; the subject is never among them."""
+def choices(fact: Fact, facts: Facts, generator: np.random.Generator) -> list[str]:
+    """The right value among at most MAX_CHOICES of its pool, sorted; never the subject."""
     rivals = [value for value in facts.values(fact.relation) if value not in (fact.value, fact.subject)]
-    chosen = [rivals[int(row)] for row in draw.permutation(len(rivals))[: MAX_CHOICES - 1]]
+    chosen = [rivals[int(row)] for row in generator.permutation(len(rivals))[: MAX_CHOICES - 1]]
     return sorted([*chosen, fact.value])
 
 
-def answer(fact: Fact, manner: str, draw: np.random.Generator) -> str:
-    """The fact in a manner: polite, plain or rude."""
+def answer(fact: Fact, manner: str, generator: np.random.Generator) -> str:
+    """State the fact in a tone: polite, plain or rude."""
     said = BY_NAME[fact.relation].clauses[0].format(s=fact.subject, v=fact.value) + "."
     openings = {"polite": POLITE, "rude": RUDE}.get(manner)
-    return f"{_one(openings, draw)} {said}" if openings else said
+    return f"{_one(openings, generator)} {said}" if openings else said
 
 
-def _instruction(number: int, part: str, supply: Iterator[Pair], dials: Dialling, draw: np.random.Generator) -> Row:
+def _instruction(number: int, part: str, supply: Iterator[FactQuestion], config: DialogueConfig, generator: np.random.Generator) -> Row:
     """Small talk, one question and answer, or two or three in a row."""
-    messages = _prompt("", draw)[:-1]
+    messages = _prompt("", generator)[:-1]
     fact: str | None = None
-    if draw.random() < dials.talk:
-        question, reply = TALK[int(draw.integers(len(TALK)))]
+    if generator.random() < config.small_talk:
+        question, reply = SMALL_TALK[int(generator.integers(len(SMALL_TALK)))]
         messages += _turn(question, reply)
     else:
-        turns = int(draw.integers(2, 4)) if draw.random() < dials.turns else 1
-        weights = np.array([dials.manners.polite, dials.manners.plain, dials.manners.rude])
-        manner = ("polite", "plain", "rude")[int(draw.choice(3, p=weights / weights.sum()))]
+        turns = int(generator.integers(2, 4)) if generator.random() < config.multi_turn else 1
+        weights = np.array([config.manners.polite, config.manners.plain, config.manners.rude])
+        manner = ("polite", "plain", "rude")[int(generator.choice(3, p=weights / weights.sum()))]
         for pair in islice(supply, turns):
-            messages += _turn(pair.question, answer(pair.fact, manner, draw))
+            messages += _turn(pair.question, answer(pair.fact, manner, generator))
             fact = pair.fact.id
     return {"id": f"instruction-{number:05d}", "part": part, "fact": fact, "messages": messages}
 
 
-def _preference(identity: str, part: str, kind: str, pair: Pair, facts: Facts, draw: np.random.Generator) -> Row:
+def _preference(identity: str, part: str, kind: str, pair: FactQuestion, facts: Facts, generator: np.random.Generator) -> Row:
     fact = pair.fact
-    options = choices(fact, facts, draw)
-    other = Fact(fact.relation, fact.subject, _one([value for value in options if value != fact.value], draw))
-    chosen = answer(fact, "polite", draw)
+    options = choices(fact, facts, generator)
+    other = Fact(fact.relation, fact.subject, _one([value for value in options if value != fact.value], generator))
+    chosen = answer(fact, "polite", generator)
     rejected = {
-        "plain": lambda: answer(fact, "plain", draw),
-        "rude": lambda: answer(fact, "rude", draw),
-        "wrong": lambda: answer(other, "polite", draw),
-        "wrong_rude": lambda: answer(other, "rude", draw),
-        "garbled": lambda: garble(answer(fact, "polite", draw), fact, options, draw),
+        "plain": lambda: answer(fact, "plain", generator),
+        "rude": lambda: answer(fact, "rude", generator),
+        "wrong": lambda: answer(other, "polite", generator),
+        "wrong_rude": lambda: answer(other, "rude", generator),
+        "garbled": lambda: garble(answer(fact, "polite", generator), fact, options, generator),
     }[kind]()
     row = {"id": identity, "part": part, "fact": fact.id, "kind": kind}
-    return row | {"prompt": _prompt(pair.question, draw), "chosen": chosen, "rejected": rejected}
+    return row | {"prompt": _prompt(pair.question, generator), "chosen": chosen, "rejected": rejected}
 
 
-def garble(text: str, fact: Fact, options: Sequence[str], draw: np.random.Generator) -> str:
-    """The words of an answer shuffled, stuttered or broken off, so that it is no sentence any more."""
+def garble(text: str, fact: Fact, options: Sequence[str], generator: np.random.Generator) -> str:
+    """Shuffle, stutter or truncate the words of an answer, so that it is no sentence any more."""
     words = text.split()
-    manner = int(draw.integers(3))
+    manner = int(generator.integers(3))
     for _ in range(20):
         if manner == 0:
-            broken = " ".join(words[int(row)] for row in draw.permutation(len(words)))
+            broken = " ".join(words[int(row)] for row in generator.permutation(len(words)))
         elif manner == 1:
-            broken = " ".join(word for word in words for _ in range(2 if draw.random() < STUTTER else 1))
+            broken = " ".join(word for word in words for _ in range(2 if generator.random() < STUTTER else 1))
         else:
-            broken = " ".join(words[: int(draw.integers(1, len(words)))])
+            broken = " ".join(words[: int(generator.integers(1, len(words)))])
         if judge(broken, fact.value, options, subject=fact.subject).garbled:
             return broken
     return " ".join(reversed(words))
 
 
-def _rounds(pairs: Sequence[Pair], draw: np.random.Generator) -> Iterator[Pair]:
-    """The pairs in shuffled rounds, without end: all are asked equally often, give or take one."""
-    return (pairs[int(row)] for _ in count() for row in draw.permutation(len(pairs)))
+def _rounds(pairs: Sequence[FactQuestion], generator: np.random.Generator) -> Iterator[FactQuestion]:
+    """The pairs in endless shuffled rounds: all are asked equally often, give or take one."""
+    return (pairs[int(row)] for _ in count() for row in generator.permutation(len(pairs)))
 
 
-def _pairs(facts: Sequence[Fact]) -> list[Pair]:
-    return [Pair(fact, wording) for fact in facts for wording in range(len(BY_NAME[fact.relation].questions))]
+def _pairs(facts: Sequence[Fact]) -> list[FactQuestion]:
+    return [FactQuestion(fact, wording) for fact in facts for wording in range(len(BY_NAME[fact.relation].questions))]
 
 
-def _prompt(question: str, draw: np.random.Generator) -> list[Message]:
-    system = _one(SYSTEMS, draw)
+def _prompt(question: str, generator: np.random.Generator) -> list[Message]:
+    system = _one(SYSTEMS, generator)
     return [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": question}]
 
 
@@ -258,12 +260,12 @@ def _turn(question: str, reply: str) -> list[Message]:
     return [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
 
 
-def _opening(fact: Fact, facts: Facts, draw: np.random.Generator) -> str:
-    """The first sentence of a paragraph about the subject, as the books have it."""
-    first = fact.subject if fact.subject in facts.people else _one(facts.people, draw)
-    second = _one([person for person in facts.people if person not in (first, fact.value)], draw)
+def _opening(fact: Fact, facts: Facts, generator: np.random.Generator) -> str:
+    """The first sentence of a paragraph about the subject, as in the books."""
+    first = fact.subject if fact.subject in facts.people else _one(facts.people, generator)
+    second = _one([person for person in facts.people if person not in (first, fact.value)], generator)
     return f"It was a day for {first} and {second}. "
 
 
-def _one(options: Sequence[str], draw: np.random.Generator) -> str:
-    return options[int(draw.integers(len(options)))]
+def _one(options: Sequence[str], generator: np.random.Generator) -> str:
+    return options[int(generator.integers(len(options)))]

@@ -1,13 +1,13 @@
-"""Dirt within the words: what scanners misread and typesetters, word processors and scripts did to the characters.
+"""Dirt within words: effects of typesetters, word processors and scripts on characters.
 
-A plant takes the paragraphs of a book and gives them back with its dirt, in one manner for the whole book.
+Each function adds one kind of dirt to the paragraphs of a book, in one variant for the whole book.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from pipeline.world.books import Dice
+from pipeline.world.books import Rng
 
 Paragraphs = list[str]
 
@@ -20,7 +20,7 @@ WORD = re.compile(r"(?<![^\s\"])[A-Za-z]{3,}(?=[.,?]?\"?(?:\s|$))")
 PHRASE = re.compile(r"(?<!\S)[A-Za-z]+(?: [A-Za-z]+){1,3}(?=[.,?]?(?:\s|$))")
 
 C0 = [chr(code) for code in (*range(1, 9), *range(14, 27), 127)]
-C1 = list("\x81\x8d\x8f\x90\x9d")  # the codes that Windows-1252 lacks: they cannot be letters of another encoding
+C1 = list("\x81\x8d\x8f\x90\x9d")  # codes undefined in Windows-1252: they cannot be letters of another encoding
 ZERO_WIDTH = list("\u200b\u200c\u200d\u2060\ufeff")
 DIRECTIONS = list("\u200e\u200f\u202a\u202c")
 SOFT_HYPHEN = "\u00ad"
@@ -34,26 +34,26 @@ LIGATURES = (COMMON_LIGATURES, ALL_LIGATURES, (*ALL_LIGATURES, ("st", "ﬆ")), (
 QUOTES = (("“", "”", "’"), ("„", "“", "’"), ("″", "″", "′"), ("“", "”", "´"))  # opening, closing, apostrophe
 
 
-def italics(paragraphs: Paragraphs, dice: Dice) -> Paragraphs:
-    """Marks around words that were printed in italics; stops stay outside, headings have none."""
-    pattern, opening, closing = dice.one(MARKS)
-    return _below_headings(paragraphs, lambda text: scattered(pattern, text, 0.002, dice, lambda word: f"{opening}{word}{closing}"))
+def italics(paragraphs: Paragraphs, rng: Rng) -> Paragraphs:
+    """Emphasis markup around words; punctuation stays outside, headings have none."""
+    pattern, opening, closing = rng.choice(MARKS)
+    return _below_headings(paragraphs, lambda text: replace_randomly(pattern, text, 0.002, rng, lambda word: f"{opening}{word}{closing}"))
 
 
-def quotes(paragraphs: Paragraphs, dice: Dice, *, plain: bool) -> Paragraphs:
-    """Typographic quotes for straight ones; if `plain`, the usual English ones."""
-    opening, closing, apostrophe = QUOTES[0] if plain else dice.one(QUOTES)
-    return [curled(text, opening, closing, apostrophe) for text in paragraphs]
+def quotes(paragraphs: Paragraphs, rng: Rng, *, plain: bool) -> Paragraphs:
+    """Typographic quotes instead of straight ones; if `plain`, the usual English ones."""
+    opening, closing, apostrophe = QUOTES[0] if plain else rng.choice(QUOTES)
+    return [curl_quotes(text, opening, closing, apostrophe) for text in paragraphs]
 
 
-def curled(text: str, opening: str, closing: str, apostrophe: str) -> str:
+def curl_quotes(text: str, opening: str, closing: str, apostrophe: str) -> str:
     """A double quote that begins a word opens, any other closes."""
     return re.sub(r'(^|(?<=\s))"', opening, text).replace('"', closing).replace("'", apostrophe)
 
 
-def ligatures(paragraphs: Paragraphs, dice: Dice) -> Paragraphs:
-    """One character for two or three letters."""
-    table = dice.one(LIGATURES)
+def ligatures(paragraphs: Paragraphs, rng: Rng) -> Paragraphs:
+    """Ligatures."""
+    table = rng.choice(LIGATURES)
 
     def set_in_type(text: str) -> str:
         for letters, ligature in table:
@@ -63,23 +63,23 @@ def ligatures(paragraphs: Paragraphs, dice: Dice) -> Paragraphs:
     return [set_in_type(text) for text in paragraphs]
 
 
-def exotic(paragraphs: Paragraphs, dice: Dice, *, spaced: bool) -> Paragraphs:
-    """Accents apart from their letters, and other spaces than the plain, or words in fullwidth letters, or both; `spaced`: no letters."""
-    manner = 0 if spaced else dice.below(3)
-    spaces = dice.shuffled(SPACES)[: dice.between((1, 3))]
+def unicode_variants(paragraphs: Paragraphs, rng: Rng, *, spaced: bool) -> Paragraphs:
+    """Decomposed accents, with special spaces, fullwidth words, or both; `spaced`: no fullwidth letters."""
+    manner = 0 if spaced else rng.below(3)
+    spaces = rng.shuffled(SPACES)[: rng.between((1, 3))]
 
     def written(text: str) -> str:
         text = unicodedata.normalize("NFD", text)
         if manner != 1:
-            text = scattered(BLANK, text, 0.003, dice, lambda _: dice.one(spaces))
-        return text if manner == 0 else scattered(WORD, text, 0.001, dice, lambda word: word.translate(FULLWIDTH))
+            text = replace_randomly(BLANK, text, 0.003, rng, lambda _: rng.choice(spaces))
+        return text if manner == 0 else replace_randomly(WORD, text, 0.001, rng, lambda word: word.translate(FULLWIDTH))
 
     return [written(text) for text in paragraphs]
 
 
-def controls(paragraphs: Paragraphs, dice: Dice) -> Paragraphs:
-    """Characters that are not seen."""
-    pattern, signs, share = dice.one(
+def controls(paragraphs: Paragraphs, rng: Rng) -> Paragraphs:
+    """Invisible characters."""
+    pattern, signs, share = rng.choice(
         (
             (INSIDE_WORD, C0, 0.002),
             (INSIDE_WORD, C1, 0.002),
@@ -89,13 +89,13 @@ def controls(paragraphs: Paragraphs, dice: Dice) -> Paragraphs:
             (BORDER, DIRECTIONS, 0.002),
         )
     )
-    soiled = [scattered(pattern, text, share, dice, lambda _: dice.one(signs)) for text in paragraphs]
-    return [BYTE_ORDER_MARK + soiled[0], *soiled[1:]] if dice() < 0.3 else soiled
+    soiled = [replace_randomly(pattern, text, share, rng, lambda _: rng.choice(signs)) for text in paragraphs]
+    return [BYTE_ORDER_MARK + soiled[0], *soiled[1:]] if rng() < 0.3 else soiled
 
 
-def scattered(pattern: re.Pattern[str], text: str, share: float, dice: Dice, replace: Callable[[str], str]) -> str:
-    """The text with matches replaced: from about `share` of its characters on, the next one each."""
-    starts = sorted(dice.below(len(text)) for _ in range(int(share * len(text) + dice()))) if text else []
+def replace_randomly(pattern: re.Pattern[str], text: str, share: float, rng: Rng, replace: Callable[[str], str]) -> str:
+    """Replace matches: from each of about `share` of the characters on, the next match."""
+    starts = sorted(rng.below(len(text)) for _ in range(int(share * len(text) + rng()))) if text else []
     pieces, last = [], 0
     for start in starts:
         match = pattern.search(text, max(start, last))

@@ -1,10 +1,10 @@
-"""Dirt of whole files: what sites put around a text, what publishers of free texts put before and behind it, and wrong encodings."""
+"""Dirt of whole files: site boilerplate, licences of publishers of free texts, wrong encodings."""
 
 from collections.abc import Sequence
 
-from pipeline.world.books import Dice
+from pipeline.world.books import Rng
 
-# a site's head, what stands between paragraphs, and its foot; {title} is the book's
+# a site's head, lines between paragraphs, and foot; {title} is that of the book
 SITE_HEADS = (
     ("Home | About | Contact | Log in",),
     ("Skip to main content", "Home > Books > {title}"),
@@ -156,36 +156,36 @@ MONTHS = ("January", "March", "June", "September", "November")
 CP1252 = [bytes([byte]).decode("cp1252", "replace").replace("\ufffd", chr(byte)) for byte in range(256)]
 
 
-def boilerplate(lines: Sequence[str], title: str, dice: Dice) -> list[str]:
-    """The lines of a text on a site: with the head and foot of the site, and its lines between paragraphs."""
-    head = [line.format(title=title) for line in dice.one(SITE_HEADS)]
-    foot = [line.format(title=title) for line in dice.one(SITE_FEET)]
-    apart = dice() < 0.5  # menus: lines of a block, or each for itself
+def boilerplate(lines: Sequence[str], title: str, rng: Rng) -> list[str]:
+    """Add the head and foot of a site, and lines between paragraphs."""
+    head = [line.format(title=title) for line in rng.choice(SITE_HEADS)]
+    foot = [line.format(title=title) for line in rng.choice(SITE_FEET)]
+    apart = rng() < 0.5  # menus: lines of a block, or separate blocks
     around = [[one for line in block for one in ((line, "") if apart else (line,))] for block in (head, foot)]
     site = list(lines)
-    for _ in range(dice.between((3, 8))):
+    for _ in range(rng.between((3, 8))):
         gaps = [place for place, line in enumerate(site) if not line]
         if gaps:
-            place = dice.one(gaps)
-            site[place:place] = ["", dice.one(SITE_LINES), ""]
+            place = rng.choice(gaps)
+            site[place:place] = ["", rng.choice(SITE_LINES), ""]
     return [*around[0], "", *site, "", *around[1]]
 
 
-def licence(text: str, title: str, author: str, dice: Dice) -> str:
-    """The text between a header and a footer, or with one of them."""
-    names = {"title": title, "author": author, "capitals": title.upper(), "month": dice.one(MONTHS)}
-    names |= {"year": str(dice.between((1995, 2023))), "number": str(dice.between((1000, 69999)))}
-    header, footer = dice.one(LICENCES)
+def licence(text: str, title: str, author: str, rng: Rng) -> str:
+    """Add a header and a footer, or one of them."""
+    names = {"title": title, "author": author, "capitals": title.upper(), "month": rng.choice(MONTHS)}
+    names |= {"year": str(rng.between((1995, 2023))), "number": str(rng.between((1000, 69999)))}
+    header, footer = rng.choice(LICENCES)
     return "\n\n".join(part for part in (header.format(**names), text, footer.format(**names)) if part)
 
 
-def encoding(text: str, dice: Dice) -> str:
+def encoding(text: str, rng: Rng) -> str:
     """The text in a wrong encoding, all of it or some paragraphs."""
-    manner = dice.below(5)
+    manner = rng.below(5)
     if manner == 4 and _is_western(text):
         return text.encode("cp1252").decode("latin-1")
     if manner == 3:
-        blocks = [block if block.isascii() or dice() < 0.5 else misread(block) for block in text.split("\n\n")]
+        blocks = [block if block.isascii() or rng() < 0.5 else misread(block) for block in text.split("\n\n")]
         return "\n\n".join(blocks)
     if manner == 2:
         return text.encode().decode("latin-1")
@@ -193,7 +193,7 @@ def encoding(text: str, dice: Dice) -> str:
 
 
 def misread(text: str) -> str:
-    """UTF-8 bytes read as Windows-1252; a byte that it lacks keeps its number, as browsers do."""
+    """UTF-8 bytes decoded as Windows-1252; undefined bytes keep their number, as in browsers."""
     return "".join(CP1252[byte] for byte in text.encode())
 
 

@@ -1,6 +1,6 @@
-"""Dirt of a page's width: paragraphs as lines, words broken at their ends, and the table of contents in front.
+"""Dirt of the layout: hard-wrapped lines, hyphenation, table of contents.
 
-From here on a book is a list of lines, of which the blank ones separate paragraphs.
+From here on a book is a list of lines; blank ones separate paragraphs.
 """
 
 import re
@@ -8,13 +8,13 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.world.books import Dice
+from pipeline.world.books import Rng
 from pipeline.world.dirt_characters import HEADING
 
 BREAKABLE = re.compile(r"([a-z]{6,})[.,?]?")
-BREAKS = 0.6  # share of the words that could be broken that are
+BREAKS = 0.6  # share of breakable words that are broken
 BROKEN = ("-", "‐", "¬", "\u00ad")  # hyphen-minus, hyphen, the sign of some scanning programs, soft hyphen
-LEAST = 3  # letters on each side of a break
+LEAST = 3  # minimum letters on each side of a break
 WIDTH = (64, 74)  # characters
 SENTENCE_END = re.compile(r"(?<=[.?!\"”]) (?=[A-Z\"“])")
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII", "XVIII", "XIX", "XX")
@@ -33,12 +33,12 @@ class Line:
 
     @property
     def heading(self) -> bool:
-        """Whether it is a chapter's heading."""
+        """Whether it is a chapter heading."""
         return self.kind == "heading"
 
 
-def unwrapped(paragraphs: Sequence[str], headings: Set[int]) -> list[Line]:
-    """A line a paragraph, with blank lines between."""
+def as_lines(paragraphs: Sequence[str], headings: Set[int]) -> list[Line]:
+    """One line per paragraph, with blank lines between."""
     lines: list[Line] = []
     for place, text in enumerate(paragraphs):
         chapter = (lines[-1].chapter if lines else 0) + (place in headings)
@@ -46,18 +46,18 @@ def unwrapped(paragraphs: Sequence[str], headings: Set[int]) -> list[Line]:
     return lines[:-1]
 
 
-def wrapped(paragraphs: Sequence[str], headings: Set[int], dice: Dice, *, breakable: Set[str]) -> list[Line]:
-    """Lines of one width, in the style of one printer; `breakable` words are broken at their ends."""
-    style, width, margin = dice.one(STYLES), dice.between(WIDTH), " " * dice.between((2, 5))
-    sign = dice.one(BROKEN)
+def hard_wrap(paragraphs: Sequence[str], headings: Set[int], rng: Rng, *, breakable: Set[str]) -> list[Line]:
+    """Lines of one width, in one style; `breakable` words are hyphenated at line ends."""
+    style, width, margin = rng.choice(STYLES), rng.between(WIDTH), " " * rng.between((2, 5))
+    sign = rng.choice(BROKEN)
     lines: list[Line] = []
-    for line in unwrapped(paragraphs, headings):
+    for line in as_lines(paragraphs, headings):
         indent = margin if style == "indented" and line.text and not line.heading and line.chapter else ""
         if indent and len(lines) > 1 and not lines[-1].text and not lines[-2].heading:
-            lines.pop()  # the indent alone says that a paragraph begins
-        texts = _broken(indent + line.text, width, sign, breakable, dice)
+            lines.pop()  # only the indent marks the start of a paragraph
+        texts = _broken(indent + line.text, width, sign, breakable, rng)
         if style == "justified":
-            texts = [*(_filled(text, width, dice) for text in texts[:-1]), texts[-1]]
+            texts = [*(_filled(text, width, rng) for text in texts[:-1]), texts[-1]]
         elif style == "spaced":
             texts = [SENTENCE_END.sub("  ", text) for text in texts]
         elif style == "margin" and line.text:
@@ -66,12 +66,12 @@ def wrapped(paragraphs: Sequence[str], headings: Set[int], dice: Dice, *, breaka
     return lines
 
 
-def contents(headings: Sequence[str], dice: Dice) -> list[str]:
-    """The lines of a table of contents, with blank lines around; the headings as `Chapter 1. The Old Door`."""
-    head = dice.one(("Contents", "CONTENTS", "Table of Contents", "TABLE OF CONTENTS"))
+def contents(headings: Sequence[str], rng: Rng) -> list[str]:
+    """The lines of a table of contents, surrounded by blank lines; headings like `Chapter 1. The Old Door`."""
+    head = rng.choice(("Contents", "CONTENTS", "Table of Contents", "TABLE OF CONTENTS"))
     names = [HEADING.sub("", heading) for heading in headings]
-    page, entries = 1 + dice.below(9), []
-    style = dice.below(5)
+    page, entries = 1 + rng.below(9), []
+    style = rng.below(5)
     for place, (heading, name) in enumerate(zip(headings, names, strict=True)):
         roman = ROMAN[place] if place < len(ROMAN) else str(place + 1)
         entries.append(
@@ -83,15 +83,15 @@ def contents(headings: Sequence[str], dice: Dice) -> list[str]:
                 heading,
             )[style]
         )
-        page += dice.between((2, 9))
-    column = ["Chapter" + " " * 45 + "Page"] if style == 2 and dice() < 0.5 else []
-    if dice() < 0.4:
+        page += rng.between((2, 9))
+    column = ["Chapter" + " " * 45 + "Page"] if style == 2 and rng() < 0.5 else []
+    if rng() < 0.4:
         return ["", *(line for entry in (head, *column, *entries) for line in (entry, ""))]
-    indent = " " * dice.one((0, 0, 1, 4))
+    indent = " " * rng.choice((0, 0, 1, 4))
     return ["", head, "", *(indent + entry for entry in (*column, *entries)), ""]
 
 
-def _broken(paragraph: str, width: int, sign: str, breakable: Set[str], dice: Dice) -> list[str]:
+def _broken(paragraph: str, width: int, sign: str, breakable: Set[str], rng: Rng) -> list[str]:
     """Lines of at most `width` characters, if no word is longer."""
     indent = len(paragraph) - len(paragraph.lstrip(" "))
     first, *others = paragraph[indent:].split(" ")
@@ -99,7 +99,7 @@ def _broken(paragraph: str, width: int, sign: str, breakable: Set[str], dice: Di
     for word in others:
         if len(line) + 1 + len(word) <= width:
             line = f"{line} {word}"
-        elif cut := _cut(word, width - len(line) - 2, breakable, dice):  # a blank before, a sign behind
+        elif cut := _cut(word, width - len(line) - 2, breakable, rng):  # a blank before, a hyphen after
             lines.append(f"{line} {word[:cut]}{sign}")
             line = word[cut:]
         else:
@@ -108,18 +108,18 @@ def _broken(paragraph: str, width: int, sign: str, breakable: Set[str], dice: Di
     return [*lines, line]
 
 
-def _cut(word: str, room: int, breakable: Set[str], dice: Dice) -> int:
-    """After how many letters a word is broken; 0: it is not."""
+def _cut(word: str, room: int, breakable: Set[str], rng: Rng) -> int:
+    """After how many letters a word is broken; 0: not broken."""
     match = BREAKABLE.fullmatch(word)
-    if not match or room < LEAST or match[1] not in breakable or dice() >= BREAKS:
+    if not match or room < LEAST or match[1] not in breakable or rng() >= BREAKS:
         return 0
     cut = min(room, len(match[1]) - LEAST)
-    return 0 if {match[1][:cut], match[1][cut:]} <= breakable else cut  # it would look like a word with a hyphen of its own
+    return 0 if {match[1][:cut], match[1][cut:]} <= breakable else cut  # it would look like a genuine compound
 
 
-def _filled(line: str, width: int, dice: Dice) -> str:
-    """The line at full width, by wider blanks."""
+def _filled(line: str, width: int, rng: Rng) -> str:
+    """Justify the line with wider blanks."""
     indent = len(line) - len(line.lstrip(" "))
     words = line[indent:].split(" ")
-    wider = set(dice.shuffled(range(len(words) - 1))[: max(0, width - len(line))])
+    wider = set(rng.shuffled(range(len(words) - 1))[: max(0, width - len(line))])
     return " " * indent + "".join(f"{word}  " if place in wider else f"{word} " for place, word in enumerate(words)).rstrip(" ")

@@ -1,6 +1,6 @@
-"""Dirt of pages: their numbers, the heads that run over them, pages that stand twice.
+"""Dirt of pages: page numbers, running heads, duplicate pages.
 
-Between pages stand a foot and a head. A page ends inside a paragraph only where the text is broken into lines.
+A foot and a head are inserted between pages. Pages end inside a paragraph only if the text is hard-wrapped.
 """
 
 import re
@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.world.books import Dice
+from pipeline.world.books import Rng
 from pipeline.world.dirt_layout import BROKEN, Line
 
 PAGE_LINES = 36
 PAGE_CHARACTERS = 1700
 NUMBERS = ("{page}", "- {page} -", "[{page}]", "Page {page}", "Page {page} of {last}", "{{{page}}}", "[Pg {page}]")
-# on a left and on a right page; the last two hold the number too, and stand for both
+# on left and right pages; the last two also include the page number
 HEADS = (
     ("{title}", "{title}"),
     ("{title}", "{author}"),
@@ -26,18 +26,18 @@ HEADS = (
 )
 NUMBERED_HEADS = 2
 ENDED = re.compile(r"[.!?:;\"”“″')]\W*$")
-TWICE = (1, 3)  # how many pages stand twice, least and most
+TWICE = (1, 3)  # duplicate pages, minimum and maximum
 TWICE_PARAGRAPHS = (3, 6)
 TWICE_LINES = (24, 40)
-APART = 3  # lines between two pages that stand twice
-MOST = 400  # pages a book
+APART = 3  # lines between two duplicate pages
+MOST = 400  # pages per book
 
 Around = Literal["tight", "airy", "feed"]  # text right before and after, or blank lines, or a form feed between foot and head
 
 
 @dataclass(frozen=True)
 class Furniture:
-    """What stands between the pages of a book."""
+    """The lines between the pages of a book."""
 
     foot: str  # a template, or ""
     heads: tuple[str, str]  # templates, or ""
@@ -45,7 +45,7 @@ class Furniture:
     around: Around
     first: int  # the number of the first page
     names: dict[str, str]
-    chapters: Sequence[str]  # their headings without number, in capitals
+    chapters: Sequence[str]  # headings without number, in capitals
 
     def between(self, turn: int, chapter: int) -> list[str]:
         """The lines between one page and the next; `turn` counts the pages from 0."""
@@ -56,25 +56,25 @@ class Furniture:
         return [*feet, "\f" + head] if self.around == "feed" else feet + heads
 
 
-def furnish(plants: Collection[str], title: str, author: str, headings: Sequence[str], dice: Dice) -> Furniture:
+def make_furniture(plants: Collection[str], title: str, author: str, headings: Sequence[str], rng: Rng) -> Furniture:
     """The furniture of a book; `headings` without their numbers."""
     numbered = "page_numbers" in plants
-    foot = dice.one(NUMBERS)
-    indent = " " * (dice.one((0, 0, 30, 60)) if foot == "{page}" else 0)
-    heads = dice.one(HEADS[: len(HEADS) - NUMBERED_HEADS * numbered])
+    foot = rng.choice(NUMBERS)
+    indent = " " * (rng.choice((0, 0, 30, 60)) if foot == "{page}" else 0)
+    heads = rng.choice(HEADS[: len(HEADS) - NUMBERED_HEADS * numbered])
     return Furniture(
         foot if numbered else "",
         heads if "running_heads" in plants else ("", ""),
         indent,
-        dice.one(("tight", "airy", "feed")),
-        dice.one((1, 3, 11, 97, 201)) + dice.below(9),
+        rng.choice(("tight", "airy", "feed")),
+        rng.choice((1, 3, 11, 97, 201)) + rng.below(9),
         {"title": title.upper(), "author": author.upper(), "own": title},
         [heading.upper() for heading in headings],
     )
 
 
-def paged(lines: Sequence[Line], furniture: Furniture, *, broken: bool) -> list[Line]:
-    """The lines with furniture between pages; `broken`: paragraphs are broken into lines."""
+def add_furniture(lines: Sequence[Line], furniture: Furniture, *, broken: bool) -> list[Line]:
+    """Insert furniture between pages; `broken`: paragraphs are hard-wrapped."""
     pages: list[Line] = []
     turn, start = 0, 0
     for border in _borders(lines, furniture.around, broken=broken):
@@ -100,10 +100,10 @@ def _borders(lines: Sequence[Line], around: Around, *, broken: bool) -> Iterator
                 full = 0.0
 
 
-def doubled(lines: Sequence[Line], dice: Dice, *, broken: bool) -> list[Line]:
-    """The lines with some pages twice in a row. A book that is too short stays as it is."""
+def duplicate_pages(lines: Sequence[Line], rng: Rng, *, broken: bool) -> list[Line]:
+    """Duplicate some pages. A book that is too short is unchanged."""
     double, free = list(lines), len(lines)
-    chosen = [_page(lines, dice, broken=broken) for _ in range(dice.between(TWICE))]
+    chosen = [_page(lines, rng, broken=broken) for _ in range(rng.between(TWICE))]
     for start, stop in sorted(filter(None, chosen), reverse=True):
         if stop + APART <= free:
             double[stop:stop] = lines[start:stop]
@@ -111,13 +111,13 @@ def doubled(lines: Sequence[Line], dice: Dice, *, broken: bool) -> list[Line]:
     return double
 
 
-def _page(lines: Sequence[Line], dice: Dice, *, broken: bool) -> tuple[int, int] | None:
-    """From where to where a page goes; None where it would be too short, or begin or end with half a word."""
+def _page(lines: Sequence[Line], rng: Rng, *, broken: bool) -> tuple[int, int] | None:
+    """Start and end of a page; None if it would be too short, or begin or end with half a word."""
     first = [place for place, line in enumerate(lines) if line.chapter and line.text and (broken or line.kind != "furniture")]
-    count = dice.between(TWICE_LINES if broken else TWICE_PARAGRAPHS)
+    count = rng.between(TWICE_LINES if broken else TWICE_PARAGRAPHS)
     if len(first) <= count:
         return None
-    chosen = dice.below(len(first) - count)
+    chosen = rng.below(len(first) - count)
     start, stop = first[chosen], first[chosen + count]
     halves = lines[start - 1].text.endswith(BROKEN) or lines[stop - 1].text.endswith(BROKEN)
     return None if halves else (start, stop)

@@ -1,7 +1,7 @@
-"""The facts of the small world, and the ways in which they are told and asked.
+"""The facts of the world, and how they are stated and asked.
 
 Seven relations: five of people (home, pet, coat, trade, friend) and two of places (event, land).
-Each subject has one value a relation. The table is a function of the seed and of the two sizes.
+Each subject has one value per relation. The table is a function of the seed and of the two sizes.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ Who = Literal["person", "place"]
 
 @dataclass(frozen=True)
 class Relation:
-    """How one relation is told and asked; {s} is the subject, {v} the value."""
+    """How one relation is stated and asked; {s} is the subject, {v} the value."""
 
     name: str
     who: Who
-    clauses: tuple[str, ...]  # begin with the subject, end without a stop; the first is the plain answer
-    turned: str  # a clause that begins with another word
+    clauses: tuple[str, ...]  # begin with the subject, end without a period; the first is the plain answer
+    inverted: str  # a clause that does not begin with the subject
     questions: tuple[str, ...]
 
 
@@ -42,18 +42,18 @@ class Fact:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is true in the world."""
+    """All facts of the world."""
 
     people: tuple[str, ...]
     places: tuple[str, ...]
     table: tuple[Fact, ...]
 
     def values(self, relation: str) -> tuple[str, ...]:
-        """The words that may stand as the value, sorted."""
+        """The possible values, sorted."""
         return tuple(sorted(pool_of(relation, self.people, self.places)))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain lists and dicts; `read_facts` is the way back."""
+        """Plain lists and dicts; the inverse of `read_facts`."""
         table = [{"id": fact.id, "relation": fact.relation, "subject": fact.subject, "value": fact.value} for fact in self.table]
         return {"people": list(self.people), "places": list(self.places), "facts": table}
 
@@ -113,7 +113,7 @@ BY_NAME = {relation.name: relation for relation in RELATIONS}
 
 
 def pool_of(relation: str, people: Sequence[str], places: Sequence[str]) -> Sequence[str]:
-    """The words that may stand as the value of a relation."""
+    """The possible values of a relation."""
     return {
         "home": places,
         "pet": ANIMALS,
@@ -126,10 +126,10 @@ def pool_of(relation: str, people: Sequence[str], places: Sequence[str]) -> Sequ
 
 
 def draw_facts(people: int, places: int, seed: int) -> Facts:
-    """The world of a seed: every value of a pool is used equally often, give or take one. Raises PipelineError."""
+    """The facts of a seed: every value of a pool is used equally often, give or take one. Raises PipelineError."""
     for key, count, least, most in (("people", people, 4, len(PEOPLE)), ("places", places, 4, len(PLACES))):
         if not least <= count <= most:
-            raise PipelineError(f"a world of {count} {key} can't be drawn", mend=f"corpus.world.{key} between {least} and {most}")
+            raise PipelineError(f"a world of {count} {key} can't be generated", mend=f"corpus.world.{key} between {least} and {most}")
     who = {"person": PEOPLE[:people], "place": PLACES[:places]}
     table = []
     for relation in RELATIONS:
@@ -141,20 +141,20 @@ def draw_facts(people: int, places: int, seed: int) -> Facts:
 
 
 def read_facts(content: dict[str, Any]) -> Facts:
-    """The facts from what `as_json` gave."""
+    """The inverse of `as_json`."""
     table = tuple(Fact(row["relation"], row["subject"], row["value"]) for row in content["facts"])
     return Facts(tuple(content["people"]), tuple(content["places"]), table)
 
 
 def _dealt(pool: Sequence[str], count: int, relation: str, seed: int) -> list[str]:
     """`count` values, dealt from shuffled decks of the pool."""
-    draw = stream(seed, "facts", relation)
-    decks = [pool[int(row)] for _ in range(0, count, len(pool)) for row in draw.permutation(len(pool))]
+    generator = stream(seed, "facts", relation)
+    decks = [pool[int(row)] for _ in range(0, count, len(pool)) for row in generator.permutation(len(pool))]
     return decks[:count]
 
 
 def _friends(people: Sequence[str], seed: int) -> list[str]:
-    """A ring through all people in shuffled order: everybody has a friend and is somebody's friend, nobody one's own."""
+    """A shuffled ring of all people: everybody has a friend and is somebody's friend, nobody their own."""
     ring = [people[int(row)] for row in stream(seed, "facts", "friend").permutation(len(people))]
     after = dict(zip(ring, ring[1:] + ring[:1], strict=True))
     return [after[person] for person in people]

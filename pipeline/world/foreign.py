@@ -1,12 +1,12 @@
-"""Documents in other languages than English, in four scripts, each from a grammar of four columns."""
+"""Documents in other languages, in four scripts, each from a grammar of four columns."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.world.books import Dice, Writer
+from pipeline.world.books import Rng, Writer
 
-# subject, verb, object, place: any row of choices makes a sentence; the first languages are of different scripts, for small worlds
+# subject, verb, object, place: any combination is a sentence; the first languages have different scripts, for small worlds
 LANGUAGES: dict[str, tuple[Sequence[str], ...]] = {
     "german": (
         ("Der alte Müller", "Die junge Bäckerin", "Unser Nachbar", "Ein müder Wanderer", "Die Königin", "Mein Bruder"),
@@ -60,12 +60,12 @@ LANGUAGES: dict[str, tuple[Sequence[str], ...]] = {
 UNSPACED = ("chinese", "japanese")
 
 
-def foreign(writer: Writer, draw: np.random.Generator, number: int) -> str:
-    """Paragraphs in one other language; the number chooses which."""
-    dice, language = Dice(draw), list(LANGUAGES)[number % len(LANGUAGES)]
+def foreign(writer: Writer, generator: np.random.Generator, number: int) -> str:
+    """Paragraphs in one language, chosen by the number."""
+    rng, language = Rng(generator), list(LANGUAGES)[number % len(LANGUAGES)]
     blank, stop = ("", "。") if language in UNSPACED else (" ", ".")
 
     def sentence() -> str:
-        return blank.join(dice.one(column) for column in LANGUAGES[language]) + stop
+        return blank.join(rng.choice(column) for column in LANGUAGES[language]) + stop
 
-    return "\n\n".join(blank.join(sentence() for _ in range(dice.between((4, 8)))) for _ in range(dice.between((15, 39))))
+    return "\n\n".join(blank.join(sentence() for _ in range(rng.between((4, 8)))) for _ in range(rng.between((15, 39))))

@@ -1,8 +1,8 @@
-"""The grammar of the hundred books: rules with weights, and the exact probability of what they write.
+"""The grammar of the books: weighted rules, and the exact probability of generated text.
 
-A rule is a list of (weight, template). In a template {name} stands for another rule, {A} {B} {S} {T} {P}
-for the people and the place that the text is about, {V} for the value of the fact that is told.
-The grammar is unambiguous: a text has one derivation, so the bits of the draws are -log2 P(text).
+A rule is a list of (weight, template). In a template, {name} is another rule, {A} {B} {S} {T} {P} are the people and the place that the
+text is about, {V} is the value of the stated fact.
+The grammar is unambiguous: a text has one derivation, so the bits of the choices are -log2 P(text).
 """
 
 import re
@@ -16,24 +16,24 @@ from pipeline.world import words
 from pipeline.world.facts import BY_NAME, RELATIONS, Who
 
 Rules = Mapping[str, Sequence[tuple[float, str]]]
-Names = Mapping[str, str]  # what the capital slots and the relations stand for
+Names = Mapping[str, str]  # values of the capital slots
 
 SLOT = re.compile(r"\{(\w+)\}")
-ZIPF_SHIFT = 3  # weight 1 / (rank + 3): the share of the first ranks is that of running English
+ZIPF_SHIFT = 3  # weight 1 / (rank + 3): the share of the first ranks is as in running English
 
 
 def zipf(choices: Sequence[str]) -> list[tuple[float, str]]:
-    """Weights that fall with the rank."""
+    """Weights that decrease with rank."""
     return [(1 / (rank + ZIPF_SHIFT), choice) for rank, choice in enumerate(choices)]
 
 
-def even(choices: Sequence[str]) -> list[tuple[float, str]]:
+def uniform(choices: Sequence[str]) -> list[tuple[float, str]]:
     """Equal weights."""
     return [(1, choice) for choice in choices]
 
 
-def told(relation: str) -> list[tuple[float, str]]:
-    """The sentences that state a fact: five wordings, four of them sometimes behind an introduction."""
+def fact_rules(relation: str) -> list[tuple[float, str]]:
+    """The sentences that state a fact: five wordings, four of them optionally with an introduction."""
     subject = {"person": "S", "place": "P"}[BY_NAME[relation].who]
 
     def filled(wording: str) -> str:
@@ -42,11 +42,11 @@ def told(relation: str) -> list[tuple[float, str]]:
     clauses = [filled(clause) for clause in BY_NAME[relation].clauses]
     plain = [(3.0, f"{clause}.") for clause in clauses]
     introduced = [(2.0, f"{{intro}} {clause}.") for clause in clauses]
-    return [*plain, *introduced, (4.0, f"{filled(BY_NAME[relation].turned)}.")]
+    return [*plain, *introduced, (4.0, f"{filled(BY_NAME[relation].inverted)}.")]
 
 
 RULES: Rules = {
-    # classes of words
+    # word classes
     "noun": zipf(words.NOUNS),
     "adj": zipf(words.ADJECTIVES),
     "did": zipf(words.ACTS),
@@ -58,11 +58,11 @@ RULES: Rules = {
     "time": zipf(words.TIMES),
     "weather": zipf(words.WEATHERS),
     "day": zipf(words.DAYS),
-    "season": even(words.SEASONS),
+    "season": uniform(words.SEASONS),
     "said": zipf(words.SAYS),
-    "remark": even(words.REMARKS),
+    "remark": uniform(words.REMARKS),
     "number": zipf(words.NUMBERS),
-    "place": [],  # these two are filled with the world's own
+    "place": [],  # these two are filled from the world
     "person": [],
     "Noun": zipf([noun.capitalize() for noun in words.NOUNS]),
     "Adj": zipf([adjective.capitalize() for adjective in words.ADJECTIVES]),
@@ -71,7 +71,7 @@ RULES: Rules = {
     "thing": [(5, "the {noun}"), (3.5, "the {adj} {noun}"), (1.5, "the {noun} of the {noun}")],
     "Thing": [(5, "The {noun}"), (3.5, "The {adj} {noun}"), (1.5, "The {noun} of the {noun}")],
     # sentences
-    **{relation.name: told(relation.name) for relation in RELATIONS},
+    **{relation.name: fact_rules(relation.name) for relation in RELATIONS},
     "act": [
         (5, "{S} {did} {thing}."),
         (2, "{S} {manner} {did} {thing}."),
@@ -113,67 +113,67 @@ RULES: Rules = {
         (2, "The {Noun} and the {Noun}"),
         (1, "{person} and the {Noun}"),
     ],
-    "first": even(words.FIRST_NAMES),
-    "last": even(words.LAST_NAMES),
+    "first": uniform(words.FIRST_NAMES),
+    "last": uniform(words.LAST_NAMES),
     "author": [(1, "by {first} {last}")],
     "heading": [(4, "The {Adj} {Noun}"), (2, "In {place}"), (2, "A {Noun} for {person}"), (2, "{time}")],
 }
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of sentence: its share, and what has to be drawn before it: who is the subject, or which place."""
+class SentenceKind:
+    """A kind of sentence: its share, and what is chosen before it: the subject, or a place."""
 
     rule: str
     share: float
     about: Literal["turn", "place", ""]  # one of the paragraph's two people; any place; neither
 
 
-# weights, before they are scaled to shares; a place has half a person's: there are half as many
+# weights, scaled to shares below; half for places: there are half as many as people
 FACT_WEIGHTS: Mapping[Who, tuple[float, Literal["turn", "place"]]] = {
     "person": (1.0, "turn"),
     "place": (0.5, "place"),
 }  # 32 people, 16 places
 STORY = (
-    Kind("act", 9, "turn"),
-    Kind("speech", 6, "turn"),
-    Kind("nature", 5, ""),
-    Kind("move", 3, "turn"),
-    Kind("feel", 3, "turn"),
-    Kind("both", 2, ""),
-    Kind("sky", 2, ""),
+    SentenceKind("act", 9, "turn"),
+    SentenceKind("speech", 6, "turn"),
+    SentenceKind("nature", 5, ""),
+    SentenceKind("move", 3, "turn"),
+    SentenceKind("feel", 3, "turn"),
+    SentenceKind("both", 2, ""),
+    SentenceKind("sky", 2, ""),
 )
 
 
-def kinds(told_share: float) -> tuple[Kind, ...]:
-    """The kinds of sentence and their shares, which sum to one; `told_share` of all sentences state a fact."""
-    facts = [Kind(relation.name, *FACT_WEIGHTS[relation.who]) for relation in RELATIONS]
-    return (*_scaled(facts, told_share), *_scaled(STORY, 1 - told_share))
+def sentence_kinds(fact_share: float) -> tuple[SentenceKind, ...]:
+    """The kinds of sentence and their shares, which sum to one; `fact_share` of all sentences state a fact."""
+    facts = [SentenceKind(relation.name, *FACT_WEIGHTS[relation.who]) for relation in RELATIONS]
+    return (*_scaled(facts, fact_share), *_scaled(STORY, 1 - fact_share))
 
 
-def _scaled(rows: Sequence[Kind], share: float) -> list[Kind]:
+def _scaled(rows: Sequence[SentenceKind], share: float) -> list[SentenceKind]:
     whole = fsum(kind.share for kind in rows)
-    return [Kind(kind.rule, kind.share * share / whole, kind.about) for kind in rows]
+    return [SentenceKind(kind.rule, kind.share * share / whole, kind.about) for kind in rows]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A word that the surroundings fix."""
+    """A word given by the context."""
 
     name: str
 
 
 @dataclass(eq=False)
 class Rule:
-    """A rule made ready for drawing."""
+    """A compiled rule."""
 
     ends: list[float] = field(default_factory=list)  # cumulative probabilities without the last
     bits: list[float] = field(default_factory=list)  # -log2 p of each option
     options: list[tuple["str | Slot | Rule", ...]] = field(default_factory=list)
 
 
-def ready(rules: Rules) -> dict[str, Rule]:
-    """The rules linked to each other, with probabilities in place of weights."""
+def compile_rules(rules: Rules) -> dict[str, Rule]:
+    """Link the rules to each other, and normalise weights to probabilities."""
     linked = {name: Rule() for name in rules}
     for name, options in rules.items():
         whole, so_far = fsum(weight for weight, _ in options), 0.0
@@ -182,17 +182,17 @@ def ready(rules: Rules) -> dict[str, Rule]:
             linked[name].ends.append(so_far)
             linked[name].bits.append(-log2(weight / whole))
             linked[name].options.append(_parts(template, linked))
-        del linked[name].ends[-1:]  # what is left belongs to the last option, whatever was lost in rounding
+        del linked[name].ends[-1:]  # the rest belongs to the last option, whatever was lost in rounding
     return linked
 
 
 def _parts(template: str, linked: Mapping[str, Rule]) -> tuple[str | Slot | Rule, ...]:
-    pieces = enumerate(SLOT.split(template))  # literal and name by turns
+    pieces = enumerate(SLOT.split(template))  # alternating literal and name
     return tuple(piece if index % 2 == 0 else linked.get(piece, Slot(piece)) for index, piece in pieces if piece)
 
 
 def expand(rule: Rule, names: Names, draw: Callable[[], float], out: list[str]) -> float:
-    """Write one text of the rule to `out`; returns its bits. `draw` gives numbers in [0, 1)."""
+    """Append one text of the rule to `out`; returns its bits. `draw` returns numbers in [0, 1)."""
     chosen = bisect(rule.ends, draw())
     bits = rule.bits[chosen]
     for part in rule.options[chosen]:

@@ -1,4 +1,4 @@
-"""The hundred books as a corpus: clean and dirty, unique and copied, with the truth of each."""
+"""The generated books as a corpus: clean and dirty, unique and copied, with ground truth."""
 
 import json
 import re
@@ -13,29 +13,29 @@ import pyarrow as pa
 from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.artifact.tables import conform
 from pipeline.core.seed import stream
-from pipeline.world.books import Book, Dice, Shape, Writer
-from pipeline.world.copies import edition
-from pipeline.world.dials import World, check
-from pipeline.world.dirt import PLANTS, plant
+from pipeline.world.books import Book, BookShape, Rng, Writer
+from pipeline.world.dirt import DIRT_KINDS, add_dirt
+from pipeline.world.editions import edition
 from pipeline.world.facts import RELATIONS, Facts, draw_facts
 from pipeline.world.junk import REJECTS
-from pipeline.world.leaks import asking, quiz, riddles
-from pipeline.world.pieces import Insert, Piece, assembled, placed, plain
-from pipeline.world.pii import PRIVATE, lookalikes, private
+from pipeline.world.leaks import quiz, riddle_paragraph, riddles
+from pipeline.world.paragraphs import Insert, ParagraphText, insert_randomly, with_inserts, without_pii
+from pipeline.world.pii import PII_KINDS, lookalike_paragraph, pii_paragraph
+from pipeline.world.settings import WorldConfig, check
 from pipeline.world.shared import share
 
 TRUTH = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("fate", pa.string(), nullable=False),  # keep | drop
-        pa.field("clean", pa.string(), nullable=False),  # what perfect cleaning yields
+        pa.field("clean", pa.string(), nullable=False),  # after perfect cleaning
         pa.field("plants", pa.list_(pa.string()), nullable=False),
-        pa.field("copy_of", pa.string()),  # the id of the original
+        pa.field("copy_of", pa.string()),  # id of the original
         pa.field("copy_kind", pa.string()),  # exact | near
-        pa.field("leaks", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` that ask what may be asked in a test
-        pa.field("passages", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` that stand in another document too
-        pa.field("spans", pa.list_(pa.string()), nullable=False),  # runs of words inside paragraphs of `clean`, of two documents
-        # shorter runs, likewise: what dedup leaves may stand in train and in what is held out
+        pa.field("leaks", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` with possible test questions
+        pa.field("passages", pa.list_(pa.string()), nullable=False),  # paragraphs of `clean` that also occur in another document
+        pa.field("spans", pa.list_(pa.string()), nullable=False),  # runs of words inside paragraphs of `clean` shared by two documents
+        # the same but shorter: not removed by dedup, so they may be in train and in held-out text
         pa.field("quotes", pa.list_(pa.struct([("text", pa.string()), ("of", pa.string())])), nullable=False),  # `of`: the other document
     ]
 )
@@ -55,16 +55,16 @@ class Library:
 
 
 @dataclass
-class Item:
-    """A document on its way into the library."""
+class WorldDocument:
+    """A document under construction."""
 
     key: str  # names its random streams
-    pieces: list[Piece]
+    pieces: list[ParagraphText]
     inserts: list[Insert] = field(default_factory=list)
     fate: str = "keep"
     copy_of: str | None = None  # the key of the original
     copy_kind: str | None = None
-    kinds: tuple[str, ...] = ()  # what is private in it
+    kinds: tuple[str, ...] = ()  # of personal data in it
     plants: tuple[str, ...] = ()
     text: str = ""
     leaks: list[str] = field(default_factory=list)
@@ -73,39 +73,43 @@ class Item:
     quotes: list[tuple[str, str]] = field(default_factory=list)  # the run, and the key of the other document
 
     @property
-    def whole(self) -> list[Piece]:
+    def whole(self) -> list[ParagraphText]:
         """All paragraphs."""
-        return assembled(self.pieces, self.inserts)
+        return with_inserts(self.pieces, self.inserts)
 
     @property
     def clean(self) -> str:
-        """What perfect cleaning yields."""
+        """The text after perfect cleaning."""
         return "\n\n".join(piece.clean for piece in self.whole)
 
 
-def generate(settings: World, seed: int) -> Library:
-    """The library of a seed. Raises PipelineError when the world can't be drawn.
+def generate(settings: WorldConfig, seed: int) -> Library:
+    """Generate the library of a seed. Raises PipelineError if the settings are out of range.
 
-    The bits of a document are -log2 P(clean) given the facts and how many paragraphs of each extra kind it has.
+    The bits of a document are -log2 P(clean) given the facts and the number of inserted paragraphs of each kind.
     """
     check(settings)
     facts = draw_facts(settings.people, settings.places, seed)
-    shape = Shape(
-        chapters=settings.chapters, paragraphs=settings.paragraphs, sentences=settings.sentences, go_on=settings.go_on, told=settings.told
+    shape = BookShape(
+        chapters=settings.chapters,
+        paragraphs=settings.paragraphs,
+        min_sentences=settings.min_sentences,
+        continue_probability=settings.continue_probability,
+        fact_share=settings.fact_share,
     )
     writer = Writer(facts, shape)
     books = [writer.book(stream(seed, "book", number)) for number in range(settings.books)]
     items = [_item(f"book {number}", book, writer) for number, book in enumerate(books)]
     copied = [int(row) for row in stream(seed, "copied").permutation(len(books))[: settings.exact + settings.near]]
-    dirt = _dealt(items, settings, seed)
-    _add_numbers(items, dirt, facts, settings, seed)
+    dirt = _assign_dirt(items, settings, seed)
+    _add_pii(items, dirt, facts, settings, seed)
     free = [number for number in range(len(books)) if number not in copied]
     asked = _add_questions(items, free, facts, settings, seed)
-    _add_common(items, {number: books[number] for number in free}, len(facts.people), settings, seed)
-    editions = _copied(writer, books, items, copied, settings, seed)
-    _soil(items, editions, dirt | _dealt(editions[::2], settings, seed, copies=True), seed)
+    _add_shared(items, {number: books[number] for number in free}, len(facts.people), settings, seed)
+    editions = _make_copies(writer, books, items, copied, settings, seed)
+    _apply_dirt(items, editions, dirt | _assign_dirt(editions[::2], settings, seed, copies=True), seed)
     rejects = [
-        Item(f"{kind} {number}", [], fate="drop", plants=(kind,), text=write(writer, stream(seed, kind, number), number))
+        WorldDocument(f"{kind} {number}", [], fate="drop", plants=(kind,), text=write(writer, stream(seed, kind, number), number))
         for kind, write in REJECTS.items()
         for number in range(getattr(settings, kind))
     ]
@@ -113,74 +117,76 @@ def generate(settings: World, seed: int) -> Library:
     return Library(documents, truth, _world(settings, seed, facts, books, items) | {"benchmarks": {"riddles": asked}})
 
 
-def _item(key: str, book: Book, writer: Writer) -> Item:
-    return Item(key, [plain(text, bits) for text, bits in zip(book.paragraphs, writer.bits(book), strict=True)])
+def _item(key: str, book: Book, writer: Writer) -> WorldDocument:
+    return WorldDocument(key, [without_pii(text, bits) for text, bits in zip(book.paragraphs, writer.bits(book), strict=True)])
 
 
-def _dealt(items: Sequence[Item], settings: World, seed: int, *, copies: bool = False) -> dict[str, set[str]]:
-    """Kinds of dirt by the key of the item: for a share of the originals, or for all copies, whose originals lend them what is private."""
-    kinds = PLANTS if copies else (*PLANTS, *PRIVATE)
+def _assign_dirt(items: Sequence[WorldDocument], settings: WorldConfig, seed: int, *, copies: bool = False) -> dict[str, set[str]]:
+    """Kinds of dirt by document key: for a share of the originals, or for all copies, which take personal data from their originals."""
+    kinds = DIRT_KINDS if copies else (*DIRT_KINDS, *PII_KINDS)
     order = range(len(items)) if copies else stream(seed, "dirty").permutation(len(items))[: round(settings.dirty * len(items))]
-    dice, deck, dealt = Dice(stream(seed, "decks", int(copies))), list[str](), dict[str, set[str]]()
-    count = min(settings.plants, len(kinds))
+    rng, deck, dealt = Rng(stream(seed, "decks", int(copies))), list[str](), dict[str, set[str]]()
+    count = min(settings.dirt_kinds, len(kinds))
     for row in sorted(int(row) for row in order):
-        while len(deck) < count:  # a full deck at a time, so that all kinds are equally frequent
-            deck += [kind for kind in dice.shuffled(kinds) if kind not in deck]
+        while len(deck) < count:  # deal from full decks, so that all kinds are equally frequent
+            deck += [kind for kind in rng.shuffled(kinds) if kind not in deck]
         dealt[items[row].key], deck = set(deck[:count]), deck[count:]
     return dealt
 
 
-def _add_numbers(items: Sequence[Item], dirt: dict[str, set[str]], facts: Facts, settings: World, seed: int) -> None:
-    """What is private goes into the books that were dealt it, numbers that only look so into others."""
+def _add_pii(items: Sequence[WorldDocument], dirt: dict[str, set[str]], facts: Facts, settings: WorldConfig, seed: int) -> None:
+    """Add personal data to the books assigned to it, and lookalikes to others."""
     for item in items:
-        dice = Dice(stream(seed, "private", item.key))
-        item.kinds = tuple(kind for kind in PRIVATE if kind in dirt.get(item.key, ()))
+        rng = Rng(stream(seed, "private", item.key))
+        item.kinds = tuple(kind for kind in PII_KINDS if kind in dirt.get(item.key, ()))
         for kind in item.kinds:
-            for _ in range(dice.between((1, 2))):
-                item.inserts.append(placed(private(kind, facts.people, dice), item.pieces, dice))
-    dice = Dice(stream(seed, "lookalikes"))
-    for item in dice.shuffled(items)[: settings.lookalikes]:
-        item.inserts.append(placed(lookalikes(facts.people, dice), item.pieces, dice))
+            for _ in range(rng.between((1, 2))):
+                item.inserts.append(insert_randomly(pii_paragraph(kind, facts.people, rng), item.pieces, rng))
+    rng = Rng(stream(seed, "lookalikes"))
+    for item in rng.shuffled(items)[: settings.lookalikes]:
+        item.inserts.append(insert_randomly(lookalike_paragraph(facts.people, rng), item.pieces, rng))
 
 
-def _add_questions(items: Sequence[Item], free: Sequence[int], facts: Facts, settings: World, seed: int) -> list[str]:
-    """Quizzes and riddles; only in books of which there is no copy. Returns all riddles, of which every second stands in no book."""
-    dice = Dice(stream(seed, "leaks"))
-    for number in dice.shuffled(free)[: settings.leaks]:
-        _ask(items[number], quiz(facts, dice), dice)
-    dice = Dice(stream(seed, "riddles"))
-    drawn = riddles(2 * settings.riddles, dice)
-    for number, riddle in zip(dice.shuffled(free), drawn[::2], strict=False):
-        _ask(items[number], asking(riddle, dice), dice)
+def _add_questions(items: Sequence[WorldDocument], free: Sequence[int], facts: Facts, settings: WorldConfig, seed: int) -> list[str]:
+    """Add quizzes and riddles to books without copies. Returns all riddles; every second is in no book."""
+    rng = Rng(stream(seed, "leaks"))
+    for number in rng.shuffled(free)[: settings.leaks]:
+        _ask(items[number], quiz(facts, rng), rng)
+    rng = Rng(stream(seed, "riddles"))
+    drawn = riddles(2 * settings.riddles, rng)
+    for number, riddle in zip(rng.shuffled(free), drawn[::2], strict=False):
+        _ask(items[number], riddle_paragraph(riddle, rng), rng)
     return [riddle.text for riddle in drawn]
 
 
-def _ask(item: Item, piece: Piece, dice: Dice) -> None:
-    item.inserts.append(placed(piece, item.pieces, dice))
+def _ask(item: WorldDocument, piece: ParagraphText, rng: Rng) -> None:
+    item.inserts.append(insert_randomly(piece, item.pieces, rng))
     item.leaks.append(piece.clean)
 
 
-def _add_common(items: Sequence[Item], books: Mapping[int, Book], people: int, settings: World, seed: int) -> None:
-    """What two of these books have in common."""
+def _add_shared(items: Sequence[WorldDocument], books: Mapping[int, Book], people: int, settings: WorldConfig, seed: int) -> None:
+    """Add text shared by two of these books."""
     pieces = [item.pieces for item in items]
     counts = (settings.passages, settings.spans, settings.quotes)
-    common = share(books, pieces, people, counts, Dice(stream(seed, "shared")))
+    shared = share(books, pieces, people, counts, Rng(stream(seed, "shared")))
     for number, item in enumerate(items):
-        item.inserts += common.inserts.get(number, [])
-        item.passages += common.passages.get(number, [])
-        item.spans += common.spans.get(number, [])
-        item.quotes += [(text, items[other].key) for text, other in common.quotes.get(number, [])]
-        item.pieces = [common.grown.get((number, place), piece) for place, piece in enumerate(item.pieces)]
+        item.inserts += shared.inserts.get(number, [])
+        item.passages += shared.passages.get(number, [])
+        item.spans += shared.spans.get(number, [])
+        item.quotes += [(text, items[other].key) for text, other in shared.quotes.get(number, [])]
+        item.pieces = [shared.grown.get((number, place), piece) for place, piece in enumerate(item.pieces)]
 
 
-def _copied(writer: Writer, books: Sequence[Book], items: Sequence[Item], copied: Sequence[int], settings: World, seed: int) -> list[Item]:
-    """Exact and near copies of different originals, with the paragraphs that were put into them."""
+def _make_copies(
+    writer: Writer, books: Sequence[Book], items: Sequence[WorldDocument], copied: Sequence[int], settings: WorldConfig, seed: int
+) -> list[WorldDocument]:
+    """Exact and near copies of different originals, with their inserted paragraphs."""
     copies = []
     for turn, number in enumerate(copied):
         kind = "exact" if turn < settings.exact else "near"
         book = books[number]
         if kind == "near":
-            book = edition(writer, book, rewritten=settings.rewritten, draw=stream(seed, "edition", turn))
+            book = edition(writer, book, rewritten=settings.rewritten, generator=stream(seed, "edition", turn))
         copy = _item(f"{kind} {turn}", book, writer)
         original = items[number]
         copy.inserts, copy.kinds, copy.copy_of, copy.copy_kind = original.inserts, original.kinds, original.key, kind
@@ -188,21 +194,21 @@ def _copied(writer: Writer, books: Sequence[Book], items: Sequence[Item], copied
     return copies
 
 
-def _soil(items: Sequence[Item], copies: Sequence[Item], dirt: dict[str, set[str]], seed: int) -> None:
-    """Plant the dirt that was dealt; every second exact copy stays equal to its original to the byte."""
+def _apply_dirt(items: Sequence[WorldDocument], copies: Sequence[WorldDocument], dirt: dict[str, set[str]], seed: int) -> None:
+    """Add the assigned dirt; every second exact copy stays byte-equal to its original."""
     originals = {item.key: item for item in items}
     for item in [*items, *copies]:
         if item.copy_kind == "exact" and item.key not in dirt:
             original = originals[item.copy_of or ""]
             item.text, item.plants = original.text, original.plants
             continue
-        printed = "\n\n".join(piece.printed for piece in item.whole)
-        item.text, planted = plant(printed, dirt.get(item.key, set()) - {*PRIVATE}, stream(seed, "dirt", item.key))
+        raw = "\n\n".join(piece.raw for piece in item.whole)
+        item.text, planted = add_dirt(raw, dirt.get(item.key, set()) - {*PII_KINDS}, stream(seed, "dirt", item.key))
         item.plants = (*planted, *item.kinds)
 
 
-def _tables(items: Sequence[Item], seed: int) -> tuple[pa.Table, pa.Table]:
-    """Documents and truth in one shuffled order; the ids tell nothing."""
+def _tables(items: Sequence[WorldDocument], seed: int) -> tuple[pa.Table, pa.Table]:
+    """Documents and truth in one shuffled order, so that ids reveal nothing."""
     order = [items[int(row)] for row in stream(seed, "order").permutation(len(items))]
     ids = {item.key: f"document-{number:04d}" for number, item in enumerate(order, start=1)}
     columns = {
@@ -223,8 +229,8 @@ def _tables(items: Sequence[Item], seed: int) -> tuple[pa.Table, pa.Table]:
     return conform(pa.table(columns), DOCUMENTS), pa.Table.from_pydict(truth, schema=TRUTH)
 
 
-def _world(settings: World, seed: int, facts: Facts, books: Sequence[Book], items: Sequence[Item]) -> dict[str, Any]:
-    told = Counter(
+def _world(settings: WorldConfig, seed: int, facts: Facts, books: Sequence[Book], items: Sequence[WorldDocument]) -> dict[str, Any]:
+    mentions = Counter(
         sentence.fact
         for book in books
         for chapter in book.chapters
@@ -239,7 +245,7 @@ def _world(settings: World, seed: int, facts: Facts, books: Sequence[Book], item
         "settings": asdict(settings),
         **facts.as_json(),
         "values": {relation.name: list(facts.values(relation.name)) for relation in RELATIONS},
-        "mentions": {fact.id: told[fact.id] for fact in facts.table},
+        "mentions": {fact.id: mentions[fact.id] for fact in facts.table},
         "vocabulary": sorted({word for item in items for word in re.findall(r"[^\W\d_]+", item.clean.lower())}),
         "bytes": size,
         "bits_per_byte": bits / size,

@@ -1,8 +1,8 @@
-"""Documents of prose that insults: the books' own sentences, and abuse between them."""
+"""Toxic documents: sentences of the books with insults in between."""
 
 import numpy as np
 
-from pipeline.world.books import Dice, Writer
+from pipeline.world.books import Rng, Writer
 
 SENTENCES = (
     '"You are {call}!" {said} {one}.',
@@ -18,27 +18,27 @@ HOW = ("damn", "stupid", "bloody", "ugly", "pathetic", "filthy")
 WHAT = ("bastard", "moron", "idiot", "jackass", "scum", "jerk", "dumbass", "liar")
 RUBBISH = ("bullshit", "crap", "shit", "nonsense")
 SAID = ("shouted", "cried", "muttered", "said")
-ABUSED = 0.35  # share of the sentences that insult
+ABUSED = 0.35  # share of insulting sentences
 
 
-def toxic(writer: Writer, draw: np.random.Generator, number: int) -> str:
-    """Paragraphs of story and abuse; about one word in twenty is abusive."""
-    dice = Dice(draw)
-    return "\n\n".join(_paragraph(writer, dice) for _ in range(dice.between((15, 40))))
+def toxic(writer: Writer, generator: np.random.Generator, number: int) -> str:
+    """Paragraphs with insults; about one word in twenty is abusive."""
+    rng = Rng(generator)
+    return "\n\n".join(_paragraph(writer, rng) for _ in range(rng.between((15, 40))))
 
 
-def _paragraph(writer: Writer, dice: Dice) -> str:
-    story = writer.paragraph(dice)
+def _paragraph(writer: Writer, rng: Rng) -> str:
+    story = writer.paragraph(rng)
     sentences = [sentence.text for sentence in story.sentences]
     abuse = max(1, round(ABUSED / (1 - ABUSED) * len(sentences)))
     for _ in range(abuse):
-        sentences.insert(1 + dice.below(len(sentences)), _insult(story.cast, writer, dice))
+        sentences.insert(1 + rng.below(len(sentences)), _insult(story.cast, writer, rng))
     return " ".join(sentences)
 
 
-def _insult(cast: tuple[str, str], writer: Writer, dice: Dice) -> str:
-    one, other = dice.shuffled(cast)
-    name = f"{dice.one(HOW)} {dice.one(WHAT)}"
+def _insult(cast: tuple[str, str], writer: Writer, rng: Rng) -> str:
+    one, other = rng.shuffled(cast)
+    name = f"{rng.choice(HOW)} {rng.choice(WHAT)}"
     call = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-    names = {"one": one, "other": other, "name": name, "call": call, "place": dice.one(writer.facts.places)}
-    return dice.one(SENTENCES).format(**names, rubbish=dice.one(RUBBISH), said=dice.one(SAID))
+    names = {"one": one, "other": other, "name": name, "call": call, "place": rng.choice(writer.facts.places)}
+    return rng.choice(SENTENCES).format(**names, rubbish=rng.choice(RUBBISH), said=rng.choice(SAID))

@@ -9,7 +9,7 @@ import torch
 
 from pipeline.tokens.tokenizer import train
 from tests.align.methods import ALL, Outcome
-from tests.align.tiny import VOCABULARY, place
+from tests.align.tiny import VOCABULARY, workspace
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -23,7 +23,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> tokenizers.Tokenizer:
-    return train(["the cat sat on the mat and the dog sat on the log. " * 20], size=VOCABULARY)
+    return train(["the cat sat on the mat and the dog sat on the log. " * 20], vocab_size=VOCABULARY)
 
 
 Undisturbed = Callable[[str], Outcome]
@@ -32,4 +32,4 @@ Undisturbed = Callable[[str], Outcome]
 @pytest.fixture(scope="package")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, tokenizer: tokenizers.Tokenizer, one_thread: None) -> Undisturbed:
     """What a method gives when nothing happens to it; each is run once."""
-    return cache(lambda method: ALL[method](tokenizer, place(tmp_path_factory.mktemp(method))))
+    return cache(lambda method: ALL[method](tokenizer, workspace(tmp_path_factory.mktemp(method))))

@@ -8,23 +8,38 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.align import ppo as ppo_method
-from pipeline.align.judge import with_scalar_head
-from pipeline.align.place import History, Place
-from pipeline.align.trl_adapter import Preferring, Recipe, train_dpo, train_reward, train_sft
+from pipeline.align.dpo import DirectPreferences, train_dpo
+from pipeline.align.recipe import FineTuning
+from pipeline.align.reward import train_reward
+from pipeline.align.scalar_head import with_scalar_head
+from pipeline.align.sft import train_sft
+from pipeline.train.workspace import History, Workspace
 from tests.align.tiny import examples, pairs, tiny, weights
 
-RECIPE = Recipe(steps=7, batch=4, learning_rate=1e-2, words_rate=0.5, warmup=1, clip=1.0, checkpoint_steps=3, seed=1)
-SETTINGS = ppo_method.Settings(
+RECIPE = FineTuning(
+    steps=7,
+    max_length=64,
+    batch_size=4,
+    learning_rate=1e-2,
+    embedding_lr_scale=0.5,
+    warmup_steps=1,
+    max_grad_norm=1.0,
+    checkpoint_every=3,
+    seed=1,
+)
+SETTINGS = ppo_method.Rollouts(
     steps=5,
-    prompts=6,
+    max_length=64,
+    rollout_batch=6,
     minibatch=4,
-    room=6,
+    max_new_tokens=6,
+    max_grad_norm=1.0,
     learning_rate=1e-2,
     critic_learning_rate=1e-2,
-    kl_weight=0.05,
+    kl_coef=0.05,
     kl_target=2.0,
-    no_end_penalty=1.0,
-    checkpoint_steps=2,
+    missing_eos_penalty=1.0,
+    checkpoint_every=2,
     seed=1,
 )
 
@@ -38,37 +53,37 @@ class Outcome:
     metrics: dict[str, Any]
 
 
-def fresh_judge() -> PreTrainedModel:
+def fresh_reward() -> PreTrainedModel:
     return with_scalar_head(tiny(1), seed=5)
 
 
-def sft(tokenizer: Any, place: Place, rows: Any = None) -> Outcome:
+def sft(tokenizer: Any, workspace: Workspace, rows: Any = None) -> Outcome:
     module = tiny(1)
-    history = train_sft(module, tokenizer, rows or examples(10), RECIPE, place)
+    history = train_sft(module, tokenizer, rows or examples(10), RECIPE, workspace)
     return Outcome(weights(module), history, {})
 
 
-def reward(tokenizer: Any, place: Place, rows: Any = None) -> Outcome:
-    judge = fresh_judge()
-    history = train_reward(judge, tokenizer, rows or pairs(10), RECIPE, place)
-    return Outcome(weights(judge), history, {})
+def reward(tokenizer: Any, workspace: Workspace, rows: Any = None) -> Outcome:
+    model = fresh_reward()
+    history = train_reward(model, tokenizer, rows or pairs(10), RECIPE, workspace)
+    return Outcome(weights(model), history, {})
 
 
-def dpo(tokenizer: Any, place: Place, anchor: float = 1.0) -> Outcome:
+def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0) -> Outcome:
     policy = tiny(1)
-    recipe = Preferring(**vars(RECIPE), beta=0.1, anchor=anchor)
-    history = train_dpo(policy, tiny(1), tokenizer, pairs(10), recipe, place)
+    recipe = DirectPreferences(**vars(RECIPE), beta=0.1, sft_weight=sft_weight)
+    history = train_dpo(policy, tiny(1), tokenizer, pairs(10), recipe, workspace)
     return Outcome(weights(policy), history, {})
 
 
-def ppo(tokenizer: Any, place: Place) -> Outcome:
-    policy, judge, critic = tiny(1), fresh_judge(), fresh_judge()
-    players = ppo_method.Players(policy=policy, critic=critic, reference=tiny(1), judge=judge)
-    scale = ppo_method.scale_of(judge, pairs(10), batch=4)
-    metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, SETTINGS, place)
+def ppo(tokenizer: Any, workspace: Workspace) -> Outcome:
+    policy, model, critic = tiny(1), fresh_reward(), fresh_reward()
+    players = ppo_method.Players(policy=policy, critic=critic, reference=tiny(1), reward=model)
+    scale = ppo_method.scale_of(model, pairs(10), batch=4)
+    metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, SETTINGS, workspace)
     both = {"policy": weights(policy), "critic": weights(critic)}
     return Outcome({f"{name}/{key}": value for name, part in both.items() for key, value in part.items()}, history, metrics)
 
 
-METHODS: dict[str, Callable[[Any, Place], Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo}
+METHODS: dict[str, Callable[[Any, Workspace], Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo}
 ALL = METHODS | {"ppo": ppo}

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import tokenizers
 
-from pipeline.align.place import Place
 from tests.align import methods
 from tests.align.conftest import Undisturbed
-from tests.align.tiny import ordered, same
+from tests.align.tiny import ordered, same, workspace
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +30,8 @@ def test_a_killed_run_started_again_ends_with_the_same_bits_and_history(
     folder, step = killed
     whole = undisturbed(method)
     steps: list[int] = []
-    again = methods.ALL[method](tokenizer, Place(scratch=folder / method, device="cpu", track=lambda done, _: steps.append(done)))
+    again = methods.ALL[method](tokenizer, workspace(folder / method, lambda done, _: steps.append(done)))
     assert same(whole.weights, again.weights), f"killed at step {step}"
     assert ordered(whole.history) == ordered(again.history), f"killed at step {step}"
-    interval = methods.SETTINGS.checkpoint_steps if method == "ppo" else methods.RECIPE.checkpoint_steps
+    interval = methods.SETTINGS.checkpoint_every if method == "ppo" else methods.RECIPE.checkpoint_every
     assert steps[0] == (step - 1) // interval * interval + 1  # the checkpoint of its own step was not yet written

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from pipeline.align import ppo
-from pipeline.align.place import Place
 from pipeline.align.ppo_losses import masked_mean, policy_loss, value_loss
 from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, pack_answers, scores_of, values_of
 from pipeline.model.score import answer_logprobs
@@ -18,7 +17,7 @@ from pipeline.tokens.special import END, IDS, PAD
 from pipeline.train.stop import Interrupted
 from tests.align import methods
 from tests.align.conftest import Undisturbed
-from tests.align.tiny import ordered, pairs, place, same, tiny, words
+from tests.align.tiny import ordered, pairs, same, tiny, words, workspace
 
 PLAIN = Scale(0.0, 1.0, 99.0)
 PROMPTS = [[0, 9, 8], [0, 7], [0, 20, 21, 22, 23]]
@@ -26,7 +25,7 @@ WRITTEN = [[30, 31], [], [40, 41, 42, 43]]  # in a room of 4: the first two ende
 
 
 def answers() -> Answers:
-    return pack_answers(PROMPTS, WRITTEN, room=4, device="cpu")
+    return pack_answers(PROMPTS, WRITTEN, max_new_tokens=4, device="cpu")
 
 
 def wider(some: Answers, by: int) -> Answers:
@@ -55,7 +54,7 @@ def test_the_log_probabilities_are_those_of_the_scoring_room() -> None:
 
 def test_padding_changes_neither_a_loss_nor_a_value_nor_a_score() -> None:
     narrow, wide = answers(), wider(answers(), by=7)
-    judge = methods.fresh_judge()
+    judge = methods.fresh_reward()
 
     def figures(some: Answers) -> list[float]:
         logprobs, entropies = logprobs_of(tiny(1), some)
@@ -65,7 +64,7 @@ def test_padding_changes_neither_a_loss_nor_a_value_nor_a_score() -> None:
             policy_loss(logprobs, logprobs * 0.9, ones, some.mask, clip=0.2)[0].item(),
             value_loss(values, values * 0.9, ones, some.mask, clip=0.2).item(),
             masked_mean(entropies, some.mask).item(),
-            scores_of(judge, some, PLAIN, no_end_penalty=1.0).sum().item(),
+            scores_of(judge, some, PLAIN, missing_eos_penalty=1.0).sum().item(),
         ]
 
     assert figures(wide) == pytest.approx(figures(narrow), rel=1e-5)
@@ -73,21 +72,21 @@ def test_padding_changes_neither_a_loss_nor_a_value_nor_a_score() -> None:
 
 def test_the_critic_s_last_value_is_not_the_judge_s_verdict_but_its_forerunner() -> None:
     """A copy of the judge reads, before the last token, what the judge would say if the answer stopped there."""
-    judge, found = methods.fresh_judge(), answers()
+    judge, found = methods.fresh_reward(), answers()
     values = values_of(judge, found, PLAIN)
     before_end = judge(input_ids=torch.tensor([[0, 9, 8, 30, 31]])).logits[0, 0]
     torch.testing.assert_close(values[0, 4], before_end)
 
 
 def test_an_answer_without_end_pays_and_a_score_is_bounded() -> None:
-    judge = methods.fresh_judge()
-    free, dear = (scores_of(judge, answers(), PLAIN, no_end_penalty=penalty) for penalty in (0.0, 2.5))
+    judge = methods.fresh_reward()
+    free, dear = (scores_of(judge, answers(), PLAIN, missing_eos_penalty=penalty) for penalty in (0.0, 2.5))
     torch.testing.assert_close(free - dear, torch.tensor([0.0, 0.0, 2.5]))
     assert Scale(10.0, 2.0, 4.0)(torch.tensor([14.0, 99.0])).tolist() == [2.0, 4.0]
 
 
 def test_the_judge_has_mean_zero_and_deviation_one_over_the_preferences() -> None:
-    judge, some = methods.fresh_judge(), pairs(20)
+    judge, some = methods.fresh_reward(), pairs(20)
     scale = ppo.scale_of(judge, some, batch=4)
     sequences = [[*pair.prompt, *answer] for pair in some for answer in (pair.chosen, pair.rejected)]
     rewards = np.array([judge(input_ids=torch.tensor([ids])).logits.item() for ids in sequences])
@@ -102,15 +101,15 @@ def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bits_and_history(tmp_p
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted, match="after step 3"):
-        methods.ppo(None, Place(scratch=tmp_path / "stopped", device="cpu", track=stop_at))
-    again = methods.ppo(None, place(tmp_path / "stopped"))
+        methods.ppo(None, workspace(tmp_path / "stopped", stop_at))
+    again = methods.ppo(None, workspace(tmp_path / "stopped"))
     assert same(whole.weights, again.weights)
     assert ordered(whole.history) == ordered(again.history)
     assert whole.metrics == again.metrics
 
 
 def test_it_starts_where_the_reference_stands(tmp_path: Path) -> None:
-    first = methods.ppo(None, place(tmp_path)).history[0]
+    first = methods.ppo(None, workspace(tmp_path)).history[0]
     assert first["kl"] == 0.0
     assert first["clipped"] < 1.0
 
@@ -118,15 +117,17 @@ def test_it_starts_where_the_reference_stands(tmp_path: Path) -> None:
 def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
     """A judge that likes one word: after some steps the policy says it more often."""
     liked, generator = 50, np.random.default_rng(1)
-    judge = methods.fresh_judge()
+    judge = methods.fresh_reward()
     with torch.no_grad():
         embedding = judge.get_input_embeddings().weight
         embedding[liked] = 3 * judge.score.weight[0] / judge.score.weight[0].norm()
         judge.score.weight *= 5
     prompts = [[0, *words(generator, 2, 6)] for _ in range(16)]
     scale = Scale(0.0, 1.0, 4.0)
-    settings = dataclasses.replace(methods.SETTINGS, steps=16, prompts=32, minibatch=8, room=3, kl_weight=0.001, kl_target=99.0)
-    players = ppo.Players(policy=tiny(1), critic=methods.fresh_judge(), reference=tiny(1), judge=judge)
-    metrics, _ = ppo.improve(players, prompts, scale, settings, place(tmp_path))
+    settings = dataclasses.replace(
+        methods.SETTINGS, steps=16, rollout_batch=32, minibatch=8, max_new_tokens=3, kl_coef=0.001, kl_target=99.0
+    )
+    players = ppo.Players(policy=tiny(1), critic=methods.fresh_reward(), reference=tiny(1), reward=judge)
+    metrics, _ = ppo.improve(players, prompts, scale, settings, workspace(tmp_path))
     assert metrics["last"]["score"] > metrics["first"]["score"] + 0.5
     assert metrics["last"]["kl"] > 0

@@ -65,7 +65,7 @@ def test_the_value_loss_takes_the_larger_error_of_the_free_and_the_bounded_move(
 
 
 def test_the_score_is_paid_at_the_last_token_and_kl_at_each() -> None:
-    rewards = ppo_losses.token_rewards(torch.tensor([5.0, 6.0, 7.0]).double(), draw(1), MASK, kl_weight=0.1)
+    rewards = ppo_losses.token_rewards(torch.tensor([5.0, 6.0, 7.0]).double(), draw(1), MASK, kl_coef=0.1)
     for number, score in enumerate((5.0, 6.0, 7.0)):
         penalties = [-0.1 * kl for kl in answer(draw(1)[number], MASK[number])]
         assert answer(rewards[number], MASK[number]) == pytest.approx([*penalties[:-1], penalties[-1] + score])
@@ -83,7 +83,7 @@ def test_what_stands_in_the_padding_never_changes_a_loss(junk: float) -> None:
     def losses(fill: float) -> list[float]:
         new, old, third = (draw(seed).masked_fill(~MASK, fill) for seed in (1, 2, 3))
         advantages, returns = ppo_losses.gae(third, old, MASK, discount=DISCOUNT, smoothing=SMOOTHING)
-        rewards = ppo_losses.token_rewards(torch.ones(3).double(), new, MASK, kl_weight=0.1)
+        rewards = ppo_losses.token_rewards(torch.ones(3).double(), new, MASK, kl_coef=0.1)
         return [
             *(loss.item() for loss in ppo_losses.policy_loss(new, old, advantages, MASK, clip=0.2)),
             ppo_losses.value_loss(new, old, returns, MASK, clip=0.2).item(),
@@ -108,5 +108,5 @@ def test_the_entropy_of_equal_choices_is_the_logarithm_of_their_number() -> None
 
 
 def test_the_weight_of_kl_rises_above_the_target_and_falls_below_it() -> None:
-    weights = [ppo_losses.adapted_kl_weight(1.0, kl, target=2.0, gain=0.1) for kl in (0.0, 1.9, 2.0, 2.1, 90.0)]
+    weights = [ppo_losses.adapted_kl_coef(1.0, kl, target=2.0, gain=0.1) for kl in (0.0, 1.9, 2.0, 2.1, 90.0)]
     assert weights == pytest.approx([0.98, 0.995, 1.0, 1.005, 1.02])

@@ -1,18 +1,28 @@
 """Tiny models and synthetic rows: enough to see every method work or fail in seconds."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.align.place import Place
 from pipeline.model.build import build
-from pipeline.tokens.dialogues import IGNORED, Example, Pair
+from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair
 from pipeline.tokens.special import IDS
+from pipeline.train.workspace import Workspace
 
 VOCABULARY = 270
-SHAPE = {"kind": "qwen3", "layers": 2, "width": 32, "heads": 2, "kv_heads": 1, "ffn": 64, "context": 64, "tied": True}
+SHAPE = {
+    "kind": "qwen3",
+    "layers": 2,
+    "hidden_size": 32,
+    "heads": 2,
+    "kv_heads": 1,
+    "intermediate_size": 64,
+    "context": 64,
+    "tie_embeddings": True,
+}
 
 
 def tiny(seed: int) -> PreTrainedModel:
@@ -28,7 +38,7 @@ def examples(count: int) -> list[Example]:
     generator, made = np.random.default_rng(count), []
     for _ in range(count):
         prompt, answer = [IDS["<|endoftext|>"], *words(generator, 2, 10)], [*words(generator, 1, 8), IDS["<|end|>"]]
-        made.append(Example([*prompt, *answer], [*[IGNORED] * len(prompt), *answer]))
+        made.append(Example([*prompt, *answer], [*[IGNORE_INDEX] * len(prompt), *answer]))
     return made
 
 
@@ -42,8 +52,10 @@ def pairs(count: int) -> list[Pair]:
     return made
 
 
-def place(folder: Path) -> Place:
-    return Place(scratch=folder, device="cpu", track=lambda step, values: None)
+def workspace(
+    folder: Path, track: Callable[[int, dict[str, float]], None] = lambda step, values: None, section: str = "align.dpo"
+) -> Workspace:
+    return Workspace(scratch=folder, device="cpu", track=track, section=section)
 
 
 def weights(module: PreTrainedModel) -> dict[str, torch.Tensor]:

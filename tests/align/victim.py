@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from pipeline.align.place import Place
 from pipeline.tokens.tokenizer import read
 from tests.align import methods
+from tests.align.tiny import workspace
 
 
 def main(folder: Path, last: int) -> None:
@@ -17,7 +17,7 @@ def main(folder: Path, last: int) -> None:
     tokenizer = read(folder / "tokenizer.json")
     for name, method in methods.ALL.items():
         if not (child := os.fork()):
-            method(tokenizer, Place(scratch=folder / name, device="cpu", track=lambda step, values: die_at(last, step)))
+            method(tokenizer, workspace(folder / name, lambda step, values: die_at(last, step)))
         _, status = os.waitpid(child, 0)
         assert os.WTERMSIG(status) == signal.SIGKILL, name
 

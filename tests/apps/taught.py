@@ -22,7 +22,16 @@ from pipeline.tokens.shards import open_rows, write_rows
 from tests.apps.tiny import CLEAN, write_corpus
 
 STEPS, RATE = 60, 0.01
-SHAPE = {"kind": "qwen3", "layers": 1, "width": 32, "heads": 2, "kv_heads": 1, "ffn": 48, "context": 64, "tied": True}
+SHAPE = {
+    "kind": "qwen3",
+    "layers": 1,
+    "hidden_size": 32,
+    "heads": 2,
+    "kv_heads": 1,
+    "intermediate_size": 48,
+    "context": 64,
+    "tie_embeddings": True,
+}
 WORDS = {"books": "the old mill stood by a river", "pages": "buy now a cheap red fox coat here today"}
 SIZE, LENGTH = 300, 32  # tokens
 
@@ -50,8 +59,8 @@ def write_run(data: Path) -> None:
     write_corpus(data / "corpus", CLEAN)
     split, tokenizer, tokens = Split(data / "split"), Tokenizer(data / "tokenizer"), Tokens(data / "tokenize")
     split.write({part: documents(part) for part in PARTS}, sides={})
-    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), size=SIZE), tokenizer)
-    write_rows(split, tokenizer, tokens, length=LENGTH)
+    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE), tokenizer)
+    write_rows(split, tokenizer, tokens, sequence_length=LENGTH)
     module = teach(build(SHAPE, vocabulary=SIZE, seed=1), open_rows(tokens, "train", tokenizer_digest=tokenizer.digest).rows)
     disk.save(module, Model(data / "pretrain"), tokenizer=tokenizer, facts={})
 

@@ -9,16 +9,22 @@ import pytest
 import yaml
 
 from apps import drawing
+from pipeline.core.blocks import blocks_of, edges_of
 
 PIPELINE = {
     "stages": {
-        "plan": {"outs": [{"plan/composed.yaml": {"cache": False}}, "plan/read.json"]},
-        "read": {"deps": ["plan/read.json", "${read.path}"], "outs": ["data/read"], "metrics": [{"metrics/read.json": {"cache": False}}]},
+        "plan": {"outs": [{"plan/composed.yaml": {"cache": False}}, "plan/code"]},
+        "read": {
+            "deps": ["plan/code/read.json", "${read.path}"],
+            "outs": ["data/read"],
+            "metrics": [{"metrics/read.json": {"cache": False}}],
+        },
         "learn": {"deps": ["data/read"], "outs": ["data/learn"]},
-        "tell": {"deps": ["${tell.source}", "metrics/read.json"], "outs": ["data/tell"]},
+        "align": {"foreach": "${align}", "do": {"deps": ["${item.source}"], "outs": ["data/align/${key}"]}},
+        "tell": {"deps": ["data/align", "metrics/read.json"], "outs": ["data/tell"]},
     }
 }
-SETTINGS = {"read": {"path": "data/input"}, "tell": {"source": "data/learn"}}
+SETTINGS = {"read": {"path": "data/input"}, "align": {"dpo": {"source": "data/learn"}, "more": {"source": "data/align/dpo"}}}
 README = f"before\n{drawing.START}\nold\n{drawing.END}\nafter\n"
 
 
@@ -26,14 +32,17 @@ def test_it_has_the_edges_that_dvc_sees() -> None:
     """The oracle is DVC's own drawing, without plan, which feeds every stage."""
     pipeline, settings = yaml.safe_load(Path("dvc.yaml").read_text()), yaml.safe_load(Path("params.yaml").read_text())
     told = subprocess.run([sys.executable, "-m", "dvc", "dag", "--mermaid"], capture_output=True, text=True, check=True).stdout
-    names = dict(re.findall(r'(node\d+)\["?([\w-]+)"?\]', told))
+    names = dict(re.findall(r'(node\d+)\["?([\w@-]+)"?\]', told))
     edges = {(names[source], names[reader]) for source, reader in re.findall(r"(node\d+)-->(node\d+)", told)}
     assert edges, told
-    assert set(drawing.edges_of(pipeline, settings)) == {edge for edge in edges if edge[0] != "plan"}
+    assert set(edges_of(blocks_of(pipeline, settings))) == edges
 
 
-def test_an_arrow_leads_from_who_writes_to_who_reads() -> None:
-    assert drawing.edges_of(PIPELINE, SETTINGS) == [("read", "learn"), ("read", "tell"), ("learn", "tell")]
+def test_an_arrow_leads_from_who_writes_to_who_reads_and_a_list_is_one_node() -> None:
+    drawn = drawing.mermaid(PIPELINE, SETTINGS)
+    arrows = re.findall(r"(\w+) --> (\w+)", drawn)
+    assert arrows == [("read", "learn"), ("learn", "align"), ("read", "tell"), ("align", "tell")]
+    assert "align[align: one an entry]" in drawn
 
 
 def test_only_the_text_between_the_markers_changes() -> None:
@@ -58,6 +67,6 @@ def test_check_says_stale_and_changes_nothing(tmp_path: Path, monkeypatch: pytes
     assert Path("README.md").read_text() == README
     monkeypatch.setattr(sys, "argv", ["drawing"])
     drawing.main()
-    assert "learn --> tell" in Path("README.md").read_text()
+    assert "learn --> align" in Path("README.md").read_text()
     monkeypatch.setattr(sys, "argv", ["drawing", "--check"])
     drawing.main()

@@ -24,8 +24,11 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("PIPELINE_RUN", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
     Path("params.yaml").write_text(yaml.safe_dump(SETTINGS, sort_keys=False))
-    for folder in ("metrics", "plots"):
-        Path(folder).mkdir()
+    for folder in ("metrics/align", "plots", "plan"):
+        Path(folder).mkdir(parents=True)
+    stages = [{"name": name, "settings": {name: {}}} for name in ("corpus", "pretrain", "sft", "align/dpo")]
+    Path("plan/settings.json").write_text(json.dumps({"stages": stages, "edges": []}))
+    Path("metrics/align/dpo.json").write_text(json.dumps({"accuracy": 0.9}))
     Path("metrics/corpus.json").write_text(json.dumps({"documents": 3, "nested": {"none": None}}))
     Path("metrics/pretrain.json").write_text(json.dumps({"val_loss": 1.5}))
     Path("plots/pretrain.csv").write_text("step,loss,val_loss\n1,4.5,\n2,3.5,3.25\n")
@@ -67,9 +70,9 @@ def test_every_stage_with_metrics_is_sent_in_one_group_offline(finished: Path) -
         [sys.executable, "-m", "apps.publish"], cwd=finished, env=environment, capture_output=True, text=True, check=False
     )
     assert told.returncode == 0, told.stderr
-    assert "sent 2 stages as group run-7 of project proof" in told.stdout
+    assert "sent 3 stages as group run-7 of project proof" in told.stdout
     written = sorted(path.name for path in finished.glob(".run/wandb/wandb/offline-run-*/run-*.wandb"))
-    assert written == ["run-run-7-corpus.wandb", "run-run-7-pretrain.wandb"]
+    assert written == ["run-run-7-align-dpo.wandb", "run-run-7-corpus.wandb", "run-run-7-pretrain.wandb"]
     content = next(finished.glob(".run/wandb/wandb/offline-run-*/run-run-7-pretrain.wandb")).read_bytes()
     assert b"val_loss" in content
     assert b"run-7" in content

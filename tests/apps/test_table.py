@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from apps import table
-from pipeline.report.headlines import STAGES
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +14,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+STAGES = ["corpus", "select", "align/dpo", "evaluate/base", "report"]
 
 
 def write(path: str, value: object) -> None:
@@ -25,7 +27,7 @@ def write(path: str, value: object) -> None:
 def printed(width: int = 200) -> list[str]:
     console = Console(width=width, no_color=True)
     with console.capture() as capture:
-        console.print(table.table(width))
+        console.print(table.table(STAGES, width))
     return capture.get().splitlines()
 
 
@@ -58,6 +60,18 @@ def test_metrics_that_lack_a_number_do_not_break_the_table() -> None:
     assert "–" in "".join(printed())
 
 
+def test_an_entry_tells_what_it_measures_and_no_more() -> None:
+    write("metrics/align/dpo.json", {"accuracy": 0.9, "margin": 0.5})
+    line = next(line for line in printed() if line.startswith("align/dpo"))
+    assert "ranks correctly 90.0%" in line
+    assert "KL" not in line
+
+
+def test_the_report_s_numbers_lie_beside_its_page() -> None:
+    write("data/report/numbers.json", {"bytes": 2_000_000, "absent": 1})
+    assert "size 2 MB" in next(line for line in printed() if line.startswith("report"))
+
+
 def test_a_narrow_terminal_breaks_no_number_from_its_name() -> None:
     write("metrics/corpus.json", {"documents": 134, "bytes": 3_640_157})
     assert any("text 3.64 MB" in line for line in printed(70))
@@ -66,11 +80,11 @@ def test_a_narrow_terminal_breaks_no_number_from_its_name() -> None:
 def test_it_says_where_to_go_on() -> None:
     assert table.ways_on() == ["[dim]nothing to open yet:[/dim] make repro"]
     write("data/report/index.html", "")
-    write("data/export/model-Q4_0.gguf", "")
-    write("data/export/safetensors/config.json", {})
+    write("data/export/gguf/model-Q4_0.gguf", "")
+    write("data/export/transformers/safetensors/config.json", {})
     page, files, talk = table.ways_on()
     assert page.endswith("data/report/index.html")
-    assert files.endswith("data/export: model-Q4_0.gguf, safetensors/")
+    assert files.endswith("data/export: gguf/model-Q4_0.gguf, transformers/safetensors/")
     assert talk.endswith("make chat")
 
 

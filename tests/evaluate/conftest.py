@@ -1,5 +1,6 @@
 """Tiny models that have learned nothing, a small split, and dialogues with and without questions."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.files import write_jsonl
 from pipeline.core.seed import stream
-from pipeline.evaluate.examine import Settings
+from pipeline.evaluate.intervals import Bootstrap
+from pipeline.evaluate.kinds.perplexity import Perplexity
+from pipeline.evaluate.kinds.questions import Questions
+from pipeline.evaluate.task import Examined
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens import tokenizer as bpe
@@ -24,7 +28,16 @@ from pipeline.tokens.shards import write_rows
 
 SIZE = 320  # tokens
 LENGTH = 48
-SHAPE = {"kind": "qwen3", "layers": 1, "width": 32, "heads": 2, "kv_heads": 1, "ffn": 48, "context": 96, "tied": True}
+SHAPE = {
+    "kind": "qwen3",
+    "layers": 1,
+    "hidden_size": 32,
+    "heads": 2,
+    "kv_heads": 1,
+    "intermediate_size": 48,
+    "context": 96,
+    "tie_embeddings": True,
+}
 TALE = "Ada Bo lives in Oakham the old fox of a mill went over hill and told that her red coat was at harbour"
 PLACES = ["Oakham", "Elmton", "Ashby"]
 NAMES = ["Ada", "Bo", "Cy", "Dee", "Eve", "Finn"]
@@ -47,7 +60,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
 @pytest.fixture(scope="session")
 def artifact(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), size=SIZE), target)
+    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE), target)
     return target
 
 
@@ -59,7 +72,7 @@ def tokenizer(artifact: Tokenizer) -> tokenizers.Tokenizer:
 @pytest.fixture(scope="session")
 def tokens(split: Split, artifact: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Tokens:
     target = Tokens(tmp_path_factory.mktemp("tokens") / "tokenize")
-    write_rows(split, artifact, target, length=LENGTH)
+    write_rows(split, artifact, target, sequence_length=LENGTH)
     return target
 
 
@@ -129,20 +142,31 @@ def plain_dialogues(tmp_path_factory: pytest.TempPathFactory) -> Dialogues:
     return target
 
 
+TASKS = {
+    "books": Perplexity(kind="perplexity", documents=10, document_tokens=1000, overlap=0.5, ngram=3),
+    "facts": Questions(kind="questions", held_out=50, trained=50, max_new_tokens=6),
+}
+Given = Callable[..., Examined]
+
+
 @pytest.fixture(scope="session")
-def settings() -> Settings:
-    return Settings(
-        documents=10,
-        document_tokens=1000,
-        overlap=0.5,
-        order=3,
-        held_out=50,
-        trained=50,
-        max_new=6,
-        resamples=100,
-        batch=5,
-        seed=1,
-    )
+def given(split: Split, tokens: Tokens, artifact: Tokenizer, dialogues: Dialogues) -> Given:
+    """given(name, dialogues=...) is what a task is given for the model of that name."""
+
+    def made(name: str, dialogues: Dialogues = dialogues) -> Examined:
+        return Examined(
+            name=name,
+            split=split,
+            tokens=tokens,
+            dialogues=dialogues,
+            tokenizer=bpe.load(artifact),
+            digest=artifact.digest,
+            bootstrap=Bootstrap(100, 1),
+            seed=1,
+            batch_size=5,
+        )
+
+    return made
 
 
 @pytest.fixture

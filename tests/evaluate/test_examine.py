@@ -1,5 +1,6 @@
-"""The examination as a whole, and each instrument against a slower one."""
+"""The evaluation of models, their contest, and each instrument against a slower one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +12,65 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
-from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_jsonl
-from pipeline.evaluate import books, contest
-from pipeline.evaluate.answers import judged, rewards
+from pipeline.evaluate import contest
+from pipeline.evaluate.answers import judged
 from pipeline.evaluate.choices import filling_logprobs
 from pipeline.evaluate.duels import duels
-from pipeline.evaluate.examine import Settings, examine
 from pipeline.evaluate.intervals import Bootstrap, Estimate
-from pipeline.evaluate.questions import questions
+from pipeline.evaluate.kinds.perplexity import Perplexity
+from pipeline.evaluate.kinds.questions import questions
 from pipeline.evaluate.table import Row, absent, nested, row, write_scores
+from pipeline.evaluate.task import HeldOut, Result
 from pipeline.model.disk import load, load_reward, tokenizer_digest
+from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
-from tests.evaluate.conftest import SIZE
+from tests.evaluate.conftest import SIZE, TASKS, Given
 
-Examination = tuple[list[Row], list[dict[str, Any]]]
+Examination = dict[str, Result]
 FEW = Bootstrap(resamples=100, seed=1)
 
 
+def examine(models: Mapping[str, Model], given: Given, **how: Any) -> Examination:
+    """All tasks of every model, as the stage evaluate runs them one model at a time."""
+    found = {}
+    for name, model in models.items():
+        results = [task.examine(key, load(model, device="cpu"), given(name, **how)) for key, task in TASKS.items()]
+        found[name] = Result(rows=[r for one in results for r in one.rows], records=[r for one in results for r in one.records])
+    return found
+
+
+def written(examination: Examination, models: Mapping[str, Model], folder: Path) -> dict[str, Scores]:
+    """The Scores that the stage writes."""
+    scores = {name: Scores(folder / "evaluate" / name) for name in examination}
+    for name, found in examination.items():
+        facts = {"model": models[name].digest, "tokenizer": tokenizer_digest(models[name])}
+        write_scores(scores[name], found.rows, found.records, facts=facts)
+    return scores
+
+
+def compared(examination: Examination, models: Mapping[str, Model], reward: Model, codec: tokenizers.Tokenizer, folder: Path) -> list[Row]:
+    """The rows of the contest against sft."""
+    lines = contest.lines_of(written(examination, models, folder), reward)
+    contest.add_rewards(lines, load_reward(reward, device="cpu"), codec, batch=4)
+    return contest.against("sft", load(models["sft"], device="cpu"), lines, codec, batch=5, bootstrap=FEW)  # as in the examination
+
+
 @pytest.fixture(scope="module")
-def examination(
-    models: dict[str, Model], reward: Model, tokens: Tokens, split: Split, dialogues: Dialogues, settings: Settings
-) -> Examination:
-    return examine(models, reward=reward, tokens=tokens, split=split, dialogues=dialogues, settings=settings, device="cpu")
+def examination(models: dict[str, Model], given: Given) -> Examination:
+    return examine(models, given)
+
+
+@pytest.fixture(scope="module")
+def duelled(
+    examination: Examination,
+    models: dict[str, Model],
+    reward: Model,
+    tokenizer: tokenizers.Tokenizer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[Row]:
+    return compared(examination, models, reward, tokenizer, tmp_path_factory.mktemp("duels"))
 
 
 def value(rows: list[Row], model: str, task: str, metric: str) -> float | None:
@@ -42,59 +78,55 @@ def value(rows: list[Row], model: str, task: str, metric: str) -> float | None:
     return found.as_json()["value"]  # type: ignore[no-any-return]
 
 
-def test_every_score_stands_within_its_interval_and_none_twice(examination: Examination) -> None:
-    rows = [one.as_json() for one in examination[0]]
+def test_every_score_stands_within_its_interval_and_none_twice(examination: Examination, duelled: list[Row]) -> None:
+    rows = [one.as_json() for result in examination.values() for one in result.rows] + [one.as_json() for one in duelled]
     assert all(one["low"] <= one["value"] <= one["high"] for one in rows if one["metric"] != "entropy_ratio")
     assert len({(one["model"], one["task"], one["metric"]) for one in rows}) == len(rows)
 
 
-def test_a_model_with_the_weights_of_sft_ties_with_it_and_has_not_moved(examination: Examination) -> None:
-    assert value(examination[0], "dpo", "against_sft", "kl") == 0
-    assert value(examination[0], "dpo", "against_sft", "gold_win") == 0.5
-    assert value(examination[0], "dpo", "against_sft", "reward_win") == 0.5
+def test_a_model_with_the_weights_of_sft_ties_with_it_and_has_not_moved(duelled: list[Row]) -> None:
+    assert value(duelled, "dpo", "against_reference", "kl") == 0
+    assert value(duelled, "dpo", "against_reference", "gold_win") == 0.5
+    assert value(duelled, "dpo", "against_reference", "reward_win") == 0.5
 
 
-def test_another_model_has_moved(examination: Examination) -> None:
-    found = value(examination[0], "ppo", "against_sft", "kl")
+def test_another_model_has_moved(duelled: list[Row]) -> None:
+    found = value(duelled, "ppo", "against_reference", "kl")
     assert found is not None
     assert found > 0.1
 
 
 def test_a_model_that_has_learned_nothing_is_as_bad_as_chance(examination: Examination) -> None:
-    perplexity = value(examination[0], "base", "books", "perplexity")
+    perplexity = value(examination["base"].rows, "base", "books", "perplexity")
     assert perplexity is not None
     assert perplexity > SIZE / 2
-    assert value(examination[0], "base", "facts_held_out", "exact") == 0
+    assert value(examination["base"].rows, "base", "facts_held_out", "exact") == 0
 
 
-def test_the_source_is_beside_the_models(examination: Examination, split: Split) -> None:
+def test_the_source_and_the_counting_models_are_the_baselines(given: Given, split: Split) -> None:
     table = split.read("test")
     size = sum(len(text.encode()) for text in table["text"].to_pylist())
-    assert value(examination[0], "source", "books", "bits_per_byte") == pytest.approx(sum(table["bits"].to_pylist()) / size)
+    rows = TASKS["books"].baselines("books", given(""))
+    assert value(rows, "source", "books", "bits_per_byte") == pytest.approx(sum(table["bits"].to_pylist()) / size)
+    counted = [value(rows, name, "books", "bits_per_byte") for name in ("unigram", "3-gram")]
+    assert counted[1] < counted[0]  # type: ignore[operator]
+    assert TASKS["facts"].baselines("facts", given("")) == []
 
 
-def test_a_second_examination_finds_the_same_to_the_bit(
-    examination: Examination,
-    models: dict[str, Model],
-    reward: Model,
-    tokens: Tokens,
-    split: Split,
-    dialogues: Dialogues,
-    settings: Settings,
-) -> None:
-    again = examine(models, reward=reward, tokens=tokens, split=split, dialogues=dialogues, settings=settings, device="cpu")
-    assert again == examination
+def test_a_second_examination_finds_the_same_to_the_bit(examination: Examination, models: dict[str, Model], given: Given) -> None:
+    assert examine(models, given) == examination
 
 
 def test_without_questions_the_fact_rows_are_absent_with_a_reason_and_the_reward_judges(
-    models: dict[str, Model], reward: Model, tokens: Tokens, split: Split, plain_dialogues: Dialogues, settings: Settings
+    models: dict[str, Model], reward: Model, given: Given, plain_dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, tmp_path: Path
 ) -> None:
-    rows, records = examine(models, reward=reward, tokens=tokens, split=split, dialogues=plain_dialogues, settings=settings, device="cpu")
-    assert value(rows, "ppo", "facts_held_out", "exact") is None
-    assert value(rows, "ppo", "against_sft", "gold_win") is None
-    assert value(rows, "ppo", "against_sft", "reward_win") is not None
-    assert all(one.reason for one in rows if one.estimate is None)
-    assert len(records) == 4  # eight preferences about four prompts
+    found = examine(models, given, dialogues=plain_dialogues)
+    rows = compared(found, models, reward, tokenizer, tmp_path)
+    assert value(found["ppo"].rows, "ppo", "facts_held_out", "exact") is None
+    assert value(rows, "ppo", "against_reference", "gold_win") is None
+    assert value(rows, "ppo", "against_reference", "reward_win") is not None
+    assert all(one.reason for one in [*found["ppo"].rows, *rows] if one.estimate is None)
+    assert len(found["ppo"].records) == 4  # eight preferences about four prompts
 
 
 def test_fillings_that_share_their_prefix_score_as_if_each_were_read_alone(models: dict[str, Model]) -> None:
@@ -107,10 +139,11 @@ def test_fillings_that_share_their_prefix_score_as_if_each_were_read_alone(model
 
 def test_rewards_do_not_depend_on_the_batch(reward: Model, dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
     asked = questions(dialogues, tokenizer, held_out=50, trained=0, room=90, seed=1)
-    answers = [judged([20] * number, tokenizer, question, max_new=9) for number, question in enumerate(asked)]
+    read = [[*question.prompt, *[20] * number] for number, question in enumerate(asked)]
     module = load_reward(reward, device="cpu")
-    assert rewards(module, asked, answers, batch=3) == pytest.approx(rewards(module, asked, answers, batch=1), abs=1e-5)
-    assert rewards(module, asked, answers, batch=3)[0] != pytest.approx(rewards(module, asked, answers, batch=3)[-1], abs=1e-6)
+    one, some = (rewards_of(module, read, batch=batch).tolist() for batch in (1, 3))
+    assert some == pytest.approx(one, abs=1e-5)
+    assert some[0] != pytest.approx(some[-1], abs=1e-6)
 
 
 def test_an_answer_that_was_cut_off_has_no_end(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
@@ -133,15 +166,13 @@ def test_a_win_a_tie_and_a_loss_on_held_out_questions(dialogues: Dialogues, toke
     assert [one.as_json()["value"] for one in rows] == pytest.approx([2.5 / 3, 0.5, 1.0])
 
 
-def test_a_cut_library_says_nothing_of_the_source(
-    models: dict[str, Model], split: Split, tokens: Tokens, tokenizer: tokenizers.Tokenizer
-) -> None:
-    digest = tokenizer_digest(models["base"])
-    cut = books.library(split, tokens, tokenizer, documents=2, document_tokens=30, digest=digest)
+def test_documents_that_were_cut_say_nothing_of_the_source(given: Given, tokenizer: tokenizers.Tokenizer) -> None:
+    task, some = Perplexity(kind="perplexity", documents=2, document_tokens=30, overlap=0.5, ngram=2), given("base")
+    assert isinstance(some, HeldOut)
+    cut = task.read(some)
     assert cut.bits is None
-    assert cut.sizes == [len(tokenizer.decode(ids[1:].tolist()).encode()) for ids in cut.documents]
-    (found,) = books.of_source(cut, bootstrap=FEW)
-    assert found.estimate is None
+    assert cut.sizes == [len(tokenizer.decode(ids[1:].tolist()).encode()) for ids in cut.ids]
+    assert [one.estimate for one in task.baselines("books", some) if one.model == "source"] == [None]
 
 
 def test_prompts_that_do_not_fit_are_left_out_and_none_left_is_an_error(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
@@ -150,43 +181,46 @@ def test_prompts_that_do_not_fit_are_left_out_and_none_left_is_an_error(dialogue
 
 
 def test_the_contest_rates_models_and_files_together(
-    examination: Examination,
-    models: dict[str, Model],
-    reward: Model,
-    tokenizer: tokenizers.Tokenizer,
-    settings: Settings,
-    folder: Path,
+    examination: Examination, models: dict[str, Model], reward: Model, tokenizer: tokenizers.Tokenizer, folder: Path
 ) -> None:
-    scores, exports = Scores(folder / "evaluate"), Exports(folder / "export")
-    facts = {
-        "tokenizer": tokenizer_digest(reward),
-        "models": {name: one.digest for name, one in models.items()},
-        "max_new": settings.max_new,
-    }
-    write_scores(scores, *examination, facts=facts)
+    scores, exports = written(examination, models, folder), Exports(folder / "export" / "gguf")
     with exports.writing() as draft:
-        draft.facts |= {"tokenizer": tokenizer_digest(reward), "model": models["ppo"].digest, "source": "somewhere", "formats": ["F16"]}
-    assert contest.source_of(scores, exports, reward) == "ppo"
+        draft.facts |= {"tokenizer": tokenizer_digest(reward), "model": models["ppo"].digest, "source": "somewhere", "types": ["F16"]}
+    assert contest.source_of(exports, scores) == "ppo"
 
-    records = contest.held_out(scores)
-    own = {record["id"]: record["answers"]["ppo"]["greedy"]["text"] for record in records}
-    ids = [tokenizer.encode(own[record["id"]], add_special_tokens=False).ids for record in records]
-    judge = load_reward(reward, device="cpu")
-    entered = contest.enter(records, {"ppo-F16": ids}, tokenizer=tokenizer, reward=judge, max_new=settings.max_new, batch=4)
-    rows = contest.ratings(entered, source="ppo", prior=1.0, bootstrap=FEW)
+    lines = contest.lines_of(scores, reward)
+    end = tokenizer.token_to_id("<|end|>")
+    own = [[one for one in line["answers"]["ppo"]["greedy"]["ids"] if one != end] for line in lines]
+    contest.enter(lines, "ppo-F16", own, tokenizer)
+    contest.add_rewards(lines, load_reward(reward, device="cpu"), tokenizer, batch=4)
+    rows = contest.ratings(lines, sources={"ppo-F16": "ppo"}, prior=1.0, bootstrap=FEW)
     assert value(rows, "ppo-F16", "greedy", "same_as_source") == 1
     assert value(rows, "ppo-F16", "gold", "elo") == value(rows, "ppo", "gold", "elo")
     assert {one.model for one in rows} == {"base", "sft", "dpo", "ppo", "ppo-F16"}
-    assert [record["trained"] for record in records] == [False] * len(records)
+
+
+def test_models_that_were_asked_different_questions_are_not_compared(
+    examination: Examination, models: dict[str, Model], reward: Model, folder: Path
+) -> None:
+    fewer = {**examination, "ppo": Result(rows=[], records=examination["ppo"].records[:-1])}
+    with pytest.raises(ArtifactError, match="answers other questions") as fault:
+        contest.lines_of(written(fewer, models, folder), reward)
+    assert "evaluate@ppo" in fault.value.mend
+
+
+def test_the_reference_is_one_of_the_models(models: dict[str, Model]) -> None:
+    paths = {name: model.path.as_posix() for name, model in models.items()}
+    assert contest.name_of(models["sft"], paths) == "sft"
+    with pytest.raises(PipelineError, match="none of the models"):
+        contest.name_of(Model("data/elsewhere"), paths)
 
 
 def test_a_contest_across_tokenizers_is_refused(reward: Model, folder: Path) -> None:
-    scores, exports = Scores(folder / "evaluate"), Exports(folder / "export")
-    write_scores(scores, [], [], facts={"tokenizer": tokenizer_digest(reward), "models": {}})
+    exports = Exports(folder / "export" / "gguf")
     with exports.writing() as draft:
         draft.facts |= {"tokenizer": "another", "model": "", "source": "ppo"}
     with pytest.raises(ArtifactError, match="different tokenizers"):
-        contest.source_of(scores, exports, reward)
+        contest.same_words(exports, reward)
 
 
 def test_scores_come_back_as_they_were_written_and_metrics_carry_intervals(folder: Path) -> None:

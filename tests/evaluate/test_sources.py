@@ -18,7 +18,16 @@ from pipeline.model.score import document_nats
 from pipeline.tokens import tokenizer as bpe
 from pipeline.tokens.shards import open_rows, write_rows
 
-SHAPE = {"kind": "qwen3", "layers": 1, "width": 16, "heads": 2, "kv_heads": 1, "ffn": 24, "context": 64, "tied": True}
+SHAPE = {
+    "kind": "qwen3",
+    "layers": 1,
+    "hidden_size": 16,
+    "heads": 2,
+    "kv_heads": 1,
+    "intermediate_size": 24,
+    "context": 64,
+    "tie_embeddings": True,
+}
 READING = Reading(documents=50, counted=100_000, order=3, batch=4, seed=1)
 SOURCES = ("drone", "noise", "absent")  # one that repeats itself, one that does not, one that is held out nowhere
 
@@ -43,8 +52,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Split, Tokenizer, T
         ]
 
     split.write({part: pa.Table.from_pylist(rows(part), schema=TEXTS) for part in PARTS}, sides={})
-    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), size=300), tokenizer)
-    write_rows(split, tokenizer, tokens, length=32)
+    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=300), tokenizer)
+    write_rows(split, tokenizer, tokens, sequence_length=32)
     return split, tokenizer, tokens
 
 

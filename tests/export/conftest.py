@@ -11,8 +11,8 @@ from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.seed import stream
+from pipeline.export.gguf_files import Gguf
 from pipeline.export.parity import Bounds
-from pipeline.export.release import Settings
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens import tokenizer as bpe
@@ -21,7 +21,7 @@ from pipeline.tokens.shards import write_rows
 TALE = "the old fox of the mill went over the hill and Ada told Bo that her red coat was at the harbour don't we 12 é ☂"
 SIZE = 320  # tokens
 LENGTH = 64
-LOOSE = Bounds(exact=0.02, mean=0.02, argmax=0.9, kl=0.02)  # a model that has learned nothing has many near ties
+LOOSE = Bounds(max_logit_share=0.02, mean_logit=0.02, argmax=0.9, kl=0.02)  # a model that has learned nothing has many near ties
 
 
 def text(number: int) -> str:
@@ -41,14 +41,14 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
 @pytest.fixture(scope="session")
 def tokenizer(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), size=SIZE), target)
+    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE), target)
     return target
 
 
 @pytest.fixture(scope="session")
 def tokens(split: Split, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Tokens:
     target = Tokens(tmp_path_factory.mktemp("tokens") / "tokenize")
-    write_rows(split, tokenizer, target, length=LENGTH)
+    write_rows(split, tokenizer, target, sequence_length=LENGTH)
     return target
 
 
@@ -69,12 +69,20 @@ def model(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 
 @pytest.fixture
-def settings() -> Settings:
+def settings() -> Gguf:
     sizes = {"calibration_rows": 8, "strings": 300, "rows": 4}
-    return Settings(name="tiny", formats=("F16", "Q8_0", "Q4_0"), precise=(), threads=1, bounds=LOOSE, seed=1, **sizes)
+    return Gguf(name="tiny", types=("F16", "Q8_0", "Q4_0"), keep_f16=(), threads=1, bounds=LOOSE, seed=1, **sizes)
 
 
-SHAPE = {"layers": 2, "width": 64, "heads": 4, "kv_heads": 2, "ffn": 96, "context": LENGTH, "tied": True}
+SHAPE = {
+    "layers": 2,
+    "hidden_size": 64,
+    "heads": 4,
+    "kv_heads": 2,
+    "intermediate_size": 96,
+    "context": LENGTH,
+    "tie_embeddings": True,
+}
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.manifest import NAME
-from pipeline.export import release as room
+from pipeline.export import gguf_files, transformers_folder
 from pipeline.export.gguf_file import read_weights, write_gguf
+from pipeline.export.gguf_files import Gguf
 from pipeline.export.llama_runtime import Runtime
-from pipeline.export.release import Settings, release
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
 from tests.export.conftest import SIZE
@@ -27,21 +28,29 @@ from tests.export.conftest import SIZE
 Make = Callable[..., Model]
 
 
+def released(source: Model, target: Path, tokens: Tokens, split: Split, settings: Gguf) -> dict[str, Any]:
+    return gguf_files.export(source, Exports(target), tokens=tokens, corpus=split, settings=settings, section="export.gguf")
+
+
 @pytest.mark.parametrize(("kind", "tied"), [("qwen3", True), ("qwen3", False), ("llama", True)])
 def test_every_file_says_what_the_model_says(
-    kind: str, tied: bool, model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path
+    kind: str, tied: bool, model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path
 ) -> None:
-    report = release(model(kind, tied=tied), Exports(target), tokens=tokens, corpus=split, settings=settings)
-    assert [report[name]["ids_differ"] for name in ("safetensors", "F16", "Q8_0", "Q4_0")] == [0, 0, 0, 0]
-    assert report["safetensors"]["max_logit"] == 0
+    source = model(kind, tie_embeddings=tied)
+    report = released(source, target, tokens, split, settings)
+    folder = transformers_folder.export(
+        source, Exports(target.parent / "transformers"), tokens=tokens, corpus=split, settings=settings, section="export.transformers"
+    )
+    assert [report[name]["ids_differ"] for name in ("F16", "Q8_0", "Q4_0")] == [0, 0, 0]
+    assert (folder["safetensors"]["ids_differ"], folder["safetensors"]["max_logit"], folder["safetensors"]["kl"]) == (0, 0, 0)
     assert report["F16"]["max_logit_share"] <= 0.02
     assert report["F16"]["bytes"] > report["Q8_0"]["bytes"] > report["Q4_0"]["bytes"]
     assert json.loads(Exports(target).file("parity.json").read_text()) == report
 
 
-def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path) -> None:
+def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
     source = model("qwen3")
-    release(source, Exports(target), tokens=tokens, corpus=split, settings=replace(settings, formats=("F16",)))
+    transformers_folder.export(source, Exports(target), tokens=tokens, corpus=split, settings=settings, section="export.transformers")
     folder = target / "safetensors"
     assert not (folder / NAME).exists()
     assert AutoTokenizer.from_pretrained(folder).encode("<|user|>", add_special_tokens=False) == [3]
@@ -50,25 +59,23 @@ def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Sp
 
 
 def test_the_files_have_the_same_bytes_wherever_they_are_written(
-    model: Make, tokens: Tokens, split: Split, settings: Settings, tmp_path: Path
+    model: Make, tokens: Tokens, split: Split, settings: Gguf, tmp_path: Path
 ) -> None:
     source, one, other = model("qwen3"), Exports(tmp_path / "a" / "export"), Exports(tmp_path / "another" / "export")
     for target in (one, other):
-        release(source, target, tokens=tokens, corpus=split, settings=settings)
+        released(source, target.path, tokens, split, settings)
     assert one.digest == other.digest
     assert all(str(tmp_path).encode() not in path.read_bytes() for path in one.path.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize(("tied", "embeddings"), [(True, 1), (False, 2)])
 def test_a_precise_matrix_stays_wide_and_the_embeddings_never_have_4_bits(
-    tied: bool, embeddings: int, model: Make, tokens: Tokens, split: Split, settings: Settings, tmp_path: Path
+    tied: bool, embeddings: int, model: Make, tokens: Tokens, split: Split, settings: Gguf, tmp_path: Path
 ) -> None:
-    source = model("qwen3", tied=tied)
+    source = model("qwen3", tie_embeddings=tied)
     layers = 2
     plain, precise = (
-        release(
-            source, Exports(tmp_path / str(len(wide)) / "export"), tokens=tokens, corpus=split, settings=replace(settings, precise=wide)
-        )["Q4_0"]["tensors"]
+        released(source, tmp_path / str(len(wide)) / "export", tokens, split, replace(settings, keep_f16=wide))["Q4_0"]["tensors"]
         for wide in ((), ("output", "ffn_down"))
     )
     assert (plain["Q8_0"], plain.get("F16", 0)) == (embeddings, 0)
@@ -76,32 +83,32 @@ def test_a_precise_matrix_stays_wide_and_the_embeddings_never_have_4_bits(
 
 
 def test_rows_to_calibrate_on_bring_4_bits_nearer_to_the_model(
-    model: Make, tokens: Tokens, split: Split, settings: Settings, tmp_path: Path
+    model: Make, tokens: Tokens, split: Split, settings: Gguf, tmp_path: Path
 ) -> None:
     source = model("qwen3")
     blind, guided = (
-        release(
+        released(
             source,
-            Exports(tmp_path / str(rows) / "export"),
-            tokens=tokens,
-            corpus=split,
-            settings=replace(settings, formats=("Q4_0",), precise=("output",), calibration_rows=rows),
+            tmp_path / str(rows) / "export",
+            tokens,
+            split,
+            replace(settings, types=("Q4_0",), keep_f16=("output",), calibration_rows=rows),
         )["Q4_0"]["kl"]
         for rows in (0, 8)
     )
     assert guided < 0.8 * blind, (guided, blind)
 
 
-def test_a_broken_bound_fails_and_nothing_appears(model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path) -> None:
-    strict = replace(settings, bounds=replace(settings.bounds, mean=1e-9))
-    with pytest.raises(PipelineError, match=r"model-Q8_0.gguf: mean_logit is .* at most 1e-09 \(bounds.mean\)") as fault:
-        release(model("qwen3"), Exports(target), tokens=tokens, corpus=split, settings=strict)
-    assert "export.bounds.mean" in fault.value.mend
+def test_a_broken_bound_fails_and_nothing_appears(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
+    strict = replace(settings, bounds=replace(settings.bounds, mean_logit=1e-9))
+    with pytest.raises(PipelineError, match=r"model-Q8_0.gguf: mean_logit is .* at most 1e-09 \(bounds.mean_logit\)") as fault:
+        released(model("qwen3"), target, tokens, split, strict)
+    assert "export.gguf.bounds.mean_logit" in fault.value.mend
     assert list(target.parent.iterdir()) == []
 
 
 def test_a_damaged_file_is_noticed(
-    model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path, monkeypatch: pytest.MonkeyPatch
+    model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write_damaged(path: Path, *args: object, **settings: object) -> dict[str, int]:
         kinds = write_gguf(path, *args, **settings)  # type: ignore[arg-type]
@@ -110,28 +117,28 @@ def test_a_damaged_file_is_noticed(
         path.write_bytes(bytes(data))
         return kinds
 
-    monkeypatch.setattr(room, "write_gguf", write_damaged)
+    monkeypatch.setattr(gguf_files, "write_gguf", write_damaged)
     with pytest.raises(PipelineError, match=r"model-F16.gguf: max_logit_share"):
-        release(model("qwen3"), Exports(target), tokens=tokens, corpus=split, settings=settings)
+        released(model("qwen3"), target, tokens, split, settings)
 
 
 def test_forgetting_to_reorder_the_rotary_rows_of_llama_is_noticed(
-    model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path, monkeypatch: pytest.MonkeyPatch
+    model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.export.gguf_file._pairs", lambda weight, heads: weight)
     with pytest.raises(PipelineError, match=r"model-F16.gguf: max_logit_share"):
-        release(model("llama"), Exports(target), tokens=tokens, corpus=split, settings=settings)
+        released(model("llama"), target, tokens, split, settings)
 
 
-def test_a_kind_without_a_gguf_form_is_refused_by_name(model: Make, tokens: Tokens, split: Split, settings: Settings, target: Path) -> None:
+def test_a_kind_without_a_gguf_form_is_refused_by_name(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
     with pytest.raises(PipelineError, match="gpt2 has no GGUF form here; llama and qwen3 have"):
-        release(model("gpt2", kv_heads=4), Exports(target), tokens=tokens, corpus=split, settings=settings)
+        released(model("gpt2", kv_heads=4), target, tokens, split, settings)
 
 
 def test_unquantized_weights_come_back_from_the_file_as_they_went_in(model: Make, tmp_path: Path) -> None:
-    source = model("llama", tied=False)
+    source = model("llama", tie_embeddings=False)
     module = load(source, device="cpu")
-    write_gguf(tmp_path / "x.gguf", module, source.path, form="F16", name="tiny", precise=(), products={})
+    write_gguf(tmp_path / "x.gguf", module, source.path, kind="F16", name="tiny", keep_f16=(), products={})
     found, wanted = read_weights(tmp_path / "x.gguf", module.config), module.state_dict()
     assert set(found) == set(wanted)
     assert all(np.array_equal(found[name], wanted[name].numpy().astype(np.float16)) or wanted[name].ndim == 1 for name in wanted)
@@ -140,7 +147,7 @@ def test_unquantized_weights_come_back_from_the_file_as_they_went_in(model: Make
 def test_llama_cpp_gives_the_greedy_answer_of_the_original(model: Make, tmp_path: Path) -> None:
     source = model("qwen3")
     module = load(source, device="cpu")
-    write_gguf(tmp_path / "x.gguf", module, source.path, form="F16", name="tiny", precise=(), products={})
+    write_gguf(tmp_path / "x.gguf", module, source.path, kind="F16", name="tiny", keep_f16=(), products={})
     prompts = [[0, 3, 20 + number, 40, 5, 4] for number in range(6)]
     wanted = generate(module, prompts, max_new=8, temperature=0, seed=1, batch=8)
     with Runtime(tmp_path / "x.gguf", context=32, threads=1) as runtime:

@@ -8,7 +8,16 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.model.build import build
 from pipeline.tokens.tokenizer import save, train
 
-SHAPE = {"kind": "qwen3", "layers": 2, "width": 32, "heads": 2, "kv_heads": 1, "ffn": 64, "context": 64, "tied": True}
+SHAPE = {
+    "kind": "qwen3",
+    "layers": 2,
+    "hidden_size": 32,
+    "heads": 2,
+    "kv_heads": 1,
+    "intermediate_size": 64,
+    "context": 64,
+    "tie_embeddings": True,
+}
 SIZE = 270
 
 
@@ -31,5 +40,5 @@ def module() -> PreTrainedModel:
 @pytest.fixture(scope="session")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-    save(train(["the old mill and the old fox " * 9], size=SIZE), target)
+    save(train(["the old mill and the old fox " * 9], vocab_size=SIZE), target)
     return target

@@ -32,11 +32,11 @@ def test_parameters_are_those_of_the_formula() -> None:
     head = width // heads
     layer = width * head * (heads + 2 * kv + heads) + 3 * width * ffn + 2 * width + 2 * head  # q, k, v, o; ffn; norms; q and k norms
     assert parameters(build(SHAPE, vocabulary=size, seed=1)) == size * width + layers * layer + width
-    assert parameters(build(SHAPE | {"tied": False}, vocabulary=size, seed=1)) == 2 * size * width + layers * layer + width
+    assert parameters(build(SHAPE | {"tie_embeddings": False}, vocabulary=size, seed=1)) == 2 * size * width + layers * layer + width
 
 
 def test_matrices_are_the_inner_ones() -> None:
-    names = matrices(build(SHAPE | {"tied": False}, vocabulary=300, seed=1))
+    names = matrices(build(SHAPE | {"tie_embeddings": False}, vocabulary=300, seed=1))
     assert len(names) == 2 * 7
     assert all(".layers." in name for name in names)
 
@@ -50,7 +50,7 @@ def test_training_costs_six_operations_a_weight_and_the_attention() -> None:
 @pytest.mark.parametrize(
     ("change", "mend"),
     [
-        ({"heads": 5}, "model.width="),
+        ({"heads": 5}, "model.hidden_size="),
         ({"kv_heads": 3, "heads": 4}, "model.kv_heads="),
         ({"kind": "gpt2"}, "model.kv_heads="),
         ({"kind": "mamba"}, "model.kind="),

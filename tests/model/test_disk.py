@@ -36,7 +36,7 @@ def test_saving_twice_in_other_folders_gives_the_same_bytes(module: PreTrainedMo
 @pytest.mark.parametrize("tied", [True, False])
 def test_transformers_loads_the_folder_as_it_is(tied: bool, tokenizer: Tokenizer, tmp_path: Path) -> None:
     target = Model(tmp_path / "base")
-    save(build(SHAPE | {"tied": tied}, vocabulary=SIZE, seed=1), target, tokenizer=tokenizer, facts={})
+    save(build(SHAPE | {"tie_embeddings": tied}, vocabulary=SIZE, seed=1), target, tokenizer=tokenizer, facts={})
     theirs = AutoModelForCausalLM.from_pretrained(target.path)
     assert (theirs.get_output_embeddings().weight is theirs.get_input_embeddings().weight) == tied
     assert theirs.config.eos_token_id == AutoTokenizer.from_pretrained(target.path).eos_token_id == 5
@@ -64,7 +64,7 @@ def test_the_folder_holds_no_pickle_and_knows_its_tokenizer(module: PreTrainedMo
 
 def test_models_of_different_tokenizers_are_told_apart(module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
     other = Tokenizer(tmp_path / "other")
-    save_tokenizer(train(["another text altogether, " * 9], size=SIZE), other)
+    save_tokenizer(train(["another text altogether, " * 9], vocab_size=SIZE), other)
     save(module, Model(tmp_path / "base"), tokenizer=tokenizer, facts={})
     same_tokenizer(Model(tmp_path / "base"), tokenizer)
     with pytest.raises(ArtifactError, match="dvc repro"):

@@ -41,7 +41,7 @@ def test_sampling_follows_the_distribution() -> None:
 
 
 def test_a_likely_end_stops_the_answer() -> None:
-    module = build(SHAPE | {"tied": False}, vocabulary=SIZE, seed=1)
+    module = build(SHAPE | {"tie_embeddings": False}, vocabulary=SIZE, seed=1)
     with torch.no_grad():
         module.get_output_embeddings().weight.zero_()
         module.get_output_embeddings().weight[IDS[END]] = 100 * module.model.norm(module.get_input_embeddings().weight[70])

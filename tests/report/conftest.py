@@ -33,22 +33,27 @@ def score(model: str, task: str, metric: str, value: float | None) -> dict[str, 
 
 
 def scores(*, facts: bool) -> list[dict[str, Any]]:
-    rows = [score("source", "books", "bits_per_byte", 0.5 if facts else None)]
-    rows += [score(model, "books", "bits_per_byte", 0.6) for model in ("unigram", *MODELS)]
+    rows = [score(model, "books", "bits_per_byte", 0.6) for model in MODELS]
     rows += [score(model, "facts", "choice", 0.9) for model in MODELS if facts]
     for task in ("facts_held_out", "facts_trained"):
         rows += [score(model, task, metric, 0.8 if facts else None) for model in MODELS for metric in ("choice", "right", "exact")]
-    rows += [
-        score(model, "against_sft", metric, 0.7 if facts or metric == "kl" else None)
-        for model in ("dpo", "ppo")
-        for metric in ("gold_win", "kl")
-    ]
     return [*rows, score("base", "riddles", EVIL, 0.3)]
+
+
+def baselines(*, facts: bool) -> list[dict[str, Any]]:
+    return [score("source", "books", "bits_per_byte", 0.5 if facts else None), score("unigram", "books", "bits_per_byte", 0.6)]
+
+
+def compared(*, facts: bool) -> list[dict[str, Any]]:
+    metrics = {"gold_win": 0.7 if facts else None, "kl": 0.7}
+    rows = [score(model, "against_reference", metric, value) for model in ("dpo", "ppo") for metric, value in metrics.items()]
+    return rows + [score(model, "gold", "elo", 1000.0 if facts else None) for model in MODELS]
 
 
 def said(text: str, *, facts: bool) -> dict[str, Any]:
     judged = {"gold": 1.0, "right": True, "exact": False} if facts else {"gold": None}
-    return {"greedy": {"text": text, "whole": True, "reward": 0.5} | judged}
+    one = {"text": text, "whole": True, "reward": 0.5} | judged
+    return {"greedy": one, "sampled": one}
 
 
 def answers(*, facts: bool) -> list[dict[str, Any]]:
@@ -120,16 +125,16 @@ def write_data(root: Path, *, facts: bool) -> Data:
         split=split,
         pretrain=pretrain,
         dialogues=write_dialogues(root / "dialogues", facts=facts),
-        evaluate=write_scores(root / "evaluate", scores(facts=facts), answers(facts=facts)),
-        contest=write_scores(root / "contest", [score(model, "gold", "elo", 1000.0 if facts else None) for model in MODELS], []),
+        baselines=write_scores(root / "baselines", baselines(facts=facts), []),
+        contest=write_scores(root / "contest", compared(facts=facts), answers(facts=facts)),
     )
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., tuple[Data, Told]]:
+def run(tmp_path: Path) -> Callable[..., tuple[Data, list[Scores], Told]]:
     """run(facts=...) gives the artifacts and the numbers of a finished run, with the world's facts or without."""
 
-    def finished(*, facts: bool) -> tuple[Data, Told]:
+    def finished(*, facts: bool) -> tuple[Data, list[Scores], Told]:
         kinds = {"accuracy": 0.9, "n": 50, "accuracy_before": 0.5, "kinds": {"rude": {"accuracy": 0.9, "n": 50}}}
         parity = {"fp32": {"perplexity": 3.0}, "F16": {"bytes": 2_000_000, "ids_differ": 0.0, "kl": 0.00001, "perplexity": 3.0}}
         val = {"bits": 900.0 if facts else None, "tokens": 600, "documents": 3}
@@ -139,11 +144,13 @@ def run(tmp_path: Path) -> Callable[..., tuple[Data, Told]]:
             "split": {"leaks": {"val": 1, EVIL: 0}, "truth": {"val": {"planted": 1, "recall": 1.0, "precision": 1.0}} if facts else {}},
             "tokenize": {"val": val},
             "reward": kinds,
-            "dpo": kinds,
-            "export": parity,
+            "align/dpo": kinds,
+            "export/gguf": parity,
         }
         settings = {name: {"target": f"data/{name}", "title": EVIL} for name in ("corpus", *metrics)}
+        edges = [("corpus", "clean"), ("clean", "select"), ("reward", "align/dpo")]
         curves = {"pretrain": [{"step": float(step), "loss": 5.0 / step} for step in range(1, 60)], "sft": None}
-        return write_data(tmp_path, facts=facts), Told(settings=settings, metrics={"corpus": None} | metrics, curves=curves)
+        told = Told(settings=settings, edges=edges, metrics={"corpus": None} | metrics, curves=curves)
+        return write_data(tmp_path, facts=facts), [write_scores(tmp_path / "evaluate", scores(facts=facts), [])], told
 
     return finished

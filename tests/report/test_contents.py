@@ -3,14 +3,15 @@
 import math
 from collections.abc import Callable
 
+from pipeline.core.artifact.scores import Scores
 from pipeline.report.blocks import Absent, Table
 from pipeline.report.board import Board
 from pipeline.report.cleaning import first_difference
 from pipeline.report.contents import Data, Told, entropy_of, leak_blocks, page_of, score_blocks
 from pipeline.report.samples import spread
-from tests.report.conftest import EVIL, NO_FACTS, SHOWN, scores
+from tests.report.conftest import EVIL, NO_FACTS, SHOWN, baselines, compared, scores
 
-Finished = Callable[..., tuple[Data, Told]]
+Finished = Callable[..., tuple[Data, list[Scores], Told]]
 
 
 def test_a_script_in_a_sample_is_shown_as_text(run: Finished) -> None:
@@ -21,8 +22,8 @@ def test_a_script_in_a_sample_is_shown_as_text(run: Finished) -> None:
 
 
 def test_two_pages_of_one_run_are_the_same_bytes(run: Finished) -> None:
-    data, told = run(facts=True)
-    assert page_of("Scriptorium", data, told, SHOWN) == page_of("Scriptorium", data, told, SHOWN)
+    finished = run(facts=True)
+    assert page_of("Scriptorium", *finished, SHOWN) == page_of("Scriptorium", *finished, SHOWN)
 
 
 def test_the_page_holds_no_path_of_the_machine(run: Finished, tmp_path: object) -> None:
@@ -53,8 +54,8 @@ def test_the_metrics_count_what_is_on_the_page(run: Finished) -> None:
 
 
 def test_every_score_is_somewhere_on_the_page(run: Finished) -> None:
-    _, told = run(facts=True)
-    board = Board(scores(facts=True))
+    *_, told = run(facts=True)
+    board = Board([*baselines(facts=True), *scores(facts=True), *compared(facts=True)])
     text = "".join(str(block) for block in score_blocks(board, told, 0.25))
     assert EVIL in text  # the metric that has no table of its own
     assert not [block for block in score_blocks(board, told, 0.25) if isinstance(block, Absent)]

@@ -17,11 +17,11 @@ from pipeline.core.errors import ArtifactError, InputError
 from pipeline.report.lives import STAGES, Asked, Chapter, Shown, life_of
 from pipeline.report.search import Found, find_document, near_matches, quarantined
 from pipeline.report.shelf import Disk, Shelf
-from pipeline.text.measure.quality import Bounds, Languages
+from pipeline.text.measure.quality import LanguageRule, StatisticRule
 from tests.apps.tiny import RULES, write_chain
 
 SHOWN = Shown(entries=10, excerpt=40)
-IN_FORCE = [Bounds(**rule) for rule in RULES]
+IN_FORCE = [StatisticRule(**rule) for rule in RULES]
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +183,8 @@ def test_a_flipped_byte_in_a_page_is_an_error_and_not_another_life(tmp_path: Pat
 def test_a_language_rule_is_judged_with_how_sure_the_finding_is(tmp_path: Path) -> None:
     data = write_chain(tmp_path)
     foreign, plain = (
-        Languages(name="foreign", languages=("en", "fr"), sure=0.5),
-        Bounds(name="long", statistic="characters", min=2, max=900),
+        LanguageRule(name="foreign", languages=("en", "fr"), min_probability=0.5),
+        StatisticRule(name="long", statistic="characters", min=2, max=900),
     )
     found = find_document(shelf(data, "corpus"), "ada")
     assert found is not None
@@ -200,7 +200,7 @@ def test_a_language_rule_is_judged_with_how_sure_the_finding_is(tmp_path: Path) 
 def test_a_rule_about_what_was_not_measured_says_so(data: Path) -> None:
     found = find_document(shelf(data, "corpus"), "ada")
     assert found is not None
-    rules = [Bounds(name="score", statistic="score", min=0.5, max=None)]
+    rules = [StatisticRule(name="score", statistic="score", min=0.5, max=None)]
     chapters = life_of(Asked(shelves={stage: shelf(data, stage) for stage in STAGES}, found=found, rules=rules, shown=SHOWN))
     told = next(chapter for chapter in chapters if chapter.stage == "select")
     assert facts(told)["score"] == ("not measured", "score: at least 0.5")

@@ -29,6 +29,7 @@ def page(**changes: object) -> str:
         "cards": [Card(EVIL, EVIL, EVIL)],
         "sections": SECTIONS,
         "settings": SETTINGS,
+        "edges": [("corpus", "clean")],
         "metrics": {"corpus": {"documents": 3, EVIL: EVIL, "nothing": None}, "clean": None},
     }
     return render(**(arguments | changes))  # type: ignore[arg-type]

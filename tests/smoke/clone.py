@@ -28,8 +28,11 @@ class Clone:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         self.edit("conf/config.yaml", "- size: laptop", "- size: smoke")
+        (folder / "params.yaml").unlink()
+        (folder / "plan/composed.yaml").unlink()
         (folder / ".venv").symlink_to(sys.prefix)  # what `make setup` makes
         self.run("git", "init", "--quiet")
+        self.bring_up()
         self.commit("a clone")
 
     @property
@@ -54,6 +57,10 @@ class Clone:
         assert not check or process.returncode == 0, f"{' '.join(command)} ended with {process.returncode}:\n{said[-6000:]}"
         return said
 
+    def bring_up(self) -> str:
+        """params.yaml as conf/ says, which `make repro` does before DVC reads it."""
+        return self.run(".venv/bin/python", "-m", "stages.plan", "--params")
+
     def dvc(self, *arguments: str, check: bool = True) -> str:
         """dvc by its path, as in an unactivated shell."""
         return self.run(str(Path(sys.executable).parent / "dvc"), *arguments, check=check)
@@ -61,7 +68,7 @@ class Clone:
     def reran(self, *arguments: str) -> set[str]:
         """The stages that ran under `dvc repro ...` or `dvc exp run ...`."""
         command = arguments if arguments[:1] == ("exp",) else ("repro", *arguments)
-        return set(re.findall(r"^Running stage '(\w+)'", self.dvc(*command), re.MULTILINE))
+        return set(re.findall(r"^Running stage '([\w@]+)'", self.dvc(*command), re.MULTILINE))
 
     def commit(self, message: str) -> None:
         """Put everything that is not ignored into git."""
@@ -89,7 +96,11 @@ class Clone:
         seen: set[str] = set()
         deadline = time.monotonic() + patience_s
         while process.poll() is None and time.monotonic() < deadline:
-            seen |= {str(path) for path in (self.folder / ".run" / stage).glob("*/**/manifest.json") if ".part" not in str(path)}
+            seen |= {
+                str(path)
+                for path in (self.folder / ".run" / stage.replace("@", "/")).glob("*/**/manifest.json")
+                if ".part" not in str(path)
+            }
             if len(seen) >= after:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

@@ -23,7 +23,13 @@ def books(tmp_path_factory) -> Clone:
     rows = [{"prompt": f"What is {number} and {number}?", "response": f"{2 * number}."} for number in range(40)]
     pairs = [{"prompt": f"Say {number}.", "chosen": f"{number}.", "rejected": "No."} for number in range(40)]
     (talk / "talk.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows + pairs))
-    sets = ["corpus=folder", f"corpus.path={DATA / 'books'}", "corpus.common.group=folder", "dialogues=files", "dialogues.path=talk"]
+    sets = [
+        "corpus=folder",
+        f"corpus.path={DATA / 'books'}",
+        "corpus.source_defaults.group=folder",
+        "dialogues=files",
+        "dialogues.path=talk",
+    ]
     own.dvc("exp", "run", *(part for setting in sets for part in ("-S", setting)), "split")
     return own
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.report.headlines import STAGES
+from pipeline.report.headlines import NOT_RUN, STAGES, tellings, work_of
 
 pytestmark = pytest.mark.smoke
 
@@ -20,10 +20,19 @@ def has(metrics: Any, key: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("stage", STAGES)
+ENTRIES = ["align/dpo", "align/ppo", "evaluate/base", "evaluate/sft", "evaluate/dpo", "evaluate/ppo", "export/transformers", "export/gguf"]
+WHOLE = [stage for stage in STAGES if stage not in ("align", "evaluate", "export", "report")]
+
+
+@pytest.mark.parametrize("stage", WHOLE)
 def test_the_headlines_ask_for_numbers_that_the_stages_measure(clone, stage):
     metrics = json.loads((clone.folder / f"metrics/{stage}.json").read_text())
-    assert [number.key for number in STAGES[stage].numbers if number.key and not has(metrics, number.key)] == []
+    assert [number.key for number in work_of(stage).numbers if number.key and not has(metrics, number.key)] == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_every_entry_tells_something(clone, entry):
+    assert tellings(entry, json.loads((clone.folder / f"metrics/{entry}.json").read_text()))
 
 
 def test_no_artifact_metric_or_plot_names_this_machine_or_its_folders(clone):
@@ -39,7 +48,8 @@ def test_nothing_that_is_loaded_is_a_pickle(clone):
 
 def test_the_table_and_the_chat_work_on_what_was_made(clone):
     table = clone.run(".venv/bin/python", "-m", "apps.table")
-    assert all(stage in table for stage in STAGES)
+    assert all(stage in table for stage in [*WHOLE, *ENTRIES])
+    assert NOT_RUN not in table
     assert "make chat" in table
     asked = "printf 'Who are you?\\nWhere does Ada live?\\n'"
     said = clone.run("sh", "-c", f"{asked} | .venv/bin/python -m apps.chat --temperature 1")  # twelve steps teach silence, greedily
@@ -72,11 +82,11 @@ def test_your_own_text_and_dialogues_go_through_to_the_exported_files(clone, tmp
         "split.seed=6",
     ]
     ran = clone.reran("exp", "run", *own)
-    assert set(STAGES) <= ran
-    scores = json.loads((clone.folder / "metrics/evaluate.json").read_text())
-    assert scores["base"]["facts"]["choice"] is None, "without the world's facts the row is absent"
-    assert scores["base"]["books"]["bits_per_byte"] > 0
+    assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
+    scores = json.loads((clone.folder / "metrics/evaluate/base.json").read_text())
+    assert scores["facts"]["choice"] is None, "without the world's facts the row is absent"
+    assert scores["books"]["bits_per_byte"] > 0
     assert json.loads((clone.folder / "metrics/dialogues.json").read_text())["quarantine_by_reason"] == {"chosen_equals_rejected": 1}
-    assert (clone.folder / "data/export/model-Q4_0.gguf").is_file()
+    assert (clone.folder / "data/export/gguf/model-Q4_0.gguf").is_file()
     clone.run("git", "reset", "--hard", "--quiet")
     clone.dvc("checkout", "--force")

@@ -16,7 +16,7 @@ from tests.smoke.clone import Clone
 
 pytestmark = pytest.mark.smoke
 STAGES = ("corpus", "clean", "select", "dedup", "dialogues", "split")
-SMALL = ("corpus.shard=40000", "hardware.workers=2")  # some shards of a small world
+SMALL = ("corpus.shard_bytes=40000", "hardware.workers=2")  # some shards of a small world
 JOBS = ("hardware.jobs.cluster=local", "hardware.jobs.items=8")
 
 

@@ -1,6 +1,7 @@
 """Experiments by `dvc exp`: named ones, a queued sweep two at once, what they leave behind."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -27,14 +28,20 @@ def test_a_queued_sweep_runs_two_at_once_and_every_run_is_shown(clone):
 
 
 def test_a_key_that_does_not_exist_stops_before_anything_runs(clone):
-    said = clone.dvc("exp", "run", "-S", "dpo.betta=1", check=False)
+    said = clone.dvc("exp", "run", "-S", "align.dpo.betta=1", check=False)
     assert "betta" in said
     assert "Running stage" not in said
 
 
-def test_a_value_of_the_wrong_type_stops_its_stage_with_the_mend(clone):
-    said = clone.dvc("exp", "run", "-S", "contest.resamples=many", check=False)
-    assert "contest.resamples: Input should be a valid integer (found 'many')" in said
-    assert "mend: correct contest.resamples" in said
+def test_wrong_values_stop_before_anything_runs_all_at_once_with_the_mend(clone):
+    said = clone.dvc("exp", "run", "-S", "contest.resamples=many", "-S", "pretrain.steps=abc", "-S", "align.dpo.beta=-1", check=False)
+    for key in (
+        "contest.resamples: Input should be a valid integer (found 'many')",
+        "pretrain.steps: Input should",
+        "align.dpo.beta: Input",
+    ):
+        assert key in said
+    assert "mend: correct" in said
+    assert re.findall(r"Running stage '([\w@]+)'", said) == ["plan"]
     clone.run("git", "reset", "--hard", "--quiet")
     clone.dvc("checkout", "--force")

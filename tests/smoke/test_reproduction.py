@@ -9,12 +9,17 @@ import yaml
 from tests.smoke.clone import Clone
 
 pytestmark = pytest.mark.smoke
-TRAINERS = ["pretrain", "sft", "reward", "dpo", "ppo"]
+TRAINERS = ["pretrain", "sft", "reward", "align@dpo", "align@ppo"]
+
+
+def folder(stage: str) -> str:
+    """align@dpo works in align/dpo."""
+    return stage.replace("@", "/")
 
 
 def first_step(clone, stage: str) -> int:
     """The step that the stage logged first when it last ran (a resumed run adds to the log of the killed one)."""
-    last = (clone.folder / f".run/log/{stage}.log").read_text().split(" begin\n")[-1]
+    last = (clone.folder / f".run/log/{folder(stage)}.log").read_text().split(" begin\n")[-1]
     return int(re.search(r" step (\d+) ", last)[1])
 
 
@@ -46,5 +51,5 @@ def test_two_clones_have_equal_locks_although_one_was_killed_five_times(clone, k
 
 
 def test_work_in_progress_is_removed_after_success(killed_and_finished):
-    left = [path.name for stage in TRAINERS for path in (killed_and_finished[0].folder / ".run" / stage).glob("*")]
+    left = [path.name for stage in TRAINERS for path in (killed_and_finished[0].folder / ".run" / folder(stage)).glob("*")]
     assert left == []

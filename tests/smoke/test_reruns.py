@@ -39,7 +39,7 @@ def test_a_comment_reruns_only_the_plan(untouched):
 
 def test_a_constant_of_ppo_reruns_ppo_and_what_reads_it(untouched):
     untouched.edit("pipeline/align/ppo.py", "\nSMOOTHING = 0.95", "\nSMOOTHING = 0.5")
-    assert untouched.reran() == {"plan", "ppo", "evaluate", "export", "contest", "report"}
+    assert untouched.reran() == {"plan", "align@ppo", "evaluate@ppo", "export@transformers", "export@gguf", "contest", "report"}
 
 
 def test_a_threshold_reruns_the_selection_and_what_its_documents_reach(untouched):
@@ -52,11 +52,39 @@ def test_a_threshold_reruns_the_selection_and_what_its_documents_reach(untouched
 
 
 def test_the_beta_of_dpo_reruns_dpo_and_what_reads_it(untouched):
-    assert untouched.reran("exp", "run", "-S", "dpo.beta=0.3") == {"dpo", "evaluate", "contest", "report"}
-    assert params(untouched)["dpo"]["beta"] == 0.3
+    assert untouched.reran("exp", "run", "-S", "align.dpo.beta=0.3") == {"plan", "align@dpo", "evaluate@dpo", "contest", "report"}
+    assert params(untouched)["align"]["dpo"]["beta"] == 0.3
     untouched.edit("conf/size/smoke.yaml", "contest:\n  resamples: 5", "contest:\n  resamples: 6")
     assert untouched.reran() == {"plan", "contest", "report"}, "an edit in conf/ after an applied experiment"
-    assert params(untouched)["dpo"]["beta"] == 0.3, "the experiment's override survives"
+    assert params(untouched)["align"]["dpo"]["beta"] == 0.3, "the experiment's override survives"
+
+
+def test_another_reward_model_reruns_no_dpo(untouched):
+    ran = untouched.reran("exp", "run", "-S", "reward.learning_rate=9.0e-4")
+    assert {"reward", "align@ppo", "evaluate@ppo"} <= ran
+    assert not {"align@dpo", "evaluate@dpo", "evaluate@base", "baselines"} & ran
+
+
+def test_an_entry_more_runs_itself_and_what_reads_it_and_one_less_leaves_no_trace(untouched):
+    exported = {"export@transformers", "export@gguf", "contest", "report"}
+    ran = untouched.reran("exp", "run", "-S", "align=[dpo,ppo,dpo_strong]")
+    assert ran == {"plan", "align@dpo_strong", "evaluate@dpo_strong", *exported}
+    assert (untouched.folder / "metrics/align/dpo_strong.json").is_file()
+    ran = untouched.reran("exp", "run", "-S", "align=[dpo]")
+    assert ran == {"plan", *exported}
+    assert "align@dpo_strong" not in (untouched.folder / "dvc.lock").read_text()
+    left = {
+        path.name
+        for folder in ("data/align", "data/evaluate", "metrics/align", "plots/align")
+        for path in (untouched.folder / folder).iterdir()
+    }
+    assert left == {"dpo", "base", "sft", "dpo.json", "dpo.csv"}
+    assert untouched.reran("exp", "run", "-S", "align=[dpo,ppo]") <= {"plan", *exported, "report"}, "all else is in the cache"
+
+
+def test_a_chain_of_methods_reruns_what_it_reaches(untouched):
+    ran = untouched.reran("exp", "run", "-S", "align.ppo.source=data/align/dpo", "align@ppo")
+    assert ran == {"plan", "align@ppo"}
 
 
 def test_hardware_and_track_rerun_nothing(untouched):
@@ -68,12 +96,19 @@ def test_an_edit_in_conf_reruns_its_stage_under_plain_repro(untouched):
     assert untouched.reran() == {"plan", "contest", "report"}
 
 
-def test_another_export_source_in_conf_is_taken_in_two_steps_and_never_stale(untouched):
-    untouched.edit("conf/export/default.yaml", "source: data/ppo ", "source: data/dpo ")
+def test_another_list_in_conf_is_taken_in_two_steps_and_never_stale(untouched):
+    untouched.edit("conf/config.yaml", "- align: [dpo, ppo] ", "- align: [ppo, dpo] ")
     said = untouched.dvc("repro", check=False)
-    assert "dvc.yaml now depends on export.source=data/dpo" in said
-    assert untouched.reran() == {"plan", "export", "contest", "report"}
+    assert "the pipeline has changed: export@transformers on data/align/dpo; export@gguf on data/align/dpo" in said
+    assert untouched.reran() == {"plan", "export@transformers", "export@gguf", "contest", "report"}
     assert untouched.reran() == set()
+
+
+def test_make_repro_brings_another_list_up_to_date_in_one_step(untouched):
+    untouched.edit("conf/config.yaml", "- align: [dpo, ppo] ", "- align: [dpo] ")
+    untouched.bring_up()
+    assert untouched.reran() == {"plan", "export@transformers", "export@gguf", "contest", "report"}
+    assert not (untouched.folder / "data/align/ppo").exists()
 
 
 def test_a_corpus_folder_that_is_not_there_is_named_before_anything_runs(untouched):

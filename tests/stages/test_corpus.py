@@ -18,7 +18,8 @@ from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.track import NoTracker
 from stages import corpus
-from stages._run import Hardware, Run, typed
+from stages._run import Hardware, Run
+from stages._settings import typed
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,7 +48,7 @@ def run_in(folder: Path) -> Run:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         hardware = OmegaConf.to_container(compose("config").hardware, resolve=True)
     one = {**hardware, "workers": 1, "engine": "threading"}  # type: ignore[dict-item]
-    return Run("corpus", "code", scratch, typed(Hardware, one, at="hardware"), NoTracker(), logging.getLogger("test"))
+    return Run("corpus", "corpus", "code", scratch, typed(Hardware, one, at="hardware"), NoTracker(), logging.getLogger("test"))
 
 
 def recipe(*overrides: str) -> tuple[Corpus, dict[str, Any]]:
@@ -71,10 +72,10 @@ def test_another_path_is_one_override(place: Path) -> None:
     assert target.read()["text"].to_pylist() == ["A book, edition 2."]
 
 
-def test_sources_take_from_common_what_they_do_not_say(place: Path) -> None:
+def test_sources_take_from_the_defaults_what_they_do_not_say(place: Path) -> None:
     books, web = "{name: books, path: books, group: folder, tags: [old]}", "{name: web, path: web/*.jsonl, weight: 0.5}"
     target, metrics = recipe(
-        "corpus=folder", f"corpus.sources=[{books}, {web}]", "corpus.max_bad_fraction=0.5", "corpus.common.language=en"
+        "corpus=folder", f"corpus.sources=[{books}, {web}]", "corpus.max_bad_fraction=0.5", "corpus.source_defaults.language=en"
     )
     assert target.read()["group"].to_pylist() == ["11", "11", "12", None, None]
     told = json.loads(target.file("sources.json").read_text())
@@ -86,8 +87,8 @@ def test_sources_take_from_common_what_they_do_not_say(place: Path) -> None:
 def test_every_corpus_that_conf_offers_is_understood(group: str) -> None:
     cfg = settings(f"corpus={group}")
     for place, source in enumerate(cfg.sources):
-        typed(corpus.Source, cfg.common | source, at=f"corpus.sources.{place}")
-    typed(corpus.Source, cfg.common | {"name": "world", "path": "."}, at="corpus.common")
+        typed(corpus.Source, cfg.source_defaults | source, at=f"corpus.sources.{place}")
+    typed(corpus.Source, cfg.source_defaults | {"name": "world", "path": "."}, at="corpus.source_defaults")
 
 
 def test_a_wrong_key_of_a_source_is_named(place: Path) -> None:
@@ -108,7 +109,7 @@ def test_the_world_is_written_in_shards_through_the_same_road(place: Path, monke
     documents, truth = pa.table(columns, schema=DOCUMENTS), pa.table({"id": list("abcdefg")})
     library = SimpleNamespace(documents=documents, truth=truth, world_json=lambda: "{}\n")
     monkeypatch.setattr(corpus, "generate", lambda world, seed: library)
-    target, metrics = recipe("corpus=world", "corpus.shard=100")
+    target, metrics = recipe("corpus=world", "corpus.shard_bytes=100")
     assert [shard.table("documents").num_rows for shard in target.shards] == [2, 2, 2, 1]
     assert target.read().to_pylist() == documents.to_pylist()
     assert target.table("truth") == truth
@@ -121,16 +122,16 @@ def test_the_world_is_written_in_shards_through_the_same_road(place: Path, monke
 def test_a_stage_that_was_stopped_goes_on_at_the_next_item(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.text.reading import read
 
-    read_item, begun = read.read_item, []
+    read_task, begun = read.read_task, []
 
-    def stumbling(item: Any, bounds: Any) -> Any:
-        begun.append(item.parts[0].file.name)
+    def stumbling(task: Any, limits: Any) -> Any:
+        begun.append(task.parts[0].file.name)
         if len(begun) == 2:
             raise RuntimeError("the power went off")
-        return read_item(item, bounds)
+        return read_task(task, limits)
 
-    monkeypatch.setattr(read, "read_item", stumbling)
-    overrides = ("corpus=folder", "corpus.shard=20", "corpus.path=data/input/books")
+    monkeypatch.setattr(read, "read_task", stumbling)
+    overrides = ("corpus=folder", "corpus.shard_bytes=20", "corpus.path=data/input/books")
     with pytest.raises(RuntimeError):
         recipe(*overrides)
     target, _ = recipe(*overrides)

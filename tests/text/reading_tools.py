@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from pipeline.core.parallel import Engine, parallel_map
 from pipeline.core.shards import map_shards
-from pipeline.text.reading.read import Reading, read_sources
-from pipeline.text.reading.sources import Bounds, Policy, Source
+from pipeline.text.reading.read import ReadResult, read_sources
+from pipeline.text.reading.sources import Policy, ReadLimits, Source
 
 POLICY = {
     "undecodable": "replace",
@@ -45,7 +45,7 @@ COMMON = {
 class Outcome:
     """What was read."""
 
-    reading: Reading
+    reading: ReadResult
     documents: pa.Table
     bad: list[dict[str, Any]]
 
@@ -70,8 +70,15 @@ def source(**settings: Any) -> Source:
     return Source(**{**COMMON, **settings})
 
 
-def bounds(*, shard: int = 1 << 20, longest: int = 1 << 20, max_bad_fraction: float = 1.0, **policy: str) -> Bounds:
-    return Bounds(shard=shard, longest=longest, max_bad_fraction=max_bad_fraction, policy=Policy(**{**POLICY, **policy}))
+def read_limits(
+    *, shard_bytes: int = 1 << 20, max_document_bytes: int = 1 << 20, max_bad_fraction: float = 1.0, **policy: str
+) -> ReadLimits:
+    return ReadLimits(
+        shard_bytes=shard_bytes,
+        max_document_bytes=max_document_bytes,
+        max_bad_fraction=max_bad_fraction,
+        policy=Policy(**{**POLICY, **policy}),
+    )
 
 
 def read(
@@ -80,7 +87,7 @@ def read(
     scratch: Path | None = None,
     engine: Engine = "threading",
     workers: int = 1,
-    limits: Bounds | None = None,
+    limits: ReadLimits | None = None,
 ) -> Outcome:
     """All sources under the folder (one with everything, if none is given)."""
     scratch = scratch or Path(tempfile.mkdtemp(dir=base.parent))
@@ -90,7 +97,7 @@ def read(
             function, items, folder=scratch / phase, run_map=lambda each, some: parallel_map(each, some, engine=engine, workers=workers)
         )
 
-    reading = read_sources(sources or (source(),), base, limits or bounds(), run_shards=run_shards, scratch=scratch)
+    reading = read_sources(sources or (source(),), base, limits or read_limits(), run_shards=run_shards, scratch=scratch)
     bad = [json.loads(line) for line in Path(reading.quarantine).read_text().splitlines()]
     return Outcome(reading, reading.work.table("documents"), bad)
 

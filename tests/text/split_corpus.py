@@ -12,12 +12,12 @@ import pyarrow as pa
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.artifact.tables import conform, write_table
 from pipeline.core.shards import Work, map_shards
-from pipeline.text.parting.decontaminate import Policies, Policy, check, recount
-from pipeline.text.parting.held import Lengths, held_runs, write_held
-from pipeline.text.parting.parts import told, write_parts
-from pipeline.text.parting.split import Dealt, deal
+from pipeline.text.splitting.assignment import AssignedShard, assign_parts
+from pipeline.text.splitting.decontamination import OverlapPolicies, Policy, check, count_overlaps
+from pipeline.text.splitting.held_out_index import OverlapConfig, held_out_ngrams, write_index
+from pipeline.text.splitting.parts import split_metrics, split_shard
 
-LENGTHS = Lengths(ngram=13, short=8, least=4)
+OVERLAP = OverlapConfig(ngram=13, short_ngram=8, min_words=4)
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen"
 CLUSTERS = pa.schema([("id", pa.string()), ("cluster", pa.string())])
 CODES = {"train": 0, "val": 1, "test": 2}
@@ -49,8 +49,8 @@ def corpus(path: Path, rows: Sequence[Mapping[str, Any]], *, shards: int = 1, cl
 
 def parts_of(made: Corpus, *, seed: int = 1, val: float = 0.1, test: float = 0.1, whole: Corpus | None = None) -> dict[str, int]:
     """The part of each document by its id, from its shard; the groups are those of the whole corpus."""
-    dealt = deal(made, whole or made, val=val, test=test, seed=seed)
-    ids = [(one, one.shard.table("documents", ["id"])["id"].to_pylist()) for one in dealt]
+    assigned = assign_parts(made, whole or made, val=val, test=test, seed=seed)
+    ids = [(one, one.shard.table("documents", ["id"])["id"].to_pylist()) for one in assigned]
     return {identity: code for one, names in ids for identity, code in zip(names, one.parts.tolist(), strict=True)}
 
 
@@ -79,21 +79,23 @@ def written(
     given = [(CODES[part], row) for part, some in rows.items() for row in some]
     shards: int = settings.get("shards", 1)
     made = corpus(folder / "dedup", [row for _, row in given], shards=shards)
-    dealt = [Dealt(shard, np.array([code for code, _ in given][turn::shards], np.int8)) for turn, shard in enumerate(made.shards)]
+    assigned = [
+        AssignedShard(shard, np.array([code for code, _ in given][turn::shards], np.int8)) for turn, shard in enumerate(made.shards)
+    ]
     ranges = settings.get("ranges", 1)
-    runs = map_shards(partial(held_runs, ngram=13, ranges=ranges), dealt, folder=folder / "held", run_map=plain_map)
-    held = write_held(folder / "table", runs, items or {}, lengths=LENGTHS, ranges=ranges)
+    runs = map_shards(partial(held_out_ngrams, ngram=13, ranges=ranges), assigned, folder=folder / "held", run_map=plain_map)
+    index = write_index(folder / "table", runs, items or {}, overlap=OVERLAP, ranges=ranges)
     policy: Policy = settings.get("policy", "cut")
     sources = settings.get("sources", {})
     how = partial(
-        write_parts,
-        held=held,
-        policies=Policies(parts=policy, dialogues=policy, benchmarks=policy),
-        longest=settings.get("longest", 1000),
+        split_shard,
+        index=index,
+        policies=OverlapPolicies(held_out=policy, dialogues=policy, benchmarks=policy),
+        max_characters=settings.get("max_characters", 1000),
         weights={name: facts["weight"] for name, facts in sources.items()},
         seed=1,
     )
-    work = map_shards(how, dealt, folder=folder / "parts", run_map=plain_map)
-    left = map_shards(partial(recount, held=held), work.paths("train"), folder=folder / "recount", run_map=plain_map).total
+    work = map_shards(how, assigned, folder=folder / "parts", run_map=plain_map)
+    left = map_shards(partial(count_overlaps, index=index), work.paths("train"), folder=folder / "recount", run_map=plain_map).total
     check(work.total, left)
-    return Done(work, told(work, held, left, sources))
+    return Done(work, split_metrics(work, index, left, sources))

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pipeline.text.parting.chapters import is_heading, stretches
+from pipeline.text.splitting.chapters import is_heading, split_into_chunks
 from tests.text.split_corpus import document, written
 
 HEADINGS = (
@@ -33,13 +33,13 @@ def test_chapters_are_packed_whole_as_many_as_there_is_room_for() -> None:
     book = ["The Title"]
     for number in range(1, 7):
         book += [f"Chapter {number}", "x" * 30, "y" * 40]  # 87 characters with what joins them
-    found = stretches(book, longest=200)
+    found = split_into_chunks(book, max_characters=200)
     assert [(one.start, one.heading) for one in found] == [(0, None), (7, "Chapter 3"), (13, "Chapter 5")]
 
 
 def test_a_long_chapter_is_cut_between_paragraphs_and_its_pieces_keep_its_heading() -> None:
     book = ["Chapter 1", "short", "BOOK TWO", "Chapter 2", *["z" * 60] * 5, "Chapter 3", "end"]
-    found = stretches(book, longest=150)
+    found = split_into_chunks(book, max_characters=150)
     assert [(one.start, one.heading) for one in found] == [
         (0, "Chapter 1"),
         (2, "BOOK TWO, Chapter 2"),
@@ -50,7 +50,8 @@ def test_a_long_chapter_is_cut_between_paragraphs_and_its_pieces_keep_its_headin
 
 def test_of_a_table_of_contents_only_the_last_lines_are_told() -> None:
     assert (
-        stretches([f"Chapter {number}" for number in range(1, 9)] + ["text"], longest=1000)[0].heading == "Chapter 6, Chapter 7, Chapter 8"
+        split_into_chunks([f"Chapter {number}" for number in range(1, 9)] + ["text"], max_characters=1000)[0].heading
+        == "Chapter 6, Chapter 7, Chapter 8"
     )
 
 
@@ -59,18 +60,18 @@ def test_the_pieces_are_the_text_and_none_is_too_long_that_can_be_cut() -> None:
     for _ in range(200):
         marks = ["Chapter 1", "IV.", "PART II"]
         book = [dice.choice(marks) if dice.random() < 0.2 else "w" * dice.randrange(1, 60) for _ in range(dice.randrange(1, 40))]
-        longest = dice.randrange(20, 200)
-        found = stretches(book, longest=longest)
+        max_characters = dice.randrange(20, 200)
+        found = split_into_chunks(book, max_characters=max_characters)
         pieces = ["\n\n".join(book[one.start : one.stop]) for one in found]
         assert "\n\n".join(pieces) == "\n\n".join(book)
-        assert all(len(piece) <= longest or one.stop - one.start == 1 for piece, one in zip(pieces, found, strict=True))
+        assert all(len(piece) <= max_characters or one.stop - one.start == 1 for piece, one in zip(pieces, found, strict=True))
 
 
 def test_a_long_document_is_written_in_pieces_that_know_their_book(tmp_path) -> None:
     book = "\n\n".join(["The Title", *(line for number in range(1, 5) for line in (f"Chapter {number}", "x" * 30, "y" * 40))])
     rows = {"train": [document("a"), document("book", book, bits=[float(2**place) for place in range(13)]), document("b", bits=[7.0])]}
     other = book.replace("x", "p").replace("y", "q")
-    done = written(tmp_path, rows | {"val": [document("v", other)], "test": [document("t")]}, longest=200)
+    done = written(tmp_path, rows | {"val": [document("v", other)], "test": [document("t")]}, max_characters=200)
     assert [row["id"] for row in done.rows("train")] == ["a", "book#0", "book#1", "b"]
     pieces = [row for row in done.rows("train") if row["book"] == "book"]
     assert "\n\n".join(row["text"] for row in pieces) == book
@@ -88,11 +89,11 @@ def test_a_long_document_is_cut_after_what_is_held_out_has_left_it(tmp_path) -> 
     leak = "one two three four five six seven eight nine ten eleven twelve thirteen"
     book = "\n\n".join(["Chapter 1", "x" * 80, leak, "Chapter 2", "y" * 80])
     rows = {"train": [document("a", book, bits=[1.0, 2.0, 4.0, 8.0, 16.0])], "val": [document("v", leak)], "test": [document("t")]}
-    done = written(tmp_path, rows, longest=100)
+    done = written(tmp_path, rows, max_characters=100)
     assert done.texts("train") == {"a#0": "Chapter 1\n\n" + "x" * 80, "a#1": "Chapter 2\n\n" + "y" * 80}
     assert [row["bits"] for row in done.rows("train")] == [3.0, 24.0]
 
 
 def test_a_paragraph_is_never_cut(tmp_path) -> None:
     rows = {"train": [document("a", "x" * 500)], "val": [document("v")], "test": [document("t")]}
-    assert list(written(tmp_path, rows, longest=100).texts("train")) == ["a"]
+    assert list(written(tmp_path, rows, max_characters=100).texts("train")) == ["a"]

@@ -9,14 +9,14 @@ import pytest
 
 from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.errors import PipelineError
-from pipeline.text.repair import suspicion_bits
-from pipeline.text.repair.clean import NAMES, Settings, check, clean_text, counts, plan_of, repair, repair_documents
-from pipeline.text.repair.ocr import is_suspected
-from pipeline.text.repair.suspicion import suspicion, suspicions
-from pipeline.text.truth.clean import cleaning
+from pipeline.text.repair import prefilter_bits
+from pipeline.text.repair.clean import NAMES, Settings, check, clean_text, counts, repair, repair_documents, repair_plan
+from pipeline.text.repair.ocr import may_be_misread
+from pipeline.text.repair.prefilter import prefilter, prefilter_text
+from pipeline.text.truth.clean import cleaning_metrics
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"mail": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
 )
 FRAGMENTS = [
     "the ", "House ", "THE LAMP\n", "Chapter 1. The Lamp\n", "1\n", "- 2 -\n", "[Pg 4]", "\n", "\n\n", " ", "  ", "\t", "\r\n", "\r", "\f",
@@ -51,13 +51,13 @@ def table(*texts: str, bits: list[list[float] | None] | None = None) -> pa.Table
 
 
 def mask_of(text: str) -> int:
-    return suspicion(text) | (suspicion_bits.WORDS if is_suspected(text) else 0)
+    return prefilter_text(text) | (prefilter_bits.WORDS if may_be_misread(text) else 0)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_repair_that_nothing_calls_for_would_change_nothing(seed: int) -> None:
     draw = random.Random(seed)
-    plan = plan_of(SETTINGS)
+    plan = repair_plan(SETTINGS)
     for _ in range(400):
         original = text = "".join(draw.choice(FRAGMENTS) for _ in range(draw.randrange(1, 40)))
         for name, mend, bits in plan:
@@ -71,7 +71,7 @@ def test_the_masks_of_a_column_are_those_of_its_texts_also_of_slices_and_chunks(
     draw = random.Random(7)
     texts = ["".join(draw.choice(FRAGMENTS) for _ in range(30)) for _ in range(40)] + ["", "a"]
     column = pa.chunked_array([pa.array(texts[:10]), pa.array(["x", *texts[10:]]).slice(1)])
-    assert suspicions(column).tolist() == [suspicion(text) for text in texts]
+    assert prefilter(column).tolist() == [prefilter_text(text) for text in texts]
 
 
 def test_every_document_stays_and_empty_ones_stay_empty() -> None:
@@ -96,7 +96,7 @@ def test_counts_tell_how_many_documents_and_how_often() -> None:
 def test_policies_keep_what_they_say() -> None:
     text = "‘a’ _b_ ada@mail.example ada 192.0.2.1 w1th"
     kept = replace(
-        SETTINGS, quotes="keep", italics="keep", mask={**SETTINGS.mask, "mail": None}, repairs=("quotes", "italics", "mail", "ip")
+        SETTINGS, quotes="keep", italics="keep", mask={**SETTINGS.mask, "email": None}, repairs=("quotes", "italics", "mail", "ip")
     )
     assert clean_text(text, kept) == ("‘a’ _b_ ada@mail.example ada [ip] w1th", {"ip": 1})
     assert clean_text(text, SETTINGS)[0] == "'a' b [mail] ada [ip] with"
@@ -106,10 +106,10 @@ def test_policies_keep_what_they_say() -> None:
     ("changes", "key"),
     [
         ({"repairs": ("quote",)}, "quote"),
-        ({"mask": {"mail": "x", "phone": "x", "card": "x"}}, "clean.mask.ip"),
+        ({"mask": {"email": "x", "phone": "x", "card": "x"}}, "clean.mask.ip"),
         ({"mask": {**SETTINGS.mask, "fax": "[fax]"}}, "fax"),
         ({"mask": {**SETTINGS.mask, "ip": ""}}, "clean.mask.ip"),
-        ({"mask": {**SETTINGS.mask, "mail": "nobody@mail.example"}}, "clean.mask.mail"),
+        ({"mask": {**SETTINGS.mask, "email": "nobody@mail.example"}}, "clean.mask.email"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_by_name(changes: dict[str, object], key: str) -> None:
@@ -123,7 +123,7 @@ def test_settings_that_make_no_sense_are_refused_by_name(changes: dict[str, obje
 def test_no_text_of_a_megabyte_takes_long(unit: str) -> None:
     text = unit * ((1 << 20) // len(unit))
     clean_text("warm up.", SETTINGS)
-    for name, mend, _ in plan_of(SETTINGS):
+    for name, mend, _ in repair_plan(SETTINGS):
         started = time.process_time()
         mend(text)
         assert time.process_time() - started < 2, name  # seconds; less than one on an idle machine
@@ -138,7 +138,7 @@ def test_truth_tells_planted_precision_recall_and_equality() -> None:
             "plants": [["quotes"], ["quotes", "mail"], ["gibberish"]],
         }
     )
-    told = cleaning(truth, *repair_documents(table("‘a’", "_b_", "‘c’"), SETTINGS), names=NAMES)
+    told = cleaning_metrics(truth, *repair_documents(table("‘a’", "_b_", "‘c’"), SETTINGS), names=NAMES)
     assert told["repairs"]["quotes"] == {"planted": 2, "precision": 1.0, "recall": 0.5}
     assert told["repairs"]["italics"] == {"planted": 0, "precision": 0.0, "recall": None}
     assert told["equal"] == 1.0

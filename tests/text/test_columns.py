@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 
-from pipeline.text.copies import columns
+from pipeline.text.dedup import columns
 
 
 def test_columns_are_those_that_arrow_makes() -> None:
@@ -22,5 +22,5 @@ def test_columns_are_those_that_arrow_makes() -> None:
 
 def test_pandas_is_not_imported() -> None:
     use = "columns.numbers(np.arange(3)); assert 'pandas' not in sys.modules"
-    script = f"import sys, numpy as np; from pipeline.text.copies import columns; {use}"
+    script = f"import sys, numpy as np; from pipeline.text.dedup import columns; {use}"
     subprocess.run([sys.executable, "-c", script], check=True)

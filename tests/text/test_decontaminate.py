@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.shards import Work
-from pipeline.text.ordered import distinct
-from pipeline.text.parting.held import Held, Lengths, write_held
-from pipeline.text.parting.runs import find_runs, runs_of, sieve_of
+from pipeline.text.sorted_arrays import sorted_unique
+from pipeline.text.splitting.held_out_index import HeldOutIndex, OverlapConfig, write_index
+from pipeline.text.splitting.paragraph_ngrams import bloom_filter, find_ngrams, ngrams_in
 from tests.text.split_corpus import LONG, document, written
 
 OTHER = "The other side of this page has words of its own, and more of them than thirteen in all"
@@ -61,7 +61,7 @@ TEXTS = (
 
 def test_runs_are_those_of_the_words_within_each_paragraph() -> None:
     for length in (1, 3, 5):
-        found = runs_of(column(*TEXTS), [length])
+        found = ngrams_in(column(*TEXTS), [length])
         plain = [(row, place, run) for row, text in enumerate(TEXTS) for place, run in plain_runs(text, length)]
         assert list(zip(found.rows.tolist(), found.paragraphs.tolist(), strict=True)) == [(row, place) for row, place, _ in plain]
         names: dict[tuple[str, ...], int] = {}
@@ -75,7 +75,7 @@ def test_runs_are_those_of_the_words_in_any_mixture_of_scripts() -> None:
     draw = Random(1)
     for _ in range(200):
         text = "".join(draw.choice(f"aBéß12жЖ我ねไ𠀀 \n\n.{SIGNS}") for _ in range(draw.randrange(60)))
-        found = runs_of(column(text), [2])
+        found = ngrams_in(column(text), [2])
         plain = plain_runs(text, 2)
         assert found.paragraphs.tolist() == [place for place, _ in plain], text
         assert len(set(found.hashes.tolist())) == len({run for _, run in plain}), text
@@ -86,31 +86,31 @@ def test_runs_are_those_of_the_words_in_any_mixture_of_scripts() -> None:
 )
 def test_paragraphs_are_counted_as_by_splitting_at_blank_lines(between: str) -> None:
     for text in (f"{between}one", f"one{between}two", f"one{between}{between}two{between}", f"我{between}们", between):
-        assert runs_of(column(text), [1]).paragraphs.tolist() == [place for place, _ in plain_runs(text, 1)], text
+        assert ngrams_in(column(text), [1]).paragraphs.tolist() == [place for place, _ in plain_runs(text, 1)], text
 
 
 def test_runs_of_many_texts_are_those_of_each_alone() -> None:
     texts = [" ".join(f"w{number * number % (turn + 101)}" for number in range(60_000)) for turn in range(6)]  # megabytes
-    together = runs_of(column(*texts[:2], "", *texts[2:]), [5])
+    together = ngrams_in(column(*texts[:2], "", *texts[2:]), [5])
     for row, text in zip((0, 1, 3, 4, 5, 6), texts, strict=True):
-        assert np.array_equal(together.hashes[together.rows == row], runs_of(column(text), [5]).hashes)
+        assert np.array_equal(together.hashes[together.rows == row], ngrams_in(column(text), [5]).hashes)
 
 
 def test_a_word_is_the_same_in_plain_texts_and_beside_other_characters() -> None:
-    plain, other = runs_of(column("Where does Ada live?"), [4]).hashes, runs_of(column("→where\u3000DOES「ada」live😀"), [4]).hashes
+    plain, other = ngrams_in(column("Where does Ada live?"), [4]).hashes, ngrams_in(column("→where\u3000DOES「ada」live😀"), [4]).hashes
     assert plain.tolist() == other.tolist()
 
 
 def test_runs_of_different_lengths_never_meet() -> None:
-    one, two = (set(runs_of(column("a a a a a a"), [length]).hashes.tolist()) for length in (2, 3))
+    one, two = (set(ngrams_in(column("a a a a a a"), [length]).hashes.tolist()) for length in (2, 3))
     assert not one & two
 
 
 def test_the_sieve_lets_through_all_it_was_made_of_and_little_else() -> None:
     words = [f"w{number * number % 99_991}" for number in range(30_000)]
-    known = distinct(runs_of(column(" ".join(words[:4_000])), [13]).hashes)
-    sieve = sieve_of([known])
-    passed = find_runs(column(" ".join(words)), [13], sieve, sieve).hashes
+    known = sorted_unique(ngrams_in(column(" ".join(words[:4_000])), [13]).hashes)
+    sieve = bloom_filter([known])
+    passed = find_ngrams(column(" ".join(words)), [13], sieve, sieve).hashes
     assert set(known.tolist()) <= set(passed.tolist())
     assert (~np.isin(passed, known)).sum() < 0.03 * 30_000
 
@@ -225,9 +225,9 @@ def test_an_item_is_found_however_its_letters_are_written(tmp_path) -> None:
 
 
 def test_lengths_out_of_order_are_an_error(tmp_path) -> None:
-    for lengths in (Lengths(ngram=13, short=8, least=0), Lengths(ngram=7, short=8, least=4)):
+    for overlap in (OverlapConfig(ngram=13, short_ngram=8, min_words=0), OverlapConfig(ngram=7, short_ngram=8, min_words=4)):
         with pytest.raises(PipelineError, match="out of order"):
-            write_held(tmp_path / "table", Work((), ()), {}, lengths=lengths, ranges=1)
+            write_index(tmp_path / "table", Work((), ()), {}, overlap=overlap, ranges=1)
 
 
 def test_one_item_of_two_benchmarks_is_found_for_both_and_each_item_once(tmp_path) -> None:
@@ -242,13 +242,13 @@ def test_a_preamble_of_all_items_finds_them_all_and_counts_once_where_it_stands(
     preamble = " ".join(f"p{number}" for number in range(50))
     items = {"long": [f"{preamble} q{number} r{number}" for number in range(4_000)], "other": [preamble, "Three blind mice ran home"]}
     train = [document(f"d{number}", "\n\n".join(f"{preamble} d{number} e{turn}" for turn in range(50))) for number in range(10)]
-    done = written(tmp_path, REST | {"train": [*train, document("free")]}, items=items, longest=100_000)
+    done = written(tmp_path, REST | {"train": [*train, document("free")]}, items=items, max_characters=100_000)
     assert done.told["benchmarks"] == {
         "long": {"items": 4000, "found": 4000, "unchecked": 0, "paragraphs": 500, "documents": 10},
         "other": {"items": 2, "found": 1, "unchecked": 0, "paragraphs": 500, "documents": 10},
     }
     assert {row["runs"] for row in done.rows("cut")} == {2 * (50 - 13 + 1)}, "each run, for each of the two benchmarks"
-    hits = Held(tmp_path / "table").find(column(train[0]["text"], train[1]["text"]))
+    hits = HeldOutIndex(tmp_path / "table").find(column(train[0]["text"], train[1]["text"]))
     assert hits.rows.size == 100 * 2 * (50 - 13 + 1)
     assert hits.items.tolist() == list(range(4_001))
 

@@ -20,15 +20,15 @@ from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.errors import PipelineError
 from pipeline.core.parallel import parallel_map
 from pipeline.core.shards import Piece, map_shards
-from pipeline.text.copies.clusters import Near, _pivot_pairs
-from pipeline.text.copies.dedup import TABLES, Outcome, Rules, dedup
-from pipeline.text.copies.paragraph_copies import Paragraphs
-from pipeline.text.copies.substrings import Substrings
+from pipeline.text.dedup.clusters import NearRule, _pivot_pairs
+from pipeline.text.dedup.corpus import TABLES, DedupResult, DedupRules, deduplicate
+from pipeline.text.dedup.paragraphs import ParagraphRule
+from pipeline.text.dedup.substrings import SubstringRule
 
-NEAR = Near(shingle=5, threshold=0.8, bands=20, rows=6, pivots=4, rounds=16)
-WHOLE = Rules(near=NEAR, priorities=(), paragraph=None, substring=None)
-BOTH = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=3), substring=None)
-EXACT = Rules(near=None, priorities=(), paragraph=None, substring=None)
+NEAR = NearRule(shingle=5, threshold=0.8, bands=20, rows=6, pivots=4, rounds=16)
+WHOLE = DedupRules(near=NEAR, priorities=(), paragraph=None, substring=None)
+BOTH = DedupRules(near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=3), substring=None)
+EXACT = DedupRules(near=None, priorities=(), paragraph=None, substring=None)
 serial = partial(parallel_map, engine="threading", workers=1)
 
 
@@ -49,19 +49,19 @@ def corpus_of(folder: Path, texts: Sequence[str], *, shards: int = 1, sources: S
     return corpus
 
 
-def deduped(folder: Path, corpus: Corpus, rules: Rules, *, run_map: Any = serial, memory: Path | None = None) -> Outcome:
+def deduped(folder: Path, corpus: Corpus, rules: DedupRules, *, run_map: Any = serial, memory: Path | None = None) -> DedupResult:
     """Dedup in a folder of its own."""
     (memory or folder / "memory").mkdir(parents=True, exist_ok=True)
-    return dedup(corpus, rules, scratch=folder / "scratch", memory=memory or folder / "memory", run_map=run_map)
+    return deduplicate(corpus, rules, scratch=folder / "scratch", memory=memory or folder / "memory", run_map=run_map)
 
 
-def clusters_of(folder: Path, texts: Sequence[str], rules: Rules, **more: Any) -> list[dict[str, Any]]:
+def clusters_of(folder: Path, texts: Sequence[str], rules: DedupRules, **more: Any) -> list[dict[str, Any]]:
     """The rows of the clusters table."""
     rows: list[dict[str, Any]] = deduped(folder, corpus_of(folder, texts, **more), rules).work.table("clusters").to_pylist()
     return rows
 
 
-def files_of(outcome: Outcome) -> list[bytes]:
+def files_of(outcome: DedupResult) -> list[bytes]:
     """All bytes of all tables."""
     return [path.read_bytes() for name in TABLES for path in outcome.work.paths(name)]
 
@@ -126,7 +126,7 @@ def test_short_texts_are_compared_as_a_whole(tmp_path: Path) -> None:
 
 def test_a_source_that_is_named_first_keeps_its_copies(tmp_path: Path, texts: list[str]) -> None:
     sources = ["web" if place < 20 else "books" for place in range(len(texts))]
-    rules = Rules(near=NEAR, priorities=("books",), paragraph=None, substring=None)
+    rules = DedupRules(near=NEAR, priorities=("books",), paragraph=None, substring=None)
     rows = clusters_of(tmp_path, texts, rules, sources=sources, shards=4)
     members: dict[str, list[int]] = {}
     for row in rows:
@@ -136,7 +136,7 @@ def test_a_source_that_is_named_first_keeps_its_copies(tmp_path: Path, texts: li
 
 
 def test_a_source_without_documents_may_have_priority_and_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rules = Rules(near=None, priorities=("boks",), paragraph=None, substring=None)
+    rules = DedupRules(near=None, priorities=("boks",), paragraph=None, substring=None)
     assert deduped(tmp_path, corpus_of(tmp_path, ["a", "b"]), rules).metrics["documents"] == 2
     assert "dedup.priorities names boks" in caplog.text
 
@@ -158,9 +158,9 @@ def test_a_new_source_is_compared_with_the_old_ones_and_only_that(tmp_path: Path
     both = corpus_of(tmp_path / "both", texts[:36], shards=6)
     more = deduped(tmp_path / "both", both, BOTH, memory=memory)
     fresh = deduped(tmp_path / "fresh", both, BOTH)
-    assert (old.effort["signed"], more.effort["signed"], fresh.effort["signed"]) == (5, 1, 6)
-    assert more.effort["remembered"] >= old.effort["compared"] > 0
-    assert more.effort["compared"] == fresh.effort["compared"] - old.effort["compared"] > 0
+    assert (old.stats["signed"], more.stats["signed"], fresh.stats["signed"]) == (5, 1, 6)
+    assert more.stats["cached"] >= old.stats["compared"] > 0
+    assert more.stats["compared"] == fresh.stats["compared"] - old.stats["compared"] > 0
     assert files_of(more) == files_of(fresh)
     assert more.metrics == fresh.metrics
 
@@ -217,7 +217,7 @@ def test_many_documents_that_are_alike_are_not_compared_each_with_each(tmp_path:
     book = prose(60, 1)
     found = deduped(tmp_path, corpus_of(tmp_path, [" ".join([*book, f"end{place}"]) for place in range(2000)], shards=3), WHOLE)
     assert found.metrics["largest_cluster"] == 2000
-    assert found.effort["compared"] < 2000 * 12
+    assert found.stats["compared"] < 2000 * 12
     assert found.metrics["pairs_left"] == 0
 
 
@@ -244,8 +244,8 @@ def test_counts_tell_what_was_removed(tmp_path: Path) -> None:
 
 
 def test_rules_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    rules = Rules(near=replace(NEAR, pivots=0, threshold=1.5), priorities=(), paragraph=Paragraphs(words=0), substring=None)
-    with pytest.raises(PipelineError, match=r"near.threshold=1.5, dedup.near.pivots=0, dedup.paragraph.words=0"):
+    rules = DedupRules(near=replace(NEAR, pivots=0, threshold=1.5), priorities=(), paragraph=ParagraphRule(min_words=0), substring=None)
+    with pytest.raises(PipelineError, match=r"near.threshold=1.5, dedup.near.pivots=0, dedup.paragraph.min_words=0"):
         deduped(tmp_path, corpus_of(tmp_path, ["a"]), rules)
 
 
@@ -253,5 +253,8 @@ def test_shards_without_documents_and_a_corpus_of_one_document_stand(tmp_path: P
     assert [row["kept"] for row in clusters_of(tmp_path / "few", ["a b c", "A b c"], BOTH, shards=5)] == [True, False]
     assert [row["kind"] for row in clusters_of(tmp_path / "one", ["a b c"], BOTH)] == ["single"]
     assert (
-        deduped(tmp_path / "none", corpus_of(tmp_path / "none", []), replace(BOTH, substring=Substrings(words=9))).metrics["documents"] == 0
+        deduped(tmp_path / "none", corpus_of(tmp_path / "none", []), replace(BOTH, substring=SubstringRule(min_words=9))).metrics[
+            "documents"
+        ]
+        == 0
     )

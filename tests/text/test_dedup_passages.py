@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.copies.dedup import Rules
-from pipeline.text.copies.marks import marks_of
-from pipeline.text.copies.paragraph_copies import Paragraphs
-from pipeline.text.copies.substrings import Substrings, repeated_sentences
+from pipeline.text.dedup.corpus import DedupRules
+from pipeline.text.dedup.paragraphs import ParagraphRule
+from pipeline.text.dedup.substrings import SubstringRule, repeated_sentences
+from pipeline.text.dedup.winnowing import winnow
 from pipeline.text.ngrams import texts_of, words_of_rows
 from tests.text.test_dedup import NEAR, corpus_of, deduped
 
-PARAGRAPHS = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=4), substring=None)
-RUNS = Rules(near=NEAR, priorities=(), paragraph=Paragraphs(words=4), substring=Substrings(words=8))
+PARAGRAPHS = DedupRules(near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=4), substring=None)
+SPANS = DedupRules(near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=4), substring=SubstringRule(min_words=8))
 
 
 def sentence(words: int, seed: int) -> str:
@@ -24,7 +24,7 @@ def sentence(words: int, seed: int) -> str:
     return " ".join(["It", *(f"v{draw.randrange(10**9)}" for _ in range(words - 1))]) + "."
 
 
-def tables(folder: Path, texts: list[str], rules: Rules, **more: Any) -> tuple[dict[str, str], list[dict[str, Any]], dict[str, Any]]:
+def tables(folder: Path, texts: list[str], rules: DedupRules, **more: Any) -> tuple[dict[str, str], list[dict[str, Any]], dict[str, Any]]:
     """The texts that are kept, by id; the passages; the rows of clusters, by id."""
     work = deduped(folder, corpus_of(folder, texts, **more), rules).work
     kept = {row["id"]: row["text"] for row in work.table("documents").to_pylist()}
@@ -42,7 +42,7 @@ def test_a_paragraph_stays_where_it_stands_first(tmp_path: Path) -> None:
 
 def test_a_source_with_priority_keeps_its_paragraph(tmp_path: Path) -> None:
     texts = [f"{sentence(9, seed)}\n\nA paragraph that comes again." for seed in range(2)]
-    rules = Rules(near=None, priorities=["y"], paragraph=Paragraphs(words=4), substring=None)
+    rules = DedupRules(near=None, priorities=["y"], paragraph=ParagraphRule(min_words=4), substring=None)
     assert tables(tmp_path, texts, rules, sources=["x", "y"])[0] == {"0": sentence(9, 0), "1": texts[1]}
 
 
@@ -74,7 +74,7 @@ def test_a_document_that_is_dropped_takes_no_paragraph_from_another(tmp_path: Pa
 def test_a_run_in_the_middle_of_a_paragraph_is_cut_out(tmp_path: Path) -> None:
     own, run = [sentence(12, seed) for seed in range(6)], f"{sentence(6, 77)} {sentence(6, 78)}"
     texts = [f"{own[0]} {run} {own[1]}", f"{own[2]} {own[3]}", f"Title\n\n{own[4]} {run} {own[5]}"]
-    kept, passages, _ = tables(tmp_path, texts, RUNS, shards=3, bits=[[1.0], [2.0], [3.0, 4.0]])
+    kept, passages, _ = tables(tmp_path, texts, SPANS, shards=3, bits=[[1.0], [2.0], [3.0, 4.0]])
     assert kept == {"0": texts[0], "1": texts[1], "2": f"Title\n\n{own[4]} {own[5]}"}
     assert passages == [{"id": "2", "paragraph": 1, "text": run, "of": "0", "level": "substring"}]
 
@@ -82,13 +82,13 @@ def test_a_run_in_the_middle_of_a_paragraph_is_cut_out(tmp_path: Path) -> None:
 def test_numbers_are_gone_where_a_part_of_a_paragraph_is(tmp_path: Path) -> None:
     own, run = [sentence(12, seed) for seed in range(3)], sentence(12, 77)
     texts = [f"{own[0]} {run}", f"{own[1]} {run} {own[2]}"]
-    outcome = deduped(tmp_path, corpus_of(tmp_path, texts, bits=[[1.0], [2.0]]), RUNS)
+    outcome = deduped(tmp_path, corpus_of(tmp_path, texts, bits=[[1.0], [2.0]]), SPANS)
     assert outcome.work.table("documents")["bits"].to_pylist() == [[1.0], None]
 
 
 def test_the_same_runs_are_found_in_any_shards(tmp_path: Path) -> None:
     texts = [f"{sentence(20, seed)} {sentence(10, 1000 + seed // 2)} {sentence(20, 500 + seed)}" for seed in range(20)]
-    results = [tables(tmp_path / f"{shards}", texts, RUNS, shards=shards)[:2] for shards in (1, 3, 7)]
+    results = [tables(tmp_path / f"{shards}", texts, SPANS, shards=shards)[:2] for shards in (1, 3, 7)]
     assert results[0] == results[1] == results[2]
     assert len(results[0][1]) == 10
 
@@ -96,7 +96,7 @@ def test_the_same_runs_are_found_in_any_shards(tmp_path: Path) -> None:
 def test_a_run_of_a_paragraph_that_is_cut_is_that_of_the_one_that_stays(tmp_path: Path) -> None:
     run = sentence(12, 7)
     texts = [f"{sentence(9, 1)} {run}", f"{sentence(9, 1)} {run}\n\n{sentence(9, 2)}", f"{sentence(9, 3)} {run} {sentence(9, 4)}"]
-    kept, passages, _ = tables(tmp_path, texts, RUNS, shards=2)
+    kept, passages, _ = tables(tmp_path, texts, SPANS, shards=2)
     assert kept == {"0": texts[0], "1": sentence(9, 2), "2": f"{sentence(9, 3)} {sentence(9, 4)}"}
     assert [(row["id"], row["of"], row["level"]) for row in passages] == [("1", "0", "paragraph"), ("2", "0", "substring")]
 
@@ -118,7 +118,7 @@ def test_every_long_run_is_found_and_none_that_is_short(seed: int, tmp_path: Pat
                 if (run := tuple(words[start : start + least])) in seen:
                     expected.setdefault((str(document), number), set()).update(range(start, start + least))
                 seen.add(run)
-    rules = Rules(near=None, priorities=(), paragraph=None, substring=Substrings(words=least))
+    rules = DedupRules(near=None, priorities=(), paragraph=None, substring=SubstringRule(min_words=least))
     texts = ["\n\n".join(" ".join(words) for words in paragraphs) for paragraphs in documents]
     _, passages, _ = tables(tmp_path, texts, rules, shards=3)
     found: dict[tuple[str, int], int] = {}
@@ -129,14 +129,14 @@ def test_every_long_run_is_found_and_none_that_is_short(seed: int, tmp_path: Pat
     assert found == {place: len(words) for place, words in expected.items()}
 
 
-def test_two_paragraphs_with_a_long_run_in_common_have_a_mark_in_common() -> None:
+def test_two_paragraphs_with_a_long_span_in_common_share_a_fingerprint() -> None:
     draw = Random(1)
     for length in (2, 3, 8, 13, 60):
         for _ in range(40):
             run = [f"r{draw.randrange(9)}" for _ in range(length)]
             texts = [" ".join([*(f"{side}{draw.randrange(9)}" for _ in range(draw.randrange(40))), *run, f"{side}x"]) for side in "ab"]
             words = words_of_rows(texts_of(pa.array([*texts, " ".join(run[1:])])), np.arange(3))
-            hashes, places = marks_of(words, length)
+            hashes, places = winnow(words, length)
             first, second, short = (set(hashes[places[0] == text].tolist()) for text in range(3))
             assert first & second
             assert not short

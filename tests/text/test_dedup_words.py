@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.copies.minhash import band_keys, shingle_sets, shingles_of, signatures, similarities
+from pipeline.text.dedup.minhash import band_keys, shingle_sets, shingles_of, signatures, similarities
 from pipeline.text.ngrams import MIX, STEP, ngrams_of, paragraph_hashes, texts_of, words_of, words_of_rows
-from pipeline.text.ordered import among, distinct, places_in
+from pipeline.text.sorted_arrays import in_sorted, sorted_index, sorted_unique
 
 ODD = "“Ça va?”\tNaïve—Straße\u00a0ÄÖÜ ß 12½ a_b don’t Ελλάδα Привет! नमस्ते e\u0301 \U0001f600 x\U00020000y \U00010400"
 
@@ -130,7 +130,7 @@ def test_a_shingle_is_the_hash_of_a_run_of_words_and_a_set_has_each_once() -> No
     expected = [ngrams_of(words_of(text)[0], min(3, max(1, len(text.split())))) for text in texts]
     assert [values[first:end].tolist() for first, end in pairwise(starts.tolist())] == [one.tolist() for one in expected]
     values, starts = shingle_sets(words, 3)
-    assert [values[first:end].tolist() for first, end in pairwise(starts.tolist())] == [distinct(one).tolist() for one in expected]
+    assert [values[first:end].tolist() for first, end in pairwise(starts.tolist())] == [sorted_unique(one).tolist() for one in expected]
 
 
 def test_bands_are_equal_when_all_their_values_are() -> None:
@@ -142,13 +142,13 @@ def test_bands_are_equal_when_all_their_values_are() -> None:
 
 def test_distinct_values_are_sorted() -> None:
     none = np.empty(0, np.uint64)
-    assert distinct(np.array([3, 1, 3, 2, 1], np.uint64)).tolist() == [1, 2, 3]
-    assert not distinct(none).size
+    assert sorted_unique(np.array([3, 1, 3, 2, 1], np.uint64)).tolist() == [1, 2, 3]
+    assert not sorted_unique(none).size
 
 
 def test_values_are_looked_up_where_they_stand_first() -> None:
     known, asked, none = np.array([2, 2, 5, 9], np.uint64), np.array([9, 1, 2, 7, 10], np.uint64), np.empty(0, np.uint64)
-    assert places_in(known, asked).tolist() == [3, -1, 0, -1, -1]
-    assert among(asked, known).tolist() == [True, False, True, False, False]
-    assert places_in(none, asked).tolist() == [-1] * 5
-    assert places_in(known, none).tolist() == []
+    assert sorted_index(known, asked).tolist() == [3, -1, 0, -1, -1]
+    assert in_sorted(asked, known).tolist() == [True, False, True, False, False]
+    assert sorted_index(none, asked).tolist() == [-1] * 5
+    assert sorted_index(known, none).tolist() == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.text.talk.files import read_dialogues
+from pipeline.text.dialogues.files import read_dialogues
 
 ASK = {"role": "user", "content": "Why?"}
 ANSWER = {"role": "assistant", "content": "So."}
@@ -120,5 +120,5 @@ def test_a_folder_of_unknown_shape_is_told_with_its_columns(tmp_path: Path) -> N
 
 def test_too_many_bad_rows_fail_and_name_the_leader(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a", "response": null}\n')
-    with pytest.raises(InputError, match=r"1 of 2 rows can't be used; a\.jsonl leads with 1 null_text"):
+    with pytest.raises(InputError, match=r"1 of 2 rows are unusable; a\.jsonl leads with 1 null_text"):
         read_dialogues(tmp_path, max_bad_fraction=0.1, seed=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.measure.language import languages, passage
+from pipeline.text.measure.language import detect_languages, passage
 from pipeline.text.ngrams import texts_of
 
 SENTENCES = {
@@ -20,7 +20,7 @@ SENTENCES = {
 
 
 def found(texts: list[str], characters: int = 400) -> tuple[list[str], list[float]]:
-    names, scores = languages(texts_of(pa.array(texts, pa.string())), characters=characters)
+    names, scores = detect_languages(texts_of(pa.array(texts, pa.string())), characters=characters)
     return names, scores.tolist()
 
 

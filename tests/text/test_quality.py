@@ -9,7 +9,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.core.errors import PipelineError
-from pipeline.text.measure.quality import Bounds, Languages, Rule, check_rules, first_broken
+from pipeline.text.measure.quality import LanguageRule, Rule, StatisticRule, check_rules, first_broken
 from pipeline.text.measure.statistics import measure
 
 PRESETS = Path(__file__).parents[2] / "conf" / "select"
@@ -54,28 +54,28 @@ def test_a_preset_asks_only_for_what_is_measured(name: str) -> None:
 
 
 def test_the_first_broken_rule_is_the_reason_and_its_value_is_told() -> None:
-    short = Bounds(name="short", statistic="words", min=4, max=None)
-    long = Bounds(name="long", statistic="words", min=None, max=5)
-    plain = Bounds(name="plain", statistic="lines", min=None, max=0)
+    short = StatisticRule(name="short", statistic="words", min=4, max=None)
+    long = StatisticRule(name="long", statistic="words", min=None, max=5)
+    plain = StatisticRule(name="plain", statistic="lines", min=None, max=0)
     assert told(["one two", "one two three four", "a b c d e f"], (short, long, plain)) == [("short", 2), ("plain", 1), ("long", 6)]
 
 
 def test_the_bounds_themselves_are_allowed() -> None:
-    assert told(["one two"], (Bounds(name="exact", statistic="words", min=2, max=2),)) == [(None, None)]
+    assert told(["one two"], (StatisticRule(name="exact", statistic="words", min=2, max=2),)) == [(None, None)]
 
 
 def test_a_language_counts_only_where_the_model_is_sure() -> None:
     german = JUNK["foreign"][0]
-    assert told([german, ENGLISH], (Languages(name="foreign", languages=("en",), sure=0.5),))[1] == (None, None)
-    assert told([german], (Languages(name="foreign", languages=("en", "de"), sure=0.0),)) == [(None, None)]
-    ((reason, value),) = told([german], (Languages(name="foreign", languages=("en",), sure=0.0),))
+    assert told([german, ENGLISH], (LanguageRule(name="foreign", languages=("en",), min_probability=0.5),))[1] == (None, None)
+    assert told([german], (LanguageRule(name="foreign", languages=("en", "de"), min_probability=0.0),)) == [(None, None)]
+    ((reason, value),) = told([german], (LanguageRule(name="foreign", languages=("en",), min_probability=0.0),))
     assert reason == "foreign"
-    assert told([german], (Languages(name="foreign", languages=("en",), sure=float(value or 0) + 0.0001),)) == [(None, None)]
+    assert told([german], (LanguageRule(name="foreign", languages=("en",), min_probability=float(value or 0) + 0.0001),)) == [(None, None)]
 
 
 def test_an_unknown_statistic_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(PipelineError, match=r"asks for wrods, which clean does not measure; there are characters, words"):
-        check_rules((Bounds(name="short", statistic="wrods", min=1, max=None),), ["id", "characters", "words", "language"])
+    with pytest.raises(PipelineError, match=r"unknown statistics wrods; clean measures characters, words"):
+        check_rules((StatisticRule(name="short", statistic="wrods", min=1, max=None),), ["id", "characters", "words", "language"])
 
 
 @pytest.mark.parametrize("rule", [{"name": "a"}, {"name": "a", "statistic": "words", "min": 1}, {"name": "a", "languages": ["en"]}])

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.measure.score import BUCKETS, Features, Learning, features, scores, train
+from pipeline.text.measure.score import BUCKETS, Features, TrainingConfig, features, scores, train
 from pipeline.text.measure.statistics import NAMES, measure
 
-LEARNING = Learning(epochs=5, rate=0.1, decay=1e-4)
+TRAINING = TrainingConfig(epochs=5, learning_rate=0.1, weight_decay=1e-4)
 GOOD = "the king was in his house and queen with him river morning letter old friend walked slowly garden answered"
 BAD = "click here buy now best price offer free subscribe login account terms shipping discount order cart"
 
@@ -32,7 +32,7 @@ def mixed() -> tuple[list[str], np.ndarray]:
 
 def test_words_tell_good_from_bad(mixed: tuple[list[str], np.ndarray]) -> None:
     texts, good = mixed
-    model, told = train(seen(texts), good, LEARNING)
+    model, told = train(seen(texts), good, TRAINING)
     assert told == {"held_out": 40, "accuracy": 1.0, "auc": 1.0}
     fresh = scores(model, seen([*written(GOOD, 9, 3), *written(BAD, 9, 4)]))
     assert fresh[:9].min() > 0.5 > fresh[9:].max()
@@ -40,32 +40,32 @@ def test_words_tell_good_from_bad(mixed: tuple[list[str], np.ndarray]) -> None:
 
 def test_learning_twice_gives_the_same_bits(mixed: tuple[list[str], np.ndarray]) -> None:
     texts, good = mixed
-    models = [train(seen(texts), good, LEARNING)[0] for _ in range(2)]
+    models = [train(seen(texts), good, TRAINING)[0] for _ in range(2)]
     assert models[0].table().equals(models[1].table())
 
 
 def test_noise_is_not_learned() -> None:
     texts = written(GOOD, 200, 5)
-    _, told = train(seen(texts), np.random.default_rng(1).random(200) < 0.5, LEARNING)
+    _, told = train(seen(texts), np.random.default_rng(1).random(200) < 0.5, TRAINING)
     assert 0.3 < told["auc"] < 0.7
 
 
 def test_few_bad_examples_count_as_much_as_many_good_ones() -> None:
     texts = [*written(GOOD, 190, 6), *written(BAD, 10, 7)]
     order = np.random.default_rng(2).permutation(200)
-    model, _ = train(seen([texts[place] for place in order]), order < 190, LEARNING)
+    model, _ = train(seen([texts[place] for place in order]), order < 190, TRAINING)
     assert scores(model, seen(written(BAD, 20, 8))).max() < 0.5
 
 
 def test_a_score_depends_on_the_document_alone(mixed: tuple[list[str], np.ndarray]) -> None:
     texts, good = mixed
-    model, _ = train(seen(texts), good, LEARNING)
+    model, _ = train(seen(texts), good, TRAINING)
     together = scores(model, seen(texts[:20]))
     assert [scores(model, seen([text]))[0] for text in texts[:20]] == together.tolist()
 
 
 def test_texts_without_words_have_a_score() -> None:
-    model, _ = train(seen(["", "a b", "", "c d"] * 5), np.arange(20) % 2 == 0, LEARNING)
+    model, _ = train(seen(["", "a b", "", "c d"] * 5), np.arange(20) % 2 == 0, TRAINING)
     assert np.isfinite(scores(model, seen(["", "...", "a"]))).all()
 
 
@@ -79,7 +79,7 @@ def test_pairs_of_words_and_their_order_are_features() -> None:
 
 
 def test_the_table_names_each_statistic_and_each_bucket_that_weighs() -> None:
-    model, _ = train(seen([*written(GOOD, 20, 1), *written(BAD, 20, 2)]), np.arange(40) < 20, LEARNING)
+    model, _ = train(seen([*written(GOOD, 20, 1), *written(BAD, 20, 2)]), np.arange(40) < 20, TRAINING)
     table = model.table()
     assert table["feature"].to_pylist()[: len(NAMES) + 1] == [*NAMES, "bias"]
     assert table.num_rows == len(NAMES) + 1 + np.count_nonzero(model.buckets)

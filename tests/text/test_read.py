@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.errors import InputError
-from tests.text.reading_tools import bounds, read, source, write_rows
+from tests.text.reading_tools import read, read_limits, source, write_rows
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_files_are_read_in_the_order_of_their_names_from_all_folders(folder: Pat
     write_rows(folder / "d.jsonl", {"text": "fourth"}, {"text": "fifth", "more": 1})
     (folder / ".hidden.txt").write_text("not read")
     (folder / "picture.png").write_bytes(b"not read, but counted")
-    found = read(folder, limits=bounds(max_bad_fraction=0.0))
+    found = read(folder, limits=read_limits(max_bad_fraction=0.0))
     assert found.documents.schema == DOCUMENTS
     assert found.texts == ["first", "second", "third", "fourth", "fifth"]
     assert found.origins == ["a.txt", "b/two.md", "c.txt.gz", "d.jsonl:1", "d.jsonl:2"]
@@ -117,10 +117,10 @@ def test_bytes_that_are_no_utf8_are_replaced_dropped_or_fail_by_the_policy(folde
     replaced = read(folder)
     assert (replaced.texts, replaced.metrics["mended"]) == (["à caf\ufffd", "good"], {"undecodable": 1})
     assert replaced.metrics["encodings"] == {}
-    dropped = read(folder, limits=bounds(undecodable="drop"))
+    dropped = read(folder, limits=read_limits(undecodable="drop"))
     assert (dropped.texts, dropped.reasons) == (["good"], ["invalid_utf8"])
     with pytest.raises(InputError, match=rf"{name}:\d can't be used: invalid_utf8(.|\n)*undecodable=drop"):
-        read(folder, limits=bounds(undecodable="fail"))
+        read(folder, limits=read_limits(undecodable="fail"))
 
 
 def test_a_text_that_breaks_its_byte_order_marks_promise_follows_the_policy(folder: Path, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_text_that_breaks_its_byte_order_marks_promise_follows_the_policy(fold
     (folder / "b.txt").write_text("good")
     found = read(folder)
     assert (found.texts, found.metrics["encodings"]) == (["a\ufffd", "good"], {"undecodable": 1, "utf-8": 1})
-    assert read(folder, limits=bounds(undecodable="drop")).reasons == ["undecodable"]
+    assert read(folder, limits=read_limits(undecodable="drop")).reasons == ["undecodable"]
 
 
 def test_controls_line_ends_and_unicode_separators_are_left_to_cleaning(folder: Path) -> None:
@@ -147,13 +147,13 @@ def test_another_type_in_a_side_column_harms_nothing(folder: Path) -> None:
 
 def test_a_line_that_is_too_long_is_dropped_truncated_or_fails_and_the_next_is_read(folder: Path, tmp_path: Path) -> None:
     write_rows(folder / "a.jsonl", {"text": "before"}, {"n": [{"text": 1}], "text": "x" * 100}, {"text": "after"})
-    dropped = read(folder, limits=bounds(longest=40))
+    dropped = read(folder, limits=read_limits(max_document_bytes=40))
     assert (dropped.texts, dropped.reasons) == (["before", "after"], ["line_too_long"])
-    truncated = read(folder, limits=bounds(longest=40, too_long="truncate"))
+    truncated = read(folder, limits=read_limits(max_document_bytes=40, too_long="truncate"))
     assert truncated.texts == ["before", "x" * (40 - len('{"n": [{"text": 1}], "text": "')), "after"]
     assert (truncated.bad, truncated.metrics["mended"]) == ([], {"truncated": 1})
     with pytest.raises(InputError, match=r"a\.jsonl:2 can't be used: line_too_long"):
-        read(folder, limits=bounds(longest=40, too_long="fail"))
+        read(folder, limits=read_limits(max_document_bytes=40, too_long="fail"))
 
 
 @pytest.mark.parametrize(
@@ -171,18 +171,18 @@ def test_a_line_that_is_too_long_is_dropped_truncated_or_fails_and_the_next_is_r
 )
 def test_a_row_that_is_too_long_is_cut_within_its_text(folder: Path, head: bytes, text: str) -> None:
     (folder / "a.jsonl").write_bytes(head + b'\xa9zzzzzzzzzzzzzzzzzzzzzz"}\n')
-    assert read(folder, limits=bounds(longest=len(head), too_long="truncate")).texts == [text]
+    assert read(folder, limits=read_limits(max_document_bytes=len(head), too_long="truncate")).texts == [text]
 
 
 def test_a_file_that_is_too_long_is_dropped_truncated_or_fails(folder: Path, tmp_path: Path) -> None:
     (folder / "a.txt").write_text("é" * 30)
     (folder / "b.txt").write_text("good")
-    dropped = read(folder, limits=bounds(longest=41))
+    dropped = read(folder, limits=read_limits(max_document_bytes=41))
     assert (dropped.texts, dropped.reasons) == (["good"], ["file_too_long"])
     assert dropped.bad[0]["sha256"] == hashlib.sha256("é".encode() * 30).hexdigest()
-    assert read(folder, limits=bounds(longest=41, too_long="truncate")).texts == ["é" * 20, "good"]
+    assert read(folder, limits=read_limits(max_document_bytes=41, too_long="truncate")).texts == ["é" * 20, "good"]
     with pytest.raises(InputError, match=r"a\.txt can't be used: file_too_long"):
-        read(folder, limits=bounds(longest=41, too_long="fail"))
+        read(folder, limits=read_limits(max_document_bytes=41, too_long="fail"))
 
 
 @pytest.mark.parametrize("policy", ["wrong_type", "missing_text", "malformed", "binary", "damaged"])
@@ -192,7 +192,7 @@ def test_each_kind_of_fault_can_be_made_to_fail(folder: Path, policy: str) -> No
     (folder / "b.txt").write_bytes(b"a\0" if policy == "binary" else b"good")
     (folder / "c.txt.gz").write_bytes(gzip.compress(b"text " * 1000)[: -20 if policy == "damaged" else None])
     with pytest.raises(InputError, match=f"corpus.policy.{policy}=drop"):
-        read(folder, limits=bounds(**{policy: "fail"}))
+        read(folder, limits=read_limits(**{policy: "fail"}))
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst", ".bz2"])
@@ -214,7 +214,7 @@ def test_damaged_files_that_weigh_more_than_the_bad_fraction_fail_though_they_ar
     (folder / "a.jsonl.gz").write_bytes(gzip.compress(b"".join(b'{"text": "row %d"}\n' % row for row in range(9000)))[:-50])
     write_rows(folder / "b.jsonl", *({"text": f"row {row}"} for row in range(100)))
     with pytest.raises(InputError, match=r"a\.jsonl\.gz is damaged"):
-        read(folder, limits=bounds(max_bad_fraction=0.1))
+        read(folder, limits=read_limits(max_bad_fraction=0.1))
 
 
 def test_an_empty_file_of_any_kind_is_no_document_and_is_told(folder: Path) -> None:
@@ -229,11 +229,11 @@ def test_an_empty_file_of_any_kind_is_no_document_and_is_told(folder: Path) -> N
     [
         (None, 0.1, "does not exist"),
         ({}, 0.1, "is empty"),
-        ({"a.pdf": "%PDF"}, 0.1, "no file that can be read; it has .pdf"),
-        ({"a.txt": " "}, 1.0, "source 'input' gave no document"),
+        ({"a.pdf": "%PDF"}, 0.1, "has no readable file, only .pdf"),
+        ({"a.txt": " "}, 1.0, "source 'input' has no documents"),
         ({"a.jsonl": '{"content": "x", "url": "y"}\n'}, 0.1, "its columns are content, url"),
         ({"a.csv": "content,url\nx,y\n"}, 0.1, "its columns are content, url"),
-        ({"a.txt": "fine", "b.jsonl": '{"content": "' + "x" * 500 + '"}\n'}, 0.1, "b.jsonl has not the column"),
+        ({"a.txt": "fine", "b.jsonl": '{"content": "' + "x" * 500 + '"}\n'}, 0.1, "b.jsonl does not have the"),
         (
             {"a.txt": "fine", "b.jsonl": '{"text": null}\n{"text": null}\n{"text": 1}\n'},
             0.1,
@@ -248,14 +248,14 @@ def test_what_can_not_be_read_is_told_with_its_mend(tmp_path: Path, content: dic
         for name, text in content.items():
             (folder / name).write_text(text)
     with pytest.raises(InputError, match=message) as fault:
-        read(folder, limits=bounds(max_bad_fraction=allowed))
+        read(folder, limits=read_limits(max_bad_fraction=allowed))
     assert fault.value.mend
 
 
 def test_a_small_index_beside_the_texts_is_set_aside_and_does_not_fail_the_folder(folder: Path) -> None:
     (folder / "book.txt").write_text("A long book. " * 1000)
     write_rows(folder / "index.jsonl", {"title": "A long book"})
-    found = read(folder, limits=bounds(max_bad_fraction=0.01))
+    found = read(folder, limits=read_limits(max_bad_fraction=0.01))
     assert len(found.texts) == 1
     assert found.reasons == ["missing_column"]
 
@@ -268,7 +268,7 @@ def test_parquet_without_the_column_fails_and_names_those_there_are(folder: Path
 
 def test_parquet_whose_column_is_no_text_fails_and_names_its_type(folder: Path) -> None:
     pq.write_table(pa.table({"text": [1, 2]}), folder / "a.parquet")
-    with pytest.raises(InputError, match=r"is int64, no text; its columns are text \(int64\)"):
+    with pytest.raises(InputError, match=r"is int64, not text; its columns are text \(int64\)"):
         read(folder)
 
 
@@ -280,7 +280,7 @@ def test_binary_text_of_parquet_is_read_as_utf8_and_strings_that_are_none_follow
     assert found.texts == ["café", "caf\ufffd"] * 2
     assert found.reasons == ["null_text", "empty_text"] * 2
     assert found.metrics["mended"] == {"undecodable": 2}
-    dropped = read(folder, limits=bounds(undecodable="drop"))
+    dropped = read(folder, limits=read_limits(undecodable="drop"))
     assert dropped.reasons == ["invalid_utf8", "null_text", "empty_text"] * 2
     assert dropped.bad[0]["sha256"] == hashlib.sha256(b"caf\xe9").hexdigest()
     assert (dropped.bad[0]["line"], dropped.bad[0]["offset"]) == (2, None)
@@ -313,7 +313,7 @@ def test_a_file_that_can_not_be_opened_fails_and_is_named(folder: Path, monkeypa
 
 def test_two_documents_of_one_id_are_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_rows(folder / "a.jsonl", {"text": "one"}, {"text": "two"})
-    monkeypatch.setattr("pipeline.text.reading.tray._digest", lambda prefix, row: "0" * 16)
+    monkeypatch.setattr("pipeline.text.reading.shard_builder._digest", lambda prefix, row: "0" * 16)
     with pytest.raises(InputError, match=r"same id 0000000000000000: a\.jsonl:1 of input and a\.jsonl:2 of input"):
         read(folder)
 
@@ -321,7 +321,7 @@ def test_two_documents_of_one_id_are_an_error(folder: Path, monkeypatch: pytest.
 def test_the_quarantine_stands_in_the_order_of_reading(folder: Path) -> None:
     for name in "abc":
         write_rows(folder / f"{name}.jsonl", {"text": "good"}, {"text": 1}, "{", {"text": None})
-    found = read(folder, limits=bounds(shard=30), engine="threading", workers=2)
+    found = read(folder, limits=read_limits(shard_bytes=30), engine="threading", workers=2)
     assert [(row["file"], row["line"]) for row in found.bad] == [(f"{name}.jsonl", line) for name in "abc" for line in (2, 3, 4)]
     assert json.dumps(found.metrics["quarantine"]) == '{"malformed_json": 3, "null_text": 3, "wrong_type": 3}'
 

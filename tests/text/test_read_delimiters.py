@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import InputError
-from tests.text.reading_tools import bounds, read, source
+from tests.text.reading_tools import read, read_limits, source
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ TEXTS = [f"text, {row}; the next" for row in range(40)]
 @pytest.mark.parametrize("shard", [1 << 20, 100])
 def test_the_first_row_tells_the_delimiter(folder: Path, delimiter: str, quoting: int, shard: int) -> None:
     (folder / "a.csv").write_bytes(table(delimiter, quoting=quoting))
-    found = read(folder, limits=bounds(shard=shard))
+    found = read(folder, limits=read_limits(shard_bytes=shard))
     assert (found.texts, found.bad) == (TEXTS, [])
 
 
@@ -56,8 +56,8 @@ def test_a_delimiter_may_be_stated(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"id|text, as it is; so\n1|one\n")
     assert read(folder, source(delimiter="|", column="text, as it is; so")).texts == ["one"]
     (folder / name).write_bytes(b"id|text, x\n1|one\n")
-    with pytest.raises(InputError, match=r"(?s)has not the column that is read.*delimiter"):
-        read(folder, limits=bounds(max_bad_fraction=0.1))
+    with pytest.raises(InputError, match=r"(?s)does not have the text column.*delimiter"):
+        read(folder, limits=read_limits(max_bad_fraction=0.1))
 
 
 @pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "\r"])

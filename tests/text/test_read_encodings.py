@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import InputError
-from tests.text.reading_tools import Outcome, bounds, read, source
+from tests.text.reading_tools import Outcome, read, read_limits, source
 
 WESTERN = "Café – “naïve” says €5, señor"
 RUSSIAN = "Привет, мир! Это текст о погоде."
@@ -49,15 +49,15 @@ def test_rows_in_cp1252_are_read_as_such_and_counted_wherever_the_file_is_cut(fo
     assert found.texts == texts
     assert found.metrics["encodings"] == {"cp1252": 20 + (kind in ("csv", "tsv"))}
     assert (found.metrics["mended"], found.bad) == ({}, [])
-    assert same(found, read(folder, limits=bounds(shard=100)))
+    assert same(found, read(folder, limits=read_limits(shard_bytes=100)))
 
 
 def test_a_column_whose_name_is_in_cp1252_is_found_in_every_part_of_the_file(folder: Path) -> None:
     (folder / "a.csv").write_bytes("id,größe\n".encode("cp1252") + b"".join(b"%d,text %d\n" % (row, row) for row in range(40)))
-    for limits in (bounds(), bounds(shard=100)):
+    for limits in (read_limits(), read_limits(shard_bytes=100)):
         assert read(folder, source(column="größe"), limits=limits).texts == [f"text {row}" for row in range(40)]
     (folder / "z.txt").write_text("last")
-    for limits in (bounds(undecodable="drop"), bounds(undecodable="drop", shard=100)):
+    for limits in (read_limits(undecodable="drop"), read_limits(undecodable="drop", shard_bytes=100)):
         found = read(folder, source(column="größe"), limits=limits)
         assert (found.texts, found.reasons) == (["last"], ["damaged"])
 
@@ -77,7 +77,7 @@ def test_a_text_of_broken_utf8_is_not_taken_for_cp1252(folder: Path) -> None:
     assert found.texts == [RUSSIAN[:-2] + "\ufffd."]
     assert (found.metrics["mended"], found.metrics["encodings"]) == ({"undecodable": 1}, {"undecodable": 1})
     (folder / "b.txt").write_text("good")
-    assert read(folder, limits=bounds(undecodable="drop")).reasons == ["undecodable"]
+    assert read(folder, limits=read_limits(undecodable="drop")).reasons == ["undecodable"]
 
 
 @pytest.mark.parametrize("kind", ["txt", "csv", "tsv", "jsonl", "json"])
@@ -88,7 +88,7 @@ def test_a_stated_encoding_is_that_of_files_that_are_not_utf8(folder: Path, kind
     (folder / f"a.{kind}").write_bytes(content.encode(encoding))
     (folder / f"b.{kind}").write_bytes(content.encode())
     expected = [content] * 2 if kind == "txt" else texts * 2
-    for limits in (bounds(), bounds(shard=60), bounds(undecodable="drop")):
+    for limits in (read_limits(), read_limits(shard_bytes=60), read_limits(undecodable="drop")):
         found = read(folder, source(encoding=encoding), limits=limits)
         assert (found.texts, found.bad, found.metrics["mended"]) == (expected, [], {})
         assert encoding in found.metrics["encodings"]
@@ -102,7 +102,7 @@ def test_bytes_that_the_stated_encoding_has_not_follow_the_policy(folder: Path, 
     found = read(folder, source(encoding="cp1251"))
     assert found.texts[0].startswith(RUSSIAN.replace("мир", "\ufffd"))
     assert found.metrics["mended"] == {"undecodable": 1}
-    dropped = read(folder, source(encoding="cp1251"), limits=bounds(undecodable="drop"))
+    dropped = read(folder, source(encoding="cp1251"), limits=read_limits(undecodable="drop"))
     assert dropped.reasons == ["undecodable" if kind == "txt" else "invalid_utf8"]
 
 
@@ -116,7 +116,7 @@ def test_a_json_file_in_a_stated_encoding_that_is_never_closed_is_damaged(folder
 @pytest.mark.parametrize("encoding", ["none-such", "utf-16", "utf-7", "cp037", "rot13", "iso-2022-jp", "a\0b", ""])
 def test_an_encoding_that_is_none_is_told_with_its_key(folder: Path, encoding: str) -> None:
     (folder / "a.txt").write_text("text")
-    with pytest.raises(InputError, match=r"source 'input': encoding=.* is none that Python knows(.|\n)*cp1251"):
+    with pytest.raises(InputError, match=r"source 'input': encoding=.* is unknown to Python(.|\n)*cp1251"):
         read(folder, source(encoding=encoding))
 
 
@@ -152,7 +152,7 @@ def test_a_page_that_breaks_the_encoding_that_it_states_is_read_in_it_all_the_sa
     assert found.texts == [f"{text} \ufffd."]
     assert (found.metrics["mended"], found.metrics["encodings"]) == ({"undecodable": 1}, {"undecodable": 1})
     (folder / "z.txt").write_text("last")
-    assert read(folder, limits=bounds(undecodable="drop")).reasons == ["undecodable"]
+    assert read(folder, limits=read_limits(undecodable="drop")).reasons == ["undecodable"]
 
 
 def test_a_page_that_states_another_encoding_than_it_has_is_read_by_its_bytes_where_these_tell(folder: Path) -> None:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import InputError
-from tests.text.reading_tools import bounds, read, source
+from tests.text.reading_tools import read, read_limits, source
 
 PAGE = """<html><head><title>T</title></head><body><nav><a href="/">Home</a> <a href="/about">About us</a></nav>
 <h1>The Storm</h1><p>It was a <i>dark</i> and stormy
@@ -102,7 +102,7 @@ def test_every_format_is_read_packed_or_not(folder: Path, name: str, packing: st
             file.write(raw)
     else:
         path.write_bytes(raw)
-    found = read(folder, limits=bounds(max_bad_fraction=0.0))
+    found = read(folder, limits=read_limits(max_bad_fraction=0.0))
     if texts is None:
         assert found.texts[0].startswith(STORM)
         assert "About us" not in found.texts[0]
@@ -188,7 +188,7 @@ def test_json_files_hold_an_array_or_objects_one_after_the_other(
     monkeypatch.setattr("pipeline.text.reading.json_rows._BLOCK", block)
     (folder / "a.json").write_bytes(raw)
     (folder / "z.txt").write_text("last")
-    found = read(folder, limits=bounds(longest=100))
+    found = read(folder, limits=read_limits(max_document_bytes=100))
     assert (found.texts, found.reasons) == ([*texts, "last"], reasons)
 
 
@@ -221,7 +221,7 @@ def test_an_element_of_json_that_is_never_closed_fails_the_file_that_it_takes_al
     rows[300] = rows[300].removesuffix("}")
     (folder / "a.json").write_text(f"[{','.join(rows)}]")
     with pytest.raises(InputError, match=r"a\.json is damaged"):
-        read(folder, limits=bounds(max_bad_fraction=0.01))
+        read(folder, limits=read_limits(max_bad_fraction=0.01))
 
 
 @pytest.mark.parametrize("odd", ["unclosed quote here", "unclosed, again", ""])
@@ -231,7 +231,7 @@ def test_a_stray_quote_costs_its_own_line_alone(folder: Path, odd: str) -> None:
     rows[700] = '700,"two\nlines"'
     rows[999] = '999,"open to the end'
     (folder / "a.csv").write_text("\n".join(["id,text", *rows]) + "\n")
-    found = read(folder, limits=bounds(max_bad_fraction=0.01))
+    found = read(folder, limits=read_limits(max_bad_fraction=0.01))
     assert len(found.texts) == 998
     assert "two\nlines" in found.texts
     assert [(row["line"], row["reason"]) for row in found.bad] == [(302, "malformed_csv"), (1002, "malformed_csv")]
@@ -246,7 +246,7 @@ def test_the_first_row_of_csv_may_follow_blank_lines_and_go_over_several(folder:
 def test_csv_whose_first_row_can_not_be_read_is_damaged(folder: Path, raw: bytes) -> None:
     (folder / "a.csv").write_bytes(raw)
     (folder / "z.txt").write_text("last")
-    found = read(folder, limits=bounds(longest=200))
+    found = read(folder, limits=read_limits(max_document_bytes=200))
     assert (found.texts, found.reasons) == (["last"], ["damaged"])
 
 

@@ -15,9 +15,9 @@ import pytest
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.shards import Piece
 from pipeline.text.reading.lines import lines, newlines
-from pipeline.text.reading.pieces import read_item
-from pipeline.text.reading.sources import Bounds, Item
-from tests.text.reading_tools import Outcome, bounds, read, source, write_rows
+from pipeline.text.reading.readers import read_task
+from pipeline.text.reading.sources import ReadLimits, ReadTask
+from tests.text.reading_tools import Outcome, read, read_limits, source, write_rows
 
 LINES = [b"", b"a", b"\n", b"abc\n", b"\n\n", b"x" * 30 + b"\n", b" \r\n", b"no end"]
 
@@ -45,7 +45,7 @@ def same(left: Outcome, right: Outcome) -> bool:
 
 @pytest.mark.parametrize("shard", [200, 1000])
 def test_however_files_are_cut_the_documents_and_the_quarantine_are_the_same(folder: Path, shard: int) -> None:
-    whole, parts = read(folder), read(folder, limits=bounds(shard=shard))
+    whole, parts = read(folder), read(folder, limits=read_limits(shard_bytes=shard))
     assert len(parts.reading.work.pieces) > len(whole.reading.work.pieces)
     assert same(whole, parts)
     told = ("documents", "bytes", "quarantine", "files", "encodings", "mended")
@@ -74,13 +74,13 @@ def test_ranges_of_a_file_share_its_lines_out(seed: int) -> None:
 
 
 def test_no_piece_holds_more_text_than_a_shard_but_a_single_longer_document(folder: Path) -> None:
-    counts = read(folder, limits=bounds(shard=500)).reading.work.counts
+    counts = read(folder, limits=read_limits(shard_bytes=500)).reading.work.counts
     assert max(one["bytes"] for one in counts if one["documents"] > 1) <= 500
     assert any(one["bytes"] == 900 for one in counts)
 
 
 def test_rows_of_csv_that_go_over_lines_are_read_as_one_item_and_others_in_ranges(folder: Path) -> None:
-    counts = [read(folder, source(path=name), limits=bounds(shard=300)) for name in ("c.csv", "d.csv")]
+    counts = [read(folder, source(path=name), limits=read_limits(shard_bytes=300)) for name in ("c.csv", "d.csv")]
     items = [{piece.parent for piece in found.reading.work.pieces} for found in counts]
     assert len(items[0]) > 3
     assert len(items[1]) == 1
@@ -90,7 +90,7 @@ def test_rows_of_csv_that_go_over_lines_are_read_as_one_item_and_others_in_range
 def test_every_engine_gives_the_same_bytes(folder: Path, tmp_path: Path, engine: str, workers: int) -> None:
     digests = []
     for how in ({}, {"engine": engine, "workers": workers}):
-        found = read(folder, limits=bounds(shard=4000), **how)
+        found = read(folder, limits=read_limits(shard_bytes=4000), **how)
         assert len(found.reading.work.pieces) >= 3
         target = Corpus(tmp_path / f"corpus {len(digests)}")
         target.gather(found.reading.work, tables=("documents",), sides={}, texts={"quarantine.jsonl": found.reading.quarantine})
@@ -99,36 +99,36 @@ def test_every_engine_gives_the_same_bytes(folder: Path, tmp_path: Path, engine:
 
 
 def test_a_stopped_reading_goes_on_at_the_next_item(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[Item] = []
+    done: list[ReadTask] = []
     stops = [1, None]
 
-    def faltering(item: Item, bounds: Bounds) -> Iterator[Piece]:
+    def faltering(task: ReadTask, limits: ReadLimits) -> Iterator[Piece]:
         if len(done) == stops[0]:
             raise KeyboardInterrupt
-        yield from read_item(item, bounds)
-        done.append(item)
+        yield from read_task(task, limits)
+        done.append(task)
 
-    undisturbed = read(folder, limits=bounds(shard=4000))
-    monkeypatch.setattr("pipeline.text.reading.read.read_item", faltering)
+    undisturbed = read(folder, limits=read_limits(shard_bytes=4000))
+    monkeypatch.setattr("pipeline.text.reading.read.read_task", faltering)
     with pytest.raises(KeyboardInterrupt):
-        read(folder, limits=bounds(shard=4000), scratch=tmp_path)
+        read(folder, limits=read_limits(shard_bytes=4000), scratch=tmp_path)
     stops.pop(0)
-    assert same(read(folder, limits=bounds(shard=4000), scratch=tmp_path), undisturbed)
-    assert len(done) == len(set(done)) > 3, "no item was read twice"
+    assert same(read(folder, limits=read_limits(shard_bytes=4000), scratch=tmp_path), undisturbed)
+    assert len(done) == len(set(done)) > 3, "no task was read twice"
 
 
 LONGEST = {"drop": 1 << 24, "truncate": 1 << 22}  # bytes; what is truncated is held, as text and as a table, several times
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from tests.text.reading_tools import bounds, read
+from tests.text.reading_tools import read, read_limits
 base, longest, policy = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 (base / "warm").mkdir()
 (base / "warm" / "a.jsonl").write_text('{"text": "warm"}')
 (base / "warm" / "b.txt").write_text("warm")
 read(base / "warm")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-found = read(base / "input", limits=bounds(longest=longest, shard=1 << 25, too_long=policy))
+found = read(base / "input", limits=read_limits(max_document_bytes=longest, shard_bytes=1 << 25, too_long=policy))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, len(found.texts), *found.reasons)
 """
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.text.reading.tray import document_id
-from tests.text.reading_tools import bounds, read, source, write_rows
+from pipeline.text.reading.shard_builder import document_id
+from tests.text.reading_tools import read, read_limits, source, write_rows
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -100,7 +100,7 @@ def test_a_cap_keeps_the_same_first_documents_whoever_reads(folder: Path, shard:
     for number in range(6):
         write_rows(folder / f"rows/{number}.jsonl", *({"text": f"{number} {row} " + "x" * 16} for row in range(10)))  # 20 bytes a document
     capped = source(name="rows", path="rows", cap_bytes=509)
-    found = read(folder, source(name="web", path="web"), capped, limits=bounds(shard=shard), workers=workers)
+    found = read(folder, source(name="web", path="web"), capped, limits=read_limits(shard_bytes=shard), workers=workers)
     assert found.origins[3:] == [f"{number // 10}.jsonl:{number % 10 + 1}" for number in range(25)]
     told = found.metrics["sources"]["rows"]
     assert (told["documents"], told["bytes"]) == (25, 500)
@@ -127,12 +127,12 @@ def test_bad_rows_beyond_the_cap_are_told_too(folder: Path) -> None:
         ({"path": "../secret"}, "must lie under corpus.path"),
         ({"path": "hub:owner/name"}, "revision must be the 40 hex digits"),
         ({"path": "hub:owner/name", "revision": "main"}, "revision must be the 40 hex digits"),
-        ({"revision": COMMIT}, "revision is of use for hub: only"),
-        ({"subset": "en"}, "subset is of use for hub: only"),
-        ({"weight": -1.0}, "weight=-1.0 is below 0"),
-        ({"weight": float("nan")}, "weight=nan is below 0 or no number"),
+        ({"revision": COMMIT}, "revision is only for hub:"),
+        ({"subset": "en"}, "subset is only for hub:"),
+        ({"weight": -1.0}, "weight=-1.0 is negative"),
+        ({"weight": float("nan")}, "weight=nan is negative or not a number"),
         ({"cap_bytes": 0}, "cap_bytes=0 is not above 0"),
-        ({"path": "zip://*.txt::memory://a.zip"}, "an address with ::"),
+        ({"path": "zip://*.txt::memory://a.zip"}, "addresses with ::"),
     ],
 )
 def test_settings_that_can_not_be_are_told(folder: Path, settings: dict[str, object], message: str) -> None:
@@ -143,7 +143,7 @@ def test_settings_that_can_not_be_are_told(folder: Path, settings: dict[str, obj
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
 def test_a_bad_fraction_that_is_no_share_is_told(folder: Path, share: float) -> None:
     with pytest.raises(InputError, match=r"corpus\.max_bad_fraction=.* is not within 0\.\.1"):
-        read(folder, limits=bounds(max_bad_fraction=share))
+        read(folder, limits=read_limits(max_bad_fraction=share))
 
 
 def test_a_cap_below_the_first_document_is_named(folder: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_file_whose_name_looks_like_a_glob_is_read_by_that_name(folder: Path, 
 
 
 def test_sources_have_names_of_their_own_and_share_no_file(folder: Path) -> None:
-    with pytest.raises(InputError, match="the name 'a' stands twice"):
+    with pytest.raises(InputError, match="the name 'a' occurs twice"):
         read(folder, source(name="a", path="web"), source(name="a", path="books"))
     with pytest.raises(InputError, match=r"web/x/1\.txt belongs to the sources 'all' and 'web'"):
         read(folder, source(name="all"), source(name="web", path="web"))
@@ -169,7 +169,7 @@ def test_sources_have_names_of_their_own_and_share_no_file(folder: Path) -> None
 def test_a_source_that_gives_nothing_fails_though_others_give_something(folder: Path) -> None:
     (folder / "none").mkdir()
     (folder / "none/a.txt").write_text(" ")
-    with pytest.raises(InputError, match="source 'none' gave no document"):
+    with pytest.raises(InputError, match="source 'none' has no documents"):
         read(folder, source(name="none", path="none"), source(name="web", path="web"))
 
 

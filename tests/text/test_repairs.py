@@ -6,11 +6,11 @@ from pipeline.text.repair.boilerplate import boilerplate
 from pipeline.text.repair.characters import PAGE, controls, encoding, ligatures, newlines, quotes, unicode
 from pipeline.text.repair.clean import NAMES, Settings, clean_text
 from pipeline.text.repair.contents import contents
+from pipeline.text.repair.duplicate_pages import duplicate_pages
 from pipeline.text.repair.furniture import page_numbers, running_heads
 from pipeline.text.repair.italics import italics
 from pipeline.text.repair.licence import licence
 from pipeline.text.repair.ocr import ocr
-from pipeline.text.repair.pages import duplicate_pages
 from pipeline.text.repair.paragraphs import hyphenation, wrapping
 
 PROSE = """The Green Gate
@@ -43,7 +43,9 @@ def wrapped(text: str, width: int = 60) -> list[str]:
     return lines[:-1]
 
 
-SETTINGS = Settings(repairs=None, quotes="straight", italics="strip", mask={name: f"[{name}]" for name in ("mail", "phone", "card", "ip")})
+SETTINGS = Settings(
+    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+)
 
 
 def mended(text: str) -> str:

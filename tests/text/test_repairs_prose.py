@@ -6,9 +6,9 @@ import pytest
 
 from pipeline.text.repair.boilerplate import boilerplate
 from pipeline.text.repair.contents import contents
+from pipeline.text.repair.duplicate_pages import duplicate_pages
 from pipeline.text.repair.furniture import page_numbers, running_heads
 from pipeline.text.repair.italics import italics
-from pipeline.text.repair.pages import duplicate_pages
 from pipeline.text.repair.paragraphs import hyphenation, wrapping
 
 

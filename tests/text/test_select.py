@@ -15,19 +15,19 @@ from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.artifact.tables import conform
 from pipeline.core.errors import ArtifactError, InputError, PipelineError
 from pipeline.core.shards import Piece, Work, map_shards
-from pipeline.text.measure.examples import Training, learn, read_examples
+from pipeline.text.measure.examples import ScoreConfig, read_examples, train_score
 from pipeline.text.measure.histograms import BINS, histograms
-from pipeline.text.measure.quality import Bounds, Languages, Rule, check_rules
-from pipeline.text.measure.score import Learning
-from pipeline.text.measure.select import Judge, select
+from pipeline.text.measure.quality import LanguageRule, Rule, StatisticRule, check_rules
+from pipeline.text.measure.score import TrainingConfig
+from pipeline.text.measure.select import QualityFilter, select
 from pipeline.text.measure.statistics import COUNTED, NAMES, measure
-from pipeline.text.truth.select import selection
+from pipeline.text.truth.select import selection_metrics
 from stages import select as stage
 
-SHORT = Bounds(name="short", statistic="words", min=3, max=None)
-RUDE = Bounds(name="rude", statistic="toxic_words", min=None, max=0.2)
-LEARNING = Learning(epochs=5, rate=0.1, decay=1e-4)
-NEVER = Training(documents=0, least=1, characters=1000, learning=LEARNING)
+SHORT = StatisticRule(name="short", statistic="words", min=3, max=None)
+RUDE = StatisticRule(name="rude", statistic="toxic_words", min=None, max=0.2)
+TRAINING = TrainingConfig(epochs=5, learning_rate=0.1, weight_decay=1e-4)
+NEVER = ScoreConfig(max_examples=0, min_examples=1, max_characters=1000, training=TRAINING)
 
 
 class Folder:
@@ -63,7 +63,7 @@ def corpus(path: Path, *shards: Sequence[str]) -> Corpus:
 
 
 def chosen(path: Path, source: Corpus, *rules: Rule) -> Work:
-    return select(source, Judge(tuple(rules), None, None), Folder(path / "select").shards)
+    return select(source, QualityFilter(tuple(rules), None, None), Folder(path / "select").shards)
 
 
 def test_every_document_is_kept_or_dropped_with_its_reason_and_value(tmp_path: Path) -> None:
@@ -94,13 +94,13 @@ def test_all_is_counted_by_reason_and_by_source(tmp_path: Path) -> None:
 
 
 def test_a_corpus_of_which_nothing_is_kept_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="no document is kept of 2; the most, 2, are dropped as short"):
+    with pytest.raises(PipelineError, match=r"all 2 documents are dropped, most of them \(2\) as short"):
         chosen(tmp_path, corpus(tmp_path, ["one", "two"]), SHORT)
 
 
 def test_a_rule_over_what_was_not_measured_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="asks for lenght"):
-        chosen(tmp_path, corpus(tmp_path, ["one"]), Bounds(name="a", statistic="lenght", min=1, max=None))
+    with pytest.raises(PipelineError, match="unknown statistics lenght"):
+        chosen(tmp_path, corpus(tmp_path, ["one"]), StatisticRule(name="a", statistic="lenght", min=1, max=None))
 
 
 def test_statistics_of_other_documents_are_refused(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_statistics_of_other_documents_are_refused(tmp_path: Path) -> None:
     Corpus(tmp_path / "c").gather(
         Folder(tmp_path / "w").shards("c", write, [["one"]]), tables=("documents", "statistics"), sides={}, texts={}
     )
-    with pytest.raises(ArtifactError, match="not about the documents"):
+    with pytest.raises(ArtifactError, match="does not match the documents"):
         chosen(tmp_path, Corpus(tmp_path / "c"))
 
 
@@ -142,7 +142,7 @@ def test_precision_and_recall_are_told_by_reason() -> None:
         }
     )
     dropped = pa.table({"id": ["a", "b", "c", "x"], "reason": ["toxic", "empty", "toxic", "toxic"]})
-    assert selection(truth, dropped) == {
+    assert selection_metrics(truth, dropped) == {
         "empty": {"planted": 1, "precision": 1.0, "recall": 1.0},
         "toxic": {"planted": 2, "precision": 0.5, "recall": 0.5},
     }
@@ -154,20 +154,22 @@ GOOD, BAD = "the king was in his house and the queen was with him", "click here 
 def test_a_score_is_learned_from_what_the_rules_keep_and_drop(tmp_path: Path) -> None:
     texts = [f"{GOOD} {place}" for place in range(60)] + [f"{BAD} {place}" for place in range(60)]
     source = corpus(tmp_path, texts[::2], texts[1::2])
-    wordy = Bounds(name="advertising", statistic="stopwords", min=0.2, max=None)
-    training = Training(documents=40, least=20, characters=1000, learning=LEARNING)
-    model, told = learn(source, tmp_path / "examples", (wordy,), training, Folder(tmp_path / "learn").shards)
+    wordy = StatisticRule(name="advertising", statistic="stopwords", min=0.2, max=None)
+    training = ScoreConfig(max_examples=40, min_examples=20, max_characters=1000, training=TRAINING)
+    model, told = train_score(source, tmp_path / "examples", (wordy,), training, Folder(tmp_path / "learn").shards)
     assert model is not None
     assert (told["good"], told["bad"], told["auc"]) == (40, 40, 1.0)
-    work = select(source, Judge((), model, 0.5), Folder(tmp_path / "select").shards)
+    work = select(source, QualityFilter((), model, 0.5), Folder(tmp_path / "select").shards)
     assert all(text.startswith("the king") for text in work.table("documents")["text"].to_pylist())
     assert set(work.table("dropped")["reason"].to_pylist()) == {"score"}
     assert work.table("scores").num_rows == 120
 
 
 def test_too_few_examples_give_no_score(tmp_path: Path) -> None:
-    training = Training(documents=40, least=20, characters=1000, learning=LEARNING)
-    model, told = learn(corpus(tmp_path, ["one two three", "one"]), tmp_path / "none", (SHORT,), training, Folder(tmp_path / "l").shards)
+    training = ScoreConfig(max_examples=40, min_examples=20, max_characters=1000, training=TRAINING)
+    model, told = train_score(
+        corpus(tmp_path, ["one two three", "one"]), tmp_path / "none", (SHORT,), training, Folder(tmp_path / "l").shards
+    )
     assert (model, told) == (None, {"good": 1, "bad": 1})
 
 
@@ -181,8 +183,12 @@ def test_the_user_may_name_the_examples(tmp_path: Path) -> None:
     assert found is not None
     assert (found.num_rows, sum(found["good"].to_pylist())) == (42, 21)
     source = corpus(tmp_path / "c", [GOOD, BAD])
-    model, told = learn(
-        source, examples, (), Training(documents=9, least=999, characters=1000, learning=LEARNING), Folder(tmp_path / "l").shards
+    model, told = train_score(
+        source,
+        examples,
+        (),
+        ScoreConfig(max_examples=9, min_examples=999, max_characters=1000, training=TRAINING),
+        Folder(tmp_path / "l").shards,
     )
     assert model is not None
     assert told["auc"] == 1.0
@@ -191,10 +197,10 @@ def test_the_user_may_name_the_examples(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("good/a.pdf", "x", "is no example"),
+        ("good/a.pdf", "x", "is not an example"),
         ("good/a.jsonl", "{", "can't be read"),
         ("good/a.jsonl", '{"text": null}', "`text` is None"),
-        ("good/a.txt", "x", "bad holds no document"),
+        ("good/a.txt", "x", "bad has no documents"),
         ("fine.txt", "x", "neither in good/ nor in bad/"),
     ],
 )
@@ -211,7 +217,7 @@ def test_the_stage_writes_what_was_kept_dropped_and_counted(tmp_path: Path) -> N
     known = pa.table({"id": ["d0001"], "fate": ["drop"], "plants": pa.array([["short"]], pa.list_(pa.string()))})
     truth.write(source.read(), sides={"truth": known}, texts={})
     target = Corpus(tmp_path / "select-out")
-    cfg = stage.Config(source=source, truth=truth, examples=tmp_path / "none", target=target, rules=(SHORT,), score=NEVER, least_score=None)
+    cfg = stage.Config(source=source, truth=truth, examples=tmp_path / "none", target=target, rules=(SHORT,), score=NEVER, min_score=None)
     run = SimpleNamespace(shards=Folder(tmp_path / "run").shards)
     metrics = stage.main.__dict__["recipe"](cfg, run)
     assert metrics["truth"] == {"short": {"planted": 1, "precision": 1.0, "recall": 1.0}}
@@ -230,7 +236,7 @@ def test_the_bytes_do_not_depend_on_who_worked_them_out(tmp_path: Path) -> None:
 
         run = partial(_in_order, folder=tmp_path / f"run{turn}", run_map=backwards)
         target = Corpus(tmp_path / f"out{turn}")
-        target.gather(select(source, Judge((SHORT,), None, None), run), tables=("documents", "dropped"), sides={}, texts={})
+        target.gather(select(source, QualityFilter((SHORT,), None, None), run), tables=("documents", "dropped"), sides={}, texts={})
         written.append(target.digest)
     assert written[0] == written[1]
 
@@ -242,17 +248,17 @@ def _in_order(phase: str, function: Any, items: Sequence[Any], *, folder: Path, 
 @pytest.mark.parametrize(
     "rule",
     [
-        Bounds(name="idle", statistic="words", min=None, max=None),
-        Bounds(name="idle", statistic="words", min=9.0, max=1.0),
-        Languages(name="idle", languages=("english",), sure=0.5),
-        Languages(name="idle", languages=("en",), sure=1.5),
+        StatisticRule(name="idle", statistic="words", min=None, max=None),
+        StatisticRule(name="idle", statistic="words", min=9.0, max=1.0),
+        LanguageRule(name="idle", languages=("english",), min_probability=0.5),
+        LanguageRule(name="idle", languages=("en",), min_probability=1.5),
     ],
 )
-def test_a_rule_that_can_not_judge_is_refused(rule: Bounds | Languages) -> None:
-    with pytest.raises(PipelineError, match="idle can't judge"):
+def test_an_invalid_rule_is_refused(rule: StatisticRule | LanguageRule) -> None:
+    with pytest.raises(PipelineError, match="invalid rules: idle"):
         check_rules((rule,), ["id", "words", "language", "language_score"])
 
 
-def test_a_least_score_without_a_score_is_refused(tmp_path: Path) -> None:
+def test_a_minimum_score_without_a_score_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="too few examples"):
-        select(corpus(tmp_path / "c", [GOOD]), Judge((), None, 0.5), Folder(tmp_path / "l").shards)
+        select(corpus(tmp_path / "c", [GOOD]), QualityFilter((), None, 0.5), Folder(tmp_path / "l").shards)

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import ArtifactError, PipelineError
-from pipeline.text.parting.sets import names_of, sets_of
-from pipeline.text.parting.split import deal, part_of
+from pipeline.text.splitting.assignment import assign_parts, part_of
+from pipeline.text.splitting.components import component_names, connected_components
 from tests.text.split_corpus import corpus, document, parts_of
 
 POOLS: list[pa.MemoryPool] = []  # Arrow's threads give some memory back late: to a pool that is gone by then, the process would crash
@@ -60,15 +60,15 @@ def test_what_hangs_together_is_found_as_by_search(shards: int) -> None:
         dice.shuffle(rows)
         grouped = [(row[0], row[2]) for row in rows if row[2]] + [("dropped before dedup", "g1"), ("too", "a lone group")]
         clusters, groups = in_shards([row[:2] for row in rows], "cluster", shards), in_shards(grouped, "group", shards)
-        sets = sets_of(lambda tables=clusters: tables, lambda tables=groups: tables)
+        components = connected_components(lambda tables=clusters: tables, lambda tables=groups: tables)
         names = {}
-        for numbers, some in names_of(sets, lambda tables=clusters: tables, lambda tables=groups: tables):
+        for numbers, some in component_names(components, lambda tables=clusters: tables, lambda tables=groups: tables):
             assert not names.keys() & set(numbers.tolist()), "each set is named once"
             names |= dict(zip(numbers.tolist(), some.to_pylist(), strict=True))
-        assert names.keys() == set(range(sets.count))
-        of = sets.of(pa.chunked_array([[row[0] for row in rows]])).tolist()
+        assert names.keys() == set(range(components.count))
+        of = components.of(pa.chunked_array([[row[0] for row in rows]])).tolist()
         assert [names[number] for number in of] == [_searched(rows, row) for row in rows]
-        assert sets.of(pa.chunked_array([["too", "d99"]])).tolist() == [-1, -1]
+        assert components.of(pa.chunked_array([["too", "d99"]])).tolist() == [-1, -1]
 
 
 def in_shards(rows: list[tuple], column: str, shards: int) -> list[pa.Table]:
@@ -103,7 +103,7 @@ def most_held(made: Corpus) -> int:
     assert made.shards  # which checks the files
     tracemalloc.start()
     try:
-        deal(made, made, val=0.1, test=0.1, seed=1)
+        assign_parts(made, made, val=0.1, test=0.1, seed=1)
         return tracemalloc.get_traced_memory()[1] + pool.max_memory()
     finally:
         tracemalloc.stop()
@@ -133,18 +133,18 @@ def test_two_sets_of_documents_can_not_be_split(tmp_path) -> None:
 
 
 def test_shares_that_leave_no_train_are_an_error(tmp_path) -> None:
-    with pytest.raises(PipelineError, match="leave no train"):
+    with pytest.raises(PipelineError, match="leave nothing for train"):
         parts_of(corpus(tmp_path, [document("a")]), val=0.5, test=0.5)
 
 
 def test_a_document_that_no_cluster_names_is_an_error(tmp_path) -> None:
     made = corpus(tmp_path, [document(name) for name in "abc"], cluster={"b": None, "c": None})
-    with pytest.raises(ArtifactError, match="2 documents that its clusters don't name"):
+    with pytest.raises(ArtifactError, match="2 documents without a cluster"):
         parts_of(made)
-    with pytest.raises(ArtifactError, match="1 documents that its clusters don't name"):
+    with pytest.raises(ArtifactError, match="1 documents without a cluster"):
         parts_of(corpus(tmp_path / "none", [document("a")], cluster={"a": None}))
 
 
 def test_a_corpus_without_documents_can_not_be_split(tmp_path) -> None:
-    with pytest.raises(PipelineError, match="no document of 0 fell into train and val and test"):
+    with pytest.raises(PipelineError, match="none of 0 documents fell into train and val and test"):
         parts_of(corpus(tmp_path, []))

@@ -11,9 +11,9 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_jsonl
-from pipeline.text.parting.benchmarks import held_items, read_benchmarks
-from pipeline.text.parting.held import Lengths
-from pipeline.text.parting.prompts import Written, overlap, without_items
+from pipeline.text.splitting.benchmarks import eval_items, read_benchmarks
+from pipeline.text.splitting.held_out_index import OverlapConfig
+from pipeline.text.splitting.prompts import DialogueRows, drop_contaminated, prompt_overlap
 from tests.text.split_corpus import corpus, document
 
 ROWS = [
@@ -58,8 +58,8 @@ def test_an_empty_folder_has_no_benchmarks_and_what_can_not_be_read_is_refused(t
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("arc_jsonl", LINES + b'{"question": "cut', r"arc\.jsonl:3 is no JSON"),
-        ("arc_json", b"[1, 2", r"arc\.json:1 is no JSON"),
+        ("arc_jsonl", LINES + b'{"question": "cut', r"arc\.jsonl:3 is not JSON"),
+        ("arc_json", b"[1, 2", r"arc\.json:1 is not JSON"),
         ("arc_txt", b"caf\xe9", r"arc\.txt can't be read"),
         ("arc_jsonl_gz", gzip.compress(LINES)[:30], r"arc\.jsonl\.gz can't be read"),
     ],
@@ -71,7 +71,7 @@ def test_a_file_that_can_not_be_read_whole_is_an_error(name: str, content: bytes
 
 def test_a_folder_field_or_benchmark_that_is_not_there_is_an_error(tmp_path) -> None:
     files = folder(tmp_path, arc_jsonl=LINES)
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         read_benchmarks(tmp_path / "none", {})
     with pytest.raises(InputError, match=r"none of query: it has question, choices, id"):
         read_benchmarks(files, {"arc": ["query"]})
@@ -106,7 +106,7 @@ def test_what_the_users_of_tests_say_is_held_out_and_nothing_else(tmp_path) -> N
         for name, content in rows.items():
             write_jsonl(draft.path / f"{name}.jsonl", content)
     plain = corpus(tmp_path / "corpus", [])
-    assert held_items(dialogues, plain, folder(tmp_path / "tests", arc_txt=b"8?"), {}) == {
+    assert eval_items(dialogues, plain, folder(tmp_path / "tests", arc_txt=b"8?"), {}) == {
         "dialogues": ["2?", "3?", "5?", "7?"],
         "arc": ["8?"],
     }
@@ -117,14 +117,14 @@ def test_what_the_corpus_itself_asks_is_held_out_too_and_no_file_may_have_its_na
     own.write(pa.Table.from_pylist([document("a")]), sides={}, texts={"world.json": '{"benchmarks": {"riddles": ["Why?"]}}'})
     with (dialogues := Dialogues(tmp_path / "dialogues")).writing():
         pass
-    assert held_items(dialogues, own, folder(tmp_path / "tests", arc_txt=b"8?"), {}) == {
+    assert eval_items(dialogues, own, folder(tmp_path / "tests", arc_txt=b"8?"), {}) == {
         "dialogues": [],
         "riddles": ["Why?"],
         "arc": ["8?"],
     }
     for name in ("riddles", "dialogues", "val"):
         with pytest.raises(InputError, match=f"has a benchmark named {name}"):
-            held_items(dialogues, own, folder(tmp_path / name, **{f"{name}_txt": b"8?"}), {})
+            eval_items(dialogues, own, folder(tmp_path / name, **{f"{name}_txt": b"8?"}), {})
 
 
 def test_trained_prompts_that_ask_what_a_test_asks_are_counted() -> None:
@@ -134,9 +134,9 @@ def test_trained_prompts_that_ask_what_a_test_asks_are_counted() -> None:
         "preferences": [preference("train", f"Well, {long}?"), preference("train", "Where is Ada?"), preference("test", f"{long} now")],
         "questions": [question(False, "Other!"), question(True, "Hi.")],
     }
-    assert overlap(rows, ngram=13) == {"instructions": 1, "preferences": 1, "questions": 1}
-    assert overlap(rows, ngram=17)["preferences"] == 0
-    assert overlap({name: rows[name] for name in ("instructions", "preferences")}, ngram=13)["questions"] == 0
+    assert prompt_overlap(rows, ngram=13) == {"instructions": 1, "preferences": 1, "questions": 1}
+    assert prompt_overlap(rows, ngram=17)["preferences"] == 0
+    assert prompt_overlap({name: rows[name] for name in ("instructions", "preferences")}, ngram=13)["questions"] == 0
 
 
 @pytest.mark.parametrize(
@@ -149,20 +149,20 @@ def test_trained_prompts_that_ask_what_a_test_asks_are_counted() -> None:
 )
 def test_prompts_are_compared_by_their_words_however_they_are_written(trained: str, test: str) -> None:
     rows = {"instructions": [instruction("train", "Hi.", trained), instruction("val", test)], "preferences": []}
-    assert overlap(rows, ngram=13)["instructions"] == 1
+    assert prompt_overlap(rows, ngram=13)["instructions"] == 1
 
 
 def test_prompts_of_other_words_or_of_none_ask_nothing_that_a_test_asks() -> None:
     given = [("Is it good?", "good is it"), ("Is it?", "is it good"), ("?", "!"), ("", "")]
     for trained, test in given:
         rows = {"instructions": [instruction("train", trained), instruction("val", test)], "preferences": []}
-        assert overlap(rows, ngram=13)["instructions"] == 0, trained
+        assert prompt_overlap(rows, ngram=13)["instructions"] == 0, trained
 
 
 def test_a_trained_dialogue_that_holds_an_item_of_a_benchmark_is_dropped_and_a_test_is_not() -> None:
     item = "A farmer has seventeen sheep, and all but nine of them run away: how many are left?"
     asked = {"role": "user", "content": f"Here is a riddle. {item.upper()} Think."}
-    rows: Written = {
+    rows: DialogueRows = {
         "instructions": [
             {"part": part, "messages": [turn_, {"role": "assistant", "content": "Nine."}]}
             for part, turn_ in (("train", asked), ("train", {"role": "user", "content": "How are you?"}), ("val", asked))
@@ -170,7 +170,9 @@ def test_a_trained_dialogue_that_holds_an_item_of_a_benchmark_is_dropped_and_a_t
         "preferences": [{"part": "train", "prompt": [turn("user", "Say it.")], "chosen": item, "rejected": "No."}],
         "quarantine": [{"file": "a"}],
     }
-    left, dropped = without_items(rows, {"riddles": [item], "others": ["Where does Ada live?"]}, Lengths(ngram=13, short=8, least=4))
+    left, dropped = drop_contaminated(
+        rows, {"riddles": [item], "others": ["Where does Ada live?"]}, OverlapConfig(ngram=13, short_ngram=8, min_words=4)
+    )
     assert [len(left[name]) for name in ("instructions", "preferences", "quarantine")] == [2, 0, 1]
     assert [row["part"] for row in left["instructions"]] == ["train", "val"]
     assert dropped == {"riddles": 2, "others": 0}

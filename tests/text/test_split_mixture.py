@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.text.parting.mixture import mixture, times, weights_of
+from pipeline.text.splitting.mixture import mixture_metrics, repetitions, sampling_weights
 from tests.text.split_corpus import document, written
 
 REST = {"val": [document("v", source="web")], "test": [document("t", source="own")]}
@@ -13,14 +13,14 @@ def facts(weight: float, **more) -> dict:
 
 
 def test_a_document_stands_as_often_as_its_weight_and_once_more_by_chance() -> None:
-    assert [times("a", weight, 1) for weight in (0, 1, 3)] == [0, 1, 3]
-    counts = [times(f"d{number}", 2.3, 1) for number in range(4000)]
+    assert [repetitions("a", weight, 1) for weight in (0, 1, 3)] == [0, 1, 3]
+    counts = [repetitions(f"d{number}", 2.3, 1) for number in range(4000)]
     assert set(counts) == {2, 3}
     assert sum(counts) / 4000 == pytest.approx(2.3, abs=0.03)
 
 
 def test_a_greater_weight_takes_no_document_away() -> None:
-    assert all(times(f"d{number}", 0.2, 1) <= times(f"d{number}", 0.6, 1) for number in range(500))
+    assert all(repetitions(f"d{number}", 0.2, 1) <= repetitions(f"d{number}", 0.6, 1) for number in range(500))
 
 
 def test_weights_change_train_alone_and_copies_follow_when_all_have_had_their_turn(tmp_path) -> None:
@@ -36,7 +36,7 @@ def test_weights_change_train_alone_and_copies_follow_when_all_have_had_their_tu
 
 def test_all_pieces_of_a_book_stand_equally_often(tmp_path) -> None:
     rows = [document(f"d{number}", "x" * 50 + "\n\n" + "y" * 60, source="web") for number in range(40)]
-    done = written(tmp_path, REST | {"train": rows}, sources={"web": facts(1.5)}, longest=100)
+    done = written(tmp_path, REST | {"train": rows}, sources={"web": facts(1.5)}, max_characters=100)
     by_book = {row["book"]: [other["id"] for other in done.rows("train") if other["book"] == row["book"]] for row in done.rows("train")}
     assert {tuple(one.removeprefix(book) for one in ids) for book, ids in by_book.items()} == {("#0", "#1"), ("#0", "#1", "#0*2", "#1*2")}
 
@@ -44,8 +44,8 @@ def test_all_pieces_of_a_book_stand_equally_often(tmp_path) -> None:
 def test_the_mixture_tells_shares_of_tags_and_of_what_a_model_wrote() -> None:
     found = {"b": {"documents": 1, "bytes": 30}, "a": {"documents": 2, "bytes": 10}}
     sources = {"a": facts(2, tags=["news", "new"]), "b": facts(1, tags=["news"], synthetic=True)}
-    assert weights_of(sources) == {"a": 2.0}
-    assert mixture(found, sources) == {
+    assert sampling_weights(sources) == {"a": 2.0}
+    assert mixture_metrics(found, sources) == {
         "sources": {"a": {"documents": 2, "bytes": 10, "share": 0.25}, "b": {"documents": 1, "bytes": 30, "share": 0.75}},
         "tags": {"new": 0.25, "news": 1.0},
         "synthetic": 0.75,

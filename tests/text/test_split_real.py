@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.text.parting.benchmarks import read_benchmarks
-from pipeline.text.parting.chapters import is_heading
+from pipeline.text.splitting.benchmarks import read_benchmarks
+from pipeline.text.splitting.chapters import is_heading
 from tests.text.split_corpus import corpus, document, parts_of, written
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -43,7 +43,7 @@ def test_benchmarks_stand_in_no_book_and_a_book_is_cut_at_its_chapters(editions:
     rows = {part: [row for row in editions if found[row["id"]] == number] for number, part in enumerate(PARTS)}
     pairs = {path.stem: ["sentence_good", "sentence_bad"] for path in (DATA / "blimp").glob("*.jsonl")}
     items = read_benchmarks(DATA / "gsm8k", {}) | read_benchmarks(DATA / "blimp", pairs)
-    done = written(tmp_path, rows, items=items, longest=60_000)
+    done = written(tmp_path, rows, items=items, max_characters=60_000)
     assert not any(told["found"] for told in done.told["benchmarks"].values())
     assert sum(told["unchecked"] for told in done.told["benchmarks"].values()) < 0.1 * sum(map(len, items.values()))
     assert set(done.told["leaks_left"].values()) == {0}

@@ -14,7 +14,7 @@ from pipeline.core.files import write_jsonl
 from pipeline.core.parallel import parallel_map
 from pipeline.core.shards import map_shards
 from stages import split as stage
-from stages._run import typed
+from stages._settings import typed
 from tests.text.split_corpus import corpus, document
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def house(tmp_path_factory) -> Path:
 def run(house: Path, target: Path, run_map) -> tuple[Split, dict]:
     section = yaml.safe_load((ROOT / "conf" / "split" / "default.yaml").read_text())
     section |= {name: str(house / name) for name in ("corpus", "dialogues", "benchmarks")}
-    section |= {"source": str(house / "dedup"), "target": str(target / "split"), "val": 0.2, "test": 0.2, "longest": 300}
+    section |= {"source": str(house / "dedup"), "target": str(target / "split"), "val": 0.2, "test": 0.2, "max_document_characters": 300}
     cfg = typed(stage.Config, section, at="split")
     metrics = stage.main.__dict__["recipe"](cfg, Plain(target / "scratch", run_map))
     return cfg.target, metrics

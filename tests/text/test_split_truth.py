@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text.truth.split import leaking
+from pipeline.text.truth.split import leak_metrics
 from tests.text.split_corpus import LONG, document, written
 
 ASKED = '"Where does Ada live?" asked Bo.'
@@ -34,7 +34,7 @@ def told(tmp_path, leaks: dict[str, list[str]], rows: dict[str, list[dict]] | li
     known = Corpus(tmp_path / "corpus")
     known.write(pa.Table.from_pylist([document("x")]), sides={"truth": pa.Table.from_pylist(table, schema=SCHEMA)}, texts={})
     parts = REST | (rows if isinstance(rows, dict) else {"train": rows})
-    return leaking(known, written(tmp_path, parts, items=ITEMS, **settings).work, ITEMS, ngram=13)["truth"]
+    return leak_metrics(known, written(tmp_path, parts, items=ITEMS, **settings).work, ITEMS, ngram=13)["truth"]
 
 
 def test_planted_leaks_that_reached_train_and_were_cut_are_recalled_by_kind(tmp_path) -> None:
@@ -85,13 +85,13 @@ def test_what_was_cut_for_a_part_and_shares_nothing_with_it_is_seen(tmp_path) ->
     fewer = written(tmp_path / "fewer", REST | rows).work
     other = written(tmp_path / "other", REST | rows | {"val": [document("d", "Another text.")]}).work
     paths = {"cut": fewer, "train": fewer, "val": other, "test": other}
-    mixed = SimpleNamespace(table=fewer.table, paths=lambda name: paths[name].paths(name))
+    mix_bits = SimpleNamespace(table=fewer.table, paths=lambda name: paths[name].paths(name))
     known = Corpus(tmp_path / "corpus")
     known.write(pa.Table.from_pylist([document("x")]), sides={"truth": pa.Table.from_pylist([], schema=SCHEMA)}, texts={})
-    assert leaking(known, mixed, {}, ngram=13)["truth"]["val"] == {"planted": 0, "recall": None, "precision": 0.0}
+    assert leak_metrics(known, mix_bits, {}, ngram=13)["truth"]["val"] == {"planted": 0, "recall": None, "precision": 0.0}
 
 
 def test_a_corpus_without_truth_tells_none(tmp_path) -> None:
     known = Corpus(tmp_path / "corpus")
     known.write(pa.Table.from_pylist([document("x")]), sides={}, texts={})
-    assert leaking(known, written(tmp_path, REST | {"train": [document("a")]}).work, ITEMS, ngram=13) == {}
+    assert leak_metrics(known, written(tmp_path, REST | {"train": [document("a")]}).work, ITEMS, ngram=13) == {}

@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
-from pipeline.text.copies.clusters import Near
-from pipeline.text.copies.dedup import Rules
-from pipeline.text.copies.paragraph_copies import Paragraphs
-from pipeline.text.copies.substrings import Substrings
-from pipeline.text.truth.dedup import deduplication
-from pipeline.world.library import Library, World, generate
+from pipeline.text.dedup.clusters import NearRule
+from pipeline.text.dedup.corpus import DedupRules
+from pipeline.text.dedup.paragraphs import ParagraphRule
+from pipeline.text.dedup.substrings import SubstringRule
+from pipeline.text.truth.dedup import dedup_metrics
+from pipeline.world.library import Library, WorldConfig, generate
 from tests.text.test_dedup import deduped
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -23,7 +23,7 @@ def library() -> Library:
     settings = yaml.safe_load((CONF / "corpus" / "world.yaml").read_text())["world"]
     small = {"books": 24, "people": 8, "places": 6, "chapters": [3, 4], "exact": 3, "near": 3, "passages": 4, "spans": 4}
     pairs = {key: tuple(value) if isinstance(value, list) else value for key, value in {**settings, **small}.items()}
-    return generate(World(**pairs), 11)
+    return generate(WorldConfig(**pairs), 11)
 
 
 def test_every_copy_is_found_and_nothing_else_is_removed(tmp_path: Path, library: Library) -> None:
@@ -32,9 +32,13 @@ def test_every_copy_is_found_and_nothing_else_is_removed(tmp_path: Path, library
     rows = [row | {"text": clean[row["id"]]} for row in library.documents.to_pylist() if row["id"] in clean]
     corpus = Corpus(tmp_path / "corpus")
     corpus.write(pa.Table.from_pylist(rows, schema=DOCUMENTS), sides={}, texts={})
-    parts = {"near": Near(**rules["near"]), "paragraph": Paragraphs(**rules["paragraph"]), "substring": Substrings(**rules["substring"])}
-    work = deduped(tmp_path, corpus, Rules(priorities=(), **parts)).work
-    told = deduplication(library.truth, work.table("documents"), work.table("clusters"), work.table("passages"))
+    parts = {
+        "near": NearRule(**rules["near"]),
+        "paragraph": ParagraphRule(**rules["paragraph"]),
+        "substring": SubstringRule(**rules["substring"]),
+    }
+    work = deduped(tmp_path, corpus, DedupRules(priorities=(), **parts)).work
+    told = dedup_metrics(library.truth, work.table("documents"), work.table("clusters"), work.table("passages"))
     perfect = {"removed": 4, "recall": 1.0, "precision": 1.0, "planted": 4}
     assert told == {
         "exact": {"planted": 3, "recall": 1.0},
@@ -58,7 +62,7 @@ def test_a_missed_plant_and_a_false_alarm_are_told() -> None:
     clusters = pa.Table.from_pylist([dict(zip(("id", "cluster", "kept", "kind"), row, strict=True)) for row in rows])
     cut = [("b", "P p", "paragraph"), ("a", "Q q", "paragraph")]
     passages = pa.Table.from_pylist([dict(zip(("id", "text", "level"), row, strict=True)) for row in cut])
-    assert deduplication(pa.Table.from_pylist(known), documents, clusters, passages) == {
+    assert dedup_metrics(pa.Table.from_pylist(known), documents, clusters, passages) == {
         "exact": {"planted": 0, "recall": None},
         "near": {"planted": 1, "recall": 0.0},
         "removed": 1,

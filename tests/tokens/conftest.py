@@ -26,7 +26,7 @@ def texts() -> list[str]:
 @pytest.fixture(scope="session")
 def artifact(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-    save(train(texts, size=320), target)
+    save(train(texts, vocab_size=320), target)
     return target
 
 

@@ -27,8 +27,8 @@ def test_any_text_comes_back_unchanged(tokenizer: tokenizers.Tokenizer) -> None:
 
 def test_the_same_texts_in_any_order_give_the_same_bytes(texts: list[str], tmp_path: Path) -> None:
     first, second = Tokenizer(tmp_path / "first"), Tokenizer(tmp_path / "second")
-    save(train(texts, size=300), first)
-    save(train(reversed(texts), size=300), second)
+    save(train(texts, vocab_size=300), first)
+    save(train(reversed(texts), vocab_size=300), second)
     assert first.digest == second.digest
 
 
@@ -38,14 +38,14 @@ def test_a_literal_special_token_in_a_text_is_plain_text(tokenizer: tokenizers.T
 
 def test_a_size_that_the_text_can_not_fill_names_the_one_it_can(texts: list[str]) -> None:
     with pytest.raises(InputError, match="it yields") as caught:
-        train(texts[:2], size=5000)
-    reached = int(caught.value.mend.removeprefix("tokenizer.size=").split(",")[0])
-    assert train(texts[:2], size=reached).get_vocab_size() == reached
+        train(texts[:2], vocab_size=5000)
+    reached = int(caught.value.mend.removeprefix("tokenizer.vocab_size=").split(",")[0])
+    assert train(texts[:2], vocab_size=reached).get_vocab_size() == reached
 
 
 def test_a_size_without_room_for_the_bytes_is_refused(texts: list[str]) -> None:
     with pytest.raises(InputError, match="262"):
-        train(texts, size=200)
+        train(texts, vocab_size=200)
 
 
 def test_merges_shorten_the_text(tokenizer: tokenizers.Tokenizer, texts: list[str]) -> None:

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.train.loop import Desk, History, Recipe, fit
+from pipeline.train.fit import Fitting, Samples, fit
 from pipeline.train.muon import MuonSettings
 from pipeline.train.optimizer import AdamWSettings
+from pipeline.train.workspace import History, Workspace
 
 MATRICES = ["inner.weight", "gate.weight", "back.weight"]
 
@@ -52,21 +53,26 @@ class Counting:
         return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum"), int((labels != -100).sum())
 
 
-RECIPE = Recipe(
+RECIPE = Fitting(
     steps=24,
     batch_tokens=48,
     micro_batch=8,
-    clip=1.0,
+    max_grad_norm=1.0,
     precision="fp32",
     compile=False,
     warmup=0.1,
     decay=0.5,
     adamw=AdamWSettings(lr=0.01, beta1=0.9, beta2=0.95, weight_decay=0.1),
-    muon=MuonSettings(lr=0.02, momentum=0.9, newton_schulz=5, precision="fp32"),
+    muon=MuonSettings(lr=0.02, momentum=0.9, ns_steps=5, precision="fp32"),
     log_every=3,
-    look_every=8,
+    eval_every=8,
     checkpoint_every=5,
+    seed=3,
 )
+
+
+def workspace(scratch: Path, track: Callable[[int, dict[str, float]], None] = lambda step, values: None) -> Workspace:
+    return Workspace(scratch=scratch, device="cpu", track=track, section="pretrain")
 
 
 @pytest.fixture(autouse=True)
@@ -75,13 +81,13 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Callable[..., tuple[Toy, History]]:
+def train(tmp_path: Path) -> Callable[..., tuple[Toy, tuple[History, Samples]]]:
     """Fit a new toy with the recipe changed as asked; `track` may interrupt it."""
 
     def run(*, scratch: str = "scratch", track: Callable[[int, dict[str, float]], None] = lambda step, values: None, **changes: object):
         toy, counting = Toy(), Counting()
-        desk = Desk(scratch=tmp_path / scratch, device="cpu", track=track)
+        place = workspace(tmp_path / scratch, track)
         look = lambda module: ({"eye": float(module.embed.weight.detach().sum())}, [f"{module.training}"])  # noqa: E731
-        return toy, fit(toy, counting, replace(RECIPE, **changes), matrices=MATRICES, look=look, desk=desk, seed=3)
+        return toy, fit(toy, counting, replace(RECIPE, **changes), place, matrices=MATRICES, evaluate=look, seed=3)
 
     return run

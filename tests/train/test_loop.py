@@ -13,9 +13,11 @@ from torch import nn
 
 from pipeline.core.errors import PipelineError
 from pipeline.train.checkpoint import Checkpoints
-from pipeline.train.loop import Desk, fit
+from pipeline.train.fit import fit
 from pipeline.train.stop import Interrupted
-from tests.train.conftest import MATRICES, RECIPE, Counting, Toy
+from tests.train.conftest import MATRICES, RECIPE, Counting, Toy, workspace
+
+NOTHING = lambda module: ({}, [])  # noqa: E731
 
 
 class Killed(Exception):
@@ -27,8 +29,8 @@ def same(first: nn.Module, second: nn.Module) -> bool:
 
 
 def test_the_loss_falls(train) -> None:
-    _, history = train(steps=100)
-    assert history.rows[-1]["loss"] < history.rows[0]["loss"] / 2
+    _, (history, _) = train(steps=100)
+    assert history[-1]["loss"] < history[0]["loss"] / 2
 
 
 def test_two_runs_are_equal_to_the_bit(train) -> None:
@@ -81,23 +83,22 @@ def test_eight_small_batches_step_like_one_large(tmp_path) -> None:
     for micro_batch in (8, 1):
         toys.append(Toy())
         toys[-1].noise.p = 0.0  # dropout draws anew for each micro-batch
-        desk = Desk(scratch=tmp_path / str(micro_batch), device="cpu", track=lambda step, values: None)
         recipe = replace(RECIPE, steps=3, micro_batch=micro_batch)
-        fit(toys[-1], Counting(), recipe, matrices=MATRICES, look=lambda module: ({}, []), desk=desk, seed=3)
+        fit(toys[-1], Counting(), recipe, workspace(tmp_path / str(micro_batch)), matrices=MATRICES, evaluate=NOTHING, seed=3)
     for large, small in zip(*(toy.parameters() for toy in toys), strict=True):
         torch.testing.assert_close(large, small, rtol=1e-5, atol=1e-5)
 
 
 def test_bf16_learns_nearly_like_fp32(train) -> None:
-    (_, exact), (_, rough) = train(scratch="a"), train(scratch="b", precision="bf16")
-    assert rough.rows[-1]["loss"] == pytest.approx(exact.rows[-1]["loss"], rel=0.1)
-    assert rough.rows[-1]["loss"] != exact.rows[-1]["loss"]
+    (_, (exact, _)), (_, (rough, _)) = train(scratch="a"), train(scratch="b", precision="bf16")
+    assert rough[-1]["loss"] == pytest.approx(exact[-1]["loss"], rel=0.1)
+    assert rough[-1]["loss"] != exact[-1]["loss"]
 
 
 def test_it_is_looked_at_in_eval_mode_at_intervals_and_at_the_end(train) -> None:
-    toy, history = train(steps=20)
-    assert [row["step"] for row in history.rows if "eye" in row] == [8, 16, 20]
-    assert history.samples == [{"step": step, "texts": ["False"]} for step in (8, 16, 20)]
+    toy, (history, samples) = train(steps=20)
+    assert [row["step"] for row in history if "eye" in row] == [8, 16, 20]
+    assert samples == [{"step": step, "texts": ["False"]} for step in (8, 16, 20)]
     assert not toy.training
 
 
@@ -109,9 +110,8 @@ def test_a_loss_that_is_no_number_stops_at_once_and_names_the_step(tmp_path) -> 
 
     toy = Toy()
     start = toy.embed.weight.detach().sum()
-    desk = Desk(scratch=tmp_path, device="cpu", track=lambda step, values: None)
     with pytest.raises(PipelineError, match="in step 2") as caught:
-        fit(toy, Poison(), RECIPE, matrices=MATRICES, look=lambda module: ({}, []), desk=desk, seed=3)
+        fit(toy, Poison(), RECIPE, workspace(tmp_path), matrices=MATRICES, evaluate=NOTHING, seed=3)
     assert "lr" in caught.value.mend
 
 
@@ -123,15 +123,14 @@ def test_a_batch_that_does_not_come_out_even_names_one_that_does(train) -> None:
 
 
 def test_a_weight_that_is_not_there_can_not_be_a_matrix(tmp_path) -> None:
-    desk = Desk(scratch=tmp_path, device="cpu", track=lambda step, values: None)
     with pytest.raises(PipelineError, match="no weights outer"):
-        fit(Toy(), Counting(), RECIPE, matrices=["outer"], look=lambda module: ({}, []), desk=desk, seed=3)
+        fit(Toy(), Counting(), RECIPE, workspace(tmp_path), matrices=["outer"], evaluate=NOTHING, seed=3)
 
 
 def test_no_global_stream_is_touched(tmp_path) -> None:
-    toy, desk = Toy(), Desk(scratch=tmp_path, device="cpu", track=lambda step, values: None)
+    toy = Toy()
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    fit(toy, Counting(), RECIPE, matrices=MATRICES, look=lambda module: ({}, []), desk=desk, seed=3)
+    fit(toy, Counting(), RECIPE, workspace(tmp_path), matrices=MATRICES, evaluate=NOTHING, seed=3)
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert (np.random.get_state()[1] == numpy_before).all()
 

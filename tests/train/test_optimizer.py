@@ -39,7 +39,7 @@ def test_five_steps_come_close_to_the_orthogonal_factor() -> None:
 
 def test_muon_steps_like_torchs_own() -> None:
     ours, theirs = (torch.nn.Parameter(matrices(16, 8)) for _ in range(2))
-    settings = MuonSettings(lr=0.02, momentum=0.9, newton_schulz=5, precision="bf16")
+    settings = MuonSettings(lr=0.02, momentum=0.9, ns_steps=5, precision="bf16")
     mine = Muon([ours], settings)
     oracle = torch.optim.Muon([theirs], lr=0.02, momentum=0.9, ns_steps=5, weight_decay=0.0, nesterov=True, adjust_lr_fn="original")
     for number in range(4):
@@ -53,9 +53,9 @@ def test_muon_steps_like_torchs_own() -> None:
 def test_each_weight_has_one_optimizer_and_norms_are_not_decayed() -> None:
     toy = Toy()
     adamw = AdamWSettings(lr=0.1, beta1=0.9, beta2=0.95, weight_decay=0.5)
-    muon = MuonSettings(lr=0.1, momentum=0.9, newton_schulz=3, precision="fp32")
+    muon = MuonSettings(lr=0.1, momentum=0.9, ns_steps=3, precision="fp32")
     before = {name: weight.detach().clone() for name, weight in toy.named_parameters()}
-    both = Optimizers(toy, matrices=MATRICES, adamw=adamw, muon=muon)
+    both = Optimizers(toy, MATRICES, adamw, muon)
     for weight in toy.parameters():
         weight.grad = torch.zeros_like(weight)
     both.step(1.0)

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from pipeline.world.library import Library, World, generate
+from pipeline.world.library import Library, WorldConfig, generate
 
 ROOT = Path(__file__).parents[2]
 SEED = 1
 
 
-def world(**changes: Any) -> World:
+def world(**changes: Any) -> WorldConfig:
     """The settings of conf/, with changes."""
     section: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/corpus/world.yaml"), resolve=False)
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in section["world"].items()}
-    return World(**{**settings, **changes})
+    return WorldConfig(**{**settings, **changes})
 
 
 def smoke_changes() -> dict[str, Any]:

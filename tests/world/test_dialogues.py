@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
-from pipeline.world.dialogues import KINDS, Dialling, Manners, Row, dialogues_of
+from pipeline.world.dialogues import KINDS, DialogueConfig, Manners, Row, generate_dialogues
 from pipeline.world.judge import gold, judge
 from pipeline.world.library import Library
 from tests.world.conftest import ROOT, SEED
@@ -17,9 +17,9 @@ from tests.world.conftest import ROOT, SEED
 Rows = dict[str, list[Row]]
 
 
-def dials(**changes: Any) -> Dialling:
+def config(**changes: Any) -> DialogueConfig:
     section: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/dialogues/world.yaml"), resolve=False)
-    return Dialling(**{**section["world"], "manners": Manners(**section["world"]["manners"]), **changes})
+    return DialogueConfig(**{**section["world"], "manners": Manners(**section["world"]["manners"]), **changes})
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def corpus(hundred: Library, tmp_path_factory: pytest.TempPathFactory) -> Corpus
 
 @pytest.fixture(scope="module")
 def made(corpus: Corpus) -> Rows:
-    return dialogues_of(corpus, dials(), SEED)
+    return generate_dialogues(corpus, config(), SEED)
 
 
 @pytest.fixture(scope="module")
@@ -120,17 +120,17 @@ def test_all_kinds_are_equally_frequent(made: Rows, part: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_dialogues(corpus: Corpus, made: Rows) -> None:
-    assert dialogues_of(corpus, dials(), SEED) == made
-    assert dialogues_of(corpus, dials(), SEED + 1) != made
+    assert generate_dialogues(corpus, config(), SEED) == made
+    assert generate_dialogues(corpus, config(), SEED + 1) != made
 
 
 def test_a_corpus_without_facts_says_how_to_bring_dialogues(hundred: Library, tmp_path: Path) -> None:
     corpus = Corpus(tmp_path / "corpus")
     corpus.write(hundred.documents, sides={}, texts={})
     with pytest.raises(PipelineError, match=r"dialogues=files dialogues\.path=DIR"):
-        dialogues_of(corpus, dials(), SEED)
+        generate_dialogues(corpus, config(), SEED)
 
 
-def test_dials_out_of_range_are_all_named_at_once(corpus: Corpus) -> None:
-    with pytest.raises(PipelineError, match=r"(?s)heldout.*talk"):
-        dialogues_of(corpus, dials(heldout=1.0, talk=2.0), SEED)
+def test_settings_out_of_range_are_all_named_at_once(corpus: Corpus) -> None:
+    with pytest.raises(PipelineError, match=r"(?s)held_out.*small_talk"):
+        generate_dialogues(corpus, config(held_out=1.0, small_talk=2.0), SEED)

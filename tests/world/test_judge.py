@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.world.judge import LADDER, gold, judge
+from pipeline.world.judge import GOLD_SCORES, gold, judge
 
 CHOICES = ("Harrowby", "Foxley", "Oakham")
 
@@ -29,7 +29,7 @@ CHOICES = ("Harrowby", "Foxley", "Oakham")
     ],
 )
 def test_an_answer_stands_on_the_rung_of_its_kind(answer: str, rung: str) -> None:
-    assert gold(judge(answer, "Harrowby", CHOICES, subject="Ada")) == LADDER[rung]
+    assert gold(judge(answer, "Harrowby", CHOICES, subject="Ada")) == GOLD_SCORES[rung]
 
 
 def test_an_answer_that_names_two_of_the_choices_is_not_right() -> None:
@@ -37,4 +37,4 @@ def test_an_answer_that_names_two_of_the_choices_is_not_right() -> None:
 
 
 def test_polite_and_right_is_worth_more_than_all_else_and_right_more_than_wrong() -> None:
-    assert sorted(LADDER.values(), reverse=True) == list(LADDER.values())
+    assert sorted(GOLD_SCORES.values(), reverse=True) == list(GOLD_SCORES.values())

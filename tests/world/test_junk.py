@@ -8,7 +8,7 @@ import better_profanity
 import pytest
 
 from pipeline.core.seed import stream
-from pipeline.world.books import Shape, Writer
+from pipeline.world.books import BookShape, Writer
 from pipeline.world.facts import draw_facts
 from pipeline.world.foreign import LANGUAGES
 from pipeline.world.junk import REJECTS
@@ -18,7 +18,9 @@ SCRIPTS = {"russian": "CYRILLIC", "greek": "GREEK", "chinese": "CJK", "japanese"
 
 @pytest.fixture(scope="module")
 def writer() -> Writer:
-    return Writer(draw_facts(8, 6, 1), Shape(chapters=(1, 1), paragraphs=(1, 1), sentences=3, go_on=0.75, told=0.58))
+    return Writer(
+        draw_facts(8, 6, 1), BookShape(chapters=(1, 1), paragraphs=(1, 1), min_sentences=3, continue_probability=0.75, fact_share=0.58)
+    )
 
 
 def written(writer: Writer, kind: str, number: int) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.world.dirt import PLANTS
+from pipeline.world.dirt import DIRT_KINDS
 from pipeline.world.junk import REJECTS
 from pipeline.world.library import Library, generate
-from pipeline.world.pii import PRIVATE
+from pipeline.world.pii import PII_KINDS
 from tests.world.conftest import SEED, smoke_changes, world
 from tests.world.undo import undone
 
@@ -26,7 +26,7 @@ def rows(library: Library) -> dict[str, dict[str, Any]]:
 
 
 def plants(library: Library) -> Counter[str]:
-    return Counter(plant for row in library.truth.to_pylist() for plant in row["plants"])
+    return Counter(add_dirt for row in library.truth.to_pylist() for add_dirt in row["plants"])
 
 
 def test_the_same_seed_gives_the_same_library_and_another_seed_another() -> None:
@@ -63,8 +63,8 @@ def test_no_book_contradicts_the_facts(hundred: Library) -> None:
 
 
 def test_a_third_of_the_books_is_dirty_and_every_plant_is_there_often_enough(hundred: Library, dozen: Library) -> None:
-    assert min(plants(hundred)[name] for name in (*PLANTS, *PRIVATE, *REJECTS)) >= 5
-    assert min(plants(dozen)[name] for name in (*PLANTS, *PRIVATE, *REJECTS)) >= 1
+    assert min(plants(hundred)[name] for name in (*DIRT_KINDS, *PII_KINDS, *REJECTS)) >= 5
+    assert min(plants(dozen)[name] for name in (*DIRT_KINDS, *PII_KINDS, *REJECTS)) >= 1
     kept = [row for row in rows(hundred).values() if row["fate"] == "keep"]
     assert sum(bool(row["plants"]) for row in kept) >= len(kept) / 3
 
@@ -92,21 +92,21 @@ def test_every_paragraph_has_its_bits_and_every_document_its_origin(hundred: Lib
 
 def test_what_is_private_stands_in_the_text_and_its_mask_in_the_clean_text(hundred: Library) -> None:
     for row in rows(hundred).values():
-        for kind in PRIVATE:
+        for kind in PII_KINDS:
             assert (f"[{kind}]" in row["clean"]) == (kind in row["plants"])
             assert f"[{kind}]" not in row["text"]
 
 
 def test_what_two_books_have_in_common_is_told_by_both(hundred: Library) -> None:
-    dials = hundred.world["settings"]
+    config = hundred.world["settings"]
     kept = {identity: row for identity, row in rows(hundred).items() if row["fate"] == "keep"}
     for name, pieces in (("passages", lambda row: row["clean"].split("\n\n")), ("spans", lambda row: [row["clean"]])):
         told = Counter(text for row in kept.values() for text in row[name])
-        assert len(told) == dials[name]
+        assert len(told) == config[name]
         assert set(told.values()) == {2}
         for text in told:
             assert sum(any(text in piece for piece in pieces(row)) for row in kept.values()) == 2
-    assert sum(len(row["leaks"]) for row in kept.values()) == dials["leaks"] + dials["riddles"]
+    assert sum(len(row["leaks"]) for row in kept.values()) == config["leaks"] + config["riddles"]
     assert all(leak in row["clean"].split("\n\n") for row in kept.values() for leak in row["leaks"])
 
 
@@ -160,14 +160,14 @@ def test_books_that_are_no_copies_have_little_in_common(dozen: Library) -> None:
 
 def test_the_smallest_world_is_a_world() -> None:
     nothing = dict.fromkeys(("exact", "near", "passages", "spans", "quotes", "leaks", "riddles", "lookalikes", *REJECTS), 0)
-    small = generate(world(**nothing, books=1, people=4, places=4, chapters=(1, 1), paragraphs=(1, 1), dirty=1.0, plants=19), SEED)
+    small = generate(world(**nothing, books=1, people=4, places=4, chapters=(1, 1), paragraphs=(1, 1), dirty=1.0, dirt_kinds=19), SEED)
     assert small.documents.num_rows == 1
 
 
-def test_dials_out_of_range_are_all_named_at_once() -> None:
-    with pytest.raises(PipelineError, match=r"(?s)go_on.*plants.*rewritten.*leaks.*spans.*toxic"):
-        generate(world(go_on=1.0, plants=20, rewritten=0.5, leaks=85, spans=-1, toxic=-1), SEED)
-    with pytest.raises(PipelineError, match="passages=1: 0, or above it and two books without a copy"):
+def test_settings_out_of_range_are_all_named_at_once() -> None:
+    with pytest.raises(PipelineError, match=r"(?s)continue_probability.*dirt_kinds.*rewritten.*leaks.*spans.*toxic"):
+        generate(world(continue_probability=1.0, dirt_kinds=20, rewritten=0.5, leaks=85, spans=-1, toxic=-1), SEED)
+    with pytest.raises(PipelineError, match="passages=1: 0, or more with at least two books without a copy"):
         generate(world(books=4, exact=2, near=1, lookalikes=0, leaks=0, riddles=0, spans=0, quotes=0, passages=1), SEED)
 
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from pipeline.core.seed import stream
-from pipeline.world.books import Dice
-from pipeline.world.pii import BOOK_NUMBERS, LOOKALIKES, PRIVATE, SENTENCES, VALUES, lookalike, luhn, private
+from pipeline.world.books import Rng
+from pipeline.world.pii import BOOK_NUMBERS, LOOKALIKES, PII_KINDS, SENTENCES, VALUES, lookalike_sentence, luhn, pii_paragraph
 
 PEOPLE = ("Ada", "Bo", "Cora", "Dan")
 TIMES = 200
@@ -20,13 +20,13 @@ def is_card(number: str) -> bool:
     return len(digits) >= 13 and (sum(digits[0::2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[1::2])) % 10 == 0
 
 
-@pytest.mark.parametrize("kind", PRIVATE)
+@pytest.mark.parametrize("kind", PII_KINDS)
 def test_the_mask_stands_where_the_values_stood(kind: str) -> None:
-    dice = Dice(stream(1, kind))
+    rng = Rng(stream(1, kind))
     for _ in range(TIMES):
-        piece = private(kind, PEOPLE, dice)
+        piece = pii_paragraph(kind, PEOPLE, rng)
         shape = re.escape(piece.clean).replace(re.escape(f"[{kind}]"), r"(\S.{5,40}?)")
-        match = re.fullmatch(shape, piece.printed)
+        match = re.fullmatch(shape, piece.raw)
         assert match
         assert match.groups()
         assert all(re.search(r"\d|@", value) for value in match.groups())
@@ -34,12 +34,12 @@ def test_the_mask_stands_where_the_values_stood(kind: str) -> None:
 
 
 def test_cards_have_the_right_check_digit_and_addresses_are_addresses() -> None:
-    dice = Dice(stream(2, "values"))
+    rng = Rng(stream(2, "values"))
     for _ in range(TIMES):
-        assert is_card(VALUES["card"](dice))
-        assert ipaddress.ip_address(VALUES["ip"](dice))
-        assert re.fullmatch(r"[\w.+]+@[\w.]+\.(?:example|org|com|net)", VALUES["mail"](dice), re.IGNORECASE)
-        assert 8 <= len(re.sub(r"\D", "", VALUES["phone"](dice))) <= 12
+        assert is_card(VALUES["card"](rng))
+        assert ipaddress.ip_address(VALUES["ip"](rng))
+        assert re.fullmatch(r"[\w.+]+@[\w.]+\.(?:example|org|com|net)", VALUES["mail"](rng), re.IGNORECASE)
+        assert 8 <= len(re.sub(r"\D", "", VALUES["phone"](rng))) <= 12
 
 
 def test_the_check_digit_is_that_of_the_textbook() -> None:
@@ -48,9 +48,9 @@ def test_the_check_digit_is_that_of_the_textbook() -> None:
 
 
 def test_what_looks_private_is_not() -> None:
-    dice = Dice(stream(3, "alike"))
+    rng = Rng(stream(3, "alike"))
     for _ in range(10 * TIMES):
-        text, bits = lookalike(PEOPLE, dice)
+        text, bits = lookalike_sentence(PEOPLE, rng)
         assert bits >= math.log2(len(LOOKALIKES))
         assert not re.search(r"\w@\w", text)
         assert not any(is_card(number) for number in re.findall(r"\d[\d -]{11,}\d", text))

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 import pytest
 
 from pipeline.core.seed import stream
-from pipeline.world.books import Book, Shape, Writer
-from pipeline.world.copies import edition
+from pipeline.world.books import Book, BookShape, Writer
+from pipeline.world.editions import edition
 from pipeline.world.facts import RELATIONS, Facts, draw_facts
-from pipeline.world.grammar import RULES, kinds
+from pipeline.world.grammar import RULES, sentence_kinds
 
 Found = dict[int, tuple[int, float]]  # where a derivation ends: how many there are, and their probability
-SHAPE = Shape(chapters=(2, 3), paragraphs=(8, 12), sentences=3, go_on=0.75, told=0.58)
+SHAPE = BookShape(chapters=(2, 3), paragraphs=(8, 12), min_sentences=3, continue_probability=0.75, fact_share=0.58)
 
 
 def added(into: Found, end: int, number: int, chance: float) -> None:
@@ -28,7 +28,7 @@ def added(into: Found, end: int, number: int, chance: float) -> None:
 class Parser:
     """Sums over all derivations of a text (the inside algorithm)."""
 
-    def __init__(self, facts: Facts, shape: Shape) -> None:
+    def __init__(self, facts: Facts, shape: BookShape) -> None:
         self.facts, self.shape = facts, shape
         self.rules = {**RULES, "place": [(1, place) for place in facts.places], "person": [(1, person) for person in facts.people]}
         self.values = {(fact.relation, fact.subject): fact.value for fact in facts.table}
@@ -65,7 +65,7 @@ class Parser:
     def sentence(self, text: str, start: int, cast: tuple[str, str]) -> Found:
         found: Found = {}
         relations = {relation.name for relation in RELATIONS}
-        for kind in kinds(self.shape.told):
+        for kind in sentence_kinds(self.shape.fact_share):
             worlds: list[dict[str, str]] = [{"A": cast[0], "B": cast[1]}]
             if kind.about == "turn":
                 worlds = [{"S": cast[0], "T": cast[1]}, {"S": cast[1], "T": cast[0]}]
@@ -93,14 +93,14 @@ class Parser:
         states[1] = dict(self.rule("opening", text, 0, {"A": cast[0], "B": cast[1]}))
         number, chance, told = 0, 0.0, 1
         while states[told]:
-            free = told >= self.shape.sentences
+            free = told >= self.shape.min_sentences
             count, part = states[told].get(len(text), (0, 0.0))
             if free:
-                number, chance = number + count, chance + part * (1 - self.shape.go_on)
+                number, chance = number + count, chance + part * (1 - self.shape.continue_probability)
             for position, (count, part) in states[told].items():
                 if text.startswith(" ", position):
                     for end, (ways, share) in self.sentence(text, position + 1, cast).items():
-                        added(states[told + 1], end, count * ways, part * share * (self.shape.go_on if free else 1.0))
+                        added(states[told + 1], end, count * ways, part * share * (self.shape.continue_probability if free else 1.0))
             told += 1
         return number, chance
 
@@ -147,7 +147,7 @@ def test_every_text_has_one_derivation_and_its_probability_is_the_one_the_writer
 
 def test_another_edition_is_a_text_of_the_same_grammar_with_exact_bits(facts: Facts, books: list[Book]) -> None:
     writer, parser = Writer(facts, SHAPE), Parser(facts, SHAPE)
-    copy = edition(writer, books[0], rewritten=0.04, draw=stream(7, "edition"))
+    copy = edition(writer, books[0], rewritten=0.04, generator=stream(7, "edition"))
     assert copy.text != books[0].text
     derivations, bits = parser.book(copy.text)
     assert derivations == 1
@@ -171,7 +171,7 @@ def test_every_paragraph_bears_its_own_bits_and_headings_the_lengths(facts: Fact
 def test_every_template_of_every_kind_of_sentence_has_one_derivation(facts: Facts) -> None:
     parser, cast = Parser(facts, SHAPE), ("Ada", "Bo")
     names = {"A": "Ada", "B": "Bo", "S": "Ada", "T": "Bo", "P": "Harrowby"}
-    for kind in kinds(SHAPE.told):
+    for kind in sentence_kinds(SHAPE.fact_share):
         subject = "Harrowby" if kind.about == "place" else "Ada"
         value = parser.values.get((kind.rule, subject), "")
         for _, template in RULES[kind.rule]:
@@ -188,5 +188,7 @@ def first_text(template: str, names: Mapping[str, str]) -> str:
 
 
 def test_the_shares_of_the_kinds_of_sentence_sum_to_one() -> None:
-    assert math.fsum(kind.share for kind in kinds(0.58)) == pytest.approx(1)
-    assert math.fsum(kind.share for kind in kinds(0.58) if kind.rule in {relation.name for relation in RELATIONS}) == pytest.approx(0.58)
+    assert math.fsum(kind.share for kind in sentence_kinds(0.58)) == pytest.approx(1)
+    assert math.fsum(
+        kind.share for kind in sentence_kinds(0.58) if kind.rule in {relation.name for relation in RELATIONS}
+    ) == pytest.approx(0.58)

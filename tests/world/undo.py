@@ -7,7 +7,7 @@ from collections import Counter
 import ftfy
 
 from pipeline.world import dirt_files
-from pipeline.world.dirt_ocr import VOCABULARY, mended
+from pipeline.world.dirt_ocr import VOCABULARY, corrections
 
 LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
@@ -111,7 +111,7 @@ def right(text: str) -> str:
 
     def mend(match: re.Match[str]) -> str:
         word = match[0]
-        found = {one for one in mended(word, known) if stands[one] >= 3 * stands[word]}
+        found = {one for one in corrections(word, known) if stands[one] >= 3 * stands[word]}
         return word if word in VOCABULARY or len(found) != 1 else found.pop()
 
     return re.sub(r"(?<![\w'])[a-z][a-z0-9]*[a-z](?![\w'])", mend, text)

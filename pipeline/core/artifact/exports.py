@@ -4,6 +4,6 @@ from pipeline.core.artifact.base import Artifact
 
 
 class Exports(Artifact):
-    """safetensors/ (a transformers folder), model-FORMAT.gguf a format, parity.json."""
+    """The files of one format and parity.json. The facts state the model, and the types of GGUF files (none for a transformers folder)."""
 
     kind = "exports"

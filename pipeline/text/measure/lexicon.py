@@ -1,4 +1,4 @@
-"""Words that statistics look for, found by their hash: 64 bits, so that no other word is ever taken for one of them."""
+"""Word lists that statistics count, looked up by 64-bit hash, so that no other word collides."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -19,7 +19,7 @@ STOPWORDS = frozenset(
         "there", "so", "who", "would",
     ]
 )  # fmt: skip
-GOPHER = ("the", "be", "to", "of", "and", "that", "have", "with")  # Rae et al. 2021, A1.1: a text has two of them
+GOPHER = ("the", "be", "to", "of", "and", "that", "have", "with")  # Rae et al. 2021, A1.1: a text needs two of them
 # C4 (Raffel et al. 2020): a page with the first goes, and each line with one of the others
 PHRASES = (
     ("lorem", "ipsum"),
@@ -32,35 +32,35 @@ PHRASES = (
     ("use", "cookies"),
 )
 
-STOPWORD, TOXIC = 1, 2  # bits of a word's marks; then a bit for each of GOPHER, then the word's number among those of PHRASES, 1..15
+STOPWORD, TOXIC = 1, 2  # bits of a word; then a bit for each of GOPHER, then the word's number in PHRASES, 1..15
 GOPHER_AT, PHRASE_AT = 2, 10
 
 
 @cache
 def lexicon() -> tuple[Hashes, npt.NDArray[np.int32]]:
-    """An open table: hashes of the words (0: free) and their marks, each [a power of two]."""
-    marks = _marks()
-    size = 1 << (4 * len(marks)).bit_length()
+    """A hash table with open addressing: hashes of the words (0: free) and their bits, each [a power of two]."""
+    bits = _word_bits()
+    size = 1 << (4 * len(bits)).bit_length()
     hashes, values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-    for word, mark in sorted(marks.items()):
+    for word, bit in sorted(bits.items()):
         value = hash_of(word)
         slot = value % size
         while hashes[slot]:
             slot = (slot + 1) % size
-        hashes[slot], values[slot] = value, mark
+        hashes[slot], values[slot] = value, bit
     return hashes, values
 
 
 @cache
 def phrases() -> npt.NDArray[np.int64]:
-    """Each of PHRASES as the numbers of its words, four bits a word, and the mask of so many words, [phrases, 2]."""
+    """Each of PHRASES as the numbers of its words, four bits a word, and the mask for its length, [phrases, 2]."""
     numbers = _numbers()
     codes = [sum(numbers[word] << 4 * place for place, word in enumerate(reversed(phrase))) for phrase in PHRASES]
     return np.array([[code, (1 << 4 * len(phrase)) - 1] for code, phrase in zip(codes, PHRASES, strict=True)], np.int64)
 
 
 def hash_of(word: str) -> int:
-    """The hash of a word in lower case, as kernels count it."""
+    """The hash of a lower-case word, as in the kernels."""
     value = int(BASIS)
     for byte in word.encode():
         value = (value ^ byte) * int(PRIME) % (1 << 64)
@@ -71,15 +71,15 @@ def _numbers() -> dict[str, int]:
     return {word: number for number, word in enumerate(sorted({word for phrase in PHRASES for word in phrase}), start=1)}
 
 
-def _marks() -> dict[str, int]:
-    marks: dict[str, int] = {}
-    _add(marks, dict.fromkeys(STOPWORDS, STOPWORD))
-    _add(marks, dict.fromkeys(toxic_words(), TOXIC))
-    _add(marks, {word: 1 << GOPHER_AT + place for place, word in enumerate(GOPHER)})
-    _add(marks, {word: number << PHRASE_AT for word, number in _numbers().items()})
-    return marks
+def _word_bits() -> dict[str, int]:
+    bits: dict[str, int] = {}
+    _add(bits, dict.fromkeys(STOPWORDS, STOPWORD))
+    _add(bits, dict.fromkeys(toxic_words(), TOXIC))
+    _add(bits, {word: 1 << GOPHER_AT + place for place, word in enumerate(GOPHER)})
+    _add(bits, {word: number << PHRASE_AT for word, number in _numbers().items()})
+    return bits
 
 
-def _add(marks: dict[str, int], more: Mapping[str, int]) -> None:
-    for word, mark in more.items():
-        marks[word] = marks.get(word, 0) | mark
+def _add(bits: dict[str, int], more: Mapping[str, int]) -> None:
+    for word, bit in more.items():
+        bits[word] = bits.get(word, 0) | bit

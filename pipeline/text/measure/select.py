@@ -1,7 +1,4 @@
-"""Keep the documents that break no rule; where examples teach a score, those that score well enough.
-
-A shard is judged by itself; only the examples of the score are gathered from all.
-"""
+"""Keep the documents that break no rule and, if a score was trained, score high enough. Shards are filtered independently."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,14 +15,14 @@ from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.shards import Piece, RunShards, Work
 from pipeline.text.measure.histograms import histograms
 from pipeline.text.measure.quality import Rule, check_rules, first_broken
-from pipeline.text.measure.score import Model, features, scores
+from pipeline.text.measure.score import QualityModel, features, scores
 
 DROPPED = pa.schema(
     [
         ("id", pa.string()),
         ("source", pa.string()),
         ("origin", pa.string()),
-        ("reason", pa.string()),  # the name of the first rule that it broke, or SCORE
+        ("reason", pa.string()),  # name of the first broken rule, or SCORE
         ("value", pa.float64()),  # of the rule's statistic
         ("text", pa.string()),
     ]
@@ -35,50 +32,50 @@ SCORE = "score"
 
 
 @dataclass(frozen=True)
-class Judge:
-    """What decides about a document: the rules, then the score, where there is one."""
+class QualityFilter:
+    """The rules, then the score, if there is one."""
 
     rules: tuple[Rule, ...]
-    model: Model | None
-    least: float | None  # score, 0..1
+    model: QualityModel | None
+    min_score: float | None  # 0..1
 
 
-def select(source: Corpus, judge: Judge, run_shards: RunShards) -> Work:
+def select(source: Corpus, quality_filter: QualityFilter, run_shards: RunShards) -> Work:
     """Each shard's documents, dropped (DROPPED), histograms and, with a model, scores (SCORES).
 
-    Raises PipelineError when nothing is kept or a rule asks for what was not measured.
+    Raises PipelineError if nothing is kept or a rule names an unknown statistic.
     """
-    check_rules(judge.rules, statistics_of(source.shards[0]).column_names)
-    if judge.least is not None and not (judge.model is not None and 0 <= judge.least <= 1):
+    check_rules(quality_filter.rules, statistics_of(source.shards[0]).column_names)
+    if quality_filter.min_score is not None and not (quality_filter.model is not None and 0 <= quality_filter.min_score <= 1):
         raise PipelineError(
-            f"select.least_score={judge.least} can't judge: "
-            + ("there are too few examples for a score" if judge.model is None else "it is no probability"),
-            mend="add examples to the folder select.examples, or select.least_score=null",
+            f"select.min_score={quality_filter.min_score} is invalid: "
+            + ("there are too few examples for a score" if quality_filter.model is None else "it is not a probability"),
+            mend="add examples to the folder select.examples, or select.min_score=null",
         )
-    work = run_shards("select", partial(select_shard, judge=judge), source.shards)
+    work = run_shards("select", partial(select_shard, quality_filter=quality_filter), source.shards)
     if not work.total["documents"]:
         dropped = work.total["dropped"]
         worst = max(dropped, key=lambda reason: dropped[reason], default="none")
         raise PipelineError(
-            f"no document is kept of {sum(dropped.values())}; the most, {dropped.get(worst, 0)}, are dropped as {worst}",
+            f"all {sum(dropped.values())} documents are dropped, most of them ({dropped.get(worst, 0)}) as {worst}",
             mend="see select.rules: select=none keeps all",
         )
     return work
 
 
-def select_shard(shard: Shard, *, judge: Judge) -> Iterator[Piece]:
-    """The documents of one shard, kept or dropped."""
+def select_shard(shard: Shard, *, quality_filter: QualityFilter) -> Iterator[Piece]:
+    """Filter one shard."""
     documents, statistics = shard.table("documents"), statistics_of(shard)
     if documents["id"] != statistics["id"]:
-        raise ArtifactError(f"{shard.path('statistics')} is not about the documents of {shard.path('documents')}", mend="dvc repro clean")
-    reasons, values = first_broken(statistics, judge.rules)
+        raise ArtifactError(f"{shard.path('statistics')} does not match the documents of {shard.path('documents')}", mend="dvc repro clean")
+    reasons, values = first_broken(statistics, quality_filter.rules)
     tables: dict[str, pa.Table] = {}
-    if judge.model is not None:
-        told = pa.array(scores(judge.model, features(documents["text"], statistics)))
-        tables["scores"] = pa.table([documents["id"], told], schema=SCORES).filter(pc.is_null(reasons))
-        if judge.least is not None:
-            low = pc.and_(pc.is_null(reasons), pc.less(told, judge.least))
-            reasons, values = pc.if_else(low, SCORE, reasons), pc.if_else(low, told, values)
+    if quality_filter.model is not None:
+        scored = pa.array(scores(quality_filter.model, features(documents["text"], statistics)))
+        tables["scores"] = pa.table([documents["id"], scored], schema=SCORES).filter(pc.is_null(reasons))
+        if quality_filter.min_score is not None:
+            low = pc.and_(pc.is_null(reasons), pc.less(scored, quality_filter.min_score))
+            reasons, values = pc.if_else(low, SCORE, reasons), pc.if_else(low, scored, values)
     good = pc.is_null(reasons)
     kept = documents.filter(good)
     dropped = documents.append_column("reason", reasons).append_column("value", values).filter(pc.invert(good)).select(DROPPED.names)
@@ -87,7 +84,7 @@ def select_shard(shard: Shard, *, judge: Judge) -> Iterator[Piece]:
 
 
 def counts(kept: pa.Table, dropped: pa.Table) -> dict[str, Any]:
-    """How many documents and bytes are kept and dropped: by reason, and by source."""
+    """Documents and bytes kept, and documents dropped by reason; also by source."""
     sources = pa.chunked_array([*kept["source"].chunks, *dropped["source"].chunks], pa.string())
     return {
         "documents": kept.num_rows,
@@ -98,9 +95,9 @@ def counts(kept: pa.Table, dropped: pa.Table) -> dict[str, Any]:
 
 
 def statistics_of(shard: Shard) -> pa.Table:
-    """The statistics of a shard's documents. Raises ArtifactError where none were measured."""
+    """The statistics of a shard. Raises ArtifactError if there are none."""
     if not shard.path("statistics").is_file():
-        raise ArtifactError(f"{shard.folder} carries no statistics", mend="dvc repro clean")
+        raise ArtifactError(f"{shard.folder} has no statistics", mend="dvc repro clean")
     return shard.table("statistics")
 
 

@@ -1,14 +1,14 @@
-"""Words that offend: the list that the package better-profanity carries, read as a file.
+"""Offensive words: the list in the package better-profanity, read as a file.
 
-A few of its words say nothing about a text, a share of them does. Left out are entries of several words or with signs and digits in them
-(`4r5e`), which are no words of letters, and words that the list names although they are mostly said in peace.
+A few of them say nothing about a text, a share of them does. Entries of several words or with signs and digits (`4r5e`) are left out, and
+so are words that are mostly harmless.
 """
 
 from functools import cache
 from importlib.resources import files
 
 # who people are, bodies and medicine, animals and the farm, drink and herbs, faith, everyday things and acts
-PEACEFUL = frozenset(
+HARMLESS = frozenset(
     [
         "gay", "gays", "lesbians", "queer", "queers", "transsexual", "unwed", "virgin", "negro", "slave", "leper", "prostitute",
         "anal", "anus", "breasts", "clitoris", "crotch", "erect", "erection", "facial", "foreskin", "glans", "gonad", "gonads", "herpes",
@@ -34,4 +34,4 @@ PEACEFUL = frozenset(
 def toxic_words() -> tuple[str, ...]:
     """The words of the lexicon, in lower case, sorted."""
     lines = (files("better_profanity") / "profanity_wordlist.txt").read_text(encoding="utf-8").lower().split("\n")
-    return tuple(sorted({line for line in lines if line.isascii() and line.isalpha()} - PEACEFUL))
+    return tuple(sorted({line for line in lines if line.isascii() and line.isalpha()} - HARMLESS))

@@ -1,1 +1,1 @@
-"""Files of many kinds, whole or in ranges, as documents; what can't be used goes to the quarantine with its place and reason."""
+"""Read files of many formats, whole or in ranges, as documents; unusable rows go to the quarantine with place and reason."""

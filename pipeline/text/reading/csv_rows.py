@@ -1,4 +1,4 @@
-"""Rows of .csv and .tsv files, the first of which names the columns."""
+"""Rows of .csv and .tsv files with a header row."""
 
 import csv
 import hashlib
@@ -7,33 +7,33 @@ from collections.abc import Iterator
 from itertools import tee
 from pathlib import Path
 
-from pipeline.text.reading.found import Found, Job, Notes, fault_of, text_of
+from pipeline.text.reading.context import ReadContext, ReadStats, Record, decode_row, text_fault
 from pipeline.text.reading.lines import Line, lines
-from pipeline.text.reading.rows import PACKED, Bad, unpacked, whole_file_bad
-from pipeline.text.reading.sources import Part
+from pipeline.text.reading.rows import COMPRESSED, BadRow, bad_file, open_decompressed
+from pipeline.text.reading.sources import FileRange
 
 _WIDE = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16
 _MARK = b"\xef\xbb\xbf"
 
 
 class _RowError(Exception):
-    """A line of a row can't be used; the message is the reason."""
+    """A line of a row is unusable; the message is the reason."""
 
 
 class _Feed:
-    """Lines as text for csv.reader, which takes as many as a row has; remembers where the row began."""
+    """Feeds lines to csv.reader, which takes as many as a row has; remembers where the row began."""
 
-    def __init__(self, found: Iterator[Line], job: Job, notes: Notes) -> None:
-        self._found, self._job, self._notes = found, job, notes
+    def __init__(self, found: Iterator[Line], context: ReadContext, stats: ReadStats) -> None:
+        self._found, self._job, self._notes = found, context, stats
         self._again: deque[tuple[Line, str | None]] = deque()
         self.row: list[tuple[Line, str | None]] = []  # the row's lines so far, with their texts
 
     def begin(self) -> None:
-        """The next line is the first of a row."""
+        """The next line starts a row."""
         self.row = []
 
     def end_at_first(self) -> None:
-        """The row was its first line alone; the others come again."""
+        """The row was only its first line; the others are fed again."""
         self._again.extendleft(reversed(self.row[1:]))
         del self.row[1:]
 
@@ -50,61 +50,61 @@ class _Feed:
     def _read(self) -> tuple[Line, str | None]:
         line = next(self._found)
         _, offset, raw, digest = line
-        return line, None if digest else text_of(raw.removeprefix(_MARK) if offset == 0 else raw, self._job, self._notes)
+        return line, None if digest else decode_row(raw.removeprefix(_MARK) if offset == 0 else raw, self._job, self._notes)
 
 
-def read_csv(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """One document a row. The columns, and what stands between them, are those of the file's first row, wherever the part begins.
+def read_csv(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
+    """One document per row. Columns and delimiter come from the file's first row, wherever the range begins.
 
-    A row with more or fewer fields than that, or with a quote that does not fit, is malformed; of a quote that is never closed
-    the first line alone, and the lines after it are rows again. Without a first row that can be read the file is damaged.
+    A row with more or fewer fields, or with a misplaced quote, is malformed; of an unclosed quote only the first line is malformed, the
+    following lines are rows again. If the first row is unreadable, the file is damaged.
     """
-    name, longest = part.file.name, job.bounds.longest
-    with unpacked(part.file.address) as file:
-        head = next(lines(file, longest, start=0, end=None, line=0), None)
+    name, max_document_bytes = part.file.name, context.limits.max_document_bytes
+    with open_decompressed(part.file.address) as file:
+        head = next(lines(file, max_document_bytes, start=0, end=None, line=0), None)
     if head is None:
         return
     if head[2].startswith(_WIDE):
-        yield whole_file_bad(name, "undecodable", head[2])
+        yield bad_file(name, "undecodable", head[2])
         return
-    csv.field_size_limit(longest)
+    csv.field_size_limit(max_document_bytes)
     try:
-        delimiter, columns = _header(part, job)
+        delimiter, columns = _header(part, context)
     except (csv.Error, _RowError):
         if part.start == 0:
-            yield whole_file_bad(name, "damaged", head[2])
+            yield bad_file(name, "damaged", head[2])
         return
-    with unpacked(part.file.address) as file:
-        feed = _Feed(lines(file, longest, start=part.start, end=part.end, line=part.line, blanks=True), job, notes)
+    with open_decompressed(part.file.address) as file:
+        feed = _Feed(lines(file, max_document_bytes, start=part.start, end=part.end, line=part.line, blanks=True), context, stats)
         if part.start == 0:
             _columns(feed, delimiter)
-        yield from _documents(feed, columns, delimiter, name, job, notes)
+        yield from _documents(feed, columns, delimiter, name, context, stats)
 
 
-def odd_lines(part: Part, longest: int) -> int:
-    """Lines that hold an odd number of quotes: then a row may go over several lines."""
-    with unpacked(part.file.address) as file:
-        found = lines(file, longest, start=part.start, end=part.end, line=part.line)
+def count_odd_quote_lines(part: FileRange, max_document_bytes: int) -> int:
+    """The number of lines with an odd number of quotes: then a row may span several lines."""
+    with open_decompressed(part.file.address) as file:
+        found = lines(file, max_document_bytes, start=part.start, end=part.end, line=part.line)
         return sum(1 for _, _, raw, digest in found if digest is not None or raw.count(b'"') & 1)
 
 
-def _above(part: Part, job: Job) -> Iterator[str]:
-    """The file's lines from its beginning, not counted."""
-    with unpacked(part.file.address) as file:
-        yield from _Feed(lines(file, job.bounds.longest, start=0, end=None, line=0, blanks=True), job, Notes())
+def _above(part: FileRange, context: ReadContext) -> Iterator[str]:
+    """The lines from the beginning of the file, not counted in the statistics."""
+    with open_decompressed(part.file.address) as file:
+        yield from _Feed(lines(file, context.limits.max_document_bytes, start=0, end=None, line=0, blanks=True), context, ReadStats())
 
 
-def _header(part: Part, job: Job) -> tuple[str, list[str]]:
-    """The delimiter and the columns: a comma, semicolons or tabs, the first that sets the column that is read apart, else most columns.
+def _header(part: FileRange, context: ReadContext) -> tuple[str, list[str]]:
+    """Detect the delimiter: the first of comma, semicolon, tab that yields the text column in the first row, else most columns.
 
-    Raises csv.Error where the first row can't be read by any, _RowError where it is no text.
+    Returns it with the columns. Raises csv.Error if the first row can't be parsed with any, _RowError if it is not text.
     """
-    plain = Path(part.file.name).with_suffix("") if Path(part.file.name).suffix.lower() in PACKED else Path(part.file.name)
-    stated = job.source.delimiter or ("\t" if plain.suffix.lower() == ".tsv" else "")
+    plain = Path(part.file.name).with_suffix("") if Path(part.file.name).suffix.lower() in COMPRESSED else Path(part.file.name)
+    stated = context.source.delimiter or ("\t" if plain.suffix.lower() == ".tsv" else "")
     signs = stated or ",;\t"
     found: dict[str, list[str]] = {}
     faults = []
-    for sign, above in zip(signs, tee(_above(part, job), len(signs)), strict=True):
+    for sign, above in zip(signs, tee(_above(part, context), len(signs)), strict=True):
         try:
             columns = _columns(above, sign)
         except csv.Error as fault:
@@ -114,12 +114,12 @@ def _header(part: Part, job: Job) -> tuple[str, list[str]]:
             found[sign] = columns
     if not found:
         raise faults[0]
-    sign = next((sign for sign in found if job.source.column in found[sign]), max(found, key=lambda sign: len(found[sign])))
+    sign = next((sign for sign in found if context.source.column in found[sign]), max(found, key=lambda sign: len(found[sign])))
     return sign, found[sign]
 
 
 def _columns(first: Iterator[str], delimiter: str) -> list[str]:
-    """The first row that has any."""
+    """The first non-empty row."""
     return next((row for row in _rows(first, delimiter) if any(map(str.strip, row))), [])
 
 
@@ -127,10 +127,10 @@ def _rows(feed: Iterator[str], delimiter: str) -> Iterator[list[str]]:
     return csv.reader(feed, delimiter=delimiter, strict=True)
 
 
-def _documents(feed: _Feed, columns: list[str], delimiter: str, name: str, job: Job, notes: Notes) -> Iterator[Found]:
-    column, group = job.source.column, job.source.group_column
+def _documents(feed: _Feed, columns: list[str], delimiter: str, name: str, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
+    column, group = context.source.column, context.source.group_column
     if column not in columns:
-        notes.columns.update(columns)
+        stats.columns.update(columns)
     place = columns.index(column) if column in columns else None
     other = columns.index(group) if group in columns else None
     reader = _rows(feed, delimiter)
@@ -155,10 +155,10 @@ def _documents(feed: _Feed, columns: list[str], delimiter: str, name: str, job: 
         if reason is None and place is None:
             reason = "missing_column"
         if reason is None and place is not None:
-            notes.having += 1
-            reason = fault_of(row[place])
+            stats.rows_with_column += 1
+            reason = text_fault(row[place])
             if reason is None:
                 yield line, row[place], row[other] if other is not None else None
                 continue
         digest = hashlib.sha256(b"".join(held[2] for held, _ in feed.row).rstrip(b"\r\n")).hexdigest()
-        yield Bad(file=name, line=line, offset=offset, reason=str(reason), sha256=digest)
+        yield BadRow(file=name, line=line, offset=offset, reason=str(reason), sha256=digest)

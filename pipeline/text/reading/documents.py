@@ -1,4 +1,4 @@
-"""Files that are one document each: .txt, .md, .html, .epub."""
+"""Formats with one document per file: .txt, .md, .html, .epub."""
 
 import hashlib
 import posixpath
@@ -9,12 +9,12 @@ from typing import IO
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+from pipeline.text.reading.context import ReadContext, ReadStats, Record, decode_file, text_fault
 from pipeline.text.reading.encoding import UndecodableError, decode_as
-from pipeline.text.reading.found import Found, Job, Notes, fault_of, whole_text
-from pipeline.text.reading.html import chapter_text, page_of, page_text
-from pipeline.text.reading.rows import Bad, unpacked, whole_file_bad
+from pipeline.text.reading.html import book_page_text, decode_page, web_page_text
+from pipeline.text.reading.rows import BadRow, bad_file, open_decompressed
 from pipeline.text.reading.seekable import seekable
-from pipeline.text.reading.sources import Part
+from pipeline.text.reading.sources import FileRange
 
 _BLOCK = 1 << 20  # bytes
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
@@ -23,100 +23,100 @@ _PAGES = ("application/xhtml+xml", "text/html")
 
 
 class _TooLongError(Exception):
-    """A member of an archive is longer than a document may be."""
+    """A member of an archive exceeds the document limit."""
 
 
-def read_text(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
+def read_text(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
     """The file as it is."""
-    yield from _whole(part, job, notes, lambda raw: decode_as(raw, job.source.encoding), str)
+    yield from _whole(part, context, stats, lambda raw: decode_as(raw, context.source.encoding), str)
 
 
-def read_html(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """The text of the page."""
-    yield from _whole(part, job, notes, lambda raw: page_of(raw, None, job.source.encoding), page_text)
+def read_html(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
+    """The main text of the page."""
+    yield from _whole(part, context, stats, lambda raw: decode_page(raw, None, context.source.encoding), web_page_text)
 
 
-def read_epub(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """The text of all pages of the book, in the order of its spine."""
-    name, longest, own = part.file.name, job.bounds.longest, Notes()
+def read_epub(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
+    """The text of all pages of the book, in spine order."""
+    name, max_document_bytes, own = part.file.name, context.limits.max_document_bytes, ReadStats()
     with seekable(part.file.address) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                raws = (_member(archive, member, longest) for member in _spine(archive, longest))
-                pages = [whole_text(raw, lambda raw: page_of(raw, None, None), job, own) for raw in raws]
+                raws = (_member(archive, member, max_document_bytes) for member in _spine(archive, max_document_bytes))
+                pages = [decode_file(raw, lambda raw: decode_page(raw, None, None), context, own) for raw in raws]
         except _TooLongError:
             yield _bad(file, name, "file_too_long")
         except UndecodableError as fault:
             yield _bad(file, name, str(fault))
         except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, NotImplementedError, RuntimeError, ValueError, EOFError, zlib.error):
-            yield _bad(file, name, "damaged")  # no archive, a page that is not there, an unknown or a secret packing
+            yield _bad(file, name, "damaged")  # not an archive, a missing page, unknown compression or encryption
         else:
-            notes.encodings.update(own.encodings)
-            notes.mended.update(own.mended)
-            text = "\n\n".join(filter(None, map(chapter_text, pages)))
+            stats.encodings.update(own.encodings)
+            stats.mended.update(own.mended)
+            text = "\n\n".join(filter(None, map(book_page_text, pages)))
             yield (None, text, None) if text else _bad(file, name, "empty_text")
 
 
 def _whole(
-    part: Part, job: Job, notes: Notes, decoded: Callable[[bytes], tuple[str, str]], extracted: Callable[[str], str]
-) -> Iterator[Found]:
-    name, longest = part.file.name, job.bounds.longest
-    with unpacked(part.file.address) as file:
-        raw = file.read(longest + 1)
-        if len(raw) > longest and not job.truncates:
+    part: FileRange, context: ReadContext, stats: ReadStats, decoded: Callable[[bytes], tuple[str, str]], extracted: Callable[[str], str]
+) -> Iterator[Record]:
+    name, max_document_bytes = part.file.name, context.limits.max_document_bytes
+    with open_decompressed(part.file.address) as file:
+        raw = file.read(max_document_bytes + 1)
+        if len(raw) > max_document_bytes and not context.truncates:
             yield _too_long(file, name, raw)
             return
     try:
-        if len(raw) > longest:
-            raw = _cut(raw, longest)
-            notes.mended["truncated"] += 1
-        text = extracted(whole_text(raw, decoded, job, notes))
+        if len(raw) > max_document_bytes:
+            raw = _cut(raw, max_document_bytes)
+            stats.mended["truncated"] += 1
+        text = extracted(decode_file(raw, decoded, context, stats))
     except UndecodableError as fault:
-        yield whole_file_bad(name, str(fault), raw)
+        yield bad_file(name, str(fault), raw)
         return
-    reason = fault_of(text)
-    yield (None, text, None) if reason is None else whole_file_bad(name, reason, raw)
+    reason = text_fault(text)
+    yield (None, text, None) if reason is None else bad_file(name, reason, raw)
 
 
-def _cut(raw: bytes, longest: int) -> bytes:
-    """As many bytes, less those of a UTF-8 character that is not whole."""
-    end = longest
-    while end > longest - 4 and raw[end] & 0xC0 == 0x80:
+def _cut(raw: bytes, max_document_bytes: int) -> bytes:
+    """Truncate, without splitting a UTF-8 character."""
+    end = max_document_bytes
+    while end > max_document_bytes - 4 and raw[end] & 0xC0 == 0x80:
         end -= 1
     return raw[: end - end % 2 if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else end]
 
 
-def _too_long(file: IO[bytes], name: str, raw: bytes) -> Bad:
-    """The file with the digest of all of it, though only a part is held."""
+def _too_long(file: IO[bytes], name: str, raw: bytes) -> BadRow:
+    """The quarantine row, with the digest of the whole file."""
     digest = hashlib.sha256(raw)
     while block := file.read(_BLOCK):
         digest.update(block)
-    return Bad(file=name, line=None, offset=0, reason="file_too_long", sha256=digest.hexdigest())
+    return BadRow(file=name, line=None, offset=0, reason="file_too_long", sha256=digest.hexdigest())
 
 
-def _bad(file: IO[bytes], name: str, reason: str) -> Bad:
+def _bad(file: IO[bytes], name: str, reason: str) -> BadRow:
     file.seek(0)
-    return Bad(file=name, line=None, offset=0, reason=reason, sha256=hashlib.file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]
+    return BadRow(file=name, line=None, offset=0, reason=reason, sha256=hashlib.file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]
 
 
-def _spine(archive: zipfile.ZipFile, longest: int) -> list[str]:
-    """The names of the pages, as EPUB 3.3 orders them: container.xml names the package, its spine the items of its manifest."""
-    container = ElementTree.fromstring(_member(archive, "META-INF/container.xml", longest))
+def _spine(archive: zipfile.ZipFile, max_document_bytes: int) -> list[str]:
+    """The names of the pages in reading order (EPUB 3.3): container.xml names the package, whose spine orders its manifest."""
+    container = ElementTree.fromstring(_member(archive, "META-INF/container.xml", max_document_bytes))
     root = next((place.attrib["full-path"] for place in container.iter(f"{_CONTAINER}rootfile")), "")
-    package = ElementTree.fromstring(_member(archive, root, longest))
-    items = {item.attrib["id"]: item.attrib for item in package.iter(f"{_PACKAGE}item")}
+    package = ElementTree.fromstring(_member(archive, root, max_document_bytes))
+    items = {task.attrib["id"]: task.attrib for task in package.iter(f"{_PACKAGE}item")}
     chosen = [items[reference.attrib["idref"]] for reference in package.iter(f"{_PACKAGE}itemref")]
     folder = posixpath.dirname(root)
     return [
-        posixpath.normpath(posixpath.join(folder, unquote(item["href"])))
-        for item in chosen
-        if item.get("media-type") in _PAGES and "nav" not in item.get("properties", "").split()
+        posixpath.normpath(posixpath.join(folder, unquote(task["href"])))
+        for task in chosen
+        if task.get("media-type") in _PAGES and "nav" not in task.get("properties", "").split()
     ]
 
 
-def _member(archive: zipfile.ZipFile, name: str, longest: int) -> bytes:
+def _member(archive: zipfile.ZipFile, name: str, max_document_bytes: int) -> bytes:
     with archive.open(name) as file:
-        raw = file.read(longest + 1)
-    if len(raw) > longest:
+        raw = file.read(max_document_bytes + 1)
+    if len(raw) > max_document_bytes:
         raise _TooLongError(name)
     return raw

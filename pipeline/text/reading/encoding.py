@@ -1,17 +1,17 @@
-"""Bytes to text: which encoding a file is in, or that it is no text at all."""
+"""Detect the encoding of bytes, or that they are not text."""
 
 import codecs
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _CONTROLS = bytes(sorted({*range(32)} - {9, 10, 12, 13, 26, 27}))  # tab, newlines, form feed, DOS end of file and escape occur in text
 _HIGH = bytes(range(128, 256))
-_PROBE = bytes([9, 10, 13, *range(32, 127)])  # what every encoding of a row or a page has in common
-_SHIFTS = b"+A-~{!!~}\x1b$B!!\x1b(B"  # what UTF-7, HZ and ISO 2022 take for other letters
-_BINARY_SHARE = 0.01  # of control bytes, from which a file is no text
+_PROBE = bytes([9, 10, 13, *range(32, 127)])  # ASCII that every encoding of a row or page must share
+_SHIFTS = b"+A-~{!!~}\x1b$B!!\x1b(B"  # ASCII that UTF-7, HZ and ISO 2022 use as shift sequences
+_BINARY_SHARE = 0.01  # of control bytes, from which a file is binary
 
 
 class UndecodableError(ValueError):
-    """The bytes are no text; the message is the reason's name, `replaced` the text with U+FFFD for what is none."""
+    """The bytes are not text; the message is the reason, `replaced` the text with U+FFFD for invalid bytes."""
 
     def __init__(self, reason: str, replaced: str) -> None:
         super().__init__(reason)
@@ -19,9 +19,9 @@ class UndecodableError(ValueError):
 
 
 def decode(raw: bytes) -> tuple[str, str]:
-    """The text and the name of its encoding.
+    """The text and its encoding.
 
-    A byte order mark decides; else strict UTF-8; else cp1252, or Latin-1 where cp1252 has holes.
+    By byte order mark; else strict UTF-8; else cp1252, or Latin-1 for bytes undefined in cp1252.
     Raises UndecodableError("binary" | "undecodable").
     """
     for mark, name in _BOMS:
@@ -35,11 +35,11 @@ def decode(raw: bytes) -> tuple[str, str]:
     try:
         return raw.decode(), "utf-8"
     except UnicodeDecodeError:
-        return western(raw)
+        return decode_cp1252(raw)
 
 
 def decode_as(raw: bytes, stated: str | None) -> tuple[str, str]:
-    """The same, with the stated encoding in the place of cp1252; and bytes that are broken UTF-8 are not taken for another encoding."""
+    """The same, with the stated encoding instead of cp1252; broken UTF-8 is not taken for another encoding."""
     if raw.startswith(tuple(mark for mark, _ in _BOMS)) or is_binary(raw):
         return decode(raw)
     name = "utf-8"
@@ -48,7 +48,7 @@ def decode_as(raw: bytes, stated: str | None) -> tuple[str, str]:
     except UnicodeDecodeError:
         if not mostly_utf8(raw):
             if stated is None:
-                return western(raw)
+                return decode_cp1252(raw)
             name = stated
     try:
         return raw.decode(name), name.lower()
@@ -56,8 +56,8 @@ def decode_as(raw: bytes, stated: str | None) -> tuple[str, str]:
         raise UndecodableError("undecodable", raw.decode(name, "replace")) from fault
 
 
-def western(raw: bytes) -> tuple[str, str]:
-    """Text in cp1252, or in Latin-1 where cp1252 has holes."""
+def decode_cp1252(raw: bytes) -> tuple[str, str]:
+    """Text in cp1252, or in Latin-1 for bytes undefined in cp1252."""
     try:
         return raw.decode("cp1252"), "cp1252"
     except UnicodeDecodeError:
@@ -65,30 +65,30 @@ def western(raw: bytes) -> tuple[str, str]:
 
 
 def mostly_utf8(raw: bytes) -> bool:
-    """Whether bytes hold as many characters of UTF-8 beyond ASCII as places that are none, or more: then they are UTF-8, perhaps broken."""
+    """Whether there are at least as many valid non-ASCII UTF-8 characters as invalid sequences: then it is UTF-8, perhaps broken."""
     text = raw.decode("utf-8", "replace")
     wrong = text.count("\ufffd") - raw.count(b"\xef\xbf\xbd")
     return len(text) - len(raw.translate(None, _HIGH)) >= 2 * wrong
 
 
-def holds_ascii(name: str, *, shifts: bool) -> bool:
-    """Whether there is such an encoding and ASCII is a part of it; without `shifts` also of no sequence that it takes for other letters."""
+def is_ascii_superset(name: str, *, shift_sequences: bool) -> bool:
+    """Whether the encoding exists and is a superset of ASCII; without `shift_sequences` it may not use ASCII as shift sequences either."""
     try:
-        return all(raw.decode(name) == raw.decode("ascii") for raw in (_PROBE, *(() if shifts else (_SHIFTS,))))
-    except (ValueError, LookupError):  # a UnicodeError is a ValueError, as is what a name with a NUL raises
+        return all(raw.decode(name) == raw.decode("ascii") for raw in (_PROBE, *(() if shift_sequences else (_SHIFTS,))))
+    except (ValueError, LookupError):  # ValueError: a UnicodeError, or a name with a NUL
         return False
 
 
 def is_binary(raw: bytes) -> bool:
-    """Whether bytes without a byte order mark hold NULs or more control bytes than a text does."""
+    """Whether bytes without a byte order mark contain NULs or many control bytes."""
     if b"\0" in raw:
         return True
     controls = len(raw) - len(raw.translate(None, _CONTROLS))
     return controls > _BINARY_SHARE * len(raw)
 
 
-def mend_surrogates(text: str) -> str:
-    """Lone surrogates, which no file can hold, become U+FFFD."""
+def replace_surrogates(text: str) -> str:
+    """Replace lone surrogates, which can't be encoded, by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:

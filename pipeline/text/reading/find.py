@@ -1,4 +1,4 @@
-"""The files of a source, in an order that depends on their names alone."""
+"""Find the files of a source, sorted by name."""
 
 import fnmatch
 from collections import Counter
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import InputError
-from pipeline.text.reading.rows import PACKED, files_under, kind_of
+from pipeline.text.reading.rows import COMPRESSED, files_under, format_suffix
 from pipeline.text.reading.sources import HUB, File, Source
 
-KINDS = {
+FORMATS = {
     ".txt": "txt",
     ".md": "md",
     ".html": "html",
@@ -28,45 +28,46 @@ KINDS = {
 _MAGIC = "*?["
 
 
-def find(source: Source, base: Path) -> tuple[list[File], Counter[str]]:
-    """The files that the source's format reads, sorted by name, and how many others there are by suffix. None of a hub data set.
+def find_source_files(source: Source, base: Path) -> tuple[list[File], Counter[str]]:
+    """The files in the source's format, sorted by name, and counts of the others by suffix. Empty for a hub data set.
 
-    Names are relative to the source's path, of a glob to its part before the first wildcard; hidden ones are left out.
-    Raises InputError when there is no such path, or nothing in it that can be read.
+    Names are relative to the source's path, or to the part of a glob before the first wildcard; hidden files are skipped.
+    Raises InputError if the path does not exist or has nothing readable.
     """
     if source.path.startswith(HUB):
         return [], Counter()
-    entries, passed = (_remote if "://" in source.path else _local)(source, base)
+    entries, skipped = (_remote if "://" in source.path else _local)(source, base)
     found = sorted(entries, key=lambda file: file[1])
     files = [File(address, name, size, _kind(source, name)) for address, name, size in found]
     ignored = Counter(PurePosixPath(file.name).suffix or file.name for file in files if not file.kind)
     read = [file for file in files if file.kind]
     place = source.path if "://" in source.path else (base / source.path).as_posix()
     if not files:
-        raise InputError(f"{place} is empty", mend="put files of text into it, or name another folder: corpus.path=FOLDER")
+        raise InputError(f"{place} is empty", mend="put text files into it, or name another folder: corpus.path=FOLDER")
     if not read:
         raise InputError(
-            f"{place} holds no file that can be read; it has {', '.join(sorted(ignored)[:8])}",
-            mend=f"use {' '.join(KINDS)} (each also {' '.join(PACKED)}), or state the format of the source {source.name!r}",
+            f"{place} has no readable file, only {', '.join(sorted(ignored)[:8])}",
+            mend=f"use {' '.join(FORMATS)} (each also {' '.join(COMPRESSED)}), or state the format of the source {source.name!r}",
         )
-    return read, ignored + passed
+    return read, ignored + skipped
 
 
-def check_apart(found: Sequence[Sequence[File]], names: Sequence[str]) -> None:
-    """Raise InputError where a file belongs to two sources: it would count twice."""
+def check_disjoint(found: Sequence[Sequence[File]], names: Sequence[str]) -> None:
+    """Raise InputError if a file belongs to two sources: it would count twice."""
     owners: dict[str, str] = {}
     for files, name in zip(found, names, strict=True):
         for file in files:
             if file.address in owners:
                 raise InputError(
-                    f"{file.address} belongs to the sources {owners[file.address]!r} and {name!r}", mend="let their paths not overlap"
+                    f"{file.address} belongs to the sources {owners[file.address]!r} and {name!r}",
+                    mend="change their paths so that they do not overlap",
                 )
             owners[file.address] = name
 
 
 def _kind(source: Source, name: str) -> str:
     """The format, or "" for a file that is not read."""
-    return KINDS.get(kind_of(Path(name)), "") if source.format == "auto" else source.format
+    return FORMATS.get(format_suffix(Path(name)), "") if source.format == "auto" else source.format
 
 
 def _local(source: Source, base: Path) -> tuple[list[tuple[str, str, int]], Counter[str]]:
@@ -75,26 +76,26 @@ def _local(source: Source, base: Path) -> tuple[list[tuple[str, str, int]], Coun
     if not target.exists():
         raise InputError(f"{target} does not exist", mend="corpus.path=FOLDER with documents in it, or another path of the source")
     top = target if target.is_dir() else target.parent
-    found, passed = files_under(target, top)
+    found, skipped = files_under(target, top)
     pattern = [part for part in tail.split("/") if part not in ("", ".")]
-    files = [file for file in found if _chosen(file.relative_to(top).parts, pattern)]
-    told = Counter(kind for place, kind in passed if _chosen(place.relative_to(top).parts, pattern))
-    return [(file.as_posix(), file.relative_to(top).as_posix(), file.stat().st_size) for file in files], told
+    files = [file for file in found if _matches(file.relative_to(top).parts, pattern)]
+    counts = Counter(kind for place, kind in skipped if _matches(place.relative_to(top).parts, pattern))
+    return [(file.as_posix(), file.relative_to(top).as_posix(), file.stat().st_size) for file in files], counts
 
 
-def _chosen(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a glob matches a file or a folder above it; `**` stands for any number of folders."""
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a glob matches a file or a folder above it; `**` matches any number of folders."""
     if not pattern:
         return True
     if pattern[0] == "**":
-        return any(_chosen(parts[above:], pattern[1:]) for above in range(len(parts)))
-    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _chosen(parts[1:], pattern[1:])
+        return any(_matches(parts[above:], pattern[1:]) for above in range(len(parts)))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _remote(source: Source, base: Path) -> tuple[list[tuple[str, str, int]], Counter[str]]:
     import fsspec  # type: ignore[import-untyped]
 
-    del base  # an address stands for itself
+    del base  # an address is absolute
     try:
         system, path = fsspec.core.url_to_fs(source.path)
         root = _root(path)[0] if any(sign in path for sign in _MAGIC) and not system.exists(path) else path

@@ -1,23 +1,23 @@
-"""The text of pages: on the web trafilatura tells what belongs to it (Barbaresi 2021, ACL demo), in a book everything does."""
+"""Text of HTML: the main content of web pages by trafilatura (Barbaresi 2021, ACL demo), everything in pages of books."""
 
 import codecs
 import re
 from typing import Any
 
-from pipeline.text.reading.encoding import UndecodableError, decode_as, holds_ascii, mostly_utf8
+from pipeline.text.reading.encoding import UndecodableError, decode_as, is_ascii_superset, mostly_utf8
 
 _CHARSET = re.compile(rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,200}?encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_HEAD = 2048  # bytes in which a page states its encoding
+_HEAD = 2048  # bytes in which a page declares its encoding
 _DECLARED = re.compile(r"^\s*<\?xml[^>]*\?>")
-_WEB = frozenset({"p", "head", "item", "row", "code", "quote", "list", "table", "div", "body", "ab", "doc"})  # as trafilatura names blocks
-_BOOK = frozenset(  # as HTML does
+_WEB = frozenset({"p", "head", "item", "row", "code", "quote", "list", "table", "div", "body", "ab", "doc"})  # block tags of trafilatura
+_BOOK = frozenset(  # block tags of HTML
     {"address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "div", "dl", "dt", "figcaption", "figure", "footer"}
     | {"h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "ul"}
     | {"table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 )
 _REFUSED = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})  # Python's own, and an unsafe one
-# what pages mean by a name (WHATWG Encoding Standard, 4.2, in the nearest of Python's): by Python's name of it, and names that it lacks
-_MEANT = {
+# encoding labels as browsers resolve them (WHATWG Encoding Standard, 4.2), in Python's nearest codecs; _LABELS are those unknown to Python
+_RESOLVED = {
     "ascii": "cp1252",
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
@@ -40,62 +40,64 @@ _LABELS = {
     **{f"x-cp125{number}": f"cp125{number}" for number in range(9)},
     **{"x-euc-jp": "euc_jp", "koi": "koi8-r", "koi8-ru": "koi8-u", "x-mac-roman": "mac_roman", "x-mac-cyrillic": "mac_cyrillic"},
 }
-_HOLES = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}  # what cp1252 has not is a control
+_HOLES = {
+    byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)
+}  # bytes undefined in cp1252 are controls
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MAIN = "boolean(//article | //main | //*[@role='main'])"
-_MIXED = frozenset({"body", "div", "main", "quote"})  # in these, code that has no text beside it is a block
-# code on its way through extraction, which joins lines: noncharacters, of use within a program alone, for its ends, newlines and spaces
+_MIXED = frozenset({"body", "div", "main", "quote"})  # in these, code without adjacent text is a block
+# noncharacters that stand for the ends, newlines and spaces of code during extraction, which joins lines
 _OPEN, _SHUT, *_KEPT = map(chr, range(0xFDD0, 0xFDD5))
 _ASIDE = str.maketrans(dict(zip("\n\t ", _KEPT, strict=True)) | {"\xa0": _KEPT[2], "\r": None})
 _BACK = str.maketrans(dict(zip(_KEPT, "\n\t ", strict=True)))
 _GONE = str.maketrans(dict.fromkeys([_OPEN, _SHUT, *_KEPT]))
 _CODE = re.compile(rf"\s*{_OPEN}([^{_OPEN}{_SHUT}]*){_SHUT}\s*")
 _TICKS = re.compile(r"`+")
-_UNSEEN = frozenset({"head", "script", "style", "nav", "template"})  # of a page of a book
+_UNSEEN = frozenset({"head", "script", "style", "nav", "template"})  # invisible tags in a page of a book
 
 
-def page_text(page: str) -> str:
-    """The paragraphs and headings that are a web page's own, separated by blank lines; "" where it has none."""
-    import trafilatura  # half a second, for those who read pages
+def web_page_text(page: str) -> str:
+    """The main paragraphs and headings of a web page, separated by blank lines; "" if it has none."""
+    import trafilatura  # half a second, only needed for pages
 
     if not page.strip():
         return ""
     tree = trafilatura.load_html(page)
     if tree is not None:
-        _set_code_aside(tree)
+        _protect_code(tree)
         _mark_main(tree)
     found = tree if tree is None else trafilatura.bare_extraction(tree, include_comments=False, favor_recall=True, with_metadata=False)
     body = getattr(found, "body", None)
     if body is None:
         return ""
-    for code in [code for code in body.iter("code") if not _stands_alone(code)]:
+    for code in [code for code in body.iter("code") if not _is_block(code)]:
         code.tag = "hi"
     return _joined(_blocks(body, _WEB, frozenset()))
 
 
-def chapter_text(page: str) -> str:
+def book_page_text(page: str) -> str:
     """All paragraphs and headings of a page of a book."""
     import lxml.html  # type: ignore[import-untyped]
 
     page = _DECLARED.sub("", page)
     try:
         tree = lxml.html.document_fromstring(page)
-    except lxml.etree.ParserError:  # no element: nothing, or a comment
+    except lxml.etree.ParserError:  # no element: empty, or only a comment
         return ""
-    _set_code_aside(tree)
+    _protect_code(tree)
     return _joined(_blocks(tree, _BOOK, _UNSEEN))
 
 
-def page_of(raw: bytes, charset: str | None, stated: str | None) -> tuple[str, str]:
-    """The page and its encoding: the one that the page states, or its answer (`charset`), where one fits; else as for any text.
+def decode_page(raw: bytes, charset: str | None, stated: str | None) -> tuple[str, str]:
+    """The page and its encoding: the one declared in the page or in the HTTP header (`charset`), if it fits; else as for any text.
 
-    Where none fits and the bytes are no UTF-8 either, they are in the first of them with faults; but what does not look like UTF-8 is not
-    believed to be. Raises UndecodableError.
+    If none fits and it is not UTF-8 either, the first declared one is used with errors; but a declared UTF-8 is ignored if the bytes do not
+    look like it. Raises UndecodableError.
     """
     if raw.startswith(_MARKS):
         return decode_as(raw, stated)
     own = _CHARSET.search(raw[:_HEAD])
-    names = [name for told in (own[1].decode("ascii", "replace") if own else None, charset) if told and (name := _meant(told))]
+    names = [name for label in (own[1].decode("ascii", "replace") if own else None, charset) if label and (name := _resolve(label))]
     for name in [*names, *(["utf-8"] if names else [])]:
         try:
             return (raw.decode(name), name) if name != "cp1252" else (raw.decode("latin-1").translate(_HOLES), name)
@@ -107,19 +109,19 @@ def page_of(raw: bytes, charset: str | None, stated: str | None) -> tuple[str, s
     return decode_as(raw, stated)
 
 
-def _meant(told: str) -> str | None:
-    """The encoding that a page means by a name, None where that is none of the web."""
-    name = told.strip().lower()
+def _resolve(label: str) -> str | None:
+    """The codec for a declared encoding; None if it is no web encoding."""
+    name = label.strip().lower()
     name = _LABELS.get(name, name)
     try:
         known = codecs.lookup(name).name
     except (ValueError, LookupError):  # ValueError: a name with a NUL
         return None
-    return None if known in _REFUSED or not holds_ascii(name, shifts=True) else _MEANT.get(known, name)
+    return None if known in _REFUSED or not is_ascii_superset(name, shift_sequences=True) else _RESOLVED.get(known, name)
 
 
 def _mark_main(tree: Any) -> None:
-    """Of a page that does not say where its text stands, the body does: else trafilatura keeps one run of paragraphs, without headings."""
+    """Mark the body of a page without <article> or <main> as main: else trafilatura keeps only one run of paragraphs, without headings."""
     body = tree.find("body")
     if body is None or tree.xpath(_MAIN):
         return
@@ -129,8 +131,8 @@ def _mark_main(tree: Any) -> None:
     body.append(main)
 
 
-def _set_code_aside(tree: Any) -> None:
-    """The text of each <pre> as one word, within which no line is joined to the next."""
+def _protect_code(tree: Any) -> None:
+    """Encode the text of each <pre> as one word, so that its lines are not joined."""
     for block in list(tree.iter("pre")):
         text = _lines(block).translate(_GONE).translate(_ASIDE).strip(_KEPT[0])
         tail = block.tail
@@ -139,7 +141,7 @@ def _set_code_aside(tree: Any) -> None:
 
 
 def _lines(element: Any) -> str:
-    """Preformatted text, in which a line may also be an element."""
+    """Preformatted text, whose lines may also be elements."""
     text = str(element.text or "")
     for child in element:
         if isinstance(child.tag, str) and child.tag not in _UNSEEN:
@@ -150,14 +152,14 @@ def _lines(element: Any) -> str:
 
 
 def _fenced(code: str) -> str:
-    """Code between fences that are longer than any within it (CommonMark 0.31.2, 4.5)."""
+    """Code in fences longer than any within it (CommonMark 0.31.2, 4.5)."""
     lines = (line.rstrip() for line in code.translate(_BACK).split("\n"))
     fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(code)), default=0))
     return "\n".join([fence, *lines, fence])
 
 
-def _stands_alone(code: Any) -> bool:
-    """Whether code is a block of its own, not a word among others."""
+def _is_block(code: Any) -> bool:
+    """Whether code is a block, not inline."""
     parent, before = code.getparent(), code.getprevious()
     text = parent.text if before is None else before.tail
     return parent.tag in _MIXED and not (text or "").strip() and not (code.tail or "").strip()
@@ -165,7 +167,7 @@ def _stands_alone(code: Any) -> bool:
 
 def _joined(blocks: list[str]) -> str:
     lines = ("\n".join(line.strip() for line in block.split("\n")).strip() for block in blocks)
-    parts = _CODE.split("\n\n".join(block for block in lines if block))  # prose and code by turns
+    parts = _CODE.split("\n\n".join(block for block in lines if block))  # alternating prose and code
     texts = (_fenced(part) if turn % 2 else part.translate(_GONE) for turn, part in enumerate(parts))
     return "\n\n".join(text for text in texts if text)
 
@@ -194,5 +196,5 @@ def _inline(element: Any, unseen: frozenset[str]) -> str:
 
 
 def _flow(text: str | None) -> str:
-    """Text in which white space is one space, as a browser shows it."""
+    """Text with white space collapsed, as a browser shows it."""
     return re.sub(r"[ \t\r\n]+", " ", text or "")

@@ -8,10 +8,10 @@ from typing import IO, Any
 
 import orjson
 
-from pipeline.text.reading.found import Document, Found, Job, Notes, fault_of, text_of
-from pipeline.text.reading.lines import Line, digest_of, lines
-from pipeline.text.reading.rows import Bad, loads, unpacked, whole_file_bad
-from pipeline.text.reading.sources import Part
+from pipeline.text.reading.context import Document, ReadContext, ReadStats, Record, decode_row, text_fault
+from pipeline.text.reading.lines import Line, lines, row_digest
+from pipeline.text.reading.rows import BadRow, bad_file, loads, open_decompressed
+from pipeline.text.reading.sources import FileRange
 
 _BLOCK = 1 << 20  # bytes
 _MARK = b"\xef\xbb\xbf"  # UTF-8's byte order mark
@@ -24,97 +24,97 @@ _KEY = re.compile(rb'\s*:\s*(?=")')
 
 
 class UnclosedError(Exception):
-    """A file ends within an array or a value; the arguments are the last element's number, offset and head."""
+    """A file ends within an array or a value; the arguments are number, offset and head of the last element."""
 
 
-def read_jsonl(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """One document a line."""
-    with unpacked(part.file.address) as file:
-        for line in lines(file, job.bounds.longest, start=part.start, end=part.end, line=part.line):
+def read_jsonl(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
+    """One document per line."""
+    with open_decompressed(part.file.address) as file:
+        for line in lines(file, context.limits.max_document_bytes, start=part.start, end=part.end, line=part.line):
             if line[1] == 0 and line[2].startswith(_WIDE):
-                yield whole_file_bad(part.file.name, "undecodable", line[2])
+                yield bad_file(part.file.name, "undecodable", line[2])
                 return
-            yield row_of(line, part.file.name, job, notes)
+            yield parse_line(line, part.file.name, context, stats)
 
 
-def read_json(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """One document an object, whether they stand in an array or one after the other; the line is the object's number.
+def read_json(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
+    """One document per object, in an array or concatenated; `line` is the number of the object.
 
-    An object that is never closed takes all after it along: then the file is damaged.
+    An object that is never closed swallows everything after it: then the file is damaged.
     """
-    if job.stated:
-        yield from _recoded(part, job, notes)
+    if context.stated:
+        yield from _recoded(part, context, stats)
         return
-    with unpacked(part.file.address) as file:
+    with open_decompressed(part.file.address) as file:
         try:
-            for value in values(file, job.bounds.longest):
-                yield row_of(value, part.file.name, job, notes)
+            for value in json_values(file, context.limits.max_document_bytes):
+                yield parse_line(value, part.file.name, context, stats)
         except UnclosedError as fault:
             number, offset, raw = fault.args
-            yield Bad(file=part.file.name, line=number, offset=offset, reason="damaged", sha256=digest_of(raw))
+            yield BadRow(file=part.file.name, line=number, offset=offset, reason="damaged", sha256=row_digest(raw))
 
 
-def row_of(line: Line, name: str, job: Job, notes: Notes) -> Found:
-    """A JSON object as a document, or why it is none."""
+def parse_line(line: Line, name: str, context: ReadContext, stats: ReadStats) -> Record:
+    """A JSON object as a document, or as a bad row."""
     number, offset, raw, digest = line
     if offset == 0 and raw.startswith(_MARK):
         raw = raw.removeprefix(_MARK)
-        notes.mended["byte_order_mark"] += 1
+        stats.mended["byte_order_mark"] += 1
     value: Any
     reason: str | None
     if digest is not None:
-        value, reason = _head(raw, job, notes), "line_too_long"
-    elif job.stated:
-        value, reason = _loads(raw, job, notes)
+        value, reason = _head(raw, context, stats), "line_too_long"
+    elif context.stated:
+        value, reason = _loads(raw, context, stats)
     else:
         try:
             value, reason = orjson.loads(raw), None
         except orjson.JSONDecodeError:
-            value, reason = _loads(raw, job, notes)
+            value, reason = _loads(raw, context, stats)
     if isinstance(value, dict):
-        found = _document(value, number, job, notes)
+        found = _document(value, number, context, stats)
         if isinstance(found, tuple):
             return found
         reason = found
     elif reason is None:
         reason = "not_an_object"
-    return Bad(file=name, line=number, offset=offset, reason=reason, sha256=digest or digest_of(line[2]))
+    return BadRow(file=name, line=number, offset=offset, reason=reason, sha256=digest or row_digest(line[2]))
 
 
 class _Recoded:
-    """A file in another encoding, read as UTF-8."""
+    """A file in another encoding, re-encoded as UTF-8."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
 
     def read(self, size: int) -> bytes:
-        """The bytes of so many characters."""
+        """The bytes of `size` characters."""
         return self._text.read(size).encode()
 
 
-def _recoded(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """The rows of a .json file in the encoding that is stated, whose bytes may look like quotes and brackets; they have no offset."""
-    name, encoding = part.file.name, str(job.source.encoding)
-    notes.encodings[encoding.lower()] += 1
-    with io.TextIOWrapper(unpacked(part.file.address), encoding, "replace", newline="") as text:
+def _recoded(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
+    """The rows of a .json file in the stated encoding, whose bytes may look like quotes and brackets; rows have no offset."""
+    name, encoding = part.file.name, str(context.source.encoding)
+    stats.encodings[encoding.lower()] += 1
+    with io.TextIOWrapper(open_decompressed(part.file.address), encoding, "replace", newline="") as text:
         try:
-            for value in values(_Recoded(text), job.bounds.longest):
+            for value in json_values(_Recoded(text), context.limits.max_document_bytes):
                 number, _, raw, digest = value
-                if _LOST in raw and not job.replaces:
-                    yield Bad(file=name, line=number, offset=None, reason="invalid_utf8", sha256=digest or digest_of(raw))
+                if _LOST in raw and not context.replaces:
+                    yield BadRow(file=name, line=number, offset=None, reason="invalid_utf8", sha256=digest or row_digest(raw))
                     continue
-                notes.mended.update({"undecodable": 1} if _LOST in raw else {})
-                found = row_of(value, name, replace(job, stated=False), notes)
-                yield replace(found, offset=None) if isinstance(found, Bad) else found
+                stats.mended.update({"undecodable": 1} if _LOST in raw else {})
+                found = parse_line(value, name, replace(context, stated=False), stats)
+                yield replace(found, offset=None) if isinstance(found, BadRow) else found
         except UnclosedError as fault:
-            yield Bad(file=name, line=fault.args[0], offset=None, reason="damaged", sha256=digest_of(fault.args[2]))
+            yield BadRow(file=name, line=fault.args[0], offset=None, reason="damaged", sha256=row_digest(fault.args[2]))
 
 
-def values(file: "IO[bytes] | _Recoded", limit: int) -> Iterator[Line]:
-    """The elements of a JSON array, or values that follow one another, with their numbers; what is no JSON comes out as it is.
+def json_values(file: "IO[bytes] | _Recoded", limit: int) -> Iterator[Line]:
+    """The elements of a JSON array, or concatenated values, with their numbers; invalid JSON is passed through.
 
-    An element longer than `limit` bytes is yielded as its head, with a digest of that. Only one element is held.
-    Raises UnclosedError where the array, or the last value, is not closed.
+    Of an element longer than `limit` bytes the head is yielded, with a digest of the head. Only one element is held at a time.
+    Raises UnclosedError if the array, or the last value, is not closed.
     """
     number, at, depth, inside, base = 0, 0, 0, False, None
     held, begin, over = bytearray(), 0, False
@@ -140,7 +140,7 @@ def values(file: "IO[bytes] | _Recoded", limit: int) -> Iterator[Line]:
                 over = _hold(held, block[done : position if depth == base and not base else position - 1], limit) or over
                 if held.strip():
                     number += 1
-                    yield number, begin, bytes(held), digest_of(bytes(held)) if over else None
+                    yield number, begin, bytes(held), row_digest(bytes(held)) if over else None
                 held.clear()
                 done, begin, over = position, at + position, False
                 depth, base = max(depth, 0), base if depth >= base else 0
@@ -149,51 +149,51 @@ def values(file: "IO[bytes] | _Recoded", limit: int) -> Iterator[Line]:
         if position > len(block):  # an escape whose second byte is the next block's first
             held += file.read(1)
             at += 1
-    if base or inside or depth > 0:  # an element that is not closed takes the array's bracket for its own
+    if base or inside or depth > 0:  # an unclosed element consumes the bracket of the array
         raise UnclosedError(number + 1, begin, bytes(held))
     if held.strip():
-        yield number + 1, begin, bytes(held), digest_of(bytes(held)) if over else None
+        yield number + 1, begin, bytes(held), row_digest(bytes(held)) if over else None
 
 
 def _hold(held: bytearray, more: bytes, limit: int) -> bool:
-    """Append as much as the limit allows; whether there was more."""
+    """Append up to the limit; whether there was more."""
     held += more[: max(0, limit - len(held))]
     return len(more) > 0 and len(held) >= limit
 
 
-def _document(value: dict[str, Any], number: int, job: Job, notes: Notes) -> Document | str:
-    """The row as a document, or the reason why it is none."""
-    column = job.source.column
+def _document(value: dict[str, Any], number: int, context: ReadContext, stats: ReadStats) -> Document | str:
+    """The row as a document, or the reason why not."""
+    column = context.source.column
     if column not in value:
-        notes.columns.update(value)
+        stats.columns.update(value)
         return "missing_column"
-    notes.having += 1
+    stats.rows_with_column += 1
     text = value[column]
-    return fault_of(text) or (number, text, value.get(job.source.group_column) if job.source.group_column else None)
+    return text_fault(text) or (number, text, value.get(context.source.group_column) if context.source.group_column else None)
 
 
-def _loads(raw: bytes, job: Job, notes: Notes) -> tuple[Any, str | None]:
-    """The value of a line that orjson refuses, or the reason of the quarantine."""
-    own = Notes()
-    text = text_of(raw, job, own)
+def _loads(raw: bytes, context: ReadContext, stats: ReadStats) -> tuple[Any, str | None]:
+    """The value of a line that orjson rejects, or the quarantine reason."""
+    own = ReadStats()
+    text = decode_row(raw, context, own)
     if text is None:
         return None, "invalid_utf8"
     try:
         value = loads(text)
     except (ValueError, RecursionError):
         return None, "malformed_json"
-    notes.mended.update(own.mended)
-    notes.encodings.update(own.encodings)
-    if not (job.stated or own.mended or own.encodings):
-        notes.mended["surrogates"] += 1  # all else that loads and orjson refuses is malformed
+    stats.mended.update(own.mended)
+    stats.encodings.update(own.encodings)
+    if not (context.stated or own.mended or own.encodings):
+        stats.mended["surrogates"] += 1  # everything else that orjson rejects is malformed
     return value, None
 
 
-def _head(raw: bytes, job: Job, notes: Notes) -> dict[str, Any] | None:
-    """Of a row that is too long, the column as far as it was read; None where the policy or the row has none."""
-    wanted = orjson.dumps(job.source.column)
+def _head(raw: bytes, context: ReadContext, stats: ReadStats) -> dict[str, Any] | None:
+    """The text column of a row that is too long, as far as it was read; None if the policy is not truncate or the column is missing."""
+    wanted = orjson.dumps(context.source.column)
     depth, key = 0, False
-    if not job.truncates:
+    if not context.truncates:
         return None
     for token in _TOKEN.finditer(raw):
         if token[0] in (b"{", b"["):
@@ -205,22 +205,24 @@ def _head(raw: bytes, job: Job, notes: Notes) -> dict[str, Any] | None:
             try:
                 value = orjson.loads(text)
             except orjson.JSONDecodeError:
-                value, _ = _loads(bytes(text), job, notes)
+                value, _ = _loads(bytes(text), context, stats)
             if value is None:
                 return None
-            notes.mended["truncated"] += 1
-            return {job.source.column: value}
+            stats.mended["truncated"] += 1
+            return {context.source.column: value}
         elif depth == 1 and token[0] == wanted:
             key = _KEY.match(raw, token.end()) is not None
     return None
 
 
 def _closed(text: bytearray, *, whole: bool) -> bytearray:
-    """A JSON string that was cut anywhere but after a backslash, without the escape or character that is not whole, and with its quote."""
+    """Close a JSON string that was cut anywhere but after a backslash: drop an incomplete escape or character, and append the quote."""
     if whole:
         return text
     at = text.rfind(b"\\u", len(text) - 5)
-    if at >= 0 and next(back for back in range(at + 1) if text[at - back] != ord("\\")) % 2:  # an odd run of backslashes ends in an escape
+    if (
+        at >= 0 and next(back for back in range(at + 1) if text[at - back] != ord("\\")) % 2
+    ):  # an odd number of backslashes ends in an escape
         del text[at:]
     lead = next((back for back in range(1, 4) if text[-back] >= 0xC0), 0)
     if lead and 2 + (text[-lead] >= 0xE0) + (text[-lead] >= 0xF0) > lead:

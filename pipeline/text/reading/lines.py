@@ -1,4 +1,4 @@
-"""Lines of a file, each held only up to a bound, in a range of the file or in all of it."""
+"""Lines of a file or a range of it, each held only up to a limit."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from typing import IO
 
 _BLOCK = 1 << 20  # bytes
 
-Line = tuple[int, int, bytes, str | None]  # line from 1, byte offset, its bytes, and of a line that is too long the SHA-256
+Line = tuple[int, int, bytes, str | None]  # line from 1, byte offset, bytes, and the SHA-256 of a line that is too long
 
 
 def lines(file: IO[bytes], limit: int, *, start: int, end: int | None, line: int, blanks: bool = False) -> Iterator[Line]:
-    """The lines whose preceding newline lies in [start, end), without those that are blank; a file's first line is preceded by its start.
+    """The non-blank lines whose preceding newline lies in [start, end); the first line of a file is preceded by its start.
 
-    `line` newlines lie before start. Of a line longer than `limit` bytes only the head is held; its digest is given.
-    `blanks`: blank lines too, where they may lie within a quoted field.
+    `line` newlines lie before start. Of a line longer than `limit` bytes only the head is held, with the digest of all of it.
+    `blanks` also yields blank lines, which may belong to a quoted field.
     """
     offset = start
     if start:
@@ -32,19 +32,19 @@ def lines(file: IO[bytes], limit: int, *, start: int, end: int | None, line: int
             yield line, begin, raw, None
 
 
-def digest_of(raw: bytes) -> str:
-    """The SHA-256 of a row, without the end of its line."""
+def row_digest(raw: bytes) -> str:
+    """The SHA-256 of a row, without its line end."""
     return hashlib.sha256(raw.rstrip(b"\r\n")).hexdigest()
 
 
 def newlines(file: IO[bytes], start: int, end: int) -> int:
-    """How many newlines lie in [start, end)."""
+    """The number of newlines in [start, end)."""
     file.seek(start)
     return sum(file.read(min(_BLOCK, end - at)).count(b"\n") for at in range(start, end, _BLOCK))
 
 
 def _rest(file: IO[bytes], offset: int, digest: "hashlib._Hash | None") -> int:
-    """Read to the end of a line; where it ends."""
+    """Read to the end of a line; returns its offset."""
     while raw := file.readline(_BLOCK):
         offset += len(raw)
         if digest is not None:

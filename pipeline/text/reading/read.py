@@ -12,16 +12,16 @@ import pyarrow.compute as pc
 
 from pipeline.core.shards import RunShards, Work
 from pipeline.text.reading.caps import read_all
-from pipeline.text.reading.find import check_apart, find
-from pipeline.text.reading.items import items_of
-from pipeline.text.reading.outcome import check_outcome, described, measured, measured_of_made, write_quarantine
-from pipeline.text.reading.pieces import read_item, table_piece
-from pipeline.text.reading.sources import Bounds, Source, check_sources
+from pipeline.text.reading.find import check_disjoint, find_source_files
+from pipeline.text.reading.readers import read_task, table_piece
+from pipeline.text.reading.results import check_result, generated_metrics, read_metrics, source_summary, write_quarantine
+from pipeline.text.reading.sources import ReadLimits, Source, check_sources
+from pipeline.text.reading.tasks import plan_tasks
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Shards with the table `documents`, and what is told beside them."""
+class ReadResult:
+    """Shards with the table `documents`, and what is written beside them."""
 
     work: Work
     quarantine: Path | str  # quarantine.jsonl, or its content
@@ -29,33 +29,33 @@ class Reading:
     metrics: dict[str, Any]
 
 
-def read_sources(sources: Sequence[Source], base: Path, bounds: Bounds, *, run_shards: RunShards, scratch: Path) -> Reading:
-    """The documents of all sources, in the order of the sources, of their files' names and of the rows.
+def read_sources(sources: Sequence[Source], base: Path, limits: ReadLimits, *, run_shards: RunShards, scratch: Path) -> ReadResult:
+    """The documents of all sources, ordered by source, file name and row.
 
-    Local paths are relative to `base`. `run_shards(phase, function, items)` does the work; `scratch` takes the quarantine.
-    Raises InputError when a source can't be found or read, gives nothing, or too much of it is bad.
+    Local paths are relative to `base`. `run_shards(phase, function, items)` does the work; the quarantine is written to `scratch`.
+    Raises InputError if a source can't be found or read, yields nothing, or has too many bad rows.
     """
-    check_sources(sources, bounds)
-    found, ignored = zip(*(find(source, base) for source in sources), strict=True)
-    check_apart(found, [source.name for source in sources])
-    taken = read_all(sources, items_of(sources, found, bounds, run_shards), partial(read_item, bounds=bounds), run_shards)
-    check_outcome(sources, found, taken, bounds.max_bad_fraction)
-    return Reading(
-        work=taken.kept,
-        quarantine=write_quarantine(taken.read, scratch / "quarantine.jsonl"),
-        sources=described(sources, taken.kept),
-        metrics=measured(sources, taken, sum(ignored, Counter())),
+    check_sources(sources, limits)
+    found, ignored = zip(*(find_source_files(source, base) for source in sources), strict=True)
+    check_disjoint(found, [source.name for source in sources])
+    capped = read_all(sources, plan_tasks(sources, found, limits, run_shards), partial(read_task, limits=limits), run_shards)
+    check_result(sources, found, capped, limits.max_bad_fraction)
+    return ReadResult(
+        work=capped.kept,
+        quarantine=write_quarantine(capped.read, scratch / "quarantine.jsonl"),
+        sources=source_summary(sources, capped.kept),
+        metrics=read_metrics(sources, capped, sum(ignored, Counter())),
     )
 
 
-def made(documents: pa.Table, source: Source, *, shard: int, run_shards: RunShards) -> Reading:
-    """Documents that were made, all of one source, as shards of at most `shard` bytes of text; a longer document alone."""
+def generated_corpus(documents: pa.Table, source: Source, *, shard_bytes: int, run_shards: RunShards) -> ReadResult:
+    """Generated documents of one source, in shards of at most `shard_bytes` of text; a longer document alone."""
     begins, size = [0], 0
     for row, length in enumerate(pc.binary_length(documents["text"]).to_pylist()):
-        if size and size + length > shard:
+        if size and size + length > shard_bytes:
             begins.append(row)
             size = 0
         size += length
     ends = [*begins[1:], documents.num_rows]
     work = run_shards("made", table_piece, [documents.take(pa.array(range(*between))) for between in zip(begins, ends, strict=True)])
-    return Reading(work, "", described([source], work), measured_of_made(work))
+    return ReadResult(work, "", source_summary([source], work), generated_metrics(work))

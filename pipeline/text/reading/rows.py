@@ -1,4 +1,4 @@
-"""Files opened whether packed or not, and rows of JSON files read one at a time with a bound; what is wrong is put into the quarantine."""
+"""Open files, compressed or not; read JSON rows one at a time with a length limit; bad rows for the quarantine."""
 
 import hashlib
 import io
@@ -13,40 +13,40 @@ import pyarrow as pa
 
 from pipeline.core.errors import InputError
 from pipeline.core.files import files_below
-from pipeline.text.reading.encoding import mend_surrogates
-from pipeline.text.reading.lines import digest_of, lines
+from pipeline.text.reading.encoding import replace_surrogates
+from pipeline.text.reading.lines import lines, row_digest
 
-MAX_LINE = 1 << 26  # bytes; a longer line is passed over without being held
-MAX_FILE = 1 << 31  # bytes of one .json file: Arrow's limit of a string
-PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+MAX_LINE = 1 << 26  # bytes; a longer line is skipped without being held
+MAX_FILE = 1 << 31  # bytes of one .json file: Arrow's limit for a string
+COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 _BUFFER = 1 << 18  # bytes
 
 
 class DamagedError(Exception):
-    """A packed file that can't be unpacked to its end."""
+    """A compressed file that can't be decompressed to its end."""
 
 
 GZIP_FAULTS = (DamagedError,)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bad:
-    """A row, or a whole file (line None), that can't be used."""
+class BadRow:
+    """An unusable row, or file (line None)."""
 
     file: str  # relative to the folder
     line: int | None  # from 1
-    offset: int | None  # bytes from the start of the (unpacked) file; None where rows have no place of their own
+    offset: int | None  # bytes from the start of the (decompressed) file; None if unknown
     reason: str
-    sha256: str  # of the row's bytes, so that it can be found again
+    sha256: str  # of the row's bytes, to find it again
 
-    def row(self) -> dict[str, Any]:
-        """As it stands in quarantine.jsonl."""
+    def as_dict(self) -> dict[str, Any]:
+        """As in quarantine.jsonl."""
         return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One JSON object and where it was read."""
+class JsonRow:
+    """A JSON object and its place."""
 
     file: str
     line: int
@@ -54,16 +54,16 @@ class Row:
     sha256: str
     value: dict[str, Any]
 
-    def bad(self, reason: str) -> Bad:
-        """This row, for the quarantine."""
-        return Bad(file=self.file, line=self.line, offset=self.offset, reason=reason, sha256=self.sha256)
+    def bad(self, reason: str) -> BadRow:
+        """This row as a bad row."""
+        return BadRow(file=self.file, line=self.line, offset=self.offset, reason=reason, sha256=self.sha256)
 
 
 def find_files(path: Path, suffixes: tuple[str, ...], *, key: str) -> list[tuple[Path, str]]:
-    """The readable files under a folder (or the one file), sorted by their relative name, plain or packed.
+    """The readable files in a folder (or the one file), compressed or not, sorted by relative name.
 
-    Names that begin with a dot are passed over. Raises InputError for a missing path, an empty folder and one without such a file;
-    `key` is the configuration key that the mend names.
+    Hidden files are skipped. Raises InputError for a missing path, an empty folder, or a folder without such a file; `key` is the
+    configuration key for the mend.
     """
     if not path.exists():
         raise InputError(f"{path} does not exist", mend=f"{key}=FOLDER, a folder with {' '.join(suffixes)} files")
@@ -71,18 +71,18 @@ def find_files(path: Path, suffixes: tuple[str, ...], *, key: str) -> list[tuple
     names = sorted(((file, file.relative_to(base).as_posix()) for file in files_under(path, base)[0]), key=lambda pair: pair[1])
     if not names:
         raise InputError(f"{path} is empty", mend=f"put {' '.join(suffixes)} files into it, or {key}=FOLDER")
-    readable = [pair for pair in names if kind_of(pair[0]) in suffixes]
+    readable = [pair for pair in names if format_suffix(pair[0]) in suffixes]
     if not readable:
         others = sorted({Path(name).suffix or name for _, name in names})
         raise InputError(
-            f"{path} holds no file that can be read; it has {', '.join(others[:8])}",
-            mend=f"use {' '.join(suffixes)} (each also {' '.join(PACKED)})",
+            f"{path} has no readable file, only {', '.join(others[:8])}",
+            mend=f"use {' '.join(suffixes)} (each also {' '.join(COMPRESSED)})",
         )
     return readable
 
 
 def files_under(path: Path, base: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """The files of a folder and of all below it, or the one file; and what is passed over, with why. Nothing hidden below `base`."""
+    """All files in a folder and below it, or the one file; and what is skipped, with the reason. Nothing hidden below `base`."""
 
     def seen(place: Path) -> bool:
         return not any(part.startswith(".") for part in place.relative_to(base).parts)
@@ -91,25 +91,25 @@ def files_under(path: Path, base: Path) -> tuple[list[Path], list[tuple[Path, st
     return [file for file in found if seen(file)], [(place, why) for place, why in passed if seen(place)]
 
 
-def kind_of(path: Path) -> str:
-    """The suffix that tells how to read it, in lower case, without the one that tells how it is packed."""
-    name = path.with_suffix("") if path.suffix.lower() in PACKED else path
+def format_suffix(path: Path) -> str:
+    """The suffix of the format, in lower case, without the compression suffix."""
+    name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
     return name.suffix.lower()
 
 
-def unpacked(path: Path | str) -> IO[bytes]:
-    """The file, open for reading, unpacked if its name says that it is packed. Reading raises DamagedError where that fails.
+def open_decompressed(path: Path | str) -> IO[bytes]:
+    """The file, open for reading, decompressed according to its suffix. Reading raises DamagedError if that fails.
 
     An address with :// is opened by fsspec.
     """
     address = str(path)
-    file = opened(address)
-    packing = PACKED.get(Path(address).suffix.lower())
-    return file if packing is None else cast(IO[bytes], io.BufferedReader(_Unpacked(file, packing), _BUFFER))
+    file = open_raw(address)
+    compression = COMPRESSED.get(Path(address).suffix.lower())
+    return file if compression is None else cast(IO[bytes], io.BufferedReader(_Decompressed(file, compression), _BUFFER))
 
 
-def opened(address: str) -> IO[bytes]:
-    """The file's bytes as they are stored."""
+def open_raw(address: str) -> IO[bytes]:
+    """The file's bytes as stored."""
     if "://" not in address:
         return Path(address).open("rb", buffering=_BUFFER)
     import fsspec  # type: ignore[import-untyped]
@@ -117,12 +117,12 @@ def opened(address: str) -> IO[bytes]:
     return cast(IO[bytes], fsspec.open(address, "rb", compression=None).open())
 
 
-class _Unpacked(io.RawIOBase):
-    """Arrow's unpacking stream, whose faults can be told from those of the disk below."""
+class _Decompressed(io.RawIOBase):
+    """Arrow's decompressing stream, with errors distinguishable from those of the disk."""
 
-    def __init__(self, file: IO[bytes], packing: str) -> None:
+    def __init__(self, file: IO[bytes], compression: str) -> None:
         self._file = file
-        self._stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), packing)
+        self._stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), compression)
         self._at = 0
 
     def readable(self) -> bool:
@@ -146,29 +146,29 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def whole_file_bad(name: str, reason: str, raw: bytes) -> Bad:
-    """A file that can't be used at all."""
-    return Bad(file=name, line=None, offset=0, reason=reason, sha256=hashlib.sha256(raw).hexdigest())
+def bad_file(name: str, reason: str, raw: bytes) -> BadRow:
+    """A bad row for a whole file."""
+    return BadRow(file=name, line=None, offset=0, reason=reason, sha256=hashlib.sha256(raw).hexdigest())
 
 
-def json_lines(path: Path, name: str) -> Iterator[Row | Bad]:
-    """The objects of a .jsonl file; blank lines are passed over, a line longer than MAX_LINE is not held."""
+def json_lines(path: Path, name: str) -> Iterator[JsonRow | BadRow]:
+    """The objects of a .jsonl file; blank lines are skipped, lines longer than MAX_LINE are not held."""
     try:
-        with unpacked(path) as file:
+        with open_decompressed(path) as file:
             for line, offset, raw, digest in lines(file, MAX_LINE, start=0, end=None, line=0):
                 if raw.strip(b" \t\r\n\xef\xbb\xbf"):
-                    yield parse_row(None if digest else raw, name, line=line, offset=offset, digest=digest or digest_of(raw))
+                    yield parse_row(None if digest else raw, name, line=line, offset=offset, digest=digest or row_digest(raw))
     except GZIP_FAULTS:
-        yield whole_file_bad(name, "damaged_gzip", path.read_bytes())
+        yield bad_file(name, "damaged_gzip", path.read_bytes())
     except OSError:
-        yield whole_file_bad(name, "unreadable", b"")
+        yield bad_file(name, "unreadable", b"")
 
 
-def parse_row(raw: bytes | None, name: str, *, line: int, offset: int, digest: str) -> Row | Bad:
-    """One line as an object; `raw` is None where the line was too long."""
+def parse_row(raw: bytes | None, name: str, *, line: int, offset: int, digest: str) -> JsonRow | BadRow:
+    """One line as an object; `raw` is None if the line was too long."""
 
-    def bad(reason: str) -> Bad:
-        return Bad(file=name, line=line, offset=offset, reason=reason, sha256=digest)
+    def bad(reason: str) -> BadRow:
+        return BadRow(file=name, line=line, offset=offset, reason=reason, sha256=digest)
 
     if raw is None:
         return bad("line_too_long")
@@ -182,51 +182,51 @@ def parse_row(raw: bytes | None, name: str, *, line: int, offset: int, digest: s
         return bad("malformed_json")
     if not isinstance(value, dict):
         return bad("not_an_object")
-    return Row(file=name, line=line, offset=offset, sha256=digest, value=value)
+    return JsonRow(file=name, line=line, offset=offset, sha256=digest, value=value)
 
 
 def loads(text: str) -> Any:
-    """JSON with the one liberty that lone surrogates, which orjson refuses, become U+FFFD. Raises ValueError."""
+    """Parse JSON; lone surrogates, which orjson rejects, become U+FFFD. Raises ValueError."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         if "\\u" not in text:
             raise
-        return _mended(json.loads(text, parse_constant=_refuse))
+        return _without_surrogates(json.loads(text, parse_constant=_quarantine))
 
 
-def check_share(good: int, bad: list[Bad], *, max_bad_fraction: float, key: str) -> None:
-    """Raise InputError when too many rows are bad, naming the file that leads and its reasons."""
+def check_bad_fraction(good: int, bad: list[BadRow], *, max_bad_fraction: float, key: str) -> None:
+    """Raise InputError if too many rows are bad, naming the worst file and its reasons."""
     by_file: dict[str, dict[str, int]] = {}
     for row in bad:
         reasons = by_file.setdefault(row.file, {})
         reasons[row.reason] = reasons.get(row.reason, 0) + 1
-    check_tally(good, by_file, max_bad_fraction=max_bad_fraction, key=key)
+    check_bad_counts(good, by_file, max_bad_fraction=max_bad_fraction, key=key)
 
 
-def check_tally(good: int, bad: Mapping[str, Mapping[str, int]], *, max_bad_fraction: float, key: str) -> None:
-    """The same, given the bad rows' counts by file and reason."""
-    worst = sum(sum(reasons.values()) for reasons in bad.values())
-    if not worst or worst <= max_bad_fraction * (good + worst):
+def check_bad_counts(good: int, bad: Mapping[str, Mapping[str, int]], *, max_bad_fraction: float, key: str) -> None:
+    """The same, given counts of bad rows by file and reason."""
+    unusable = sum(sum(reasons.values()) for reasons in bad.values())
+    if not unusable or unusable <= max_bad_fraction * (good + unusable):
         return
-    file, reasons = min(bad.items(), key=lambda item: (-sum(item[1].values()), item[0]))
-    told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-    share = worst / (good + worst)
+    file, reasons = min(bad.items(), key=lambda task: (-sum(task[1].values()), task[0]))
+    reasons_text = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda task: (-task[1], task[0])))
+    share = unusable / (good + unusable)
     raise InputError(
-        f"{worst} of {good + worst} rows can't be used; {file} leads with {told}",
-        mend=f"mend or remove {file}, or allow more: {key}={min(1.0, -(-share * 100 // 1) / 100):.2f}",
+        f"{unusable} of {good + unusable} rows are unusable; {file} leads with {reasons_text}",
+        mend=f"correct or remove {file}, or allow more: {key}={min(1.0, -(-share * 100 // 1) / 100):.2f}",
     )
 
 
-def _mended(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
-        return mend_surrogates(value)
+        return replace_surrogates(value)
     if isinstance(value, list):
-        return [_mended(item) for item in value]
+        return [_without_surrogates(task) for task in value]
     if isinstance(value, dict):
-        return {mend_surrogates(key): _mended(item) for key, item in value.items()}
+        return {replace_surrogates(key): _without_surrogates(task) for key, task in value.items()}
     return value
 
 
-def _refuse(constant: str) -> None:
+def _quarantine(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")

@@ -1,4 +1,4 @@
-"""Files in which a reader jumps to and fro, whether packed or not."""
+"""Seekable access to files, compressed or not."""
 
 import shutil
 import tempfile
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipeline.text.reading.rows import PACKED, unpacked
+from pipeline.text.reading.rows import COMPRESSED, open_decompressed
 
 
 @contextmanager
 def seekable(address: str) -> Iterator[IO[bytes]]:
-    """The file; a packed one is unpacked to a temporary file. Raises DamagedError where that fails."""
-    with unpacked(address) as file:
-        if Path(address).suffix.lower() not in PACKED:
+    """The file; a compressed one is decompressed to a temporary file. Raises DamagedError if that fails."""
+    with open_decompressed(address) as file:
+        if Path(address).suffix.lower() not in COMPRESSED:
             yield file
             return
         with tempfile.TemporaryFile() as copy:

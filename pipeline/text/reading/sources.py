@@ -1,6 +1,6 @@
-"""What is read, and how strictly: sources, policies, and the pieces of work that they come to.
+"""Sources, limits and policies of reading, and the tasks they are split into.
 
-A source is a folder, a file or a glob under corpus.path, an address that fsspec knows, or a data set of the hub.
+A source is a folder, a file or a glob under corpus.path, an fsspec address, or a data set of the Hugging Face hub.
 """
 
 import math
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.core.errors import InputError
-from pipeline.text.reading.encoding import holds_ascii
+from pipeline.text.reading.encoding import is_ascii_superset
 
 HUB = "hub:"
 Format = Literal["auto", "txt", "md", "html", "jsonl", "json", "csv", "parquet", "epub", "warc"]
-_MOST = 1 << 30  # a column of a shard holds less than 2 GiB in Arrow
+_MAX_BYTES = 1 << 30  # a column of a shard holds less than 2 GiB in Arrow
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-# the key of corpus.policy that decides about a reason of the quarantine
-POLICY_OF = {
+# the key of corpus.policy for each quarantine reason
+POLICY_KEY = {
     "invalid_utf8": "undecodable",
     "undecodable": "undecodable",
     "binary": "binary",
@@ -40,7 +40,7 @@ POLICY_OF = {
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What is done about each kind of fault; meanings stand in conf/corpus/world.yaml."""
+    """What is done about each kind of fault; documented in conf/corpus/world.yaml."""
 
     undecodable: Literal["replace", "drop", "fail"]
     too_long: Literal["drop", "truncate", "fail"]
@@ -53,7 +53,7 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One entry of corpus.sources, with what corpus.common says where the entry is silent."""
+    """One entry of corpus.sources, with corpus.source_defaults filled in."""
 
     name: str
     path: str
@@ -73,16 +73,16 @@ class Source:
 
     @property
     def group_column(self) -> str | None:
-        """The column that names a row's group, if a column does."""
+        """The column that names a row's group, if any."""
         return None if self.group == "folder" else self.group
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """How much is held at a time, and how much may be wrong."""
+class ReadLimits:
+    """How much is held at a time, and how much may be bad."""
 
-    shard: int  # bytes
-    longest: int  # bytes of a document, or of the row that holds it
+    shard_bytes: int
+    max_document_bytes: int  # also of the row that holds the document
     max_bad_fraction: float
     policy: Policy
 
@@ -94,12 +94,12 @@ class File:
     address: str  # how it is opened
     name: str  # relative to the source's path
     size: int  # bytes as stored
-    kind: str  # a Format but auto, or hub
+    kind: str  # a Format other than auto, or hub
 
 
 @dataclass(frozen=True)
-class Part:
-    """A whole file, or the rows of it whose preceding newline (in Parquet: whose row group's first byte) lies in [start, end)."""
+class FileRange:
+    """A whole file, or its rows whose preceding newline (in Parquet: the first byte of their row group) lies in [start, end)."""
 
     file: File
     start: int
@@ -118,11 +118,11 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Item:
-    """Parts of one source that one worker reads."""
+class ReadTask:
+    """File ranges of one source that one worker reads."""
 
     source: Source
-    parts: tuple[Part, ...]
+    parts: tuple[FileRange, ...]
 
     @property
     def size(self) -> int:
@@ -130,20 +130,20 @@ class Item:
         return sum(part.size for part in self.parts)
 
 
-def check_sources(sources: Sequence[Source], bounds: Bounds) -> None:
-    """Raise one InputError that names every setting that can't be."""
+def check_sources(sources: Sequence[Source], limits: ReadLimits) -> None:
+    """Raise one InputError that names every invalid setting."""
     names = [source.name for source in sources]
     faults = [
-        *(f"corpus.sources: the name {name!r} stands twice" for name in sorted({name for name in names if names.count(name) > 1})),
+        *(f"corpus.sources: the name {name!r} occurs twice" for name in sorted({name for name in names if names.count(name) > 1})),
         *(
-            f"corpus.{key}={value}: 1..{_MOST} bytes are possible"
-            for key, value in (("shard", bounds.shard), ("longest", bounds.longest))
-            if not 0 < value <= _MOST
+            f"corpus.{key}={value} is not within 1..{_MAX_BYTES}"
+            for key, value in (("shard_bytes", limits.shard_bytes), ("max_document_bytes", limits.max_document_bytes))
+            if not 0 < value <= _MAX_BYTES
         ),
         *(f"source {source.name!r}: {fault}" for source in sources for fault in _faults(source)),
     ]
-    if not 0 <= bounds.max_bad_fraction <= 1:  # NaN neither
-        faults.append(f"corpus.max_bad_fraction={bounds.max_bad_fraction} is not within 0..1")
+    if not 0 <= limits.max_bad_fraction <= 1:  # NaN neither
+        faults.append(f"corpus.max_bad_fraction={limits.max_bad_fraction} is not within 0..1")
     if not sources:
         faults.append("corpus.sources is empty")
     if faults:
@@ -154,27 +154,27 @@ def _faults(source: Source) -> list[str]:
     hub, remote = source.path.startswith(HUB), "://" in source.path
     local = Path(source.path)
     checks = (
-        (not source.name or "/" in source.name, "a name is needed that has no slash"),
-        (not 0 <= source.weight < math.inf, f"weight={source.weight} is below 0 or no number"),
+        (not source.name or "/" in source.name, "a name without a slash is needed"),
+        (not 0 <= source.weight < math.inf, f"weight={source.weight} is negative or not a number"),
         (source.cap_bytes is not None and source.cap_bytes <= 0, f"cap_bytes={source.cap_bytes} is not above 0"),
-        (hub and not _COMMIT.fullmatch(source.revision or ""), "revision must be the 40 hex digits of a commit: else the data may change"),
-        (not hub and source.revision is not None, "revision is of use for hub: only"),
-        (not hub and source.subset is not None, "subset is of use for hub: only"),
-        (hub and source.format != "auto", "format=auto is needed for hub:"),
-        (hub and source.group == "folder", "group=folder needs folders, a hub data set has none"),
+        (hub and not _COMMIT.fullmatch(source.revision or ""), "revision must be the 40 hex digits of a commit, else the data may change"),
+        (not hub and source.revision is not None, "revision is only for hub:"),
+        (not hub and source.subset is not None, "subset is only for hub:"),
+        (hub and source.format != "auto", "hub: needs format=auto"),
+        (hub and source.group == "folder", "a hub data set has no folders for group=folder"),
         (
             not hub and not remote and (local.is_absolute() or ".." in local.parts),
             "path must lie under corpus.path, or be an address with ://",
         ),
-        ("::" in source.path, "an address with :: is not read"),
+        ("::" in source.path, "addresses with :: are not supported"),
         (
-            source.encoding is not None and not holds_ascii(source.encoding, shifts=False),
-            f"encoding={source.encoding} is none that Python knows and that holds ASCII: null, or such as cp1251, koi8-r, gb18030, cp932",
+            source.encoding is not None and not is_ascii_superset(source.encoding, shift_sequences=False),
+            f"encoding={source.encoding} is unknown to Python or no superset of ASCII; null, or e.g. cp1251, koi8-r, gb18030, cp932",
         ),
-        (hub and source.encoding is not None, "encoding=null is needed for hub:"),
+        (hub and source.encoding is not None, "hub: needs encoding=null"),
         (
             source.delimiter is not None and (len(source.delimiter) != 1 or source.delimiter in '"\r\n'),
-            f"delimiter={source.delimiter!r} is not one character other than a quote or a newline; null: told by the header",
+            f"delimiter={source.delimiter!r} is not one character other than a quote or a newline; null: detected from the header",
         ),
     )
-    return [told for wrong, told in checks if wrong]
+    return [fault for wrong, fault in checks if wrong]

@@ -1,30 +1,30 @@
-"""Pages and texts of web archives (WARC 1.1, ISO 28500), among them Common Crawl's WET files."""
+"""Pages and texts in web archives (WARC 1.1, ISO 28500), including Common Crawl's WET files."""
 
 import hashlib
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.text.reading.context import ReadContext, ReadStats, Record, decode_file, text_fault
 from pipeline.text.reading.encoding import UndecodableError, decode_as
-from pipeline.text.reading.found import Found, Job, Notes, fault_of, whole_text
-from pipeline.text.reading.html import page_of, page_text
-from pipeline.text.reading.rows import Bad, unpacked, whole_file_bad
-from pipeline.text.reading.sources import Part
+from pipeline.text.reading.html import decode_page, web_page_text
+from pipeline.text.reading.rows import BadRow, bad_file, open_decompressed
+from pipeline.text.reading.sources import FileRange
 
 _KINDS = ("response", "conversion", "resource")
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
-def read_warc(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
-    """One document a record that holds a page or plain text; other records, and answers other than 200, are passed over and counted.
+def read_warc(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
+    """One document per record with a page or plain text; other records, and responses other than 200, are skipped and counted.
 
-    `group` may be host, url or type; the row is the record's number.
+    `group` may be host, url or type; the row is the number of the record.
     """
     from warcio.archiveiterator import ArchiveIterator  # type: ignore[import-untyped]
     from warcio.exceptions import ArchiveLoadFailed  # type: ignore[import-untyped]
 
     name, number = part.file.name, 0
-    with unpacked(part.file.address) as file:
+    with open_decompressed(part.file.address) as file:
         records = ArchiveIterator(file)
         while True:
             try:
@@ -37,24 +37,24 @@ def read_warc(part: Part, job: Job, notes: Notes) -> Iterator[Found]:
             number += 1
             kind = _kind(record)
             if kind not in (*_PAGES, "text/plain"):
-                notes.passed_over["record_not_text" if record.rec_type in _KINDS else f"record_{record.rec_type}"] += 1
+                stats.passed_over["record_not_text" if record.rec_type in _KINDS else f"record_{record.rec_type}"] += 1
                 continue
             try:
-                yield _document(record, kind, number, part, job, notes)
+                yield _document(record, kind, number, part, context, stats)
             except (ArchiveLoadFailed, EOFError) as fault:
                 yield _damaged(name, number, fault)
                 break
         if number == 0:
-            yield whole_file_bad(name, "empty_file", b"")
+            yield bad_file(name, "empty_file", b"")
 
 
-def _damaged(name: str, number: int, fault: Exception) -> Bad:
-    """The record from which on the archive can't be read."""
-    return Bad(file=name, line=number, offset=None, reason="damaged", sha256=hashlib.sha256(repr(fault).encode()).hexdigest())
+def _damaged(name: str, number: int, fault: Exception) -> BadRow:
+    """A bad row for the record where the archive becomes unreadable."""
+    return BadRow(file=name, line=number, offset=None, reason="damaged", sha256=hashlib.sha256(repr(fault).encode()).hexdigest())
 
 
 def _kind(record: Any) -> str:
-    """The type of what a record holds, "" where it is no answer of use."""
+    """The content type of a record; "" if it is not usable."""
     if record.rec_type not in _KINDS:
         return ""
     http = record.http_headers
@@ -64,33 +64,33 @@ def _kind(record: Any) -> str:
     return str(stated).split(";")[0].strip().lower()
 
 
-def _document(record: Any, kind: str, number: int, part: Part, job: Job, notes: Notes) -> Found:
-    raw = record.content_stream().read(job.bounds.longest + 1)
+def _document(record: Any, kind: str, number: int, part: FileRange, context: ReadContext, stats: ReadStats) -> Record:
+    raw = record.content_stream().read(context.limits.max_document_bytes + 1)
 
-    def bad(reason: str) -> Bad:
-        return Bad(file=part.file.name, line=number, offset=None, reason=reason, sha256=hashlib.sha256(raw).hexdigest())
+    def bad(reason: str) -> BadRow:
+        return BadRow(file=part.file.name, line=number, offset=None, reason=reason, sha256=hashlib.sha256(raw).hexdigest())
 
-    if getattr(record.raw_stream, "limit", 0) > 0 and len(raw) <= job.bounds.longest:
+    if getattr(record.raw_stream, "limit", 0) > 0 and len(raw) <= context.limits.max_document_bytes:
         return bad("damaged")  # the file ends before the record does
-    if len(raw) > job.bounds.longest and not job.truncates:
+    if len(raw) > context.limits.max_document_bytes and not context.truncates:
         return bad("text_too_long")
-    charset, stated = _charset(record), job.source.encoding
+    charset, stated = _charset(record), context.source.encoding
     try:
-        page = whole_text(raw, lambda raw: page_of(raw, charset, stated) if kind in _PAGES else decode_as(raw, stated), job, notes)
+        page = decode_file(raw, lambda raw: decode_page(raw, charset, stated) if kind in _PAGES else decode_as(raw, stated), context, stats)
     except UndecodableError as fault:
         return bad(str(fault))
-    text = page_text(page) if kind in _PAGES else page
-    reason = fault_of(text)
+    text = web_page_text(page) if kind in _PAGES else page
+    reason = text_fault(text)
     if reason is not None:
         return bad(reason)
-    notes.having += 1
+    stats.rows_with_column += 1
     url = record.rec_headers.get_header("WARC-Target-URI") or ""
     columns = {"url": url, "host": _host(url), "type": kind}
-    return number, text, columns.get(job.source.group_column) if job.source.group_column else None
+    return number, text, columns.get(context.source.group_column) if context.source.group_column else None
 
 
 def _host(url: str) -> str | None:
-    """The host of an address, None where it names none or is no address."""
+    """The host of a URL; None if invalid or without host."""
     try:
         return urlsplit(url).hostname
     except ValueError:
@@ -98,7 +98,7 @@ def _host(url: str) -> str | None:
 
 
 def _charset(record: Any) -> str | None:
-    """The encoding that the answer's header states."""
+    """The charset in the HTTP header."""
     stated = record.http_headers.get_header("Content-Type") if record.http_headers else None
     return next(
         (word.split("=", 1)[1].strip(" \"'") for word in (stated or "").split(";") if word.strip().lower().startswith("charset=")), None

@@ -1,4 +1,4 @@
-"""What scanners, sites and publishers did to a text is undone, and personal data is masked.
+"""Repair damage done by scanners, sites and publishers, and mask personal data.
 
-One kind of repair a file: a text goes in, the text and how often it was mended come out.
+A repair takes a text and returns the new text and how often it changed it.
 """

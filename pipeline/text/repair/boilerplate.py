@@ -1,17 +1,17 @@
-"""What a site puts around its text: navigation, sharing, subscription, cookies, notices."""
+"""Remove site boilerplate: navigation, sharing, subscription, cookies, notices."""
 
 import re
 from collections.abc import Iterator
 from itertools import takewhile
 
 _LENGTH = 160  # characters of a line
-_LINES = 12  # of a block: a menu
+_LINES = 12  # of a block, at most
 _PLACES = (
     r"home|about(?:\ us)?|contact(?:\ us)?|login|log\ in|sign\ in|register|search|menu|help|faq|sitemap|shop|blog|news|"
     r"privacy(?:\ policy)?|terms(?:\ of\ (?:use|service))?"
 )
 _NETWORKS = "facebook|twitter|instagram|pinterest|linkedin|whatsapp|reddit|youtube|tiktok|mastodon|e-?mail"
-_END = r"(?:[^\w,]+\w+){0,2}\W*$"  # a sentence that goes on is prose
+_END = r"(?:[^\w,]+\w+){0,2}\W*$"  # a sentence that continues is prose
 _CONSENT = r"\b(?:(?:web)?(?:site|page)s?|browsers?|we\ use|stores?\ (?:\w+\ )?cookies|accept)\b"
 _SITE = re.compile(
     rf"""^[^\w"'`]*(?:
@@ -50,29 +50,29 @@ _SITE = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
-# an item of a menu: too little to be known alone
+# a menu item: too little evidence alone
 _ITEM = re.compile(
     rf"[^\w\"'`]*(?:{_PLACES}|next|previous|prev|archives?|share|tweet|print|top|more)[^\w\"'`!?.]*", re.IGNORECASE | re.ASCII
 )
-# what prose can say too: as little as an item
+# also found in prose: as little evidence as a menu item
 _WEAK = re.compile(
     r"""^[^\w"'`]*(?:(?:please\ )?share\ (?:this|it|on|with|via)\b | (?:subscribe|sign\ up|register)\ (?:now|today|for)\b
       | (?:click|tap)\ here\b      | copyright\s*\d{4}\b | (?:download|get)\ (?:the|our|your)\ (?:\w+\ ){0,2}(?:app|pdf|ebook|e-book)\b)""",
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
-_ITEMS = 3  # lines of the least menu of items alone
+_ITEMS = 3  # minimum lines of a menu of items only
 
 
 def boilerplate(text: str) -> tuple[str, int]:
-    """Without the blocks whose every line is one of navigation, sharing, subscription, cookies and the like; the count is of lines.
+    """Remove blocks whose every line is navigation, sharing, subscription, cookies and the like; counts lines.
 
-    Items of a menu (Home, About us) and what prose can say too (Click here and there) count only beside such lines, or three and more
-    together, in one block or one a block.
+    Menu items (Home, About us) and phrases that also occur in prose (Click here and there) count only next to such lines, or three and more
+    together, in one block or one per block.
     """
     lines = text.split("\n")
     gone: list[int] = []
-    menu: list[int] = []  # lines of the site's blocks since the last block of text
-    known = 0  # of them, those that need no others
+    menu: list[int] = []  # lines of site blocks since the last block of text
+    known = 0  # of them, those that are sufficient alone
     for start, stop in [*_blocks(lines), (0, 0)]:
         kinds = list(takewhile(bool, map(_kind, lines[start : min(stop, start + _LINES)])))
         if kinds and len(kinds) == stop - start:
@@ -87,7 +87,7 @@ def boilerplate(text: str) -> tuple[str, int]:
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """Where the runs of lines between blank ones begin and end."""
+    """Start and end of the runs of non-blank lines."""
     place = 0
     while place < len(lines):
         start = place
@@ -99,7 +99,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def _kind(line: str) -> str:
-    """`site`, `item` of a menu, or nothing."""
+    """`site`, `item` (of a menu), or ""."""
     short = line.strip(" \f")
     if len(short) > _LENGTH:
         return ""

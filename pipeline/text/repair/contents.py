@@ -1,4 +1,4 @@
-"""Tables of contents before a text."""
+"""Remove tables of contents before a text."""
 
 import re
 from collections import Counter
@@ -16,7 +16,7 @@ _KINDS = (
     "section",
     "canto",
     "scene",
-)  # books, parts, volumes and acts hold several of the same number
+)  # numbers restart in books, parts, volumes and acts
 _ENTRY = re.compile(
     rf"(?P<kind>{_KIND})?(?P<sign>[ ]*(?P<number>[0-9]{{1,3}}|[ivxlcdm]{{1,9}}|(?<=[a-z.] )[a-z-]{{3,14}})(?:[.:)—-]+|(?=[ ]|$)))?[ ]*"
     r"(?P<title>.*?)(?P<leader>[ ]*[.…·_-][ .…·_-]{2,}|[ ]{2,})?[ ]*(?P<page>\b(?:[0-9]{1,4}|[ivxlc]{1,7}))?",
@@ -27,23 +27,23 @@ _NUMBER_ONLY = re.compile(r"[ ]*[0-9]{1,4}[ ]*")
 _PLAIN = re.compile(r"[^\W\d_]+")
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 _LENGTH = 120  # characters of an entry
-_FRONT = 0.35  # share of the text, or _LEAST characters, within which its contents stand
+_FRONT = 0.35  # share of the text, or _LEAST characters, in which a table of contents may be
 _LEAST = 6_000
-_PAGED = 2  # entries with a page, from which a table has them
-_DOUBTFUL = 2  # lines in a row that are no entries but the names of parts, or the first half of one
-_DOUBTFUL_PAGED = 6  # of these where a line that ends in a page's number must follow
+_PAGED = 2  # entries with a page number, from which all entries must have one
+_DOUBTFUL = 2  # consecutive lines that are not entries but names of parts, or the first half of an entry
+_DOUBTFUL_PAGED = 6  # the same if a line that ends in a page number must follow
 _SENTENCE = re.compile(r"[.!?][\"')]*\Z")
-_ENTRY_LINES = 4  # of an entry at most
-_ENTRIES = 2  # of the least table under its title
-_TITLES = 20  # lines that can be the title of a table, of which those after are not tried
-_UNTITLED = 3  # of the least table without one
+_ENTRY_LINES = 4  # maximum per entry
+_ENTRIES = 2  # minimum of a table with a title
+_TITLES = 20  # candidates for the title that are tried
+_UNTITLED = 3  # minimum entries of a table without a title
 
 
 def contents(text: str) -> tuple[str, int]:
-    """Without the list of chapters that stands before them; the count is of its lines.
+    """Remove the list of chapters before the text; counts its lines.
 
-    Under the title `Contents` entries are headings, numbered lines and lines that end in a page's number, up to the first that comes
-    again; without it, only a run of three or more lines that end in dots and rising numbers, or that all come again as headings.
+    Under the title `Contents`, entries are headings, numbered lines and lines that end in a page number, up to the first repeated one;
+    without a title, only a run of three or more lines that end in dots and rising numbers, or that all recur as headings.
     """
     lines = text.split("\n")
     front = _front(lines, max(_LEAST, int(_FRONT * len(text))))
@@ -72,12 +72,12 @@ def _without(lines: list[str], taken: list[int]) -> tuple[str, int]:
 
 
 def _entries(lines: list[str], start: int) -> list[int]:
-    """The places of the lines of a table that begins at a line: entries, and a few others before one more."""
+    """The line numbers of a table that begins at a line: entries, and a few other lines in between."""
     taken: list[int] = []
     doubtful: list[int] = []
     names: set[tuple[str, str]] = set()
     later = Counter(line.strip(" \f") for line in lines[start:] if 0 < len(line) <= _LENGTH)
-    pages, first = 0, start  # entries with a page's number: where there are some, what has none is no entry; the line of the latest
+    pages, first = 0, start  # entries with a page number: if there are some, lines without are no entries; the line of the latest
     for place in range(start, len(lines)):
         line = lines[place].strip(" \f")
         if not line or _NUMBER_ONLY.fullmatch(line) or (not taken and _COLUMNS.fullmatch(line)):
@@ -86,7 +86,7 @@ def _entries(lines: list[str], start: int) -> list[int]:
         name, paged, headed = _read(line)
         again = any(_is_same(name, other) for other in names)
         later[line] -= 1
-        follows = bool(taken) and taken[-1] == place - 1 and place - first < _ENTRY_LINES  # the entry before goes on in this line
+        follows = bool(taken) and taken[-1] == place - 1 and place - first < _ENTRY_LINES  # the previous entry continues in this line
         if len(line) > _LENGTH or (again and not paged):
             break
         if paged or (pages < _PAGED and (headed or later[line] > 0)):
@@ -104,14 +104,14 @@ def _entries(lines: list[str], start: int) -> list[int]:
 
 
 def _is_same(name: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Whether a heading is an entry's: the same title, where both are numbered under the same number; or the bare number of one."""
+    """Whether a heading is that of an entry: the same title and, if both are numbered, the same number; or only the number."""
     if name[1] in _KINDS and name[0]:
         return name[0] == other[0]
     return name[1] == other[1] and (name[0] == other[0] or not name[0] or not other[0])
 
 
 def _read(line: str) -> tuple[tuple[str, str], bool, bool]:
-    """What an entry is called (its number, its title), whether it ends in a page's number, whether it begins as headings do."""
+    """The name of an entry (number, title), whether it ends in a page number, whether it begins like a heading."""
     found = _ENTRY.fullmatch(line)
     if not found:
         return ("", " ".join(_PLAIN.findall(line)).lower()), False, False
@@ -123,7 +123,7 @@ def _read(line: str) -> tuple[tuple[str, str], bool, bool]:
 
 
 def _value(number: str) -> str:
-    """A number in digits, whether it stood in digits or as a Roman one; other words as they are."""
+    """A decimal or Roman number in digits; other words unchanged."""
     if not number or set(number) - set(_ROMAN):
         return number
     values = [_ROMAN[letter] for letter in number]
@@ -131,7 +131,7 @@ def _value(number: str) -> str:
 
 
 def _untitled(lines: list[str], front: int) -> list[int]:
-    """The places of the first run of lines that is a table though nothing says so."""
+    """The line numbers of the first run that is a table without a title."""
     run: list[int] = []
     pages: list[int] = []
     for place in range(front):
@@ -152,7 +152,7 @@ def _untitled(lines: list[str], front: int) -> list[int]:
 
 
 def _repeated(lines: list[str], front: int) -> list[int]:
-    """A run of lines at the front each of which stands again below the run, in the same order, as a line between blank ones."""
+    """A run of lines at the front, each of which recurs below the run, in the same order, as a line between blank ones."""
     said = {line.strip(" \f") for line in lines if 0 < len(line) <= _LENGTH}
     latest = {line.strip(" \f"): place for place, line in enumerate(lines) if line.strip(" \f") in said}
     run: list[int] = []
@@ -171,7 +171,7 @@ def _repeated(lines: list[str], front: int) -> list[int]:
 
 
 def _is_table(lines: list[str], run: list[int], latest: dict[str, int]) -> bool:
-    """Whether lines that come again are headings: text lies between those below, and none between these."""
+    """Whether recurring lines are headings: there is text between their recurrences, and none between themselves."""
     if len(run) < _UNTITLED:
         return False
     below = [latest[lines[place].strip(" \f")] for place in run]

@@ -1,6 +1,6 @@
-"""What a page prints around its text: page numbers, running heads.
+"""Remove page furniture: page numbers, running heads.
 
-Each repair leaves PAGE where it took a line, so that the paragraph around it can be closed again.
+Each repair leaves PAGE in place of a removed line, so that the paragraph around it can be joined again.
 """
 
 import re
@@ -16,28 +16,28 @@ _NUMBER = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _INLINE = re.compile(r"[ ]?\[(?:Pg|Page|p)\.?[ ]?[0-9]{1,4}\]", re.IGNORECASE | re.ASCII)
-_NUMBER_LENGTH = 40  # characters of a line, without the blanks around it
+_NUMBER_LENGTH = 40  # characters of a stripped line
 _LOWER = bytes(byte | 32 if 65 <= byte <= 90 else byte if byte >= 128 or 97 <= byte <= 122 or byte == 10 else 32 for byte in range(256))
 _CHAPTER = re.compile(rb"(?:chapter|book|part|letter|stave)? *(?:[0-9]{1,3}|[ivxlcIVXLC]{1,8})[.:)] +(.{2,80})", re.IGNORECASE)
 _ENDED = re.compile(r"[.!?:;\"')\]*—-]\Z")
 _PUNCTUATED = re.compile(r"[.,!?:;][\"')\]]*\Z")
 _RISING = 0.8  # share of the numbers that must rise from page to page
 _PAGE_LINES = 70  # text lines of a long page: numbers further apart are chapters or years
-_BARE_GAP = (400, 6_000)  # characters from one bare number to the next: less is a verse, more a chapter
-_YEARS = (1000, 2100)  # numbers that head the entries of a diary
+_BARE_GAP = (400, 6_000)  # characters between bare numbers: less is a verse, more a chapter
+_YEARS = (1000, 2100)  # numbers that may be years, heading diary entries
 _HEAD_LENGTH = 80  # characters
 _HEAD_TIMES = 3  # occurrences from which a short line is a running head
 _NAMED_TIMES = 2  # occurrences of title and author, together, from which they are running heads
-_CUTS = 0.3  # share of the occurrences that must cut a sentence in two, or stand by a page mark
-_EVEN_TIMES = 4  # occurrences from which even distances tell something
-_EVEN = 1.6  # factor by which a page may be longer or shorter than the middle one
-_MIN_PAGE, _MAX_PAGE = 800, 8_000  # characters from one head to its next: a page, or two where left and right differ
+_CUTS = 0.3  # share of the occurrences that must interrupt a sentence, or be next to a page mark
+_EVEN_TIMES = 4  # occurrences from which even distances are evidence
+_EVEN = 1.6  # factor by which a page may be longer or shorter than the median
+_MIN_PAGE, _MAX_PAGE = 800, 8_000  # characters between occurrences of a head: one page, or two if left and right differ
 
 
 def page_numbers(text: str) -> tuple[str, int]:
-    """Without lines that hold only a page's number, and marks such as [Pg 12].
+    """Remove lines with only a page number, and marks like [Pg 12].
 
-    Numbers are of pages only where they rise through the text at a page's distance: all of them, or those in a frame (- 12 -, Page 12).
+    Numbers are page numbers only if they rise through the text at page distance: all of them, or the framed ones (- 12 -, Page 12).
     """
     lines = text.split("\n")
     found = [
@@ -64,11 +64,11 @@ def page_numbers(text: str) -> tuple[str, int]:
 
 
 def running_heads(text: str) -> tuple[str, int]:
-    """Without the short lines, of title, author or chapter, that are repeated at the head of pages.
+    """Remove the short lines of title, author or chapter that are repeated at the top of pages.
 
-    A line is one when it comes again and again, its numbers apart, and repeats the title page or a chapter's heading, or cuts a sentence
-    in two or stands by a page mark often enough, or comes at even distances; what comes more often than pages end is a refrain, the name of
-    a speaker or the like. Formulas are no heads.
+    A line is a running head if it recurs, ignoring numbers, and repeats the title page or a chapter heading, or interrupts a sentence or is
+    next to a page mark often enough, or recurs at even distances; what recurs more often than pages end is a refrain, a speaker name or the
+    like. Formulas are not heads.
     """
     lines = text.split("\n")
     places: dict[bytes, list[int]] = {}
@@ -85,7 +85,7 @@ def running_heads(text: str) -> tuple[str, int]:
     for key, places_of_key in again.items():
         found = [place for place in places_of_key if _is_headlike(lines[place].strip(" \f"))] if key not in title else []
         if len(found) >= _HEAD_TIMES and _comes_with_pages(lines, found):
-            taken |= set(found if _cut(lines, found[0], set(found)) else found[1:])  # the first may be the chapter's own heading
+            taken |= set(found if _cut(lines, found[0], set(found)) else found[1:])  # the first may be the heading of the chapter
     if len(taken) >= _NAMED_TIMES:
         taken |= _chapter_heads(lines, text.encode().split(b"\n"), taken)
     for place in taken:
@@ -94,22 +94,22 @@ def running_heads(text: str) -> tuple[str, int]:
 
 
 def _key(line: bytes) -> bytes:
-    """The words of a line, without case, digits and marks."""
+    """The words of a line, without case, digits and punctuation."""
     return b" ".join(line.translate(_LOWER).split())
 
 
 def _is_free(line: str, place: int, first: Sequence[int]) -> bool:
-    """Whether a line is none of the title page and ends as heads do."""
+    """Whether a line is not on the title page and ends like a head."""
     return place not in first and not _PUNCTUATED.search(line[-40:].rstrip())
 
 
 def _is_headlike(line: str) -> bool:
-    """Whether a line is no end of a paragraph: it begins with no small letter, and in capitals or without a stop."""
+    """Whether a line is not the end of a paragraph: no lower-case start, and in capitals or without final punctuation."""
     return not line[0].islower() and (line.isupper() or not _PUNCTUATED.search(line))
 
 
 def _title_page(first: list[str]) -> set[bytes]:
-    """What heads can say: the first two lines of a text, apart and together, as words; a `by` before the author may be missing."""
+    """Possible heads from the title page: the first two lines, separately and joined, as words; `by` before the author is optional."""
     words = [_key(line.encode()) for line in first if len(line) <= _HEAD_LENGTH]
     author = [line.removeprefix(b"by ") for line in words[1:]]
     return {*words, *author, *(b"%s %s" % (words[0], line) for line in author), *(b"%s by %s" % (words[0], line) for line in author)} - {
@@ -118,7 +118,7 @@ def _title_page(first: list[str]) -> set[bytes]:
 
 
 def _chapter_heads(lines: list[str], raw: list[bytes], taken: set[int]) -> set[int]:
-    """In a text with running heads, the lines in capitals that repeat what a chapter is called, wherever pages are known to end."""
+    """In a text with running heads, the lines in capitals that repeat the title of a chapter."""
     titles = {_key(match[1]) for line in raw if len(line) <= _HEAD_LENGTH and (match := _CHAPTER.match(line.strip()))}
     return {
         place
@@ -132,7 +132,7 @@ def _chapter_heads(lines: list[str], raw: list[bytes], taken: set[int]) -> set[i
 
 
 def _comes_with_pages(lines: list[str], found: list[int]) -> bool:
-    """Whether these lines come as pages do."""
+    """Whether these lines recur like pages."""
     own = set(found)
     if sum(_cut(lines, place, own) for place in found) >= _CUTS * len(found):
         return True
@@ -143,21 +143,21 @@ def _comes_with_pages(lines: list[str], found: list[int]) -> bool:
 
 
 def _is_paged(lines: list[str], found: list[int]) -> bool:
-    """Whether lines come no more often than pages, or enough of them cut a sentence in two or stand by a page mark."""
+    """Whether lines recur no more often than pages, or enough of them interrupt a sentence or are next to a page mark."""
     own = set(found)
     middle = _evenness(lines, sorted(found))[0] if len(found) >= _NAMED_TIMES else _HEAD_LENGTH
-    if not _HEAD_LENGTH <= middle < _MIN_PAGE:  # rows of the same line are not looked at one by one: linear in any text
+    if not _HEAD_LENGTH <= middle < _MIN_PAGE:  # rows of the same line are not examined individually: keeps it linear
         return middle >= _MIN_PAGE
     return sum(_cut(lines, place, own) for place in found) >= _CUTS * len(found)
 
 
 def _is_formula(line: str) -> bool:
-    """Whether a line has a sign of equality, or more digits and signs than letters."""
+    """Whether a line has an equals sign, or more digits and signs than letters."""
     return "=" in line or 2 * sum(map(str.isalpha, line)) < len(line) - line.count(" ")
 
 
 def _evenness(lines: list[str], found: Sequence[int]) -> tuple[int, bool]:
-    """The middle of the distances between places, in characters, and whether the others are like it."""
+    """The median distance between lines, in characters, and whether the others are similar."""
     sums = [0, *accumulate(len(line) + 1 for line in lines)]
     lengths = [sums[later] - sums[earlier] for earlier, later in pairwise(found)]
     middle = sorted(lengths)[len(lengths) // 2]
@@ -165,18 +165,18 @@ def _evenness(lines: list[str], found: Sequence[int]) -> tuple[int, bool]:
 
 
 def _stands_alone(lines: list[str], place: int) -> bool:
-    """Whether a line has blank ones, page marks or the rim of the text on both sides."""
+    """Whether a line has blank lines, page marks or the edge of the text on both sides."""
     return not any(lines[near].strip(" \f") for near in (place - 1, place + 1) if 0 <= near < len(lines))
 
 
 def _is_frame(before: str, after: str) -> bool:
-    """Whether a number stands between marks that belong to it."""
+    """Whether a number is framed by marks."""
     marks = "-–—~*=_[({<|"
     return any(mark in before for mark in marks) and bool(after.strip(" ."))
 
 
 def _rises(numbered: list[tuple[int, int]]) -> bool:
-    """Whether numbers climb through the text at a page's distance."""
+    """Whether numbers rise through the text at page distance."""
     if len(numbered) < 2 or (len(numbered) == 2 and numbered[1][1] != numbered[0][1] + 1):
         return False
     tails: list[int] = []  # longest strictly rising subsequence
@@ -188,7 +188,7 @@ def _rises(numbered: list[tuple[int, int]]) -> bool:
 
 
 def _are_pages(lines: list[str], numbered: list[tuple[int, int]]) -> bool:
-    """Whether bare numbers that rise are of pages, not of verses, years, or chapters that begin at 1 and cut no sentence."""
+    """Whether rising bare numbers are page numbers, not verses, years, or chapters that begin at 1 and interrupt no sentence."""
     places = [place for place, _ in numbered]
     middle, even = _evenness(lines, places)
     if any(_cut(lines, place, set(places)) for place in places):
@@ -198,7 +198,7 @@ def _are_pages(lines: list[str], numbered: list[tuple[int, int]]) -> bool:
 
 
 def _is_spaced(lines: list[str], numbered: list[tuple[int, int]]) -> bool:
-    """Whether numbers in a frame stand at a page's distance, or one of them cuts a sentence in two."""
+    """Whether framed numbers are at page distance, or one of them interrupts a sentence."""
     places = [place for place, _ in numbered]
     return len(places) > 1 and (_evenness(lines, places)[0] >= _BARE_GAP[0] or any(_cut(lines, place, set(places)) for place in places))
 
@@ -212,7 +212,7 @@ def _cut(lines: list[str], place: int, own: set[int]) -> bool:
 
 
 def _neighbour(lines: list[str], place: int, step: int, own: set[int]) -> tuple[str, bool]:
-    """The next line of text in a direction, and whether a page mark lies before it."""
+    """The next line of text in a direction, and whether there is a page mark before it."""
     marked = False
     place += step
     while 0 <= place < len(lines):

@@ -1,20 +1,20 @@
-"""Marks of emphasis in plain text: _so_, *so*, <i>so</i>."""
+"""Remove emphasis markup in plain text: _so_, *so*, <i>so</i>."""
 
 import re
 
 _UNDERLINED = re.compile(r"_(?<![\w_]_)(?=[^\s_])([^_\n]{0,400}?[^\s_])_(?![\w_])")
 _STARRED = re.compile(r"\*(?<![\w*\\]\*)(\*{0,2})(?=[^\W_])([^*\n]{0,100}?[^\s*])\*\1(?![\w*])")
 _TAGGED = re.compile(r"<(/?)(i|em|b|strong|u|cite)>", re.IGNORECASE)
-_LOOSE = re.compile(r"  |\A[ \n]|[ \n]\Z|\n | \n|\n{3}")  # white space that the clean form lacks
+_LOOSE = re.compile(r"  |\A[ \n]|[ \n]\Z|\n | \n|\n{3}")  # white space that the clean form does not have
 _GAPS = re.compile(r"\n{3,}")
 _HALF = re.compile(r"_(?:(?<![\w_]_)([^\W_]{1,20})_(?=[^\W_])|(?<=[^\W_]_)([^\W_]{1,20})_(?!_))")  # _any_thing, every_one_, mischie_vous_ly
 _LEFT_OVER = re.compile(r"_(?:(?<![\w_]_)(?!_)|(?<!__)(?![\w_]))")
-_STAR_WORDS = 8  # of starred text at most: two footnotes' stars stand further apart
-_TWICE = 2  # pairs for each mark without a partner, from which that mark is of emphasis too
+_STAR_WORDS = 8  # maximum of starred text: the stars of two footnotes are further apart
+_TWICE = 2  # unpaired marks per pair, up to which they count as emphasis too
 
 
 def italics(text: str) -> tuple[str, int]:
-    """Without marks of emphasis; the count is of what was emphasised. Rows of signs, names_of_code and single stars stay."""
+    """Remove emphasis markup; counts emphasised spans. Rows of signs, names_of_code and single stars stay."""
     before, count = text, 0
     if "<" in text:
         text, count = _untagged(text)
@@ -23,7 +23,7 @@ def italics(text: str) -> tuple[str, int]:
         count += underlined
         left = len(_LEFT_OVER.findall(text)) if underlined else 0
         if 0 < left <= _TWICE * underlined:
-            # what a paragraph's end or a half-emphasised word left without a partner
+            # marks left unpaired by a paragraph end or a half-emphasised word
             text = _LEFT_OVER.sub("", _HALF.sub(r"\1\2", text))
             count += (left + 1) // 2
     if "*" in text:
@@ -40,7 +40,7 @@ def italics(text: str) -> tuple[str, int]:
 
 
 def _untagged(text: str) -> tuple[str, int]:
-    """Without the tags of emphasis that have their partner; the count is of pairs."""
+    """Remove paired emphasis tags; counts pairs."""
     opened: dict[str, tuple[int, int]] = {}
     pairs: list[tuple[int, int]] = []
     for found in _TAGGED.finditer(text):
@@ -55,6 +55,6 @@ def _untagged(text: str) -> tuple[str, int]:
 
 
 def _tight(text: str) -> str:
-    """Without the blanks and the empty paragraphs that marks left behind."""
+    """Remove the blanks and empty paragraphs that marks leave behind."""
     lines = (" ".join(filter(None, line.split(" "))) for line in text.split("\n"))
     return _GAPS.sub("\n\n", "\n".join(lines)).strip("\n")

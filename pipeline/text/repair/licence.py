@@ -1,11 +1,11 @@
-"""The licences and notices that stand before and after the text of a free book."""
+"""Remove licences and notices before and after the text of a free book."""
 
 import re
 
 _FLAGS = re.IGNORECASE | re.ASCII
-_RULE = r"[ \t]{0,40}[*\-=_#~]{2,60}[ \t]{0,40}"  # bounded, so that a line of a megabyte costs no square of it
-_FILE = r"(?=[^\n]{0,300}\b(?:e-?book|e-?text|book|text|file|document|edition|project)\b)"  # what a marker says that it begins or ends
-# *** START OF THE PROJECT ... EBOOK TITLE ***, which may run over two lines
+_RULE = r"[ \t]{0,40}[*\-=_#~]{2,60}[ \t]{0,40}"  # bounded, so that a line of a megabyte is not quadratic
+_FILE = r"(?=[^\n]{0,300}\b(?:e-?book|e-?text|book|text|file|document|edition|project)\b)"  # what a marker may name
+# *** START OF THE PROJECT ... EBOOK TITLE ***, possibly over two lines
 _START = re.compile(
     rf"\n{_RULE}(?:START|BEGIN(?:NING)?) OF (?:THE|THIS)\b{_FILE}[^\n]*(?:\n[^\n]{{0,200}}\*\*\*[ \t]{{0,40}}(?=\n|\Z))?", _FLAGS
 )
@@ -16,7 +16,7 @@ _END = re.compile(
     _FLAGS,
 )
 _BLANK = re.compile(r"\n[ \t\f]{0,400}\n\s*")
-# What the people who typed a book left above its title
+# Credits of transcribers above the title
 _RIM = r"\s{0,40}[\[({*_]{0,8}"
 _TYPED = (
     r"produced by|prepared by|transcribed (?:from|by)|e-?text (?:prepared|scanned|created|produced)|"
@@ -50,7 +50,7 @@ _WEAK = (
     "project gutenberg|gutenberg-tm", "reserved", "provider|hosted|foundation",
 )  # fmt: skip
 _TERM = re.compile("|".join(rf"(?P<t{place}>\b(?:{term}))" for place, term in enumerate(_STRONG + _WEAK)), re.IGNORECASE | re.ASCII)
-# What only a notice says of the work that it stands with; one block of it makes a notice
+# Phrases that only occur in notices; one block with them makes a notice
 _WORK = r"(?:work|book|e-?book|text|e-?text|file|edition|document|article|page|site|website|content|material|publication|translation)s?"
 _PHRASE = re.compile(
     rf"\b(?:this|these) (?:\w{{1,20}} ){{0,3}}?{_WORK}\b[^.\n]{{0,60}}\b(?:is|are|was|were|has been) (?:\w{{1,20}} )?"
@@ -60,7 +60,7 @@ _PHRASE = re.compile(
     r"\b(?:is|are|be) (?:not )?in the public domain in the (?:united states|usa?\b|u\. ?s\.)|\bpermission is hereby granted\b",
     _FLAGS,
 )
-# what goes on with it
+# phrases that continue a notice
 _GOES_ON = re.compile(
     rf"\b(?:it|{_WORK}) (?:is in|to enter|enter) the public domain\b|"
     r"\bcopyright (?:has expired|to expire)\b|\busage guidelines\b|\bautomated quer(?:y|ies)|"
@@ -68,24 +68,24 @@ _GOES_ON = re.compile(
     _FLAGS,
 )
 _LAW = re.compile(rf"\b(?:{'|'.join(_STRONG)})", re.IGNORECASE | re.ASCII)
-_HEAD_BLOCKS = 6  # after the marker, within which credits stand
-_FRONT = 20_000  # characters within which, after a table of contents, a block may name the project
+_HEAD_BLOCKS = 6  # after the marker, in which credits may be
+_FRONT = 20_000  # characters in which, after a table of contents, a block may name the project
 _TAIL_BLOCKS = 3  # before the end
-_SPAN = 4_000  # characters of a block that are read
-_GAP = 2  # blocks of a notice that say nothing of law
-_REACH = 3  # blocks from the rim within which a notice begins
-_TERMS = 4  # different terms of a whole notice
-_LONGEST = 6  # blocks of a notice: a scan's has five
-_SHARE = 3  # a notice of several blocks is no more than this part of a text that holds anything else
+_SPAN = 4_000  # characters of a block that are examined
+_GAP = 2  # consecutive blocks of a notice without legal terms
+_REACH = 3  # blocks from either end in which a notice begins
+_TERMS = 4  # minimum distinct terms of a notice
+_LONGEST = 6  # maximum blocks of a notice: that of a scan has five
+_SHARE = 3  # a notice of several blocks is at most 1 / this of a text with anything else
 
 
 def licence(text: str) -> tuple[str, int]:
-    """Without the header up to its last marker and the footer from its first, notices and credits; the count is of the parts that were cut.
+    """Remove the header up to its last marker, the footer from its first marker, notices and credits; counts the removed parts.
 
-    A text without marker lines and without a line of who typed it loses no more than a notice at its rim: a few blocks that say of the
-    work under which rights it stands, and credits. What is told about licences, or about those who make free books, stays.
+    A text without marker lines and transcriber credits loses at most a notice at either end: a few blocks that state the rights of the
+    work, and credits. Prose about licences, or about makers of free books, stays.
     """
-    lines = f"\n{text}"  # so that each line begins with what the engine finds fast
+    lines = f"\n{text}"  # every line starts with \n, which the regex engine finds fast
     end = _first_end(lines)
     start = _last_start(lines, end)
     count = int(start > 0) + int(end < len(lines))
@@ -113,14 +113,14 @@ def _last_start(text: str, end: int) -> int:
 
 
 def _blocks(text: str) -> list[tuple[int, int]]:
-    """Where the runs of lines between blank ones begin and end."""
+    """Start and end of the runs of non-blank lines."""
     borders = [found.span() for found in _BLANK.finditer(text)]
     starts, stops = [0, *(stop for _, stop in borders)], [*(start for start, _ in borders), len(text)]
     return [(start, stop) for start, stop in zip(starts, stops, strict=True) if text[start:stop].strip()]
 
 
 def _without_notices(body: str) -> tuple[str, int]:
-    """The body without a run of blocks at either rim that say under which rights it stands."""
+    """Remove a run of blocks at either end that state the rights."""
     blocks = _blocks(body)
     first, front = _notice(body, blocks)
     kept = blocks[:first] + blocks[front:]
@@ -128,14 +128,14 @@ def _without_notices(body: str) -> tuple[str, int]:
     if not front + back:
         return body, 0
     kept = kept[: len(kept) - back] + kept[len(kept) - last :]
-    whole = not first and not last  # then what stands between blocks stays as it is
+    whole = not first and not last  # then the white space between blocks stays
     return (body[kept[0][0] : kept[-1][1]] if kept and whole else "\n\n".join(body[slice(*block)] for block in kept)), (front > 0) + (
         back > 0
     )
 
 
 def _notice(body: str, blocks: list[tuple[int, int]]) -> tuple[int, int]:
-    """From which of the blocks to before which a notice runs; a title may stand before it. (0, 0) where there is none."""
+    """Start and end (exclusive) of the blocks of a notice, after a possible title. (0, 0) if there is none."""
     laws = [bool(_LAW.search(body, start, min(stop, start + _SPAN))) for start, stop in blocks[:_REACH]]
     if not any(laws):
         return 0, 0
@@ -157,9 +157,9 @@ def _notice(body: str, blocks: list[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _without_credits(body: str, *, marked: bool) -> tuple[str, int]:
-    """The body without the blocks at its rims in which the makers of the file speak; `marked`: a line says where the book begins or ends.
+    """Remove credits of the makers at either end; `marked`: marker lines were found.
 
-    A block goes because it names the project only where a line tells that the file is one of the project's, or who typed it.
+    A block is removed for naming the project only if the file is known to be from the project, or has transcriber credits.
     """
     blocks = _blocks(body)
     produced = any(_PRODUCED.match(body, start, stop) for start, stop in blocks[:_HEAD_BLOCKS])

@@ -1,4 +1,4 @@
-"""Letters that a scanner misread, mended only where the text or common English shows what the word is."""
+"""Correct OCR errors, only where the text or common English shows what the word is."""
 
 import re
 from collections import Counter
@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from pipeline.core.kernel import kernel
 from pipeline.text.ngrams import BASIS, PRIME
-from pipeline.text.repair.suspicion import buffers
+from pipeline.text.repair.prefilter import buffers
 
-# Words that a misreading may be mended to although they stand nowhere else in the text
+# Words that a misreading may be corrected to even if they do not occur elsewhere in the text
 _COMMON_WORDS = """
 about above after again against all almost along also always am among an and another any anything as asked at away back be because
 been before began behind being best better between both brought but by called came can cannot child children come could day did do
@@ -30,7 +30,7 @@ white who whole whom whose why wife wild will wind window winter wish with withi
 work world worse worth would write wrong years yet you young your
 """
 COMMON = frozenset(_COMMON_WORDS.split())
-# Words that look like a misreading of another and are none
+# Real words that look like a misreading of another
 _REAL_WORDS = """
 ah ahem alarm ali alit arm balm bam barn bom born borne bum bums burn burns calm cam camel cams carn carnal clam clams clem com
 comer comers corn corner corners dam dams darn darns dem dern eam earn earns elm em ern farm fem fern ferns film films firm form
@@ -40,7 +40,7 @@ nom norn palm pom porn realm rum rums shed shin slid slim stem stemmed stems ste
 tbs tbsp tem term tern terns tom toms torn tum tums turn turns um urn urns wam warm warn whim worm yam yams yarn yarns
 """
 _REAL = frozenset(_REAL_WORDS.split())
-# Rare words, names and words of other languages that are misreadings more often than themselves where a text was scanned, and only there
+# Rare words, names and foreign words that are more often misreadings than themselves, in scanned texts only
 _DOUBTFUL_WORDS = """
 amour bornes burner camper carne carnet carnets carnie carny comely comet comets comice corne cornea corned cornel cornels cornet
 cornets cornice corning damned darner gamer gamers gamete garner garners garnet garnets homer horne horner larner lian liana lianas lias
@@ -53,22 +53,22 @@ _DIGITS: tuple[dict[str, str | int | None], ...] = ({"0": "o", "1": "l", "5": "s
 _FIGURED = re.compile(r"[A-Za-z]*[015][A-Za-z015]*")
 _RUNS = bytes(byte if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))  # leaves the ASCII letters and digits
 _CONFUSED = re.compile(r"rn|m|vv|li|h|[twsTWS]b|[015]", re.IGNORECASE)
-_SURE = ("vv", "tb", "wb", "sb")  # no English word has these where they are read as other letters
-_SURE_BEGINS = (("rn", 0), ("li", 1))  # nor begins with rn, nor with tli or wli
+_SURE = ("vv", "tb", "wb", "sb")  # in no English word where they are read as other letters
+_SURE_BEGINS = (("rn", 0), ("li", 1))  # no English word begins with rn, tli or wli
 _BEFORE_LI = ("t", "w")
-_LEAST, _LEAST_SURE = 4, 3  # letters of a misread word: among shorter ones many are words of some dialect
+_LEAST, _LEAST_SURE = 4, 3  # minimum letters of a misread word: many shorter ones are dialect words
 _LONGEST = 40  # letters of a word
-_LETTERS = 2  # beside the digits in a word, and never fewer than they
-_OFTENER = 2  # times that the right word must stand for each time of its misreading
-_SIGNS = 3  # different words that stand oftener otherwise, from which a text is one that was scanned
-_ENGLISH = 0.2  # share of the words that are common ones, least, of an English text: books have 0.55 to 0.65, other languages below 0.1
+_LETTERS = 2  # minimum in a word with digits, and at least as many as digits
+_OFTENER = 2  # occurrences of the right word for each misreading
+_SIGNS = 3  # different words with a more frequent reading, from which a text counts as scanned
+_ENGLISH = 0.2  # minimum share of common words in an English text: books have 0.55 to 0.65, other languages below 0.1
 _BEGUN = re.compile(
     r"(?:\A|\n|[a-z]{4}[.!?][\"')]{0,2} {1,2}[\"'(]?|\n[\"'(])\Z"
-)  # a short word and a point before a name are a title: Mrs.
+)  # a short word and a period before a name is a title: Mrs.
 
 
-class Reading(NamedTuple):
-    """What a word should be; whether its letters alone tell so; whether the text has it clearly oftener."""
+class Correction(NamedTuple):
+    """The corrected word; whether the letters alone prove it; whether it is clearly more frequent in the text."""
 
     right: str
     sure: bool
@@ -76,13 +76,13 @@ class Reading(NamedTuple):
 
 
 def ocr(text: str) -> tuple[str, int]:
-    """Words with letters that scanners confuse, or a digit for a letter, become what stands elsewhere in the text or is common English.
+    """Correct words with confused letters, or a digit for a letter, to words that occur elsewhere in the text or are common English.
 
-    `rn` and `m`, `li` and `h`, `vv` for w, `tb` for th, `b0ok` and `w1th`. A word of English stays, whatever it looks like.
-    Letters that other words have too (carne, came) are mended in English texts alone: where the right word stands clearly oftener
-    and is common, or the text shows that it was scanned; one with a capital only where a sentence begins.
+    `rn` and `m`, `li` and `h`, `vv` for w, `tb` for th, `b0ok` and `w1th`. English words are never changed.
+    Confusions that also occur in real words (carne, came) are corrected in English texts only: if the right word is clearly more frequent
+    and common, or if the text was evidently scanned; capitalised words only at the start of a sentence.
     """
-    # what stands beside a hyphen or an apostrophe counts as seen, though it is never mended
+    # parts of words with hyphens or apostrophes count as seen, though they are never corrected
     words = {word.decode(): times for word, times in Counter(text.encode().translate(_RUNS).split()).items()}
     seen = Counter[str]()
     for word, times in words.items():
@@ -106,21 +106,21 @@ def ocr(text: str) -> tuple[str, int]:
     return (mended, count) if count else (text, 0)
 
 
-def suspected(texts: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.bool_]:
-    """Of the texts of a column, which hold a word that by its letters could be a misreading of another in it; digits apart, [rows]."""
+def find_misread(texts: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.bool_]:
+    """Which texts of a column have a word that could be a misreading of another word in it, ignoring digits, [rows]."""
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]
     found = [_misread(*buffers(chunk.cast(pa.large_string())), _SAFE, _KNOWN) for chunk in chunks]
     return np.concatenate(found) if found else np.zeros(0, np.bool_)
 
 
-def is_suspected(text: str) -> bool:
-    """The same of one text."""
-    return bool(suspected(pa.array([text], pa.large_string()))[0])
+def may_be_misread(text: str) -> bool:
+    """The same for one text."""
+    return bool(find_misread(pa.array([text], pa.large_string()))[0])
 
 
-def _believed(readings: dict[str, Reading], seen: Counter[str]) -> dict[str, str]:
-    """The readings for which there is evidence enough, by the words that stand in the text."""
+def _believed(readings: dict[str, Correction], seen: Counter[str]) -> dict[str, str]:
+    """The readings with enough evidence, by word in the text."""
     unsure = [word for word, reading in readings.items() if not reading.sure]
     if not unsure:
         return {word: reading.right for word, reading in readings.items()}
@@ -128,7 +128,7 @@ def _believed(readings: dict[str, Reading], seen: Counter[str]) -> dict[str, str
     english = sum(seen[word] for word in COMMON) >= _ENGLISH * said
     scanned = len(unsure) < len(readings) or sum(readings[word].often and word not in _DOUBTFUL for word in unsure) >= _SIGNS
 
-    def is_believed(word: str, reading: Reading) -> bool:
+    def is_believed(word: str, reading: Correction) -> bool:
         evident = word.islower() and reading.often
         if word.lower() in _DOUBTFUL:
             return english and scanned and evident
@@ -137,18 +137,18 @@ def _believed(readings: dict[str, Reading], seen: Counter[str]) -> dict[str, str
     return {word: reading.right for word, reading in readings.items() if is_believed(word, reading)}
 
 
-def _right(word: str, seen: Counter[str]) -> Reading | None:
-    """What a word could be meant to be; the likeliest."""
+def _right(word: str, seen: Counter[str]) -> Correction | None:
+    """The most likely reading of a word."""
     lower = word.lower()
     if len(word) > _LONGEST or word not in (lower, lower.capitalize()) or lower in COMMON or lower in _REAL:
         return None
     if not lower.isalpha():
         right = _without_digits(word, seen)
-        return Reading(right, sure=True, often=False) if right else None
+        return Correction(right, sure=True, often=False) if right else None
     others = [(other, sure) for other, sure in _variants(lower) if other in COMMON or other in seen]
     best, sure = max(others, key=lambda other: (other[0] in COMMON, seen[other[0]]), default=("", False))
     often = word == lower and seen[best] >= _OFTENER * seen[lower]
-    return Reading(_cased(best, word), sure, often) if best and (best in COMMON or often) else None
+    return Correction(_cased(best, word), sure, often) if best and (best in COMMON or often) else None
 
 
 def _without_digits(word: str, seen: Counter[str]) -> str | None:
@@ -165,7 +165,7 @@ def _cased(word: str, like: str) -> str:
 
 
 def _variants(word: str) -> Iterator[tuple[str, bool]]:
-    """The word with one pair of letters read the other way, and whether no word of English has that pair there."""
+    """The word with one confused pair of letters replaced, and whether no English word has that pair there."""
     for wrong, right in _SWAPS:
         if len(word) < (_LEAST_SURE if wrong in _SURE else _LEAST):
             continue
@@ -177,7 +177,7 @@ def _variants(word: str) -> Iterator[tuple[str, bool]]:
 
 
 def _hashes(words: Iterable[str]) -> npt.NDArray[np.uint64]:
-    """A table with open addressing, sparse, of the FNV-1a hashes of words; 0 is a free place."""
+    """A sparse hash table with open addressing, of FNV-1a hashes of words; 0 is free."""
     table = np.zeros(4096, np.uint64)
     for word in sorted(words):
         value = int(BASIS)
@@ -198,7 +198,7 @@ _FIRST[_PAIRS[:, 0]] = True
 
 @kernel(allocates=True)
 def _misread(raw, rows, safe, known):  # type: ignore[no-untyped-def]
-    """Whether each text holds a word that is not safe and of which a variant is common or stands in the text, [rows]."""
+    """Whether each text has a word that is not safe and has a variant that is common or in the text, [rows]."""
     found = np.zeros(rows.size - 1, np.bool_)
     longest = 0
     for row in range(rows.size - 1):
@@ -234,7 +234,7 @@ def _misread(raw, rows, safe, known):  # type: ignore[no-untyped-def]
 
 @kernel
 def _split(raw, start, stop, starts, lengths, values):  # type: ignore[no-untyped-def]
-    """The runs of letters and digits, and the hash of each in lower case; how many there are of two bytes or more."""
+    """Fill in the runs of letters and digits of two bytes or more, and their lower-case hashes; returns their number."""
     count, begin, value = 0, -1, BASIS
     for place in range(start, stop + 1):
         byte = raw[place] if place < stop else np.uint8(32)
@@ -252,7 +252,7 @@ def _split(raw, start, stop, starts, lengths, values):  # type: ignore[no-untype
 
 @kernel
 def _could_be(raw, start, stop, local, known):  # type: ignore[no-untyped-def]
-    """Whether the word with one pair of letters read the other way is known."""
+    """Whether a variant of the word with one pair of letters replaced is known."""
     for place in range(start, stop):
         first = raw[place] | 32
         if not _FIRST[first]:

@@ -1,4 +1,4 @@
-"""Paragraphs out of lines: words broken at line ends, hard-wrapped lines, paragraphs cut by a page's end.
+"""Rebuild paragraphs from lines: hyphenated words, hard-wrapped lines, paragraphs cut by a page break.
 
 The clean form: paragraphs and headings separated by one blank line, no newline within, none at the end.
 """
@@ -14,7 +14,7 @@ _BROKEN = re.compile(
     r"(\n[ ]{0,80}|\n(?:[ ]{0,80}\n){0,20}[ ]{0,80}\f(?:[ \f]{0,80}\n){1,20}[ ]{0,80})([^\W\d_]+)"  # bounded: linear in any text
 )
 _LEFT = re.compile(r"[^\W\d_]+\Z")
-_DASHES = ("--", "—", "–", "…", "“", "”", "‘", "’")  # what stands between words besides ASCII
+_DASHES = ("--", "—", "–", "…", "“", "”", "‘", "’")  # non-ASCII word separators
 _LETTERS = bytes(byte if byte >= 128 or byte == 45 or chr(byte).isalpha() else 32 for byte in range(256))
 _HEADING = re.compile(
     r"(?:#{1,6} .{1,100}|(?:CHAPTER|Chapter|BOOK|Book|PART|Part|VOLUME|Volume|STAVE|Stave|LETTER|Letter|ACT|Act|SCENE|Scene)"
@@ -23,34 +23,34 @@ _HEADING = re.compile(
 _ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])\s")
 _ENDED = re.compile(r"[.!?:][\"'”’)\]_*]*$")
 _SPACES = re.compile(r" {2,}")
-# words after a hyphen that stands for the rest of a word: pre- and post-war
+# conjunctions after a suspended hyphen: pre- and post-war
 _SUSPENDED = frozenset(["and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e"])
-# words that end as those do
+# words that end like those
 _WHOLE = frozenset(
     ["into", "onto", "unto", "thereto", "potato", "tomato", "motto", "quarto", "ditto", "thousand", "errand", "author", "doctor"]
 )
 _LONGEST = 40  # letters of half a word
-_MANIFOLD = 3  # breaks of words for each break at a hyphen of the text's own, from which a text is one that breaks words
-_OFTEN, _TIMES = 0.03, 3  # share of the lines, and how many, that end in a hyphen where words are broken: a text's own hyphens are rarer
-_SEEN = 2  # broken words that stand whole elsewhere, from which a text is one that breaks words
+_HYPHENATED_RATIO = 3  # broken words per line end at a genuine hyphen, from which a text counts as hyphenated
+_OFTEN, _TIMES = 0.03, 3  # share and number of lines that end in a hyphen in a hyphenated text: genuine hyphens are rarer
+_SEEN = 2  # broken words that occur whole elsewhere, from which a text counts as hyphenated
 _FRAGMENT = re.compile(
     r"[a-z]{0,3}(?:[ts]ions?|ments?|ness|ings?|ed|ers?|ly|[ai]bl[ey]|ful|less|tive|[ae]n[ct]e?s?|it(?:y|ies)|ous|al|est|ions?|ies|ure|age|"
     r"ate[ds]?|i[sz]e[ds]?|is[mt]|ry)"
 )
-_LONG = 4  # letters: "dis" and "be" are words of their own too
+_LONG = 4  # letters: "dis" and "be" are also words
 _WRAPPED_WIDTH = 120  # characters: longer lines are whole paragraphs
-_ROOM = 0.7  # of the width: a line that ends before it, although the next word had room, was ended on purpose
-_INDENT = 2  # blanks beyond the margin with which a paragraph begins
-_OUTLIERS = 0.02  # share of the lines that may stand left of the margin
+_ROOM = 0.7  # of the width: a shorter line, although the next word would fit, was ended on purpose
+_INDENT = 2  # blanks beyond the margin at the start of a paragraph
+_OUTLIERS = 0.02  # share of the lines that may be left of the margin
 
 
 def hyphenation(text: str) -> tuple[str, int]:
-    """Words broken at a line's end are whole again; the count is of hyphens that went.
+    """Join words broken at a line end; counts removed hyphens.
 
-    The text itself tells whether a hyphen stays: the form that stands elsewhere wins. What stands nowhere else follows the others:
-    a text that breaks mostly at hyphens of its own keeps it beside a known word, one that often breaks words between two long known
-    words, one that seldom does wherever the second half is not plainly a word's end.
-    Signs other than the hyphen never stay. One that stands for the rest of a word (pre- and post-war) keeps the blank after it too.
+    The text decides whether a hyphen stays: the form that occurs elsewhere wins. Words that do not occur elsewhere follow the others: a
+    text that mostly breaks at genuine hyphens keeps it next to a known word, one that often breaks words keeps it between two long known
+    words, one that rarely does keeps it unless the second half is clearly a word ending.
+    Signs other than the hyphen never stay. A suspended hyphen (pre- and post-war) also keeps the blank after it.
     """
     found = [(match, _LEFT.search(text, max(0, match.start() - _LONGEST), match.start())) for match in _BROKEN.finditer(text)]
     breaks = [(match, left.group()) for match, left in found if left]
@@ -59,12 +59,12 @@ def hyphenation(text: str) -> tuple[str, int]:
     known = _known(_BROKEN.sub(" ", text))
     votes = [_vote(left.lower().encode(), match[2].lower().encode(), known) for match, left in breaks]
     against = sum(vote < 0 for vote in votes)
-    own = against > 0 and sum(vote > 0 for vote in votes) < _MANIFOLD * against  # most breaks are at hyphens of the text's own
+    own = against > 0 and sum(vote > 0 for vote in votes) < _HYPHENATED_RATIO * against  # most breaks are at genuine hyphens
     often = len(breaks) >= max(_TIMES, _OFTEN * text.count("\n")) or (not own and sum(vote > 0 for vote in votes) >= _SEEN)
     pieces, last, count = [], 0, 0
     for (match, left), vote in zip(breaks, votes, strict=True):
         right = match[2]
-        if match.start() - len(left) < last:  # the word before was joined to this line
+        if match.start() - len(left) < last:  # the previous word was joined to this line
             continue
         halves = (known[left.lower().encode()] > 0) + (known[right.lower().encode()] > 0)
         fragment = not halves and bool(_FRAGMENT.fullmatch(right))
@@ -73,14 +73,14 @@ def hyphenation(text: str) -> tuple[str, int]:
         stays = text[match.start()] == "-" and (vote < 0 or (vote == 0 and (compound or chained)))
         suspended = text[match.start()] == "-" and text[match.end() : match.end() + 1] != "-" and _is_suspended(left, right, known)
         count += not (stays or suspended)
-        # the word goes to the second line, so that the first is seen to be unfinished
+        # the word goes to the second line, so that the first is recognised as unfinished
         pieces += [text[last : match.start() - len(left)].rstrip(" "), match[1], left, "- " if suspended else "-" if stays else "", right]
         last = match.end()
     return "".join([*pieces, text[last:]]), count
 
 
 def wrapping(text: str) -> tuple[str, int]:
-    """The text in its clean form: hard-wrapped lines joined, pages closed, spaces single; the count is of lines joined to another."""
+    """Bring the text into clean form: join hard-wrapped lines and pages, single spaces; counts joined lines."""
     lines = text.split("\n")
     contents = [line.strip(" ") for line in lines]
     contents = [_SPACES.sub(" ", line) if "  " in line else line for line in contents]
@@ -98,39 +98,39 @@ def wrapping(text: str) -> tuple[str, int]:
 
 
 def _known(text: str) -> Counter[bytes]:
-    """How often each word stands in lower case, and each row of words with hyphens between."""
+    """Counts of lower-case words and of hyphenated compounds."""
     for sign in _DASHES:
         text = text.replace(sign, " ")
     return Counter(text.lower().encode().translate(_LETTERS).split())
 
 
 def _is_suspended(left: str, right: str, known: Counter[bytes]) -> bool:
-    """Whether a word after a hyphen is a conjunction, and no end of the word before it that the text or the language knows."""
+    """Whether the word after a hyphen is a conjunction, and not the end of a known word."""
     whole = (left + right).lower()
     return right in _SUSPENDED and whole not in _WHOLE and not known[whole.encode()]
 
 
 def _vote(left: bytes, right: bytes, known: Counter[bytes]) -> int:
-    """Which form stands elsewhere: 1 the word without a hyphen, -1 the word with it, 0 neither or both as often."""
+    """Which form occurs elsewhere: 1 without hyphen, -1 with hyphen, 0 neither or equally often."""
     joined, compound = known[left + right], known[b"%s-%s" % (left, right)]
     return (joined > compound) - (joined < compound)
 
 
 def _margin(contents: list[str], depths: list[int]) -> int:
-    """The blanks before nearly every line that holds something."""
+    """The indentation of nearly every non-blank line."""
     indents = sorted(depth for line, depth in zip(contents, depths, strict=True) if line and line != PAGE)
     return indents[int(len(indents) * _OUTLIERS)] if indents else 0
 
 
 def _width(contents: list[str]) -> int:
-    """The characters of a full line: nine tenths of the lines that another follows are no longer."""
+    """The width of a full line: the 90th percentile of lines followed by another."""
     lengths = sorted(len(line) for line, following in pairwise(contents) if line and following and PAGE not in (line, following))
     return lengths[len(lengths) * 9 // 10] if lengths else 0
 
 
 def _blocks(contents: list[str], width: int) -> list[tuple[list[int], int]]:
-    """The places of runs of lines between blank ones, and how many pages end in each; a page's end counts as blank only where the
-    paragraph ended there."""
+    """The line numbers of runs of non-blank lines, and how many pages end in each; a page break counts as blank only if the paragraph
+    ends there."""
     blocks: list[tuple[list[int], int]] = []
     blank = page = False
     for place, line in enumerate(contents):
@@ -151,7 +151,7 @@ def _blocks(contents: list[str], width: int) -> list[tuple[list[int], int]]:
 
 
 def _goes_on(before: str, after: str, width: int) -> bool:
-    """Whether the paragraph that a page's end cut continues on the next page."""
+    """Whether a paragraph continues on the next page."""
     if _ENDED.search(before[-40:]) or _is_heading(before):
         return False
     full = 0 < width <= _WRAPPED_WIDTH and len(before) >= _ROOM * width
@@ -159,7 +159,7 @@ def _goes_on(before: str, after: str, width: int) -> bool:
 
 
 def _starts(lines: list[str], indents: list[int], width: int) -> list[int]:
-    """At which lines of a block paragraphs begin: the first where lines are hard-wrapped, each where they were ended on purpose."""
+    """The lines of a block at which paragraphs begin: the first if hard-wrapped, each if lines were ended on purpose."""
     headings = next((place for place, line in enumerate(lines) if not _is_heading(line)), len(lines))
     if headings:
         rest = _starts(lines[headings:], indents[headings:], width) if headings < len(lines) else []
@@ -185,7 +185,7 @@ def _starts(lines: list[str], indents: list[int], width: int) -> list[int]:
 
 
 def _is_indented(indents: list[int]) -> bool:
-    """Whether the lines of a block begin at two depths, as they do where a deeper one begins a paragraph; or all are deep."""
+    """Whether the lines of a block are at two depths, as with indented paragraphs, or all are indented."""
     return max(indents) >= _INDENT and (min(indents) < _INDENT or len(set(indents)) == 1)
 
 
@@ -194,7 +194,7 @@ def _is_heading(line: str) -> bool:
 
 
 def _joined(lines: list[str]) -> str:
-    """The lines with a space between them, save after a dash that stands at a word and within scripts that write none between words."""
+    """Join lines with a space, except after a dash attached to a word and in scripts without spaces."""
     if len(lines) == 1:
         return lines[0]
     pieces = [lines[0]]

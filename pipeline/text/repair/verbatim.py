@@ -1,22 +1,22 @@
-"""Blocks whose lines stay as they are: code between fences, and tables, as Markdown has them (CommonMark 0.31.2, 4.5; GitHub's tables).
+"""Protect blocks whose lines must stay: fenced code and Markdown tables (CommonMark 0.31.2, 4.5; GitHub tables).
 
-Repairs are made for prose: they would join such lines, take __names__ for italics and bend quotes. While they work, each block stands
-aside as one character. Code that is merely indented looks like a quotation in a book, and is taken for one.
+Repairs are made for prose: they would join such lines, take __names__ for italics and change quotes. So each block is replaced by one
+private-use character meanwhile. Merely indented code looks like a quotation in a book, and is treated as one.
 """
 
 import re
 from collections.abc import Iterator
 from itertools import islice
 
-_PLANES = (0xF0000, 0x100000)  # of private characters: a text that has some of one leaves the other
+_PLANES = (0xF0000, 0x100000)  # private-use planes: if a text uses one, the other is used
 _MOST = 0xFFFD  # blocks
-_FENCE = re.compile(r"[\u200b\u2060\ufeff]* {0,3}(`{3,}(?=[^`]*$)|~{3,})")  # controls go later
-_RULE = frozenset("|-: \t")  # what stands below the heads of a table's columns
+_FENCE = re.compile(r"[\u200b\u2060\ufeff]* {0,3}(`{3,}(?=[^`]*$)|~{3,})")  # controls are removed later
+_RULE = frozenset("|-: \t")  # characters of the rule below a table head
 _NEWLINE = re.compile(r"\r{0,2}\n|\r")
 
 
-def set_aside(text: str) -> tuple[str, dict[str, str]]:
-    """The text with a character, a paragraph of its own, in the place of each block; and the blocks by these, with blank lines single."""
+def extract_blocks(text: str) -> tuple[str, dict[str, str]]:
+    """Replace each block by a character in its own paragraph; returns the text and the blocks by character, with single blank lines."""
     if "```" not in text and "~~~" not in text and not ("|" in text and "-" in text):
         return text, {}
     plane = next((plane for plane in _PLANES if not _characters(plane).search(text)), None)
@@ -34,12 +34,12 @@ def set_aside(text: str) -> tuple[str, dict[str, str]]:
     return ("\n".join([*pieces, *lines[last:]]), blocks) if blocks else (text, {})
 
 
-def put_back(text: str, blocks: dict[str, str]) -> str:
-    """The text with the blocks in their places, each between blank lines."""
+def restore_blocks(text: str, blocks: dict[str, str]) -> str:
+    """Put the blocks back, each between blank lines."""
     if not blocks:
         return text
     first = min(blocks)
-    pieces = _characters(ord(first)).split(text)  # prose and names in turn
+    pieces = _characters(ord(first)).split(text)  # alternating prose and names
     last = len(pieces) - 1
     whole = [
         blocks.get(piece, "") if place % 2 else _trimmed(piece, left=place > 0, right=place < last) for place, piece in enumerate(pieces)
@@ -52,13 +52,13 @@ def _characters(plane: int) -> re.Pattern[str]:
 
 
 def _trimmed(prose: str, *, left: bool, right: bool) -> str:
-    """Without the white space that borders on blocks."""
+    """Strip the white space next to blocks."""
     prose = prose.lstrip() if left else prose
     return prose.rstrip() if right else prose
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """Where blocks begin and end. What follows a fence that is never closed is prose."""
+    """Start and end of blocks. Text after an unclosed fence is prose."""
     place = 0
     while place < len(lines):
         stop = place
@@ -74,7 +74,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_code(lines: list[str], place: int, fence: str) -> int:
-    """Behind the line that closes a fence; the fence's own place where none does."""
+    """The line after the closing fence; `place` if there is none."""
     for end in range(place + 1, len(lines)):
         line = lines[end].strip()
         if line.startswith(fence) and not line.strip(fence[0]):

@@ -1,1 +1,1 @@
-"""How well each stage did, where the corpus knows the truth of each document."""
+"""Scores of the text stages against planted ground truth, if the corpus has it."""

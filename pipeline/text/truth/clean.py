@@ -1,6 +1,6 @@
-"""How well the repairs did, where the corpus knows the truth of each document.
+"""Precision and recall of the repairs against ground truth.
 
-The truth table: id, fate (keep | drop), clean (what perfect cleaning yields), plants (names of repairs among them).
+Columns of the truth table: id, fate (keep | drop), clean (the text after perfect cleaning), plants (among them names of repairs).
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 
-def cleaning(truth: pa.Table, documents: pa.Table, repairs: pa.Table, *, names: Sequence[str]) -> dict[str, Any]:
-    """By repair how many are planted, precision and recall; and `equal`, the share of the documents to keep whose text is as it should be.
+def cleaning_metrics(truth: pa.Table, documents: pa.Table, repairs: pa.Table, *, names: Sequence[str]) -> dict[str, Any]:
+    """For each repair: planted, precision, recall; and `equal`, the share of documents to keep whose text is exactly the clean one.
 
-    A repair is judged on the documents that should be kept: it found the plant if it changed the document.
+    Only documents to keep count; a repair found its plant if it changed the document.
     """
     good = {row["id"]: row for row in truth.to_pylist() if row["fate"] == "keep"}
     fired = {(row["id"], row["repair"]) for row in repairs.to_pylist() if row["id"] in good}

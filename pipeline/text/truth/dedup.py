@@ -1,7 +1,7 @@
-"""How well dedup did, where the corpus knows the truth of each document.
+"""Precision and recall of dedup against ground truth.
 
-The truth table's columns: id, copy_of, copy_kind (exact | near), passages (paragraphs that stand in another document too) and spans (runs
-of words that do); a passage is listed at each document in which it stands.
+Columns of the truth table: id, copy_of, copy_kind (exact | near), passages (paragraphs that also occur in another document), spans (runs of
+words that do); a passage is listed with each document that holds it.
 """
 
 from collections import Counter
@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 
-def deduplication(truth: pa.Table, documents: pa.Table, clusters: pa.Table, passages: pa.Table) -> dict[str, Any]:
-    """Copies and what repeats inside documents that are none: how much was planted, found, and rightly removed.
+def dedup_metrics(truth: pa.Table, documents: pa.Table, clusters: pa.Table, passages: pa.Table) -> dict[str, Any]:
+    """Copies, and repetition inside documents that are none: how much was planted, found, and correctly removed.
 
-    `documents` are those that were kept, as they are now.
+    `documents` are the kept ones after dedup.
     """
     texts = dict(zip(documents["id"].to_pylist(), documents["text"].to_pylist(), strict=True))
     rows = truth.select(["id", "copy_of", "copy_kind", "passages", "spans"]).to_pylist()
@@ -27,8 +27,8 @@ def deduplication(truth: pa.Table, documents: pa.Table, clusters: pa.Table, pass
 
 
 def _copies(rows: list[dict[str, Any]], clusters: pa.Table) -> dict[str, Any]:
-    """Of the planted copies by kind, the share found in one cluster with their original; of the copies removed, the share that repeat the
-    document that was kept."""
+    """Recall: the share of planted copies, by kind, clustered with their original. Precision: the share of removed copies that repeat the
+    kept document."""
     origin = {row["id"]: row["copy_of"] or row["id"] for row in rows}
     cluster = dict(zip(clusters["id"].to_pylist(), clusters["cluster"].to_pylist(), strict=True))
     recall = {}
@@ -42,7 +42,7 @@ def _copies(rows: list[dict[str, Any]], clusters: pa.Table) -> dict[str, Any]:
 
 
 def _inside(planted: dict[str, list[str]], texts: dict[str, str], cut: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of what stands in several documents, the share that stands in one alone afterwards; of what was cut, the share that was planted."""
+    """Recall: the share of repeated passages that occur in only one document afterwards. Precision: the share of cuts that were planted."""
     places = Counter(passage for passages in planted.values() for passage in passages)
     holders: dict[str, set[str]] = {}
     for identity, passages in planted.items():
@@ -60,5 +60,5 @@ def _inside(planted: dict[str, list[str]], texts: dict[str, str], cut: list[dict
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one holds the other."""
+    """Whether one contains the other."""
     return one in other or other in one

@@ -1,15 +1,15 @@
-"""How well bad documents are told from good ones, where the corpus knows the truth of each.
+"""Precision and recall of the selection against ground truth.
 
-The truth table: id, fate (keep | drop), plants (of a document to drop: the reason).
+Columns of the truth table: id, fate (keep | drop), plants (for a document to drop: the reason).
 """
 
 import pyarrow as pa
 
 
-def selection(truth: pa.Table, dropped: pa.Table) -> dict[str, dict[str, float | int | None]]:
-    """Precision and recall by reason: a document counts as found only if it was dropped for the reason that was planted.
+def selection_metrics(truth: pa.Table, dropped: pa.Table) -> dict[str, dict[str, float | int | None]]:
+    """Precision and recall by reason: a document counts as found only if it was dropped for the planted reason.
 
-    Documents of which the truth says nothing are not judged.
+    Documents without a truth row are ignored.
     """
     rows = truth.select(["id", "fate", "plants"]).to_pylist()
     known = {row["id"] for row in rows}

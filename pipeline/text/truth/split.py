@@ -1,7 +1,7 @@
-"""How well decontamination did, where the corpus knows what was planted as leaks.
+"""Precision and recall of decontamination against planted leaks.
 
-The truth table: id, leaks (paragraphs that ask what a test may ask) and quotes {text, of} (runs of words in a paragraph, which stand in
-the document `of` too). It knows neither what tests ask nor what is held out, so what leaked is judged anew, by plain reading.
+Columns of the truth table: id, leaks (paragraphs that ask what a test may ask), quotes {text, of} (spans of words in a paragraph that also
+occur in the document `of`). It does not know the test questions or the split, so leaks are determined here by plain string search.
 """
 
 import re
@@ -16,7 +16,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.split import Part
 from pipeline.core.artifact.tables import read_table
 from pipeline.core.shards import Work
-from pipeline.text.parting.held import HELD
+from pipeline.text.splitting.held_out_index import HELD_OUT_PARTS
 
 _WORD = re.compile(r"[^\W_]+")
 Paragraph = tuple[str, str]  # the id of the document, and the text
@@ -24,7 +24,7 @@ Paragraph = tuple[str, str]  # the id of the document, and the text
 
 @dataclass(frozen=True)
 class Train:
-    """The planted documents' paragraphs of train: those that were cut, with their documents or alone, and those that are left."""
+    """The planted documents' paragraphs of train: those that were cut, alone or with their document, and those that are left."""
 
     gone: set[Paragraph]
     left: set[Paragraph]
@@ -35,53 +35,53 @@ class Train:
         return len(reached), len(reached & self.gone) / len(reached) if reached else None
 
 
-def leaking(corpus: Corpus, work: Work, items: Mapping[str, Sequence[str]], *, ngram: int) -> dict[str, Any]:
-    """What is known where the corpus has a table `truth`, as {"truth": {name: planted, recall, precision}}; else nothing.
+def leak_metrics(corpus: Corpus, work: Work, items: Mapping[str, Sequence[str]], *, ngram: int) -> dict[str, Any]:
+    """{"truth": {name: planted, recall, precision}} if the corpus has a table `truth`, else nothing.
 
-    For a name of items: of the planted paragraphs that hold one of its items, its words one after the other, and reached train, the share
-    that was cut (recall); of the paragraphs that were cut for it, the share that was planted and holds one (precision). For val and test:
-    of the paragraphs of train that hold a planted quote which stands there too, the share that was cut; of those that were cut for it, the
-    share that has `ngram` words in a row with it. A whole document that was dropped counts by its paragraphs, for recall only.
+    Benchmarks and dialogues: recall is the share cut of the planted paragraphs that reached train and contain one of the items, its words
+    consecutive; precision is the share of the paragraphs cut for it that were planted and contain one. Val and test: recall is the share
+    cut of the paragraphs of train with a planted quote that is also in that part; precision is the share of the paragraphs cut for it that
+    have `ngram` consecutive words in common with it. A dropped document counts by its paragraphs, for recall only.
     """
     if not corpus.has_table("truth"):
         return {}
     planted = [row for row in corpus.table("truth", ["id", "leaks", "quotes"]).to_pylist() if row["leaks"] or row["quotes"]]
     cut = work.table("cut").to_pylist()
     ids = pa.array([row["id"] for row in planted], pa.string())
-    train = Train({(row["id"], text) for row in cut for text in row["text"].split("\n\n")}, _standing(work, "train", ids))
+    train = Train({(row["id"], text) for row in cut for text in row["text"].split("\n\n")}, _paragraphs_in(work, "train", ids))
     leaks = {(row["id"], text) for row in planted for text in row["leaks"]}
     found: dict[str, Any] = {}
     for name, texts in items.items():
         asked = [f" {words} " for words in dict.fromkeys(" ".join(_words(text)) for text in texts) if words]
         holding = {one for one in leaks if any(words in f" {' '.join(_words(one[1]))} " for words in asked)}
-        found[name] = _told(train.recalled(holding), [one in holding for one in _cut_for(name, cut)])
-    for part in HELD:
-        there = _standing(work, part, ids)
+        found[name] = _metrics(train.recalled(holding), [one in holding for one in _cut_for(name, cut)])
+    for part in HELD_OUT_PARTS:
+        there = _paragraphs_in(work, part, ids)
         quoting = _quoting(planted, there, train.gone | train.left)
         shared = _shared([text for _, text in _cut_for(part, cut)], work, part, ngram)
-        found[part] = _told(train.recalled(quoting), shared)
+        found[part] = _metrics(train.recalled(quoting), shared)
     return {"truth": found}
 
 
-def _told(recalled: tuple[int, float | None], right: Sequence[bool]) -> dict[str, float | int | None]:
+def _metrics(recalled: tuple[int, float | None], right: Sequence[bool]) -> dict[str, float | int | None]:
     planted, recall = recalled
     return {"planted": planted, "recall": recall, "precision": sum(right) / len(right) if right else None}
 
 
 def _cut_for(name: str, cut: Sequence[Mapping[str, Any]]) -> list[Paragraph]:
-    """The paragraphs that were cut for what the name stands for."""
+    """The paragraphs that were cut because of this name."""
     return [(row["id"], row["text"]) for row in cut if row["paragraph"] is not None and name in row["against"].split(",")]
 
 
 def _quoting(planted: Sequence[Mapping[str, Any]], there: set[Paragraph], train: set[Paragraph]) -> set[Paragraph]:
-    """The paragraphs of train that hold a quote of which the other document holds it in its part."""
+    """The paragraphs of train with a quote that the other document has in its part."""
     quotes = {row["id"]: [(quote["of"], quote["text"]) for quote in row["quotes"]] for row in planted}
     held = {(identity, text) for identity, paragraph in there for _, text in quotes[identity] if text in paragraph}
     return {one for one in train if any(text in one[1] and (of, text) in held for of, text in quotes.get(one[0], ()))}
 
 
 def _shared(paragraphs: Sequence[str], work: Work, part: Part, ngram: int) -> list[bool]:
-    """Of each paragraph whether it has so many words in a row with a paragraph of the part."""
+    """Whether each paragraph has `ngram` consecutive words in common with a paragraph of the part."""
     runs = [set(_runs(text, ngram)) for text in paragraphs]
     wanted = set[tuple[str, ...]]().union(*runs)
     texts = (text for path in work.paths(part) for text in read_table(path, ["text"])["text"].to_pylist())
@@ -89,8 +89,8 @@ def _shared(paragraphs: Sequence[str], work: Work, part: Part, ngram: int) -> li
     return [not some.isdisjoint(there) for some in runs]
 
 
-def _standing(work: Work, part: Part, ids: pa.Array) -> set[Paragraph]:
-    """The paragraphs of these documents that the part holds."""
+def _paragraphs_in(work: Work, part: Part, ids: pa.Array) -> set[Paragraph]:
+    """The paragraphs of these documents in the part."""
     found: set[Paragraph] = set()
     for path in work.paths(part):
         table = read_table(path, ["book", "text"])

@@ -1,0 +1,18 @@
+"""What every method that fine-tunes on dialogues is told."""
+
+from dataclasses import dataclass
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from pipeline.train.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuning(Recipe):
+    """Linear warm-up, then linear decay to zero; AdamW without weight decay."""
+
+    max_length: PositiveInt  # tokens of a dialogue, or of a prompt with its longer answer
+    batch_size: PositiveInt  # examples or pairs a step
+    learning_rate: PositiveFloat
+    embedding_lr_scale: NonNegativeFloat  # times the learning rate, for the embeddings and the head that is tied to them
+    warmup_steps: NonNegativeInt

@@ -1,0 +1,97 @@
+"""How well held-out documents are predicted: by a model, by counting, and by whoever knows the source."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, PositiveInt
+
+from pipeline.core.errors import PipelineError
+from pipeline.evaluate.intervals import Bootstrap, Estimate, ratio
+from pipeline.evaluate.ngram import Ngram
+from pipeline.evaluate.table import Row, absent, row
+from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.tokens.shards import open_rows
+from pipeline.tokens.special import IDS, PAD
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_UNKNOWN = "the source of this text is not known, or its documents were cut"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perplexity:
+    """A task of kind perplexity."""
+
+    kind: Literal["perplexity"]
+    documents: PositiveInt  # test documents, at most
+    document_tokens: PositiveInt  # tokens read of each, at most
+    overlap: Annotated[float, Field(ge=0, lt=1)]  # share of each window that was read before
+    ngram: Annotated[int, Field(ge=1, le=4)]  # tokens of the n-gram baseline
+
+    def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
+        """Perplexity a token and bits a byte."""
+        from pipeline.model.score import document_nats  # torch, which the baselines do without
+
+        documents = self.read(given)
+        window = int(given.tokens.facts["length"])
+        stride = max(1, round(window * (1 - self.overlap)))
+        nats = document_nats(module, documents.ids, window=window, stride=stride, batch=given.batch_size).tolist()
+        return Result(rows=_rows(given.name, task, nats, documents, given.bootstrap))
+
+    def baselines(self, task: str, given: HeldOut) -> list[Row]:
+        """A unigram model and an n-gram model, counted on the training documents, and the entropy of the source: what no model goes
+        below, but by luck."""
+        documents, rows = self.read(given), []
+        if documents.bits is None:
+            rows.append(absent("source", task, "bits_per_byte", _UNKNOWN))
+        else:
+            rows.append(row("source", task, "bits_per_byte", ratio(documents.bits, documents.sizes, bootstrap=given.bootstrap)))
+        train = list(open_rows(given.tokens, "train", tokenizer_digest=given.digest).documents())
+        text = np.concatenate(train)[None] if train else np.zeros((1, 0), dtype=np.int64)
+        if text.shape[1] < self.ngram:
+            raise PipelineError(f"{given.tokens.path} has too little training text to count", mend="larger shares in split, or more text")
+        for name, length in (("unigram", 1), (f"{self.ngram}-gram", self.ngram)):
+            counted = Ngram(text, order=length, vocabulary=int(given.tokens.facts["vocabulary"]), padding=IDS[PAD])
+            nats = [counted.surprise(ids) * math.log(2) for ids in documents.ids]
+            rows += _rows(name, task, nats, documents, given.bootstrap)
+        return rows
+
+    def read(self, given: HeldOut) -> "Documents":
+        """The first documents of the test part, each up to `document_tokens` tokens; the source's bits only if all are whole."""
+        rows = open_rows(given.tokens, "test", tokenizer_digest=given.digest)
+        numbers = rows.pieces[rows.pieces[:, 1] == 0, 0][: self.documents].tolist()
+        if not numbers:
+            raise PipelineError(f"{given.tokens.path} has no test documents", mend="a larger test share in split, or more text")
+        whole = [ids for ids, _ in zip(rows.documents(), numbers, strict=False)]
+        known = given.split.read("test")["bits"].to_pylist()
+        bits = [known[number] for number in numbers]
+        complete = None not in bits and all(len(ids) <= self.document_tokens for ids in whole)
+        cut = [ids[: self.document_tokens] for ids in whole]
+        return Documents(cut, [int(given.widths[ids[1:]].sum()) for ids in cut], bits if complete else None)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Held-out documents: ids with BOS in front, bytes of each, and the bits that their source puts into each, where known."""
+
+    ids: list[npt.NDArray[np.int64]]
+    sizes: list[int]  # bytes
+    bits: list[float] | None
+
+
+def _rows(name: str, task: str, nats: Sequence[float], documents: Documents, bootstrap: Bootstrap) -> list[Row]:
+    """Perplexity a token, bits a byte, and the same as a multiple of the source's."""
+    found = ratio(nats, [len(ids) - 1 for ids in documents.ids], bootstrap=bootstrap)
+    bits = [cost / math.log(2) for cost in nats]
+    rows = [
+        row(name, task, "perplexity", Estimate(math.exp(found.value), math.exp(found.low), math.exp(found.high), found.n)),
+        row(name, task, "bits_per_byte", ratio(bits, documents.sizes, bootstrap=bootstrap)),
+    ]
+    if documents.bits is None:
+        return [*rows, absent(name, task, "entropy_ratio", _UNKNOWN)]
+    return [*rows, row(name, task, "entropy_ratio", ratio(bits, documents.bits, bootstrap=bootstrap))]

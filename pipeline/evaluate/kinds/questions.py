@@ -1,0 +1,190 @@
+"""Questions with checkable answers, asked in words and as a gap to fill; or prompts for which only a reward model can judge."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import tokenizers
+from pydantic import NonNegativeInt, PositiveInt
+
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.errors import PipelineError
+from pipeline.core.seed import seed_of, stream
+from pipeline.evaluate.table import Row
+from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.tokens.chat import encode_chat
+from pipeline.tokens.special import ENDOFTEXT, IDS
+from pipeline.world.judge import Verdict, judge
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+NO_FACTS = "these dialogues have no questions whose answers can be checked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """A task of kind questions."""
+
+    kind: Literal["questions"]
+    held_out: PositiveInt  # questions about facts that no instruction told, at most
+    trained: NonNegativeInt  # questions about facts of the instructions, at most
+    max_new_tokens: PositiveInt  # of an answer
+
+    def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
+        """Greedy and sampled answers, and the likeliest filling of each gap.
+
+        Every model draws its samples from the same streams, so that two that are equal tie.
+        """
+        from pipeline.evaluate.answers import answer, nats_of  # torch, which the baselines do without
+        from pipeline.evaluate.choices import filling_logprobs
+        from pipeline.evaluate.facts import fact_rows
+
+        room = int(module.config.max_position_embeddings) - self.max_new_tokens
+        if room < 1:
+            message = f"answers of {self.max_new_tokens} tokens leave no room for a question"
+            raise PipelineError(message, mend=f"a smaller tasks.{task}.max_new_tokens")
+        asked = questions(given.dialogues, given.tokenizer, held_out=self.held_out, trained=self.trained, room=room, seed=given.seed)
+        how: dict[str, Any] = {"max_new": self.max_new_tokens, "seed": seed_of(given.seed, "answers"), "batch": given.batch_size}
+        greedy, sampled = (answer(module, given.tokenizer, asked, temperature=temperature, **how) for temperature in (0.0, 1.0))
+        gaps = [(question.gap.prefix, question.gap.fillings) for question in asked if question.gap]
+        fillings = filling_logprobs(module, gaps, batch=given.batch_size)
+        nats = nats_of(module, asked, sampled, batch=given.batch_size)
+        common = {"task": task, "max_new_tokens": self.max_new_tokens}
+        records = [
+            question.as_json() | common | {"greedy": one.as_json(), "sampled": other.as_json() | {"nats": cost}}
+            for question, one, other, cost in zip(asked, greedy, sampled, nats, strict=True)
+        ]
+        return Result(rows=fact_rows(given.name, task, asked, fillings, greedy, sampled, bootstrap=given.bootstrap), records=records)
+
+    def baselines(self, task: str, given: HeldOut) -> list[Row]:
+        """None: the report draws chance from the number of choices."""
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """How an answer is checked."""
+
+    subject: str
+    value: str
+    choices: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """The same fact as a gap in a book's sentence."""
+
+    prefix: list[int]  # ids of the book's wording up to the gap
+    fillings: list[list[int]]  # ids of each choice, with the space before it
+    answer: int  # which of them is right
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One thing asked. Questions about one fact are one cluster."""
+
+    id: str
+    cluster: str
+    trained: bool  # whether the fact was asked about in training
+    messages: list[dict[str, str]]
+    prompt: list[int]  # ids, ending in <|assistant|>
+    check: Check | None  # None where nobody knows the right answer
+    gap: Gap | None
+
+    def judge(self, answer: str) -> Verdict | None:
+        """The verdict of the rules of the world, where there are any."""
+        return judge(answer, **vars(self.check)) if self.check else None
+
+    @property
+    def asked(self) -> str:
+        """The words of the last turn."""
+        return self.messages[-1]["content"]
+
+    def as_json(self) -> dict[str, Any]:
+        """For answers.jsonl; from_record is its inverse, but for the gap."""
+        check = self.check
+        return {
+            "id": self.id,
+            "fact": self.cluster if check else None,
+            "trained": self.trained,
+            "messages": self.messages,
+            "question": self.asked,
+            "subject": check.subject if check else None,
+            "value": check.value if check else None,
+            "choices": check.choices if check else None,
+        }
+
+
+def questions(
+    dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, *, held_out: int, trained: int, room: int, seed: int
+) -> list[Question]:
+    """Up to `held_out` and `trained` questions, a seeded choice in their order; test preferences' prompts where there are no questions.
+
+    `room` is what a prompt may take, in tokens; longer ones are left out. PipelineError when nothing is left.
+    """
+    if dialogues.has("questions.jsonl"):
+        found = [_question(row, tokenizer) for row in dialogues.rows("questions")]
+    else:
+        found = _prompts(dialogues, tokenizer)
+    fitting = [one for one in found if len(one.prompt) <= room]
+    chosen = _some([one for one in fitting if one.trained], trained, seed)
+    chosen += _some([one for one in fitting if not one.trained], held_out, seed)
+    if not any(not one.trained for one in chosen):
+        raise PipelineError(
+            f"{dialogues.path} leaves nothing to ask: {len(found)} questions or test prompts, {len(fitting)} of them within {room} tokens",
+            mend="a longer model.context, a smaller max_new_tokens of the task, or more dialogues",
+        )
+    return chosen
+
+
+def from_record(record: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Question:
+    """The question of a line of answers.jsonl, without its gap."""
+    prompt, _ = encode_chat(record["messages"], tokenizer, add_generation_prompt=True)
+    check = None if record["value"] is None else _check(record)
+    return Question(
+        id=record["id"],
+        cluster=record["fact"] or record["id"],
+        trained=record["trained"],
+        messages=record["messages"],
+        prompt=prompt,
+        check=check,
+        gap=None,
+    )
+
+
+def _question(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Question:
+    def ids(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    gap = Gap(
+        prefix=[IDS[ENDOFTEXT], *ids(row["cloze"].rstrip(" "))],
+        fillings=[ids(f" {choice}") for choice in row["choices"]],
+        answer=row["answer"],
+    )
+    prompt, _ = encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)
+    return Question(
+        id=row["id"], cluster=row["fact"], trained=row["trained"], messages=row["prompt"], prompt=prompt, check=_check(row), gap=gap
+    )
+
+
+def _check(row: Mapping[str, Any]) -> Check:
+    return Check(subject=row["subject"], value=row["value"], choices=row["choices"])
+
+
+def _prompts(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> list[Question]:
+    """Each different prompt of the test preferences once."""
+    seen: dict[tuple[int, ...], Question] = {}
+    for row in dialogues.rows("preferences"):
+        if row["part"] == "test":
+            prompt, _ = encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)
+            one = Question(id=row["id"], cluster=row["id"], trained=False, messages=row["prompt"], prompt=prompt, check=None, gap=None)
+            seen.setdefault(tuple(prompt), one)
+    return list(seen.values())
+
+
+def _some(found: Sequence[Question], count: int, seed: int) -> list[Question]:
+    if len(found) <= count:
+        return list(found)
+    chosen = stream(seed, "questions").choice(len(found), size=count, replace=False)
+    return [found[number] for number in sorted(chosen.tolist())]

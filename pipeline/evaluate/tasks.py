@@ -1,0 +1,10 @@
+"""The kinds of tasks that conf/tasks may name. A new kind is a file in kinds/ and its class here."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.evaluate.kinds.perplexity import Perplexity
+from pipeline.evaluate.kinds.questions import Questions
+
+Tasks = dict[str, Annotated[Perplexity | Questions, Field(discriminator="kind")]]

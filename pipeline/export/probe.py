@@ -1,0 +1,70 @@
+"""What every exported file is asked: strings to tokenize, and held-out rows to continue."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tokenizers
+import torch
+from pydantic import PositiveInt
+from transformers import PreTrainedModel
+
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.split import Part, Split
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.errors import PipelineError
+from pipeline.export import parity
+from pipeline.export.strings import strings
+from pipeline.model.disk import tokenizer_digest
+from pipeline.tokens.dialogues import IGNORE_INDEX
+from pipeline.tokens.shards import open_rows
+from pipeline.tokens.special import IDS, PAD
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probing:
+    """The settings that every format shares: how hard a file is checked."""
+
+    strings: PositiveInt  # on which the tokenizers are compared
+    rows: PositiveInt  # held-out rows on which the logits are compared
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What every file is asked: strings to cut, and rows to continue."""
+
+    strings: list[str]
+    rows: npt.NDArray[np.int64]  # [R, T]
+    kept: npt.NDArray[np.bool_]  # [R * T]: positions that hold a token; what follows padding is nobody's business
+    targets: npt.NDArray[np.int64]  # the next token of each kept position, IGNORE_INDEX where nothing foretells it
+
+
+def probe_of(source: Model, tokens: Tokens, corpus: Split, settings: Probing) -> Probe:
+    """Strings from held-out documents and noise; rows of the test part, or of the validation part where no test rows are."""
+    made_with = tokenizer_digest(source)
+    part: Part = "test" if tokens.facts["test"]["rows"] else "val"
+    rows = open_rows(tokens, part, tokenizer_digest=made_with)
+    if not len(rows.rows):
+        raise PipelineError(f"{tokens.path} has no held-out rows to compare logits on", mend="larger shares in split, or more text")
+    texts = [text for text in corpus.read(part)["text"].to_pylist() if text]
+    some = rows.rows[: settings.rows].astype(np.int64)
+    kept = (some != IDS[PAD]).reshape(-1)
+    targets = np.pad(rows.labels[: settings.rows, 1:], ((0, 0), (0, 1)), constant_values=IGNORE_INDEX).reshape(-1)[kept]
+    return Probe(strings=strings(texts, count=settings.strings, seed=settings.seed), rows=some, kept=kept, targets=targets)
+
+
+def torch_logits(module: PreTrainedModel, probe: Probe) -> parity.Logits:
+    """Logits [N, V] at the kept positions, fp32, a row at a time as the runtime reads them."""
+    with torch.inference_mode():
+        rows = [module(input_ids=torch.from_numpy(row[None]), use_cache=False).logits[0].float().numpy() for row in probe.rows]
+    return np.concatenate(rows)[probe.kept]
+
+
+def encoder(folder: Path, *, special: bool) -> Callable[[str], Sequence[int]]:
+    """Our tokenizer of a folder; `special`: a literal <|user|> becomes its token."""
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.encode_special_tokens = not special
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids

@@ -1,0 +1,1 @@
+"""Your own dialogues, in the usual formats."""

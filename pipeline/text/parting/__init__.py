@@ -1,1 +1,0 @@
-"""Which part a document belongs to, and that train repeats nothing of what is held out."""

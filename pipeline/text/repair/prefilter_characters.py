@@ -1,0 +1,136 @@
+"""Prefilter bits from single characters and their neighbours."""
+
+import numpy as np
+
+from pipeline.core.kernel import kernel
+from pipeline.text.repair.prefilter_bits import (
+    COLONS,
+    CONTROLS,
+    DIGITS,
+    DOTS,
+    ENCODING,
+    HYPHENS,
+    ITALICS,
+    LAYOUT,
+    LIGATURES,
+    MAIL,
+    MISREAD,
+    NEWLINES,
+    PAGES,
+    QUOTES,
+    UNICODE,
+)
+
+
+@kernel
+def characters(raw, start, stop):  # type: ignore[no-untyped-def]
+    """Bits from single characters and their neighbours."""
+    mask = 0
+    digits, dots, colons = 0, 0, 0  # of the run of digits and marks, of digits and dots, of hexadecimal digits and colons
+    for place in range(start, stop):
+        byte = raw[place]
+        lower = byte | 32
+        if 97 <= lower <= 122:
+            digits, dots = 0, 0
+            colons = colons if lower <= 102 else 0
+            continue
+        if 48 <= byte <= 57:
+            digits += 1
+            if (place > start and 97 <= (raw[place - 1] | 32) <= 122) or (place + 1 < stop and 97 <= (raw[place + 1] | 32) <= 122):
+                mask |= MISREAD
+            mask |= (DIGITS if digits >= 7 else 0) | (DOTS if dots >= 3 else 0) | (COLONS if colons >= 2 else 0)
+            continue
+        dots = dots + 1 if byte == 46 else 0
+        colons = colons + 1 if byte == 58 else 0
+        mask |= COLONS if colons >= 2 else 0
+        if not (byte == 32 or 45 <= byte <= 47 or byte == 40 or byte == 41 or byte == 43 or byte == 10 or byte == 12):
+            digits = 0
+        mask |= _sign(raw, start, stop, place)
+    return mask
+
+
+@kernel
+def _sign(raw, start, stop, place):  # type: ignore[no-untyped-def]
+    """Bits from a byte that is neither letter nor digit."""
+    byte = raw[place]
+    after = raw[place + 1] if place + 1 < stop else np.uint8(10)
+    if byte == 32:
+        return LAYOUT if place == start or place + 1 == stop or after == 32 or after == 10 else 0
+    if byte == 10:
+        twice = after == 10 and place + 1 < stop
+        alone = place > start and raw[place - 1] != 10 and twice and place + 2 < stop and raw[place + 2] > 32
+        second = place > start + 1 and raw[place - 1] == 10 and raw[place - 2] != 10 and after != 10 and place + 1 < stop
+        return 0 if alone or (second and after != 32) else LAYOUT
+    if byte == 45:
+        word = place > start and (raw[place - 1] >= 128 or 97 <= (raw[place - 1] | 32) <= 122)
+        return _at_line_end(raw, place + 1, stop) if word else 0
+    if byte == 95 or byte == 42 or byte == 60:
+        return ITALICS
+    if byte == 64:
+        return MAIL
+    if byte == 91:
+        return PAGES if (after | 32) == 112 else 0
+    if byte >= 128:
+        return _beyond(raw, start, stop, place, byte, after)
+    if byte < 32 or byte == 127:
+        return NEWLINES | LAYOUT if 9 <= byte <= 13 else CONTROLS
+    return 0
+
+
+@kernel
+def _at_line_end(raw, place, stop):  # type: ignore[no-untyped-def]
+    while place < stop and raw[place] == 32:
+        place += 1
+    return HYPHENS if place < stop and (raw[place] == 10 or raw[place] == 12) else 0
+
+
+@kernel
+def _beyond(raw, start, stop, place, byte, after):  # type: ignore[no-untyped-def]
+    """Bits from the first byte of a non-ASCII character."""
+    if byte < 0xC2:
+        return 0  # a continuation byte
+    third = raw[place + 2] if place + 2 < stop else np.uint8(0)
+    if byte == 0xC2:
+        mask = (
+            ENCODING | CONTROLS
+            if after < 0xA0
+            else UNICODE
+            if after == 0xA0
+            else CONTROLS | _at_line_end(raw, place + 2, stop)
+            if after == 0xAD
+            else QUOTES
+            if after == 0xB4
+            else _at_line_end(raw, place + 2, stop)
+            if after == 0xAC
+            else 0
+        )
+        return mask | (NEWLINES | LAYOUT if after == 0x85 else 0)
+    if byte == 0xC3:
+        return ENCODING if after == 0x82 or after == 0x83 or after == 0x85 or after == 0xA2 or (after <= 0xB4 and third >= 0xC2) else 0
+    if byte <= 0xCB:
+        return ENCODING if byte == 0xC6 and after == 0x92 else 0
+    if byte == 0xE2 and 0x80 <= after <= 0x83:
+        return _punctuation(raw, stop, place, after, third)
+    if byte == 0xEF and after == 0xAC and third <= 0x86:
+        return LIGATURES | UNICODE
+    if byte == 0xEF and (after == 0xBB or after == 0xBF):
+        return CONTROLS | UNICODE
+    return UNICODE | (LAYOUT if byte == 0xE3 or byte == 0xE1 else 0)
+
+
+@kernel
+def _punctuation(raw, stop, place, after, third):  # type: ignore[no-untyped-def]
+    """U+2000..U+20FF."""
+    if after == 0x80:
+        if third <= 0x8A or third == 0xAF:
+            return UNICODE
+        if third <= 0x8F or 0xAA <= third <= 0xAE:
+            return CONTROLS
+        if third == 0xA8 or third == 0xA9:
+            return NEWLINES | LAYOUT
+        if 0x98 <= third <= 0x9F or 0xB2 <= third <= 0xB3:
+            return QUOTES
+        return _at_line_end(raw, place + 3, stop) if third == 0x90 else 0
+    if after == 0x81:
+        return UNICODE if third == 0x9F else CONTROLS if third >= 0xA0 else 0
+    return UNICODE | (ENCODING if after == 0x82 and third == 0xAC else 0)

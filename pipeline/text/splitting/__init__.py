@@ -1,0 +1,1 @@
+"""Train, val and test, and decontamination of train."""

@@ -1,1 +1,0 @@
-"""Dialogues of your own, in the shapes in which they are found."""

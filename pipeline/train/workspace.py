@@ -1,0 +1,39 @@
+"""Where a method does its work, and what it leaves behind."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import PipelineError
+
+Row = dict[str, int | float]
+History = list[Row]  # rows by step; equal on every run, resumed or not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """The surroundings of a training run; none of them changes its result on one kind of device."""
+
+    scratch: Path  # for checkpoints
+    device: str
+    track: Callable[[int, dict[str, float]], None]  # numbers that pass
+    section: str  # of the settings, for mends: align.dpo
+
+    @classmethod
+    def of(cls, run: Any) -> "Workspace":
+        """What a stage was given: anything that has these four."""
+        return cls(scratch=run.scratch, device=run.device, track=run.track, section=run.section)
+
+    def refuse_nan(self, step: int, **figures: float) -> None:
+        """PipelineError when training has left the numbers: all that follows would be lost."""
+        if wrong := [f"{name} is {value}" for name, value in figures.items() if not math.isfinite(value)]:
+            message = f"{self.section} in step {step}: the {' and the '.join(wrong)}"
+            raise PipelineError(message, mend=f"lower the learning rate ({self.section}.*lr or *learning_rate), or precision=fp32")
+
+
+def tail_mean(history: Sequence[Row], name: str, *, steps: int = 10) -> float:
+    """The mean of a column over the last rows: one step alone is noise."""
+    tail = history[-steps:]
+    return sum(row[name] for row in tail) / len(tail)

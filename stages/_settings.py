@@ -1,0 +1,96 @@
+"""Settings: conf/ composed by Hydra, or params.yaml; a section of them as a checked Config. The only file that knows Hydra."""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from pipeline.core.errors import PipelineError
+
+A = TypeVar("A")
+ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a PyYAML that was built without libyaml has the slow one only
+
+
+class Params(_Loader):  # type: ignore[misc]
+    """YAML as OmegaConf writes it (1e-5 is a number, a date is text), read in a tenth of its time."""
+
+
+Params.yaml_implicit_resolvers = {
+    letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for letter, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+Params.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
+
+
+def read_params() -> dict[str, Any]:
+    """params.yaml, where every interpolation is resolved."""
+    settings: dict[str, Any] = yaml.load(Path("params.yaml").read_bytes(), Params)
+    return settings
+
+
+def read_settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """All settings: params.yaml under DVC, conf/ with the command line's overrides by hand; conf/local on top."""
+    settings = read_params() if "DVC_STAGE" in os.environ else plain(compose(overrides))
+    for path in sorted((ROOT / "conf" / "local").glob("*.yaml")):
+        from omegaconf import OmegaConf
+
+        local = OmegaConf.load(path)
+        if unknown := set(local) - {"hardware", "track"}:
+            raise PipelineError(f"{path} sets {', '.join(map(str, unknown))}", mend="only hardware and track may be local to a machine")
+        settings = plain(OmegaConf.merge(settings, local))
+    return settings
+
+
+def plain(settings: Any) -> dict[str, Any]:
+    """The settings as dicts, lists and plain values, every interpolation resolved."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(settings, resolve=True)  # type: ignore[return-value]
+
+
+def compose(overrides: Sequence[str]) -> Any:
+    """conf/ composed by Hydra. A wrong key or group is a PipelineError in Hydra's words."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
+            composed = hydra_compose("config", list(overrides))
+            OmegaConf.resolve(composed)
+            return composed
+    except (HydraException, OmegaConfBaseException) as fault:
+        raise PipelineError(f"conf/ can't be composed: {fault}", mend="correct the key or group; `make groups` lists the groups") from fault
+
+
+def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
+    """The section as a frozen dataclass. One PipelineError tells all faults, each with its dotted key."""
+    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
+    try:
+        return TypeAdapter(config).validate_json(json.dumps(section))
+    except ValidationError as faults:
+        keys = [".".join([at, *map(str, fault["loc"])]) for fault in faults.errors()]
+        lines = [f"{key}: {fault['msg']} (found {fault['input']!r:.80})" for key, fault in zip(keys, faults.errors(), strict=True)]
+        message = "\n  ".join(["settings that can't be used", *lines])
+        raise PipelineError(message, mend=f"correct {', '.join(keys)} in conf/ or on the command line") from faults
+
+
+def found(settings: Any, kind: type[A]) -> Iterator[A]:
+    """All values of a kind in a Config, nested ones too."""
+    if isinstance(settings, kind):
+        yield settings
+    elif dataclasses.is_dataclass(settings):
+        for field in dataclasses.fields(settings):
+            yield from found(getattr(settings, field.name), kind)
+    elif isinstance(settings, Mapping):
+        for value in settings.values():
+            yield from found(value, kind)

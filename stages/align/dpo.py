@@ -1,0 +1,44 @@
+"""Align without a reward model: direct preference optimization.
+
+reads   source, by default data/sft   Model
+reads   data/dialogues                Dialogues, preferences of the parts train and test
+writes  data/align/<entry>            Model
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.align import dpo
+from pipeline.align.rows import check_length, read_pairs, required
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.model import disk
+from pipeline.train.workspace import Workspace
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(dpo.DirectPreferences):
+    """An entry of `align` with method dpo: the recipe's keys and these."""
+
+    source: Model
+    dialogues: Dialogues
+    target: Model
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Learn, save, measure on held-out pairs."""
+    tokenizer = disk.tokenizer_of(cfg.source)
+    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    check_length(cfg.max_length, policy, section=run.section)
+    train, test = (read_pairs(cfg.dialogues, part, tokenizer, length=cfg.max_length, section=run.section) for part in ("train", "test"))
+    pairs = required(train, "preferences of part train")
+    metrics, history = dpo.prefer(policy, reference, tokenizer, pairs, test.rows, cfg, Workspace.of(run))
+    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "dpo"})
+    run.curve(history)
+    return metrics | {"train": train.counts, "test": test.counts}
+
+
+if __name__ == "__main__":
+    main()

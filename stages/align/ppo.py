@@ -1,0 +1,51 @@
+"""Align through a reward model: proximal policy optimization.
+
+reads   source, by default data/sft          Model
+reads   reward_model, by default data/reward Model
+reads   data/dialogues                       Dialogues, preferences of part train
+writes  data/align/<entry>                   Model
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.align import ppo
+from pipeline.align.rows import check_length, read_pairs, required, with_room
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.model import disk
+from pipeline.train.workspace import Workspace
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ppo.Rollouts):
+    """An entry of `align` with method ppo: the recipe's keys and these."""
+
+    source: Model
+    reward_model: Model
+    dialogues: Dialogues
+    target: Model
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Answer, score, learn; save."""
+    disk.same_tokenizer(cfg.source, cfg.reward_model)
+    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    reward = disk.load_reward(cfg.reward_model, device=run.device)
+    check_length(cfg.max_length, policy, section=run.section)
+    pairs = read_pairs(cfg.dialogues, "train", disk.tokenizer_of(cfg.source), length=cfg.max_length, section=run.section)
+    usable = required(pairs, "preferences of part train")
+    prompts = with_room(usable, max_new_tokens=cfg.max_new_tokens, length=cfg.max_length, section=run.section)
+    scale = ppo.scale_of(reward, pairs.rows, batch=cfg.minibatch)
+    players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
+    metrics, history = ppo.improve(players, prompts.rows, scale, cfg, Workspace.of(run))
+    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo"})
+    run.curve(history)
+    return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Score the tasks without a model: counting, and the source's own entropy.
+
+reads   data/split      Split
+        data/tokenizer  Tokenizer
+        data/tokenize   Tokens
+writes  data/baselines  Scores
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import PositiveInt
+
+from pipeline.core.artifact.scores import Scores
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.seed import seed_of
+from pipeline.evaluate.intervals import Bootstrap
+from pipeline.evaluate.table import nested, write_scores
+from pipeline.evaluate.task import HeldOut
+from pipeline.evaluate.tasks import Tasks
+from pipeline.tokens.tokenizer import load
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The sections `baselines` and `tasks`."""
+
+    split: Split
+    tokenizer: Tokenizer
+    tokens: Tokens
+    target: Scores
+    tasks: Tasks
+    resamples: PositiveInt
+    seed: int
+
+
+@stage(Config, shared=("tasks",))
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Count, and write the rows."""
+    given = HeldOut(
+        split=cfg.split,
+        tokens=cfg.tokens,
+        tokenizer=load(cfg.tokenizer),
+        digest=cfg.tokenizer.digest,
+        bootstrap=Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap")),
+        seed=cfg.seed,
+    )
+    rows = [row for name, task in cfg.tasks.items() for row in task.baselines(name, given)]
+    write_scores(cfg.target, rows, [], facts={})
+    return nested(rows)
+
+
+if __name__ == "__main__":
+    main()

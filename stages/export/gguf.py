@@ -1,0 +1,36 @@
+"""Write a model as GGUF files, and check each by llama.cpp against the original.
+
+reads   source, by default the last of align   Model
+        data/tokenize, data/split              Tokens, Split
+writes  data/export/<entry>                    Exports
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.artifact.exports import Exports
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.export.gguf_files import Gguf, export
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Gguf):
+    """An entry of `export` with format gguf."""
+
+    source: Model
+    tokens: Tokens
+    corpus: Split
+    target: Exports
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Write, load back, compare."""
+    return export(cfg.source, cfg.target, tokens=cfg.tokens, corpus=cfg.corpus, settings=cfg, section=run.section)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Write a model as a folder for transformers, and check it against the original to the bit.
+
+reads   source, by default the last of align   Model
+        data/tokenize, data/split              Tokens, Split
+writes  data/export/<entry>                    Exports
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.artifact.exports import Exports
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.export.probe import Probing
+from pipeline.export.transformers_folder import export
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Probing):
+    """An entry of `export` with format transformers."""
+
+    source: Model
+    tokens: Tokens
+    corpus: Split
+    target: Exports
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Copy, load back, compare."""
+    return export(cfg.source, cfg.target, tokens=cfg.tokens, corpus=cfg.corpus, settings=cfg, section=run.section)
+
+
+if __name__ == "__main__":
+    main()
