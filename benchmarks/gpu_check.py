@@ -20,6 +20,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -204,8 +205,9 @@ class Chain:
         """Whether it was killed before its end."""
         process = self._start(block, folder)
         while process.poll() is None:
-            if any(".part" not in str(path) for path in (folder / ".run" / block.folder).glob("*/**/manifest.json")):
-                os.killpg(process.pid, signal.SIGKILL)
+            with suppress(FileNotFoundError):  # a draft was renamed while it was looked into
+                if any(".part" not in str(path) for path in (folder / ".run" / block.folder).glob("*/**/manifest.json")):
+                    os.killpg(process.pid, signal.SIGKILL)
             time.sleep(0.002)
         process.communicate()
         return process.returncode == -signal.SIGKILL

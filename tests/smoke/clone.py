@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +97,9 @@ class Clone:
         seen: set[str] = set()
         deadline = time.monotonic() + patience_s
         while process.poll() is None and time.monotonic() < deadline:
-            seen |= {
-                str(path)
-                for path in (self.folder / ".run" / stage.replace("@", "/")).glob("*/**/manifest.json")
-                if ".part" not in str(path)
-            }
+            with suppress(FileNotFoundError):  # a draft was renamed while it was looked into
+                found = (self.folder / ".run" / stage.replace("@", "/")).glob("*/**/manifest.json")
+                seen |= {str(path) for path in found if ".part" not in str(path)}
             if len(seen) >= after:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
