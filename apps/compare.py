@@ -21,7 +21,7 @@ from pipeline.core.errors import InputError, PipelineError
 from pipeline.report.blocks import excerpt
 from pipeline.report.changes import KINDS, STAGES, Changes, Example, Side, changes, examples, unequal
 from pipeline.report.figures import ABSENT, number, size, text
-from pipeline.report.shelf import Shelf
+from pipeline.report.stage_files import StageFiles
 
 WORKSPACE = "workspace"
 _EPILOG = """\
@@ -103,8 +103,8 @@ class Revision:
         """The stages' data, and what dvc.lock calls it."""
         outs = [out for block in (self.read("dvc.lock").get("stages") or {}).values() for out in block.get("outs", ())]
         locked = {PurePosixPath(out["path"]).name: out["md5"] for out in outs if PurePosixPath(out["path"]).parent.name == "data"}
-        shelves = {stage: Shelf(self, f"data/{stage}") for stage in STAGES}
-        return Side(name=self.name, shelves=shelves, locked=locked, sure=self.name != WORKSPACE)
+        folders = {stage: StageFiles(self, f"data/{stage}") for stage in STAGES}
+        return Side(name=self.name, folders=folders, locked=locked, sure=self.name != WORKSPACE)
 
 
 def told(change: Changes, old: Side, new: Side, options: argparse.Namespace) -> Group:

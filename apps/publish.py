@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.core.local import overlaid
 from pipeline.core.track import Track, WandbTracker, group_of
 
 PARAMS, PLAN, METRICS, PLOTS = Path("params.yaml"), Path("plan/settings.json"), Path("metrics"), Path("plots")
@@ -49,9 +50,7 @@ def curve(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
 
 def track_of(settings: dict[str, Any]) -> Track:
     """The section `track`, what conf/local says about it laid over."""
-    section = dict(settings["track"])
-    for path in sorted(Path("conf/local").glob("*.yaml")):
-        section |= (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("track") or {}
+    section = overlaid(settings, Path())["track"]
     return Track(**{field.name: section[field.name] for field in dataclasses.fields(Track)})
 
 

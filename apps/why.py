@@ -19,10 +19,10 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import read_json
+from pipeline.report.document_history import STAGES, Asked, Chapter, Shown, history_of
 from pipeline.report.figures import fixed, number, text
-from pipeline.report.lives import STAGES, Asked, Chapter, Shown, life_of
 from pipeline.report.search import find_document, near_matches, quarantined
-from pipeline.report.shelf import Disk, Row, Shelf
+from pipeline.report.stage_files import Disk, Row, StageFiles
 from pipeline.text.measure.quality import LanguageRule, Rule, StatisticRule
 
 COLOURS = {"good": "green", "bad": "red", "": "default"}
@@ -79,15 +79,15 @@ def arguments() -> argparse.Namespace:
 
 def told(options: argparse.Namespace) -> Group:
     """The life of what was asked for; PipelineError, with what looks like it, where nothing is called so."""
-    shelves = {stage: Shelf(Disk(), str(options.data / stage)) for stage in STAGES}
-    found = find_document(shelves["corpus"], options.id)
+    folders = {stage: StageFiles(Disk(), str(options.data / stage)) for stage in STAGES}
+    found = find_document(folders["corpus"], options.id)
     if found is None:
-        if rows := quarantined(shelves["corpus"], options.id):
+        if rows := quarantined(folders["corpus"], options.id):
             return Group(*(refusal(row) for row in rows[: options.entries]))
-        near = near_matches(shelves["corpus"], options.id)
+        near = near_matches(folders["corpus"], options.id)
         raise InputError(f"no document is called {options.id}", mend=f"perhaps {', '.join(near)}" if near else "python -m apps.why --help")
     shown = Shown(entries=options.entries, excerpt=options.excerpt)
-    chapters = life_of(Asked(shelves=shelves, found=found, rules=rules_of(options.params), shown=shown))
+    chapters = history_of(Asked(folders=folders, found=found, rules=rules_of(options.params), shown=shown))
     return Group(f"[bold]{escape(found.piece or found.id)}[/bold]", *page(chapters))
 
 

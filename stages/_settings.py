@@ -12,6 +12,7 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.local import overlaid
 
 A = TypeVar("A")
 ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
@@ -38,14 +39,7 @@ def read_params() -> dict[str, Any]:
 def read_settings(overrides: Sequence[str]) -> dict[str, Any]:
     """All settings: params.yaml under DVC, conf/ with the command line's overrides by hand; conf/local on top."""
     settings = read_params() if "DVC_STAGE" in os.environ else plain(compose(overrides))
-    for path in sorted((ROOT / "conf" / "local").glob("*.yaml")):
-        from omegaconf import OmegaConf
-
-        local = OmegaConf.load(path)
-        if unknown := set(local) - {"hardware", "track"}:
-            raise PipelineError(f"{path} sets {', '.join(map(str, unknown))}", mend="only hardware and track may be local to a machine")
-        settings = plain(OmegaConf.merge(settings, local))
-    return settings
+    return overlaid(settings, ROOT)
 
 
 def plain(settings: Any) -> dict[str, Any]:

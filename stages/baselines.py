@@ -15,8 +15,8 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
-from pipeline.evaluate.intervals import Bootstrap
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.evaluate.task import HeldOut
 from pipeline.evaluate.tasks import Tasks

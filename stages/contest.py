@@ -15,9 +15,9 @@ from pydantic import NonNegativeFloat, PositiveInt
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
+from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
 from pipeline.evaluate import contest
-from pipeline.evaluate.intervals import Bootstrap
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.export.answers import answers_of_files
 from pipeline.model.disk import load, load_reward, tokenizer_of

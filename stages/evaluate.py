@@ -15,9 +15,9 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
 from pipeline.evaluate.examine import examine
-from pipeline.evaluate.intervals import Bootstrap
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.evaluate.tasks import Tasks
 from pipeline.model.disk import tokenizer_digest

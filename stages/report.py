@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.core.artifact.page import Page
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.files import read_json
-from pipeline.report.contents import Data, Shown, Told, page_of
+from pipeline.report.contents import Data, RunRecord, Shown, page_of
 from pipeline.report.learning import read_rows
 from stages._run import Run, stage
 
@@ -39,7 +39,7 @@ def main(cfg: Config, run: Run) -> None:
     names = [stage["name"] for stage in plan["stages"] if stage["name"] != run.name]
     metrics = {name: cfg.metrics / f"{name}.json" for name in names}
     plots = {name: path for name in names if (path := cfg.plots / f"{name}.csv").is_file()}
-    told = Told(
+    told = RunRecord(
         settings={stage["name"]: stage["settings"] for stage in plan["stages"]},
         edges=[tuple(edge) for edge in plan["edges"]],
         metrics={name: read_json(path) if path.is_file() else None for name, path in metrics.items()},

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from pipeline.core.local import APART
 from pipeline.core.scratch import key_of
-
-APART = ("hardware", "track")  # they change no result, so they name no run
 
 
 class Tracker(Protocol):

@@ -12,9 +12,9 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_jsonl
+from pipeline.core.intervals import Bootstrap, share
 from pipeline.evaluate.answers import judged
 from pipeline.evaluate.duels import TIE, duels
-from pipeline.evaluate.intervals import Bootstrap, share
 from pipeline.evaluate.kinds.questions import NO_FACTS, from_record
 from pipeline.evaluate.ratings import rate
 from pipeline.evaluate.table import Row, absent, row

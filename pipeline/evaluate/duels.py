@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from pipeline.evaluate.intervals import Bootstrap, mean, share
+from pipeline.core.intervals import Bootstrap, mean, share
 from pipeline.evaluate.kinds.questions import NO_FACTS, Question
 from pipeline.evaluate.table import Row, absent, row
 

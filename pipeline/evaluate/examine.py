@@ -6,7 +6,7 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.evaluate.intervals import Bootstrap
+from pipeline.core.intervals import Bootstrap
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
 from pipeline.evaluate.tasks import Tasks

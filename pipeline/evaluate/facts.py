@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from pipeline.core.intervals import Bootstrap, share
 from pipeline.evaluate.answers import Answer
-from pipeline.evaluate.intervals import Bootstrap, share
 from pipeline.evaluate.kinds.questions import NO_FACTS, Question
 from pipeline.evaluate.table import Row, absent, row
 

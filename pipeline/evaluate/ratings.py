@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluate.intervals import Bootstrap, Estimate
+from pipeline.core.intervals import Bootstrap, Estimate
 
 # questions Q, players P, resamples R
 SCALE = 400 / math.log(10)  # points a unit of log strength: 400 points are odds of ten to one

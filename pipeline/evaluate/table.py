@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.files import write_json, write_jsonl
-from pipeline.evaluate.intervals import Estimate
+from pipeline.core.intervals import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)

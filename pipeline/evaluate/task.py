@@ -11,7 +11,7 @@ import tokenizers
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.evaluate.intervals import Bootstrap
+from pipeline.core.intervals import Bootstrap
 from pipeline.evaluate.table import Row
 from pipeline.tokens.tokenizer import vocabulary
 

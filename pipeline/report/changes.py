@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.artifact.split import PARTS
 from pipeline.report.cleaning import first_difference
-from pipeline.report.shelf import Shelf
+from pipeline.report.stage_files import StageFiles
 
 STAGES = ("corpus", "clean", "select", "dedup", "split")
 KINDS = ("added", "removed", "changed", "moved")
@@ -44,7 +44,7 @@ class Side:
     """One of the two runs."""
 
     name: str
-    shelves: Mapping[str, Shelf]  # by stage
+    folders: Mapping[str, StageFiles]  # by stage
     locked: Mapping[str, str]  # by stage: what dvc.lock calls the content of its folder
     sure: bool  # whether the folders are what dvc.lock says; those that lie open on the disk may not be
 
@@ -90,7 +90,7 @@ def changes(old: Side, new: Side) -> Iterator[Changes]:
         if _equal(old, new, stage):
             yield Changes(stage, _DIFFERENCES.empty_table(), equal=True)
             before = None
-        elif missing := [side.name for side in (old, new) if side.shelves[stage].manifest is None]:
+        elif missing := [side.name for side in (old, new) if side.folders[stage].manifest is None]:
             yield Changes(
                 stage,
                 _DIFFERENCES.empty_table(),
@@ -98,30 +98,30 @@ def changes(old: Side, new: Side) -> Iterator[Changes]:
             )
             before = None
         else:
-            tables = documents(old.shelves[stage], stage), documents(new.shelves[stage], stage)
-            whys = reasons(old.shelves[stage]), reasons(new.shelves[stage])
+            tables = documents(old.folders[stage], stage), documents(new.folders[stage], stage)
+            whys = reasons(old.folders[stage]), reasons(new.folders[stage])
             yield Changes(stage, differences(stage, tables, before, whys))
             before = tables
 
 
-def documents(shelf: Shelf, stage: str) -> pa.Table:
+def documents(files: StageFiles, stage: str) -> pa.Table:
     """The documents of a stage, in the order of their shards: id, whole, source, part, bytes, hash."""
     names = PARTS if stage == "split" else ("documents",)
     columns = ["id", "book", "source", "text"]
-    found = [_hashed(table, name) for name in names for table in shelf.shards(name, columns)]
+    found = [_hashed(table, name) for name in names for table in files.shards(name, columns)]
     return pa.concat_tables([*found, _DOCUMENTS.empty_table()])
 
 
-def reasons(shelf: Shelf) -> pa.Table:
+def reasons(files: StageFiles) -> pa.Table:
     """Why a stage left documents out: id, reason; one a document."""
     empty = pa.table({"id": pa.array([], pa.string()), "reason": pa.array([], pa.string())})
     found = [empty]
-    for table in shelf.shards("dropped", ["id", "reason"]):
+    for table in files.shards("dropped", ["id", "reason"]):
         found.append(_told(table["id"], "dropped as ", table["reason"]))
-    for table in shelf.shards("clusters", ["id", "kept", "kind", "cluster"]):
+    for table in files.shards("clusters", ["id", "kept", "kind", "cluster"]):
         lost = table.filter(pc.invert(table["kept"]))
         found.append(_told(lost["id"], lost["kind"], pc.if_else(pc.equal(lost["kind"], "emptied"), "", " copy")))
-    for table in shelf.shards("cut", ["id", "against"]):
+    for table in files.shards("cut", ["id", "against"]):
         found.append(
             _told(_whole(table["id"]), "cut, for it is in ", table["against"] if "against" in table.column_names else "held-out text")
         )
@@ -161,7 +161,7 @@ def examples(change: Changes, old: Side, new: Side, *, kind: str, most: int) -> 
     mine = change.differences.filter(pc.equal(change.differences["kind"], kind))
     own = pc.not_equal(mine["reason"], EARLIER)
     some = pa.concat_tables([mine.filter(own), mine.filter(pc.invert(own))]).slice(0, most).to_pylist()
-    texts = [_texts(side.shelves[change.stage], change.stage, [row["id"] for row in some]) for side in (old, new)]
+    texts = [_texts(side.folders[change.stage], change.stage, [row["id"] for row in some]) for side in (old, new)]
     found = []
     for row in some:
         was, now = (side.get(row["id"], "") for side in texts)
@@ -191,7 +191,7 @@ def _equal(old: Side, new: Side, stage: str) -> bool:
         return False
     if old.sure and new.sure:
         return True
-    return old.shelves[stage].manifest == new.shelves[stage].manifest
+    return old.folders[stage].manifest == new.folders[stage].manifest
 
 
 def _hashed(table: pa.Table, name: str) -> pa.Table:
@@ -224,10 +224,10 @@ def _altered(rows: pa.Table, stage: str, before: tuple[pa.Table, pa.Table] | Non
     return pc.if_else(pc.fill_null(pc.not_equal(was, now), False), EARLIER, _OWN[stage])
 
 
-def _texts(shelf: Shelf, stage: str, ids: Sequence[str]) -> dict[str, str]:
+def _texts(files: StageFiles, stage: str, ids: Sequence[str]) -> dict[str, str]:
     wanted = pa.array(ids, pa.string())
     names = PARTS if stage == "split" else ("documents",)
-    places = (place for name in names for place in shelf.find(name, ["id"], lambda table: pc.is_in(table["id"], wanted), ["id", "text"]))
+    places = (place for name in names for place in files.find(name, ["id"], lambda table: pc.is_in(table["id"], wanted), ["id", "text"]))
     return {place.row["id"]: place.row["text"] for place in places}
 
 

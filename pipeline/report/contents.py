@@ -13,12 +13,12 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.report import cleaning, files, head, judged, learning, samples
 from pipeline.report.blocks import Absent, Block, Figures, Section, Table
-from pipeline.report.board import Board
 from pipeline.report.cleaning import Amount
 from pipeline.report.figures import fixed, number
 from pipeline.report.headlines import found
 from pipeline.report.lineage import Edge
 from pipeline.report.page import absences, render
+from pipeline.report.score_table import ScoreTable
 
 Metrics = Mapping[str, Any]
 _SAMPLES = "samples.json"  # of the base model: [{step, texts}]
@@ -49,7 +49,7 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class RunRecord:
     """What the stages were told and what they measured, by stage; None for one that has not run."""
 
     settings: Mapping[str, Any]  # in the order of the data
@@ -62,9 +62,9 @@ class Told:
         return {name.removeprefix(f"{group}/"): found for name, found in self.metrics.items() if name.startswith(f"{group}/")}
 
 
-def page_of(title: str, data: Data, scores: Sequence[Scores], told: Told, shown: Shown) -> tuple[str, dict[str, int]]:
+def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, shown: Shown) -> tuple[str, dict[str, int]]:
     """The HTML of the page, and the report's own numbers. `scores`: of each model."""
-    board = Board(row for artifact in (data.baselines, *scores, data.contest) for row in artifact.read())
+    board = ScoreTable(row for artifact in (data.baselines, *scores, data.contest) for row in artifact.read())
     answers = list(read_jsonl(data.contest.file("answers.jsonl")))
     questions = list(data.dialogues.rows("questions")) if data.dialogues.has("questions.jsonl") else []
     chance = samples.chance_of(questions, answers)
@@ -96,7 +96,7 @@ def page_of(title: str, data: Data, scores: Sequence[Scores], told: Told, shown:
     return html, {"bytes": len(html.encode()), "figures": figures, "absent": absences(sections)}
 
 
-def text_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
+def text_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     """From the raw documents to the three parts."""
     corpora = {"raw": data.corpus, "cleaned": data.clean, "selected": data.select, "without copies": data.dedup}
     yield from cleaning.flow_blocks(corpora, data.split)
@@ -127,7 +127,7 @@ def leak_blocks(split: Metrics) -> Iterator[Block]:
         yield Table("Cut from training", ("repeats", "paragraphs", "planted", "precision", "recall"), rows, note)
 
 
-def curve_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
+def curve_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     """The curves of every stage that trains, and what the base model wrote meanwhile."""
     entropy = entropy_of(told.metrics.get("tokenize"))
     if entropy is None:
@@ -137,7 +137,7 @@ def curve_blocks(data: Data, told: Told, shown: Shown) -> Iterator[Block]:
     yield from samples.learning_blocks(kept, _few(shown))
 
 
-def score_blocks(board: Board, told: Told, chance: float | None) -> Iterator[Block]:
+def score_blocks(board: ScoreTable, told: RunRecord, chance: float | None) -> Iterator[Block]:
     """Everything that was judged."""
     yield from judged.book_blocks(board)
     yield from judged.fact_blocks(board, chance)
@@ -156,7 +156,7 @@ def entropy_of(tokenize: Metrics | None) -> float | None:
     return float(val["bits"] * math.log(2) / predicted) if predicted > 0 else None
 
 
-def _bounds(told: Told) -> Metrics:
+def _bounds(told: RunRecord) -> Metrics:
     """The bounds of all exported files."""
     entries = [entry for name, settings in told.settings.items() if name.startswith("export/") for entry in settings.values()]
     return {key: value for entry in entries for key, value in (found(entry, "bounds") or {}).items()}

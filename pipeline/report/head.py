@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.report.blocks import Card
-from pipeline.report.board import Board, Score
 from pipeline.report.charts import Interval, interval_bar
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
 from pipeline.report.headlines import found
 from pipeline.report.judged import AGAINST, BOOKS, HELD_OUT
+from pipeline.report.score_table import Score, ScoreTable
 
 Metrics = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ def ways(metrics: Mapping[str, Metrics | None]) -> str:
     return {0: "by nothing more", 1: "in one way", 2: "in two ways"}.get(len(entries), f"in {len(entries)} ways")
 
 
-def cards(board: Board, metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics], chance: float | None) -> Iterator[Card]:
+def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics], chance: float | None) -> Iterator[Card]:
     """The headline numbers; one that is not there says why."""
     bits, entropy = board.score("base", BOOKS, "bits_per_byte"), board.score("source", BOOKS, "bits_per_byte")
     counted = [name for name in board.models(BOOKS) if name.endswith("-gram")]

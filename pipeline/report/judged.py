@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.report.blocks import Absent, Block, Figures, Table
-from pipeline.report.board import Axis, Board, Score, axis_of, cell
 from pipeline.report.charts import Interval, interval_chart
 from pipeline.report.figures import fixed, number
+from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell
 
 BOOKS, HELD_OUT, TRAINED, AGAINST = "books", "facts_held_out", "facts_trained", "against_reference"
 _EVEN = 0.5  # of a duel, and of a ranking that knows nothing
@@ -20,7 +20,7 @@ _MEANING = (
 )
 
 
-def book_blocks(board: Board) -> Iterator[Block]:
+def book_blocks(board: ScoreTable) -> Iterator[Block]:
     """Bits a byte on held-out books, beside the source's own entropy and the models that only count."""
     entropy = board.score("source", BOOKS, "bits_per_byte")
     models = board.models(BOOKS)
@@ -42,7 +42,7 @@ def book_blocks(board: Board) -> Iterator[Block]:
         yield Absent("The entropy of the source", entropy.reason or "not measured")
 
 
-def fact_blocks(board: Board, chance: float | None) -> Iterator[Block]:
+def fact_blocks(board: ScoreTable, chance: float | None) -> Iterator[Block]:
     """What each model knows, held-out and trained facts apart."""
     for task, title in _TITLES.items():
         models = board.models(task)
@@ -56,7 +56,7 @@ def fact_blocks(board: Board, chance: float | None) -> Iterator[Block]:
         yield Table(f"{title}: {number(asked)} questions", ("model", *_KNOWLEDGE.values()), rows, _MEANING)
 
 
-def duel_blocks(board: Board) -> Iterator[Block]:
+def duel_blocks(board: ScoreTable) -> Iterator[Block]:
     """Who answers better than the reference, and how far each has moved from it."""
     models = board.models(AGAINST)
     if not models:
@@ -98,7 +98,7 @@ def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator
     yield Table("Held-out preferences, ranked correctly", ("kind", *heads, "pairs"), rows)
 
 
-def contest_blocks(board: Board) -> Iterator[Block]:
+def contest_blocks(board: ScoreTable) -> Iterator[Block]:
     """The ratings of all models and files by each rule, and how often a file answers word for word as its source."""
     figures = []
     for rule, title in _RULES.items():
@@ -120,7 +120,7 @@ def contest_blocks(board: Board) -> Iterator[Block]:
         yield Table("Greedy answers word for word as those of the model that was exported", ("file", "share"), same)
 
 
-def other_blocks(board: Board) -> Iterator[Block]:
+def other_blocks(board: ScoreTable) -> Iterator[Block]:
     """The scores of tasks that have no table of their own."""
     others = [
         (key, score) for key, score in board.others((BOOKS, "facts", HELD_OUT, TRAINED, AGAINST, *_RULES, _SAME)) if score.value is not None

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import ArtifactError, InputError
-from pipeline.report.shelf import Row, Shelf, Where
+from pipeline.report.stage_files import Row, StageFiles, Where
 
 _PIECE = re.compile(r"(?P<id>.+?)(?P<piece>#\d+(\*\d+)?|\*\d+)")
 _LISTED = 5  # near matches in an error
@@ -25,7 +25,7 @@ class Found:
     piece: str | None  # as the split has them: ID#3, and ID#3*2 where it is taken a second time
 
 
-def find_document(corpus: Shelf, asked: str) -> Found | None:
+def find_document(corpus: StageFiles, asked: str) -> Found | None:
     """The document that is meant; None where there is none. InputError where several are, with some of them."""
     if corpus.manifest is None:
         raise ArtifactError(f"{corpus.folder} is not there, so nothing was read yet", mend="dvc repro corpus")
@@ -38,12 +38,12 @@ def find_document(corpus: Shelf, asked: str) -> Found | None:
     return None
 
 
-def quarantined(corpus: Shelf, asked: str) -> list[Row]:
+def quarantined(corpus: StageFiles, asked: str) -> list[Row]:
     """The rows in quarantine that stand at FILE:LINE, or anywhere in FILE."""
     return [row for row in _quarantine(corpus) if asked in (_place(row), row["file"])]
 
 
-def near_matches(corpus: Shelf, asked: str) -> list[str]:
+def near_matches(corpus: StageFiles, asked: str) -> list[str]:
     """Ids, origins and places in quarantine that look like what was asked for, the likeliest first."""
     inside: list[str] = []
     names: list[str] = []
@@ -58,7 +58,7 @@ def near_matches(corpus: Shelf, asked: str) -> list[str]:
     return list(dict.fromkeys([*alike, *inside]))[:_LISTED]
 
 
-def _named(corpus: Shelf, name: str) -> str | None:
+def _named(corpus: StageFiles, name: str) -> str | None:
     """The id of the one document of this id, or of this origin, or whose id begins so."""
     same = [place.row for place in corpus.find("documents", ["id", "origin"], _called(name), ["id", "origin"])]
     for key in ("id", "origin"):
@@ -83,7 +83,7 @@ def _only(ids: Sequence[str], what: str) -> str:
     return ids[0]
 
 
-def _quarantine(corpus: Shelf) -> Iterator[Row]:
+def _quarantine(corpus: StageFiles) -> Iterator[Row]:
     try:
         lines = corpus.bytes("quarantine.jsonl").splitlines()
     except FileNotFoundError:

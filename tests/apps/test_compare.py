@@ -95,7 +95,7 @@ def test_equal_stages_are_said_to_be_equal_and_no_table_is_read(here: Path, monk
     def never(*_: object) -> None:
         raise AssertionError("read")
 
-    monkeypatch.setattr("pipeline.report.shelf.Shelf.read", never)
+    monkeypatch.setattr("pipeline.report.stage_files.StageFiles.read", never)
     assert all(change.equal for change in compared("before", "same").values())
 
 

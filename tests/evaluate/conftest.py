@@ -16,8 +16,8 @@ from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.files import write_jsonl
+from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import stream
-from pipeline.evaluate.intervals import Bootstrap
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.questions import Questions
 from pipeline.evaluate.task import Examined

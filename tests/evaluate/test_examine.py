@@ -14,11 +14,11 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_jsonl
+from pipeline.core.intervals import Bootstrap, Estimate
 from pipeline.evaluate import contest
 from pipeline.evaluate.answers import judged
 from pipeline.evaluate.choices import filling_logprobs
 from pipeline.evaluate.duels import duels
-from pipeline.evaluate.intervals import Bootstrap, Estimate
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.questions import questions
 from pipeline.evaluate.table import Row, absent, nested, row, write_scores

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import stream
-from pipeline.evaluate.intervals import Bootstrap
 from pipeline.evaluate.ratings import CENTRE, games, rate, strengths
 
 FEW = Bootstrap(resamples=200, seed=1)

@@ -13,7 +13,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import write_json, write_jsonl
-from pipeline.report.contents import Data, Shown, Told
+from pipeline.report.contents import Data, RunRecord, Shown
 
 EVIL = "<script>alert(1)</script>"
 SHOWN = Shown(examples=2, questions=1, excerpt=200)
@@ -131,10 +131,10 @@ def write_data(root: Path, *, facts: bool) -> Data:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., tuple[Data, list[Scores], Told]]:
+def run(tmp_path: Path) -> Callable[..., tuple[Data, list[Scores], RunRecord]]:
     """run(facts=...) gives the artifacts and the numbers of a finished run, with the world's facts or without."""
 
-    def finished(*, facts: bool) -> tuple[Data, list[Scores], Told]:
+    def finished(*, facts: bool) -> tuple[Data, list[Scores], RunRecord]:
         kinds = {"accuracy": 0.9, "n": 50, "accuracy_before": 0.5, "kinds": {"rude": {"accuracy": 0.9, "n": 50}}}
         parity = {"fp32": {"perplexity": 3.0}, "F16": {"bytes": 2_000_000, "ids_differ": 0.0, "kl": 0.00001, "perplexity": 3.0}}
         val = {"bits": 900.0 if facts else None, "tokens": 600, "documents": 3}
@@ -150,7 +150,7 @@ def run(tmp_path: Path) -> Callable[..., tuple[Data, list[Scores], Told]]:
         settings = {name: {"target": f"data/{name}", "title": EVIL} for name in ("corpus", *metrics)}
         edges = [("corpus", "clean"), ("clean", "select"), ("reward", "align/dpo")]
         curves = {"pretrain": [{"step": float(step), "loss": 5.0 / step} for step in range(1, 60)], "sft": None}
-        told = Told(settings=settings, edges=edges, metrics={"corpus": None} | metrics, curves=curves)
+        told = RunRecord(settings=settings, edges=edges, metrics={"corpus": None} | metrics, curves=curves)
         return write_data(tmp_path, facts=facts), [write_scores(tmp_path / "evaluate", scores(facts=facts), [])], told
 
     return finished

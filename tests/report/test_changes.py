@@ -8,13 +8,13 @@ import pytest
 
 from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.report.changes import EARLIER, STAGES, Changes, Side, changes, documents, unequal
-from pipeline.report.shelf import Disk, Shelf
+from pipeline.report.stage_files import Disk, StageFiles
 from tests.apps.tiny import CLEAN, write_chain, write_corpus
 
 
 def side(data: Path, *, locked: Mapping[str, str] | None = None, sure: bool = True) -> Side:
-    shelves = {stage: Shelf(Disk(), str(data / stage)) for stage in STAGES}
-    return Side(name=data.parent.name, shelves=shelves, locked=locked or {}, sure=sure)
+    folders = {stage: StageFiles(Disk(), str(data / stage)) for stage in STAGES}
+    return Side(name=data.parent.name, folders=folders, locked=locked or {}, sure=sure)
 
 
 def compared(old: Side, new: Side) -> dict[str, Changes]:
@@ -89,7 +89,7 @@ def test_a_folder_that_is_not_sure_to_be_as_locked_is_compared_by_its_manifest(c
 
 
 def test_documents_of_all_shards_are_read_in_order(chains: tuple[Path, Path]) -> None:
-    assert documents(Shelf(Disk(), str(chains[0] / "clean")), "clean")["id"].to_pylist() == list(CLEAN)
+    assert documents(StageFiles(Disk(), str(chains[0] / "clean")), "clean")["id"].to_pylist() == list(CLEAN)
 
 
 def test_values_that_differ_are_named_by_their_dots() -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from pipeline.core.artifact.scores import Scores
 from pipeline.report.blocks import Absent, Table
-from pipeline.report.board import Board
 from pipeline.report.cleaning import first_difference
-from pipeline.report.contents import Data, Told, entropy_of, leak_blocks, page_of, score_blocks
+from pipeline.report.contents import Data, RunRecord, entropy_of, leak_blocks, page_of, score_blocks
 from pipeline.report.samples import spread
+from pipeline.report.score_table import ScoreTable
 from tests.report.conftest import EVIL, NO_FACTS, SHOWN, baselines, compared, scores
 
-Finished = Callable[..., tuple[Data, list[Scores], Told]]
+Finished = Callable[..., tuple[Data, list[Scores], RunRecord]]
 
 
 def test_a_script_in_a_sample_is_shown_as_text(run: Finished) -> None:
@@ -55,7 +55,7 @@ def test_the_metrics_count_what_is_on_the_page(run: Finished) -> None:
 
 def test_every_score_is_somewhere_on_the_page(run: Finished) -> None:
     *_, told = run(facts=True)
-    board = Board([*baselines(facts=True), *scores(facts=True), *compared(facts=True)])
+    board = ScoreTable([*baselines(facts=True), *scores(facts=True), *compared(facts=True)])
     text = "".join(str(block) for block in score_blocks(board, told, 0.25))
     assert EVIL in text  # the metric that has no table of its own
     assert not [block for block in score_blocks(board, told, 0.25) if isinstance(block, Absent)]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field, PositiveInt
 
 from pipeline.core.errors import PipelineError
-from pipeline.evaluate.intervals import Bootstrap, Estimate, ratio
+from pipeline.core.intervals import Bootstrap, Estimate, ratio
 from pipeline.evaluate.ngram import Ngram
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result

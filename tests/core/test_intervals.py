@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pipeline.core.intervals import Bootstrap, mean, ratio, share, wilson
 from pipeline.core.seed import stream
-from pipeline.evaluate.intervals import Bootstrap, mean, ratio, share, wilson
 
 MANY = Bootstrap(resamples=4000, seed=1)
 

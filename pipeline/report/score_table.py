@@ -33,7 +33,7 @@ class Score:
 NOT_MEASURED = Score(None, None, None, 0, "not measured")
 
 
-class Board:
+class ScoreTable:
     """The rows of one or several Scores artifacts."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:

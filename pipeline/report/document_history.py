@@ -14,7 +14,7 @@ from pipeline.core.artifact.split import PARTS
 from pipeline.report.blocks import excerpt
 from pipeline.report.figures import fixed, number, size, text
 from pipeline.report.search import Found
-from pipeline.report.shelf import Place, Row, Shelf, Where, equals
+from pipeline.report.stage_files import Place, Row, StageFiles, Where, equals
 from pipeline.text.measure.quality import LanguageRule, Rule, first_broken
 
 _PARAGRAPH = "\n\n"
@@ -53,7 +53,7 @@ class Shown:
 class Asked:
     """What the chapters are told from."""
 
-    shelves: Mapping[str, Shelf]  # by stage
+    folders: Mapping[str, StageFiles]  # by stage
     found: Found
     rules: Sequence[Rule]  # in force, as in select.rules
     shown: Shown
@@ -64,14 +64,14 @@ class Asked:
         return self.found.id
 
 
-def life_of(asked: Asked) -> Iterator[Chapter]:
+def history_of(asked: Asked) -> Iterator[Chapter]:
     """A chapter a stage, in the order of the data, until the document's end."""
     for stage, tell in _TELLERS.items():
-        shelf = asked.shelves[stage]
-        if shelf.manifest is None:
-            chapter = Chapter(stage, f"not known: {shelf.folder} is not there; dvc repro {stage}", end=True)
+        files = asked.folders[stage]
+        if files.manifest is None:
+            chapter = Chapter(stage, f"not known: {files.folder} is not there; dvc repro {stage}", end=True)
         else:
-            chapter = tell(asked, shelf)
+            chapter = tell(asked, files)
         yield chapter
         if chapter.end:
             return
@@ -86,17 +86,17 @@ def allowed(rule: Rule) -> str:
     return f"at least {number(rule.min)}" if rule.min is not None else f"at most {number(rule.max)}"
 
 
-def _corpus(asked: Asked, shelf: Shelf) -> Chapter:
-    place = next(shelf.find("documents", ["id"], equals("id", asked.id)))
+def _corpus(asked: Asked, files: StageFiles) -> Chapter:
+    place = next(files.find("documents", ["id"], equals("id", asked.id)))
     row = place.row
     lines = [
         Line("origin", row["origin"], f"of the source {row['source']}"),
-        Line("lies in", f"shard {place.shard} of {len(shelf.names('documents'))}", f"row {number(place.number)} of the corpus"),
+        Line("lies in", f"shard {place.shard} of {len(files.names('documents'))}", f"row {number(place.number)} of the corpus"),
         _size(row["text"]),
     ]
     if row.get("group"):
         lines.append(Line("group", row["group"], "stands on one side of the split, whole"))
-    lines += [_truth(truth.row) for truth in shelf.find("truth", ["id"], equals("id", asked.id))]
+    lines += [_truth(truth.row) for truth in files.find("truth", ["id"], equals("id", asked.id))]
     return Chapter("corpus", "read", lines, "good")
 
 
@@ -107,28 +107,28 @@ def _truth(row: Row) -> Line:
     return Line("in truth", f"to {row['fate']}", "; ".join(told))
 
 
-def _clean(asked: Asked, shelf: Shelf) -> Chapter:
-    place = next(shelf.find("documents", ["id"], equals("id", asked.id), ["id", "text"]), None)
+def _clean(asked: Asked, files: StageFiles) -> Chapter:
+    place = next(files.find("documents", ["id"], equals("id", asked.id), ["id", "text"]), None)
     if place is None:
-        return _unknown("clean", shelf)
-    repairs = [found.row for found in shelf.find("repairs", ["id"], equals("id", asked.id))]
+        return _unknown("clean", files)
+    repairs = [found.row for found in files.find("repairs", ["id"], equals("id", asked.id))]
     lines = [_size(place.row["text"])]
     lines += [Line(row["repair"], number(row["count"]), "time" if row["count"] == 1 else "times") for row in repairs]
     verdict = f"repaired in {len(repairs)} way{'s' * (len(repairs) != 1)}" if repairs else "no repair changed it"
     return Chapter("clean", verdict if place.row["text"] else f"{verdict}; nothing is left of it", lines)
 
 
-def _select(asked: Asked, shelf: Shelf) -> Chapter:
-    measured = next((place.row for place in asked.shelves["clean"].find("statistics", ["id"], equals("id", asked.id))), {})
-    measured |= next((place.row for place in shelf.find("scores", ["id"], equals("id", asked.id))), {})
+def _select(asked: Asked, files: StageFiles) -> Chapter:
+    measured = next((place.row for place in asked.folders["clean"].find("statistics", ["id"], equals("id", asked.id))), {})
+    measured |= next((place.row for place in files.find("scores", ["id"], equals("id", asked.id))), {})
     lines = [line for name, value in measured.items() if name != "id" for line in _judged(name, value, asked.rules, measured)]
     unmeasured = [rule for rule in asked.rules if _statistic(rule) not in measured]
     lines += [Line(_statistic(rule), "not measured", f"{rule.name}: {allowed(rule)}") for rule in unmeasured]
-    dropped = next((place.row for place in shelf.find("dropped", ["id"], equals("id", asked.id), ["reason", "value"])), None)
+    dropped = next((place.row for place in files.find("dropped", ["id"], equals("id", asked.id), ["reason", "value"])), None)
     if dropped is not None:
         return Chapter("select", f"dropped as {dropped['reason']}, measured {text(dropped['value'])}", lines, "bad", end=True)
-    if not any(True for _ in shelf.find("documents", ["id"], equals("id", asked.id), ["id"])):
-        return _unknown("select", shelf)
+    if not any(True for _ in files.find("documents", ["id"], equals("id", asked.id), ["id"])):
+        return _unknown("select", files)
     return Chapter("select", "kept", lines, "good")
 
 
@@ -147,21 +147,21 @@ def _statistic(rule: Rule) -> str:
     return "language" if isinstance(rule, LanguageRule) else rule.statistic
 
 
-def _dedup(asked: Asked, shelf: Shelf) -> Chapter:
-    mine = next((place.row for place in shelf.find("clusters", ["id"], equals("id", asked.id))), None)
+def _dedup(asked: Asked, files: StageFiles) -> Chapter:
+    mine = next((place.row for place in files.find("clusters", ["id"], equals("id", asked.id))), None)
     if mine is None:
-        return _unknown("dedup", shelf)
-    all_ = [place.row for place in shelf.find("clusters", ["cluster"], equals("cluster", mine["cluster"]))]
+        return _unknown("dedup", files)
+    all_ = [place.row for place in files.find("clusters", ["cluster"], equals("cluster", mine["cluster"]))]
     kept = next((row["id"] for row in all_ if row["kept"]), mine["cluster"])
     if mine["kind"] == "emptied":
-        return Chapter("dedup", "nothing is left of it: all its paragraphs stand elsewhere", list(_passages(asked, shelf)), "bad", end=True)
+        return Chapter("dedup", "nothing is left of it: all its paragraphs stand elsewhere", list(_passages(asked, files)), "bad", end=True)
     if not mine["kept"]:
         lines = [Line("cluster", mine["cluster"], f"of {number(len(all_))} documents")]
         return Chapter("dedup", f"lost to {kept}: {_alike(mine)}", lines, "bad", end=True)
     lost = [row for row in all_ if not row["kept"]]
     lines = [Line("lost to it", row["id"], _alike(row)) for row in lost[: asked.shown.entries]]
     lines += _more(lost, asked, "copies")
-    lines += _passages(asked, shelf)
+    lines += _passages(asked, files)
     verdict = f"kept; {number(len(lost))} cop{'ies' if len(lost) != 1 else 'y'} of it lost" if lost else "kept; it has no copy"
     return Chapter("dedup", verdict, lines, "good")
 
@@ -172,30 +172,30 @@ def _alike(row: Row) -> str:
     )
 
 
-def _passages(asked: Asked, shelf: Shelf) -> Iterator[Line]:
+def _passages(asked: Asked, files: StageFiles) -> Iterator[Line]:
     """What was cut out of the document, and what was cut elsewhere because it stands here."""
-    mine = [place.row for place in shelf.find("passages", ["id"], equals("id", asked.id))]
+    mine = [place.row for place in files.find("passages", ["id"], equals("id", asked.id))]
     for row in mine[: asked.shown.entries]:
         yield Line(f"cut, {row['level']}", f"paragraph {row['paragraph']}", f"stands in {row['of']}: {_quote(row['text'], asked)}", "bad")
     yield from _more(mine, asked, "passages")
-    if elsewhere := sum(1 for _ in shelf.find("passages", ["of"], equals("of", asked.id), ["id"])):
+    if elsewhere := sum(1 for _ in files.find("passages", ["of"], equals("of", asked.id), ["id"])):
         yield Line("stays here", number(elsewhere), "passages of other documents were cut because they stand here")
 
 
-def _split(asked: Asked, shelf: Shelf) -> Chapter:
+def _split(asked: Asked, files: StageFiles) -> Chapter:
     mine = _of(asked.id)
-    pieces = [(part, place) for part in PARTS for place in shelf.find(part, ["id", "book"], mine, ["id", "heading", "position", "text"])]
+    pieces = [(part, place) for part in PARTS for place in files.find(part, ["id", "book"], mine, ["id", "heading", "position", "text"])]
     wanted = [(part, place) for part, place in pieces if _wanted(asked, place)]
     lines = [_piece(part, place) for part, place in wanted[: asked.shown.entries]]
     lines += _more(wanted, asked, "pieces")
-    cut = [place.row for place in shelf.find("cut", ["id"], mine)]
+    cut = [place.row for place in files.find("cut", ["id"], mine)]
     for row in cut[: asked.shown.entries]:
         lines.append(Line(f"cut of {row['id']}", _which(row["paragraph"]), f"is in {row['against']}: {_quote(row['text'], asked)}", "bad"))
     lines += _more(cut, asked, "paragraphs cut")
     if not pieces and not cut:
         weight = _weight(asked)
         left_out = Chapter("split", f"left out of train: its source weighs {number(weight)}", end=True)
-        return left_out if weight < 1 else _unknown("split", shelf)
+        return left_out if weight < 1 else _unknown("split", files)
     if not pieces:
         or_weight = f", or its source, which weighs {number(_weight(asked))}, left it out" if _weight(asked) < 1 else ""
         return Chapter("split", f"nothing was left when what is held out was cut from it{or_weight}", lines, "bad", end=True)
@@ -226,7 +226,7 @@ def _wanted(asked: Asked, place: Place) -> bool:
 
 def _weight(asked: Asked) -> float:
     """How often documents of its source stand in train."""
-    corpus = asked.shelves["corpus"]
+    corpus = asked.folders["corpus"]
     source = next(corpus.find("documents", ["id"], equals("id", asked.id), ["source"])).row["source"]
     try:
         return float(orjson.loads(corpus.bytes("sources.json"))[source]["weight"])
@@ -245,13 +245,13 @@ def _piece(part: str, place: Place) -> Line:
     return Line(row["id"], f"{part}, shard {place.shard}", f"{size(len(row['text'].encode()))}{heading}")
 
 
-def _tokenize(asked: Asked, shelf: Shelf) -> Chapter:
+def _tokenize(asked: Asked, files: StageFiles) -> Chapter:
     lines: list[Line] = []
     for part in PARTS:
-        found = list(asked.shelves["split"].find(part, ["id", "book"], _of(asked.id), ["id"]))
+        found = list(asked.folders["split"].find(part, ["id", "book"], _of(asked.id), ["id"]))
         wanted = [place for place in found if _wanted(asked, place)][: asked.shown.entries]
         if wanted:
-            with safe_open(f"{shelf.folder}/{part}.safetensors", framework="np") as file:
+            with safe_open(f"{files.folder}/{part}.safetensors", framework="np") as file:
                 runs = file.get_tensor("pieces")  # [P, 5]: document, offset, row, column, tokens
             for place in wanted:
                 first, last = np.searchsorted(runs[:, 0], [place.number, place.number + 1])
@@ -278,11 +278,11 @@ def _more(entries: Sequence[Any], asked: Asked, what: str) -> Iterator[Line]:
         yield Line("and", number(left), f"more {what}")
 
 
-def _unknown(stage: str, shelf: Shelf) -> Chapter:
-    return Chapter(stage, f"{shelf.folder} does not know it: it was made of another corpus; dvc repro {stage}", end=True)
+def _unknown(stage: str, files: StageFiles) -> Chapter:
+    return Chapter(stage, f"{files.folder} does not know it: it was made of another corpus; dvc repro {stage}", end=True)
 
 
-_TELLERS: Mapping[str, Callable[[Asked, Shelf], Chapter]] = {
+_TELLERS: Mapping[str, Callable[[Asked, StageFiles], Chapter]] = {
     "corpus": _corpus,
     "clean": _clean,
     "select": _select,

@@ -46,7 +46,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class StageFiles:
     """An artifact's folder."""
 
     files: Files

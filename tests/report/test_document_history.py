@@ -14,9 +14,9 @@ from pipeline.core.artifact.split import PARTS, Split
 from pipeline.core.artifact.tables import write_table
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError, InputError
-from pipeline.report.lives import STAGES, Asked, Chapter, Shown, life_of
+from pipeline.report.document_history import STAGES, Asked, Chapter, Shown, history_of
 from pipeline.report.search import Found, find_document, near_matches, quarantined
-from pipeline.report.shelf import Disk, Shelf
+from pipeline.report.stage_files import Disk, StageFiles
 from pipeline.text.measure.quality import LanguageRule, StatisticRule
 from tests.apps.tiny import RULES, write_chain
 
@@ -38,15 +38,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-def shelf(data: Path, stage: str) -> Shelf:
-    return Shelf(Disk(), str(data / stage))
+def files(data: Path, stage: str) -> StageFiles:
+    return StageFiles(Disk(), str(data / stage))
 
 
 def life(data: Path, asked: str) -> dict[str, Chapter]:
-    found = find_document(shelf(data, "corpus"), asked)
+    found = find_document(files(data, "corpus"), asked)
     assert found is not None
-    shelves = {stage: shelf(data, stage) for stage in STAGES}
-    return {chapter.stage: chapter for chapter in life_of(Asked(shelves=shelves, found=found, rules=IN_FORCE, shown=SHOWN))}
+    folders = {stage: files(data, stage) for stage in STAGES}
+    return {chapter.stage: chapter for chapter in history_of(Asked(folders=folders, found=found, rules=IN_FORCE, shown=SHOWN))}
 
 
 def facts(chapter: Chapter) -> dict[str, tuple[str, str]]:
@@ -101,11 +101,11 @@ def test_a_cut_passage_is_told_on_both_sides(data: Path) -> None:
 
 @pytest.mark.parametrize(("asked", "meant"), [("ada", "ada-0001"), ("b.jsonl:2", "bo-0002"), ("dee-0004", "dee-0004")])
 def test_a_document_is_found_by_the_beginning_of_its_id_and_by_its_origin(data: Path, asked: str, meant: str) -> None:
-    assert find_document(shelf(data, "corpus"), asked) == Found(meant, None)
+    assert find_document(files(data, "corpus"), asked) == Found(meant, None)
 
 
 def test_a_piece_is_found_by_its_number_and_told_alone(data: Path) -> None:
-    assert find_document(shelf(data, "corpus"), "ada-0001#1") == Found("ada-0001", "ada-0001#1")
+    assert find_document(files(data, "corpus"), "ada-0001#1") == Found("ada-0001", "ada-0001#1")
     assert [line.what for line in life(data, "ada#1")["tokenize"].lines] == ["ada-0001#1"]
     assert life(data, "ada#7")["split"].verdict == "it has no piece ada-0001#7, but 2 others"
 
@@ -131,20 +131,20 @@ def test_a_document_that_its_source_s_weight_left_out_says_so(data: Path, tmp_pa
 
 
 def test_what_nothing_is_called_has_near_matches(data: Path) -> None:
-    assert find_document(shelf(data, "corpus"), "ada-0009") is None
-    assert near_matches(shelf(data, "corpus"), "ada-0009")[0] == "ada-0001"
-    assert "eve-0005" in near_matches(shelf(data, "corpus"), "VE-0")
+    assert find_document(files(data, "corpus"), "ada-0009") is None
+    assert near_matches(files(data, "corpus"), "ada-0009")[0] == "ada-0001"
+    assert "eve-0005" in near_matches(files(data, "corpus"), "VE-0")
 
 
 def test_an_ambiguous_name_is_an_error_that_lists_the_documents(tmp_path: Path) -> None:
     data = write_chain(tmp_path, {"ada-0001": "a", "ada-0002": "b", "bo-0002": "c", "dee-0004": "", "fin-0006": "", "eve-0005": ""})
     with pytest.raises(InputError, match="beginning of 2 documents: ada-0001, ada-0002"):
-        find_document(shelf(data, "corpus"), "ada")
+        find_document(files(data, "corpus"), "ada")
 
 
 def test_a_row_in_quarantine_is_found_by_its_file_and_line(data: Path) -> None:
-    assert [row["reason"] for row in quarantined(shelf(data, "corpus"), "a.jsonl:9")] == ["no_text"]
-    assert quarantined(shelf(data, "corpus"), "a.jsonl:8") == []
+    assert [row["reason"] for row in quarantined(files(data, "corpus"), "a.jsonl:9")] == ["no_text"]
+    assert quarantined(files(data, "corpus"), "a.jsonl:8") == []
 
 
 def test_a_chain_that_has_not_run_to_its_end_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_stage_that_was_made_of_another_corpus_says_so(tmp_path: Path) -> None
 
 def test_no_corpus_at_all_is_an_error_with_the_mend(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="dvc repro corpus"):
-        find_document(shelf(tmp_path, "corpus"), "ada")
+        find_document(files(tmp_path, "corpus"), "ada")
 
 
 def test_a_flipped_byte_in_a_page_is_an_error_and_not_another_life(tmp_path: Path) -> None:
@@ -186,21 +186,21 @@ def test_a_language_rule_is_judged_with_how_sure_the_finding_is(tmp_path: Path) 
         LanguageRule(name="foreign", languages=("en", "fr"), min_probability=0.5),
         StatisticRule(name="long", statistic="characters", min=2, max=900),
     )
-    found = find_document(shelf(data, "corpus"), "ada")
+    found = find_document(files(data, "corpus"), "ada")
     assert found is not None
-    asked = Asked(shelves={stage: shelf(data, stage) for stage in STAGES}, found=found, rules=[foreign, plain], shown=SHOWN)
+    asked = Asked(folders={stage: files(data, stage) for stage in STAGES}, found=found, rules=[foreign, plain], shown=SHOWN)
     for language, score, verdict in (("en", 0.9, "met"), ("de", 0.4, "met"), ("de", 0.9, "broken")):
         row = {"id": "ada-0001", "characters": 61.0, "language": language, "language_score": score}
         write_table(pa.Table.from_pylist([row]), data / "clean" / "statistics" / "00000.parquet")
-        told = facts(next(chapter for chapter in life_of(asked) if chapter.stage == "select"))
+        told = facts(next(chapter for chapter in history_of(asked) if chapter.stage == "select"))
         assert told["language"] == (language, f"foreign: en, fr, unless less than 0.5 sure, {verdict}")
         assert told["characters"][1] == "long: 2 to 900, met"
 
 
 def test_a_rule_about_what_was_not_measured_says_so(data: Path) -> None:
-    found = find_document(shelf(data, "corpus"), "ada")
+    found = find_document(files(data, "corpus"), "ada")
     assert found is not None
     rules = [StatisticRule(name="score", statistic="score", min=0.5, max=None)]
-    chapters = life_of(Asked(shelves={stage: shelf(data, stage) for stage in STAGES}, found=found, rules=rules, shown=SHOWN))
+    chapters = history_of(Asked(folders={stage: files(data, stage) for stage in STAGES}, found=found, rules=rules, shown=SHOWN))
     told = next(chapter for chapter in chapters if chapter.stage == "select")
     assert facts(told)["score"] == ("not measured", "score: at least 0.5")

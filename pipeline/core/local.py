@@ -1,0 +1,32 @@
+"""Facts of one machine, conf/local/*.yaml: laid over hardware and track, never part of a run's settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.core.errors import PipelineError
+
+APART = ("hardware", "track")  # the sections that change no result
+
+
+def overlaid(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The settings with what conf/local says on top. PipelineError for a section that may not be local."""
+    merged = dict(settings)
+    for path in sorted((root / "conf" / "local").glob("*.yaml")):
+        try:
+            local = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except yaml.YAMLError as fault:
+            raise PipelineError(f"{path} is no YAML: {fault}", mend="correct or remove the file") from fault
+        if unknown := set(local) - set(APART):
+            raise PipelineError(f"{path} sets {', '.join(map(str, unknown))}", mend="only hardware and track may be local to a machine")
+        for name, section in local.items():
+            merged[name] = _merged(merged[name], section)
+    return merged
+
+
+def _merged(section: Mapping[str, Any], local: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(section[key], value) if isinstance(value, Mapping) and isinstance(section.get(key), Mapping) else value
+            for key, value in (local or {}).items()}  # fmt: skip
+    return {**section, **both}
