@@ -111,10 +111,21 @@ def check(options: argparse.Namespace) -> None:
     faults += [
         f"--{name} {getattr(options, name)} is below 0" for name in ("temperature", "prompt", "characters") if getattr(options, name) < 0
     ]
+    if options.target.exists() and not is_sample(options.target):
+        faults.append(f"--target {options.target} is there, and this did not write it: it is not written over")
     if options.target.suffix != ".jsonl":
         faults.append(f"--target {options.target} is no .jsonl")
     if faults:
         raise InputError("; ".join(faults), mend="python -m apps.sample --help")
+
+
+def is_sample(path: Path) -> bool:
+    """Whether every row of a file has the columns that are written here."""
+    try:
+        with path.open("rb") as file:
+            return all({"text", "model", "logprob"} <= orjson.loads(line).keys() for line in file)
+    except (ValueError, AttributeError, OSError):
+        return False
 
 
 def prompts(split: Split, *, words: int, texts: int, seed: int) -> list[str]:

@@ -1,7 +1,6 @@
 """What the plan does, step by step: settings, sections, strays."""
 
 import importlib
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json, write_text
 from pipeline.core.lockfile import prune
 from pipeline.core.merge import settle, value_at
+from pipeline.core.owned import remove_file, remove_folder
 from pipeline.core.scratch import key_of
 from stages._settings import ROOT, compose, plain, read_params, typed
 
@@ -110,6 +110,10 @@ def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineErr
     except PipelineError as fault:
         yield fault
         return
+    target = getattr(cfg, "target", None)
+    if target is not None and (target.path.as_posix(),) != block.outs:
+        message = f"{at}.target is {target.path}, and dvc.yaml says that the stage writes {block.outs[0]}"
+        yield PipelineError(message, mend=f"{at}.target={block.outs[0]}")
     watched = [Path(path) for path in (*block.deps, *block.outs)]
     for path in stage.paths(cfg):
         if not any(path.is_relative_to(one) for one in watched):
@@ -134,10 +138,10 @@ def remove_strays(blocks: Sequence[Block]) -> None:
     for group in LISTS:
         for path in Path("data", group).glob("*"):
             if path.as_posix() not in wanted and (path / manifest.NAME).is_file():
-                shutil.rmtree(path)
+                remove_folder(path)
         for path in (*Path("metrics", group).glob("*.json"), *Path("plots", group).glob("*.csv")):
             if path.as_posix() not in wanted:
-                path.unlink()
+                remove_file(path)
     names = {block.name for block in blocks}
     if Path("dvc.lock").is_file():
         prune(Path("dvc.lock"), lambda name: "@" not in name or name in names)

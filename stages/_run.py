@@ -4,37 +4,36 @@ Under DVC a stage reads its section from params.yaml: what DVC hashed is what ru
 `python -m stages.NAME key=value` composes conf/ with the overrides. Both roads end in the same call.
 """
 
-import dataclasses
 import gc
 import json
 import logging
 import os
-import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pipeline.core.artifact.base import Artifact
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import fingerprint, write_json, write_text
+from pipeline.core.handover import leave_note, take_over
 from pipeline.core.lockfile import keep
+from pipeline.core.owned import claim
 from pipeline.core.parallel import Engine, Jobs, parallel_map
 from pipeline.core.progress import progress
 from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import Track, Tracker, group_of, tracker_for
 from stages import HUB_OFFLINE
+from stages._log import LOG, logger, provenance
 from stages._settings import ROOT, found, read_settings, typed
 
 A = TypeVar("A")
 B = TypeVar("B")
 Metrics = dict[str, Any]
-LOG = Path(".run/log")
 KEPT_LOCK = Path(".run/dvc.lock")  # the last whole dvc.lock, for apps/heal
 FOLDER = Path(__file__).resolve().parent
 FOR_DVC = {"method", "format", "reads"}  # keys of an entry that dvc.yaml reads, not the stage
@@ -214,23 +213,39 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
     log.info("begin")
     section = stage.section(settings, entry)
     cfg = typed(stage.config, section, at=stage.at(entry))
+    named = getattr(cfg, "target", None)
+    target = named if isinstance(named, Artifact) else None
+    if target:
+        claim(target.path, target.kind)  # before the work, not after it
     hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
-    inputs = {str(artifact.path): artifact.digest for artifact in found(cfg, Artifact) if artifact is not getattr(cfg, "target", None)}
+    inputs = {str(artifact.path): artifact.digest for artifact in found(cfg, Artifact) if artifact is not target}
     outside = {str(path): fingerprint(path) for path in found(cfg, Path)}
     code = key_of(code_fingerprint(stage))
     key = key_of(section, code, inputs, outside, [hardware.device, hardware.threads])
-    with scratch_folder(ROOT / ".run" / name, key) as scratch:
+    note, curve = ROOT / ".run/notes" / name / f"{key}.json", Path("plots") / f"{name}.csv"
+    with scratch_folder(ROOT / ".run" / name, key, waits=partial(told_to_wait, log)) as (scratch, waited):
         run = Run(
             name, stage.at(entry), code, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log
         )
         log.info("settings %s", json.dumps(section))
-        prepare(run)
-        metrics = stage.recipe(cfg, run)
+        taken, metrics = take_over(note, target, curve=curve) if waited and target else (False, None)
+        if taken:
+            log.warning("took the result of the other process")
+        else:
+            prepare(run)
+            metrics = stage.recipe(cfg, run)
+            if target:
+                leave_note(note, target, metrics=metrics, curve=curve)
         run.tracker.finish(metrics or {})
     if metrics is not None:
         write_json(Path("metrics") / f"{name}.json", metrics)
     write_json(LOG / f"{name}.json", provenance(run, inputs, time.perf_counter() - started))
     log.info("metrics %s", json.dumps(metrics))
+
+
+def told_to_wait(log: logging.Logger, folder: Path) -> None:
+    """One line on the terminal while another process does the same work."""
+    log.warning("another process is at work on the same, in %s: waiting for its result", folder)
 
 
 def code_fingerprint(stage: Stage) -> Any:
@@ -250,41 +265,3 @@ def prepare(run: Run) -> None:
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(run.threads)
         torch.use_deterministic_algorithms(True)
-
-
-def logger(name: str) -> logging.Logger:
-    """Messages of a stage: on standard error, and all of them in .run/log/<stage>.log."""
-    path = LOG / f"{name}.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    log = logging.getLogger("scriptorium")
-    log.setLevel(logging.DEBUG)
-    log.propagate = False
-    file = logging.FileHandler(path, encoding="utf-8", delay=True)  # a resumed run adds to what the killed one wrote
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    console = logging.StreamHandler()
-    console.setLevel(logging.WARNING)
-    console.setFormatter(logging.Formatter(f"{name}: %(message)s"))
-    for handler in log.handlers:  # of the stage that this process ran before
-        handler.close()
-    log.handlers = [file, console]
-    library = logging.getLogger("pipeline")
-    library.setLevel(logging.INFO)
-    library.propagate = False
-    library.handlers = [file, console]
-    return log
-
-
-def provenance(run: Run, inputs: Mapping[str, str], seconds: float) -> dict[str, Any]:
-    """Numbers that pass: where and how long. In .run/ only, never in an artifact or metric."""
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {
-        "stage": run.name,
-        "inputs": dict(inputs),
-        "seconds": round(seconds, 2),
-        "cpu_seconds": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
-        "peak_megabytes": own.ru_maxrss // 1024,
-        "hardware": dataclasses.asdict(run.hardware) | {"device": run.device, "threads": run.threads},
-        "python": platform.python_version(),
-        "host": platform.node(),
-        "machine": platform.processor() or platform.machine(),
-    }

@@ -11,8 +11,8 @@ from pathlib import Path
 from pipeline.core.closure import Code, check_lock
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
+from stages._log import logger
 from stages._plan import check_sections, code_files, pipeline_of, remove_strays, told, write_params
-from stages._run import logger
 from stages._settings import read_params
 
 

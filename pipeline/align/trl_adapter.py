@@ -9,7 +9,6 @@ that verifies is resumed, so a run that was killed ends with the bits of one tha
 The trainers seed the global generators of torch, numpy and random: the stated exception to the house's rule.
 """
 
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from pipeline.align.recipe import FineTuning
 from pipeline.core import manifest
 from pipeline.core.errors import ArtifactError
 from pipeline.core.files import sync
+from pipeline.core.owned import remove_folder
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
@@ -138,7 +138,7 @@ def _newest_checkpoint(folder: Path) -> Path | None:
             manifest.check(path, _KIND, mend="none: an older checkpoint is taken")
             return path
         except ArtifactError:
-            shutil.rmtree(path)
+            remove_folder(path)
     return None
 
 
@@ -163,7 +163,7 @@ class Sealed:
         manifest.seal(written, _KIND, {"step": self.state.global_step})
         sync(written)
         for old in sorted(folder.glob("checkpoint-*"), key=_step_of)[:-_KEPT]:
-            shutil.rmtree(old)
+            remove_folder(old)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """TRL writes one into the output folder at each checkpoint; ours come from the report."""

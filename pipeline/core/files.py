@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from pipeline.core.errors import ArtifactError, InputError
+from pipeline.core.owned import move_folder, remove_folder, replace_file, replace_folder
 
 _BLOCK = 1 << 20  # bytes
 
@@ -62,7 +63,7 @@ def write_text(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.part{os.getpid()}")
     draft.write_text(text, encoding="utf-8", newline="\n")
     sync(draft)
-    draft.replace(path)
+    replace_file(draft, path)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -123,7 +124,7 @@ def once(folder: Path, write: Callable[[Path], None]) -> Path:
 
     def settle(draft: Path) -> None:
         try:
-            draft.replace(folder)
+            move_folder(draft, folder)
         except OSError:
             if not folder.exists():
                 raise
@@ -136,11 +137,13 @@ def once(folder: Path, write: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def draft_folder(target: Path) -> Iterator[Path]:
-    """A folder to write into that takes the target's place at the end, or vanishes if the body fails. One process at a time may."""
+    """A folder to write into that takes the target's place at the end, or vanishes if the body fails. One process at a time may.
+
+    What lies in data/ is claimed first (core/owned): a folder that is not ours is never replaced.
+    """
 
     def settle(draft: Path) -> None:
-        shutil.rmtree(target, ignore_errors=True)
-        draft.replace(target)
+        replace_folder(draft, target)
 
     with _drafted(target.with_name(f".{target.name}.part"), settle) as draft:
         yield draft
@@ -149,7 +152,7 @@ def draft_folder(target: Path) -> Iterator[Path]:
 @contextmanager
 def _drafted(draft: Path, settle: Callable[[Path], None]) -> Iterator[Path]:
     """An empty folder that is settled when all that was written into it is on the disk."""
-    shutil.rmtree(draft, ignore_errors=True)
+    remove_folder(draft)
     draft.mkdir(parents=True)
     try:
         yield draft
@@ -158,4 +161,4 @@ def _drafted(draft: Path, settle: Callable[[Path], None]) -> Iterator[Path]:
         settle(draft)
         sync(draft.parent)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        remove_folder(draft)

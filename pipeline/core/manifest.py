@@ -9,8 +9,9 @@ from typing import Any
 
 from pipeline.core.errors import ArtifactError
 from pipeline.core.files import read_json, sha256_of, write_json
+from pipeline.core.owned import MANIFEST
 
-NAME = "manifest.json"
+NAME = MANIFEST
 FORMAT = 1
 
 
@@ -41,6 +42,18 @@ def seal(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:
 
 def check(folder: Path, kind: str, *, mend: str) -> Manifest:
     """Read the manifest and compare every file with it; ArtifactError at the first difference."""
+    content = read(folder, kind, mend=mend)
+    for name, entry in content.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path} is missing", mend=mend)
+        if path.stat().st_size != entry["bytes"] or sha256_of(path) != entry["sha256"]:
+            raise ArtifactError(f"{path} is damaged: its bytes are not the ones that were written", mend=mend)
+    return content
+
+
+def read(folder: Path, kind: str, *, mend: str) -> Manifest:
+    """The manifest alone, its files not looked at. ArtifactError where there is none, or one of another kind."""
     if not (folder / NAME).is_file():
         state = "is not there" if not folder.exists() else f"is not whole: it has no {NAME}"
         raise ArtifactError(f"{folder} ({kind}) {state}", mend=mend)
@@ -48,10 +61,4 @@ def check(folder: Path, kind: str, *, mend: str) -> Manifest:
     if content.get("format") != FORMAT or content.get("kind") != kind:
         found = f"{content.get('kind')}, format {content.get('format')}"
         raise ArtifactError(f"{folder} holds {found}; expected {kind}, format {FORMAT}", mend=mend)
-    for name, entry in content["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise ArtifactError(f"{path} is missing", mend=mend)
-        if path.stat().st_size != entry["bytes"] or sha256_of(path) != entry["sha256"]:
-            raise ArtifactError(f"{path} is damaged: its bytes are not the ones that were written", mend=mend)
     return Manifest(kind=kind, facts=content["facts"], files=content["files"])

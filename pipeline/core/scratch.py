@@ -8,13 +8,12 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.owned import remove_folder
 
 _KEY_LENGTH = 16  # hex digits: 64 bits
 
@@ -26,24 +25,29 @@ def key_of(*parts: Any) -> str:
 
 
 @contextmanager
-def scratch_folder(root: Path, key: str) -> Iterator[Path]:
-    """The folder of this key, locked. It is removed when the body succeeds and kept when it fails.
+def scratch_folder(root: Path, key: str, *, waits: Callable[[Path], None]) -> Iterator[tuple[Path, bool]]:
+    """The folder of this key, locked, and whether another process had it before; removed when the body succeeds, kept when it fails.
 
-    PipelineError when another process works in it (an orphan of a killed run, or a second copy).
+    While another process works in it (an experiment that shares this stage, or what a killed run left over) this one waits, and `waits`
+    is told.
     """
-    folder = root / key
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    folder, waited = root / key, False
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as fault:
-            raise PipelineError(
-                f"another process is at work in {folder}, perhaps left over from a killed run",
-                mend=f"wait for it, or find it with `fuser {folder}` and stop it",
-            ) from fault
-        yield folder
-        shutil.rmtree(folder)
+        except BlockingIOError:
+            if not waited:
+                waits(folder)
+            waited = True
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if folder.exists() and os.path.samestat(os.fstat(handle), folder.stat()):
+            break
+        os.close(handle)  # who had it has removed it: the lock is of a folder that has no name any more
+    try:
+        yield folder, waited
+        remove_folder(folder)
     finally:
         os.close(handle)
 
@@ -64,6 +68,6 @@ def memory_folder(root: Path, key: str, *, instead: Path) -> Path:
         own = root / key
         for other in root.iterdir():
             if other != own:
-                shutil.rmtree(other, ignore_errors=True)
+                remove_folder(other)
     own.mkdir(parents=True, exist_ok=True)
     return own.resolve()

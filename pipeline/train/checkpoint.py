@@ -1,7 +1,6 @@
 """Work in progress that survives: whole checkpoints or none, the newest that verifies is taken."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from pipeline.core import manifest
 from pipeline.core.errors import ArtifactError
 from pipeline.core.files import draft_folder, read_json, write_text
+from pipeline.core.owned import remove_folder
 
 KEPT = 2  # the newest, and one to fall back on
 
@@ -38,7 +38,7 @@ class Checkpoints:
             write_text(draft / "state.json", json.dumps(dict(state), allow_nan=False))  # keys keep their order: the columns of a curve do
             manifest.seal(draft, "checkpoint", {"step": step})
         for old in self._newest_first()[KEPT:]:
-            shutil.rmtree(old)
+            remove_folder(old)
 
     def latest(self) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
         """Step, tensors (on the CPU) and state of the newest checkpoint whose bytes are those that were written; None without one.

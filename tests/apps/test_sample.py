@@ -76,3 +76,11 @@ def test_options_that_cannot_be_meant_are_told_at_once(here: Path, tmp_path: Pat
         SystemExit, match=r"--tokens 0 is not above 0; --quantile 2\.0 is no share of 0 to 1; --target .*own\.txt is no \.jsonl"
     ):
         written(monkeypatch, tmp_path / "own.txt", "--quantile", "2", "--tokens", "0")
+
+
+def test_a_file_that_the_user_wrote_is_never_written_over(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text('{"text": "mine"}\n')
+    with pytest.raises(SystemExit, match="is not written over"):
+        written(monkeypatch, own)
+    assert own.read_text() == '{"text": "mine"}\n'

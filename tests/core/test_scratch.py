@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.scratch import key_of, scratch_folder
 
 
@@ -20,22 +19,47 @@ def test_the_key_changes_with_each_of_its_parts():
     assert len(keys) == 4
 
 
+def never(folder):
+    pytest.fail("nobody else is at work")
+
+
 def test_what_a_failed_run_left_is_there_for_the_next(tmp_path):
-    with pytest.raises(RuntimeError, match="power cut"), scratch_folder(tmp_path, "k") as folder:
+    with pytest.raises(RuntimeError, match="power cut"), scratch_folder(tmp_path, "k", waits=never) as (folder, _):
         (folder / "checkpoint").write_text("half way")
         raise RuntimeError("power cut")
-    with scratch_folder(tmp_path, "k") as folder:
+    with scratch_folder(tmp_path, "k", waits=never) as (folder, waited):
         assert (folder / "checkpoint").read_text() == "half way"
+        assert not waited
     assert not (tmp_path / "k").exists()
 
 
-def test_a_second_process_is_refused_at_once(tmp_path):
-    with scratch_folder(tmp_path, "k"), pytest.raises(PipelineError, match="another process is at work"), scratch_folder(tmp_path, "k"):
-        pass
+FIRST = """
+import sys, time
+from pathlib import Path
+from pipeline.core.scratch import scratch_folder
+with scratch_folder(Path(sys.argv[1]), "k", waits=print) as (folder, _):
+    (folder / "checkpoint").write_text("of the first")
+    print("in", flush=True)
+    time.sleep(0.5)
+    if sys.argv[2] == "fails":
+        raise SystemExit(1)
+"""
+
+
+@pytest.mark.parametrize("end", ["succeeds", "fails"])
+def test_a_second_process_waits_and_is_told_for_whom(end, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", FIRST, str(tmp_path), end], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "in\n"
+        told = []
+        with scratch_folder(tmp_path, "k", waits=told.append) as (folder, waited):
+            assert first.poll() is not None or first.wait() is not None
+            assert (told, waited) == ([tmp_path / "k"], True)
+            assert [path.name for path in folder.iterdir()] == ([] if end == "succeeds" else ["checkpoint"])
+    assert not (tmp_path / "k").exists()
 
 
 def test_two_keys_do_not_meet(tmp_path):
-    with scratch_folder(tmp_path, "a") as one, scratch_folder(tmp_path, "b") as other:
+    with scratch_folder(tmp_path, "a", waits=never) as (one, _), scratch_folder(tmp_path, "b", waits=never) as (other, _):
         assert one != other
 
 

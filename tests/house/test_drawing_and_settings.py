@@ -145,6 +145,11 @@ def test_a_path_that_dvc_does_not_watch_is_a_fault():
     assert faults(settings) == ["align.ppo names data/elsewhere, which DVC does not watch for it"]
 
 
+def test_a_target_other_than_the_out_of_dvc_yaml_is_a_fault():
+    (fault,) = faults(composed("tokenizer.target=data/thesis"))
+    assert fault == "tokenizer.target is data/thesis, and dvc.yaml says that the stage writes data/tokenizer"
+
+
 def test_no_stage_section_depends_on_hardware_or_track():
     quiet, loud = composed("hardware=auto", "track=none"), composed("hardware=gpu", "track=wandb")
     assert {key for key in quiet if quiet[key] != loud[key]} <= {"hardware", "track"}

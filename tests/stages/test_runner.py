@@ -1,6 +1,10 @@
 """The runner: wrong settings and inputs stop a stage before it begins, each with its mend, and leave nothing behind."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -169,6 +173,55 @@ def test_hardware_does_not_change_the_key(place):
     walk(look)
     walk(look, hardware={**HARDWARE, "workers": 2})
     assert keys[0] == keys[1]
+
+
+PROBE = """
+import logging, os, sys, time
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from stages import _run
+from stages._run import Stage, run_stage
+from tests.stages.test_runner import Config, HARDWARE, SECTION, TRACK
+_run.code_fingerprint = lambda stage: {{"code": "1"}}
+
+def recipe(cfg, run):
+    with open({ran!r}, "a") as file:
+        file.write("ran\\n")
+    print("in", flush=True)
+    time.sleep(1.0)
+    if {fails!r} and os.environ["TURN"] == "1":
+        raise SystemExit(1)
+    cfg.target.write(cfg.source.read(), sides={{}}, texts={{}})
+    run.curve([{{"step": 1, "loss": 0.5}}])
+    return {{"documents": 1}}
+
+run_stage(Stage(Config, recipe, ("probe",)), {{"probe": SECTION, "hardware": HARDWARE, "track": TRACK}}, None)
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_two_experiments_that_share_a_stage_compute_it_once(place, tmp_path, fails):
+    """Two workspaces, one .run of the checkout: the second waits and takes the result, or does the work where the first failed."""
+    ran, root = tmp_path / "ran", str(Path(__file__).parents[2])
+    code = PROBE.format(root=root, ran=str(ran), fails=fails)
+    processes = []
+    for turn in ("1", "2"):
+        workspace = tmp_path / f"experiment-{turn}"
+        shutil.copytree("data", workspace / "data", copy_function=shutil.copy2)
+        environment = os.environ | {"DVC_ROOT": str(tmp_path), "TURN": turn, "PYTHONPATH": root}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        processes.append(subprocess.Popen([sys.executable, "-c", code], cwd=workspace, env=environment, **pipes))
+        if turn == "1":
+            assert "in" in processes[0].stdout.readline()
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [int(fails), 0], said
+    assert "waiting for its result" in said[1]
+    assert ran.read_text().count("ran") == 1 + fails
+    second = tmp_path / "experiment-2"
+    assert json.loads((second / "metrics/probe.json").read_text()) == {"documents": 1}
+    assert (second / "plots/probe.csv").read_text() == "step,loss\n1,0.5\n"
+    if not fails:
+        assert Corpus(second / "data/probe").digest == Corpus(tmp_path / "experiment-1/data/probe").digest
 
 
 def test_a_stage_without_metrics_writes_no_file_of_them(place):

@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from pipeline.core import manifest
 from pipeline.core.files import draft_folder
+from pipeline.core.owned import claim
 
 
 @dataclass
@@ -60,7 +61,11 @@ class Artifact:
 
     @contextmanager
     def writing(self) -> Iterator[Draft]:
-        """Write all or nothing: the folder appears, with its manifest, when the body has succeeded."""
+        """Write all or nothing: the folder appears, with its manifest, when the body has succeeded.
+
+        InputError where the place holds something else than an artifact of this kind.
+        """
+        claim(self.path, self.kind)
         with draft_folder(self.path) as folder:
             draft = Draft(folder)
             yield draft

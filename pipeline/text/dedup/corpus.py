@@ -15,7 +15,6 @@ Each line is a map whose results are kept in the scratch folder, so a stopped ru
 phases 128 MB.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,6 +25,7 @@ import numpy as np
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
+from pipeline.core.owned import remove_folder
 from pipeline.core.shards import Map, Work, map_shards
 from pipeline.text.dedup.clusters import Clustering, NearRule, find_clusters, priority_order
 from pipeline.text.dedup.filter import filter_shard, write_original_ids
@@ -112,4 +112,4 @@ def _prune_memory(memory: Path, used: set[str]) -> None:
     """Remove the folders that are not used."""
     for folder in memory.iterdir():
         if folder.name not in used:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)

@@ -29,6 +29,7 @@ import numpy.typing as npt
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.tables import Shard
 from pipeline.core.files import once, read_json, write_json
+from pipeline.core.owned import replace_file
 from pipeline.core.shards import Map
 from pipeline.text.dedup.minhash import band_keys, signatures
 from pipeline.text.dedup.winnowing import winnow
@@ -160,7 +161,7 @@ def replace_array(path: Path, array: npt.NDArray[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}")
     save_array(draft, array)
-    draft.replace(path)
+    replace_file(draft, path)
 
 
 def load_or_save(folder: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:

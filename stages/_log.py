@@ -1,0 +1,52 @@
+"""What a stage says while it runs, and where and how long it ran."""
+
+import dataclasses
+import logging
+import platform
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stages._run import Run
+
+LOG = Path(".run/log")
+
+
+def logger(name: str) -> logging.Logger:
+    """Messages of a stage: on standard error, and all of them in .run/log/<stage>.log."""
+    path = LOG / f"{name}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = logging.getLogger("scriptorium")
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    file = logging.FileHandler(path, encoding="utf-8", delay=True)  # a resumed run adds to what the killed one wrote
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    console = logging.StreamHandler()
+    console.setLevel(logging.WARNING)
+    console.setFormatter(logging.Formatter(f"{name}: %(message)s"))
+    for handler in log.handlers:  # of the stage that this process ran before
+        handler.close()
+    log.handlers = [file, console]
+    library = logging.getLogger("pipeline")
+    library.setLevel(logging.INFO)
+    library.propagate = False
+    library.handlers = [file, console]
+    return log
+
+
+def provenance(run: "Run", inputs: Mapping[str, str], seconds: float) -> dict[str, Any]:
+    """Numbers that pass: where and how long. In .run/ only, never in an artifact or metric."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "stage": run.name,
+        "inputs": dict(inputs),
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
+        "peak_megabytes": own.ru_maxrss // 1024,
+        "hardware": dataclasses.asdict(run.hardware) | {"device": run.device, "threads": run.threads},
+        "python": platform.python_version(),
+        "host": platform.node(),
+        "machine": platform.processor() or platform.machine(),
+    }
