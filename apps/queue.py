@@ -86,7 +86,7 @@ def run_all(queue: LocalCeleryQueue, jobs: int, console: Console) -> bool:
     bar = Progress(TextColumn("experiments"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
     with locked(Path(queue.repo.tmp_dir) / "queue.lock") as lock:
         if not (waiting := queued(queue)):
-            console.print("nothing is queued; queue with: dvc exp run --queue -S dpo.beta=0.05,0.1")
+            console.print("nothing is queued; queue with: dvc exp run --queue -S 'align.dpo.beta=0.05,0.1'")
             return True
         pool = ThreadPoolExecutor(jobs)
         running = {pool.submit(start, revision, lock): escape(entry.name or revision[:7]) for revision, (_, entry) in waiting.items()}

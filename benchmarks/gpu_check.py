@@ -52,7 +52,7 @@ def main() -> None:
         )
         path = options.out or RESULTS / f"gpu-{result['card'].replace(' ', '-')}-{result['date']}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        chain = Chain(Path(temporary), prepared)
+        chain = Chain(Path(temporary), prepared, deadline=started + options.seconds)
         tries: dict[str, Callable[[], Any]] = {
             "fingerprints": lambda: fingerprints(prepared),
             "speed": lambda: speed(options.device, compiled=False),
@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--prepared", type=Path, metavar="FOLDER", help="where --prepare wrote")
     parser.add_argument("--out", type=Path, help="the JSON (default: benchmarks/results/gpu-CARD-DATE.json)")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu tries the script itself")
-    parser.add_argument("--seconds", type=int, default=480, help="no part begins after so many seconds (default: 480)")
+    parser.add_argument("--seconds", type=int, default=480, help="when it ends at the latest (default: 480)")
     return parser.parse_args()
 
 
@@ -124,15 +124,18 @@ def fingerprints(prepared: Path) -> dict[str, Any]:
     for path in sorted((prepared / "plan/code").rglob("*.json")):
         theirs = json.loads(path.read_text(encoding="utf-8"))
         ours = code.fingerprint(".".join(("stages", *path.relative_to(prepared / "plan/code").with_suffix("").parts)))
-        other += [path.stem] if (ours["code"], ours["tables"]) != (theirs["code"], theirs["tables"]) else []
-        packages |= {name: [version, ours["packages"].get(name)] for name, version in theirs["packages"].items()}
-    return {"other": other, "packages": {name: pair for name, pair in packages.items() if pair[0] != pair[1]}}
+        name = path.relative_to(prepared / "plan/code").with_suffix("").as_posix()
+        other += [name] if (ours["code"], ours["tables"]) != (theirs["code"], theirs["tables"]) else []
+        pairs = {name: [version, ours["packages"].get(name)] for name, version in theirs["packages"].items()}
+        packages |= {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    return {"other": other, "packages": packages}
 
 
 class Chain:
     """The stages in the order of dvc.yaml, in folders of their own, without DVC."""
 
-    def __init__(self, temporary: Path, prepared: Path) -> None:
+    def __init__(self, temporary: Path, prepared: Path, *, deadline: float) -> None:
+        self._deadline = deadline
         self._temporary, self._prepared = temporary, prepared
         self._blocks = blocks_of(yaml.safe_load((ROOT / "dvc.yaml").read_text()), yaml.safe_load((prepared / "params.yaml").read_text()))[
             1:
@@ -196,7 +199,13 @@ class Chain:
 
     def _run(self, block: Block, folder: Path) -> float:
         started = time.perf_counter()
-        said, _ = (process := self._start(block, folder)).communicate()
+        process = self._start(block, folder)
+        try:
+            said, _ = process.communicate(timeout=max(1.0, self._deadline - time.perf_counter()))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise TimeoutError(f"no time left for {block.name}") from None
         if process.returncode:
             raise RuntimeError(f"{block.name}: {said[-2500:]}")
         return round(time.perf_counter() - started, 1)
@@ -204,11 +213,13 @@ class Chain:
     def _kill(self, block: Block, folder: Path) -> bool:
         """Whether it was killed before its end."""
         process = self._start(block, folder)
-        while process.poll() is None:
+        while process.poll() is None and time.perf_counter() < self._deadline:
             with suppress(FileNotFoundError):  # a draft was renamed while it was looked into
                 if any(".part" not in str(path) for path in (folder / ".run" / block.folder).glob("*/**/manifest.json")):
                     os.killpg(process.pid, signal.SIGKILL)
             time.sleep(0.002)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return process.returncode == -signal.SIGKILL
 
@@ -243,8 +254,8 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
         micro_batch=micro,
         precision="bf16",
         compile=compiled,
-        warmup=0.1,
-        decay=0.1,
+        warmup_ratio=0.1,
+        decay_ratio=0.1,
         adamw=AdamWSettings(lr=3e-3, beta1=0.9, beta2=0.95, weight_decay=0.0),
         muon=MuonSettings(lr=0.02, momentum=0.9, ns_steps=5, precision="bf16"),
         log_every=1,

@@ -1,4 +1,4 @@
-"""The doors of the pipeline: one recipe a stage.
+"""The stages of the pipeline: one recipe a file.
 
 What follows must be set before torch is imported: without it two kinds of CPU, or two
 runs on one GPU, give different bits.

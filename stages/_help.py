@@ -15,44 +15,56 @@ if TYPE_CHECKING:
     from stages._run import Stage
 
 _KEY = re.compile(r"^(?P<indent> *)(?:- )?(?P<key>[\w.]+):(?P<value>[^#]*)(?:# ?(?P<comment>.*))?$")
+_ORIGIN = re.compile(r"\$\{(\w[\w.]*)\}")
 _WIDTH = 44
-LISTS = ("align", "export", "tasks")  # groups of which several files are in force at once
 
 
 def show(stage: "Stage", words: Sequence[str]) -> None:
     """Print what was asked for. `-m` is Hydra's, and its sweeps are DVC's here."""
     if {"-m", "--multirun"} & set(words):
         sys.exit("a stage runs once\n  mend: dvc exp run --queue -S 'KEY=A,B', then make queue")
+    bare = [word for word in words if "=" not in word and not word.startswith("-")]
+    entries = [word for word in bare if word != "job"]  # --cfg job, as Hydra writes it
     try:
         settings = plain(compose([word for word in words if "=" in word]))
-        entry = stage.chosen(settings, [word for word in words if "=" not in word and not word.startswith("-")])
+        entry = stage.chosen(settings, entries)
     except PipelineError as fault:
         sys.exit(str(fault))
-    section = stage.section(settings, entry)
-    print(as_yaml(section) if "--cfg" in words else "\n".join(page(stage, section, entry, words)))
+    print(as_yaml(stage.section(settings, entry)) if "--cfg" in words else "\n".join(page(stage, settings, entry, words)))
 
 
-def page(stage: "Stage", section: Mapping[str, Any], entry: str | None, words: Sequence[str]) -> Iterator[str]:
-    """The stage's docstring, how it is called, and its keys with their values and comments."""
+def page(stage: "Stage", settings: Mapping[str, Any], entry: str | None, words: Sequence[str]) -> Iterator[str]:
+    """The stage's docstring, how it is called, and the keys that it is told with their values and comments."""
     module = ".".join(("stages", *stage.path))
     yield str(sys.modules[stage.recipe.__module__].__doc__).strip()
     yield ""
     yield f"python -m {module}{' ENTRY' * (entry is not None)} [KEY=VALUE ...]   --cfg prints the section as it would run"
     yield f"python -m dvc exp run -S KEY=VALUE{' ' * 8}runs the pipeline with it"
     yield ""
-    at, chosen = stage.at(entry), files_in_force(words)
-    own, shared = (comments_of(names, chosen) for names in ((stage.group, *stage.shared), ("method", "model", "budget")))
-    comments = shared | own
-    for key, value in leaves(section):
-        head, comment = f"  {at}.{key}={value}", comments.get(key) or comments.get(key.split(".")[-1], "")
+    at = stage.at(entry)
+    entry_alone = at != stage.group
+    own = settings[stage.group][entry] if entry_alone else settings[stage.group]
+    files = [Path("conf", stage.group, f"{entry}.yaml"), Path("conf/method", f"{own.get('method')}.yaml")]
+    known = comments_of(files if entry_alone else ways(stage.group, words), at)
+    for name in stage.shared:
+        known |= comments_of(ways(name, words), name)
+    for key, value in leaves({at: own, **{name: settings[name] for name in stage.shared}}):
+        head, comment = f"  {key}={value}", known.get(key, "")
         yield f"{head:<{_WIDTH}}  {comment}".rstrip() if len(head) <= _WIDTH or not comment else f"{head}\n{'':<{_WIDTH}}  {comment}"
 
 
-def files_in_force(words: Sequence[str]) -> dict[str, str]:
-    """The file of each group, by conf/config.yaml or by the command line."""
+def ways(group: str, words: Sequence[str] = ()) -> list[Path]:
+    """The files of a group, those in force first: by conf/config.yaml or by the command line."""
+    chosen = in_force() | {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in words if "=" in word)}
+    first = chosen.get(group)
+    named = first if isinstance(first, list) else [first]
+    return sorted(Path("conf", group).glob("*.yaml"), key=lambda path: (path.stem not in named, path))
+
+
+def in_force() -> dict[str, Any]:
+    """The file of each group by conf/config.yaml; of a list, its files."""
     defaults = yaml.safe_load(Path("conf/config.yaml").read_text(encoding="utf-8"))["defaults"]
-    chosen = {group: str(file) for entry in defaults if isinstance(entry, dict) for group, file in entry.items()}
-    return chosen | dict(word.split("=", 1) for word in words if "=" in word)
+    return {str(group): file for entry in defaults if isinstance(entry, dict) for group, file in entry.items()}
 
 
 def leaves(section: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, str]]:
@@ -65,27 +77,34 @@ def leaves(section: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, str]
             yield f"{at}{key}", text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def comments_of(names: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
-    """The comments of all keys in these groups, by dotted key and by the key alone; the files in force come first.
+def comments_of(files: Sequence[Path], at: str) -> dict[str, str]:
+    """The comments of the keys under `at`; the first file that has one says it.
 
-    A key whose value is taken from elsewhere (${...}) and has no comment is left to the group that it is taken from.
+    A value that is taken from elsewhere (${budget.max_length}, ${model}) and has no comment has that of its origin.
     """
     found: dict[str, str] = {}
-    for name in names:
-        for path in sorted(Path("conf", name).glob("*.yaml"), key=lambda path: (path.stem != chosen.get(path.parent.name), path.stem)):
-            for key, comment in _comments(path.read_text(encoding="utf-8")):
-                found[key] = found.get(key) or comment
+    for path in files:
+        for key, value, comment in _keys(path):
+            name, said = key if key.startswith(f"{at}.") else f"{at}.{key}", comment
+            if origin := _ORIGIN.fullmatch(value):
+                group, _, inner = origin[1].partition(".")
+                theirs = comments_of(ways(group), group)
+                said = comment or theirs.get(origin[1], "")
+                if not inner:
+                    found = {f"{name}{one.removeprefix(group)}": words for one, words in theirs.items()} | found
+            if said:
+                found.setdefault(name, said)
     return found
 
 
-def _comments(text: str) -> Iterator[tuple[str, str]]:
+def _keys(path: Path) -> Iterator[tuple[str, str, str]]:
+    """(dotted key, value, comment) of each line of a file."""
     above: list[tuple[int, str]] = []
-    for match in filter(None, map(_KEY.match, text.splitlines())):
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for match in filter(None, map(_KEY.match, lines)):
         indent = len(match["indent"])
         above = [(depth, key) for depth, key in above if depth < indent] + [(indent, match["key"])]
-        if match["comment"] or "${" not in match["value"]:
-            for key in (".".join(key for _, key in above), match["key"]):
-                yield key, (match["comment"] or "").strip()
+        yield ".".join(key for _, key in above), match["value"].strip(), (match["comment"] or "").strip()
 
 
 def as_yaml(section: Mapping[str, Any]) -> str:
@@ -95,12 +114,12 @@ def as_yaml(section: Mapping[str, Any]) -> str:
 
 def groups() -> Iterator[str]:
     """The groups of conf/ and their files, each with its first comment: `make groups`."""
-    for folder in sorted(path for path in Path("conf").iterdir() if path.is_dir() and path.name != "local"):
+    chosen = in_force()
+    for folder in sorted(path for path in Path("conf").iterdir() if path.is_dir() and path.name not in ("local", "method")):
         for path in sorted(folder.glob("*.yaml")):
-            comments = [
-                line[2:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ") and "@package" not in line
-            ]
-            name = f"{folder.name}=[{path.stem}]" if folder.name in LISTS else f"{folder.name}={path.stem}"
+            lines = path.read_text(encoding="utf-8").splitlines()
+            comments = [line[2:] for line in lines if line.startswith("# ") and "@package" not in line]
+            name = f"{folder.name}=[{path.stem}]" if isinstance(chosen.get(folder.name), list) else f"{folder.name}={path.stem}"
             yield f"  {name:<28}{comments[0] if comments else ''}"
 
 

@@ -1,7 +1,6 @@
 """What the plan does, step by step: settings, sections, strays."""
 
-import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,17 @@ import yaml
 from pipeline.core import manifest
 from pipeline.core.blocks import Block, blocks_of, edges_of
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_json, write_json, write_text
+from pipeline.core.files import write_text
 from pipeline.core.lockfile import prune
 from pipeline.core.merge import settle, value_at
 from pipeline.core.owned import remove_file, remove_folder
-from pipeline.core.scratch import key_of
-from stages._settings import ROOT, compose, plain, read_params, typed
+from stages._settings import compose, plain, read_params
 
 PARAMS, COMPOSED = Path("params.yaml"), Path("plan/composed.yaml")
-CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 HEAD = "# GENERATED from conf/ by the stage plan and by dvc exp run -S; edit conf/, not this file.\n"
 OUTSIDE = ("corpus.path", "select.examples", "dialogues.path", "split.benchmarks")
 LISTS = ("align", "evaluate", "export")  # their outs lie in folders of these names
+EMPTY = [Path("data/evaluate"), Path("data/export"), Path("metrics"), Path("plots")]  # DVC wants them there, though nothing lies in them
 
 
 def write_params(*, reset: bool, under_dvc: bool) -> None:
@@ -79,47 +77,6 @@ def code_files() -> dict[str, Path]:
     return {".".join(("stages", *file.parts)): Path("plan/code", file).with_suffix(".json") for file in files if file != Path("plan")}
 
 
-def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> None:
-    """Every section against its stage's Config; one PipelineError with all faults.
-
-    What was checked before with the same code is not checked again: to know a Config its stage is imported, some with torch.
-    """
-    checked: list[str] = read_json(CHECKED) if CHECKED.is_file() else []
-    files, faults = code_files(), []
-    for block in blocks:
-        if block.name == "plan":
-            continue
-        file = files.get(block.module)
-        if file is None:
-            raise PipelineError(f"{block.name} has no stage file {block.module}", mend=f"write {block.module.replace('.', '/')}.py")
-        key = key_of([value_at(settings, param) for param in block.params], list(block.deps), fingerprints[file])
-        if key not in checked:
-            faults += list(faults_of(block, settings))
-            checked.append(key)
-    if faults:
-        raise PipelineError("\n".join(fault.message for fault in faults), mend="; ".join(fault.mend for fault in faults))
-    write_json(CHECKED, checked[-REMEMBERED:])
-
-
-def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineError]:
-    """What is wrong with the section of a stage: keys and types, and artifacts that dvc.yaml does not watch."""
-    stage = importlib.import_module(block.module).main
-    at = stage.at(block.entry)
-    try:
-        cfg = typed(stage.config, stage.section(settings, block.entry), at=at)
-    except PipelineError as fault:
-        yield fault
-        return
-    target = getattr(cfg, "target", None)
-    if target is not None and (target.path.as_posix(),) != block.outs:
-        message = f"{at}.target is {target.path}, and dvc.yaml says that the stage writes {block.outs[0]}"
-        yield PipelineError(message, mend=f"{at}.target={block.outs[0]}")
-    watched = [Path(path) for path in (*block.deps, *block.outs)]
-    for path in stage.paths(cfg):
-        if not any(path.is_relative_to(one) for one in watched):
-            yield PipelineError(f"{at} names {path}, which DVC does not watch for it", mend=f"name it in {at}.reads, or in dvc.yaml's deps")
-
-
 def told(blocks: Sequence[Block], settings: Mapping[str, Any]) -> dict[str, Any]:
     """For the report and the table: the stages in the order of the data with what they were told, and who reads whom."""
     names = {block.name: block.folder for block in blocks}
@@ -133,15 +90,37 @@ def told(blocks: Sequence[Block], settings: Mapping[str, Any]) -> dict[str, Any]
 
 
 def remove_strays(blocks: Sequence[Block]) -> None:
-    """Remove what entries wrote that no list names any more: two clones agree whatever was tried before."""
+    """Remove what entries and stages wrote that are no more: two clones agree whatever was tried before. What goes is printed."""
     wanted = {path for block in blocks for path in (*block.outs, *block.notes)}
-    for group in LISTS:
-        for path in Path("data", group).glob("*"):
-            if path.as_posix() not in wanted and (path / manifest.NAME).is_file():
-                remove_folder(path)
-        for path in (*Path("metrics", group).glob("*.json"), *Path("plots", group).glob("*.csv")):
-            if path.as_posix() not in wanted:
-                remove_file(path)
     names = {block.name for block in blocks}
-    if Path("dvc.lock").is_file():
-        prune(Path("dvc.lock"), lambda name: "@" not in name or name in names)
+    lock = Path("dvc.lock")
+    gone = [path for path in outs_in(lock, without=names) if path not in wanted]
+    for group in LISTS:
+        places = (*Path("data", group).glob("*"), *Path("metrics", group).glob("*.json"), *Path("plots", group).glob("*.csv"))
+        gone += [path.as_posix() for path in places if path.as_posix() not in wanted]
+    removed = [path for path in dict.fromkeys(gone) if removed_one(Path(path))]
+    if lock.is_file():
+        prune(lock, names.__contains__)
+    if removed:
+        print(f"plan: removed, since no stage makes it any more: {', '.join(removed)}")
+    for folder in EMPTY:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def outs_in(lock: Path, *, without: Set[str]) -> list[str]:
+    """What the stages of dvc.lock wrote, but for those named."""
+    if not lock.is_file():
+        return []
+    stages = yaml.load(lock.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)).get("stages") or {}
+    return [out["path"] for name, stage in stages.items() if name not in without for out in stage.get("outs", ())]
+
+
+def removed_one(path: Path) -> bool:
+    """Whether it was there and ours: an artifact, or a file of metrics or of a curve."""
+    if path.is_dir() and (path / manifest.NAME).is_file():
+        remove_folder(path)
+        return True
+    if path.parts[0] in ("metrics", "plots") and path.is_file():
+        remove_file(path)
+        return True
+    return False

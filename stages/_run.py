@@ -16,6 +16,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from pydantic import NonNegativeInt
+
 from pipeline.core.artifact.base import Artifact
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import fingerprint, write_json, write_text
@@ -45,8 +47,8 @@ class Hardware:
     """The section `hardware`: it changes the speed, never the result (for one kind of device and thread count)."""
 
     device: Literal["auto", "cpu", "cuda"]
-    threads: int  # 0: all cores, 4 at most
-    workers: int  # 0: all cores
+    threads: NonNegativeInt  # 0: all cores, 4 at most
+    workers: NonNegativeInt  # 0: all cores
     engine: Engine
     jobs: Jobs
 
@@ -159,7 +161,9 @@ class Stage:
         wanted = words[0] if words else self.path[-1] if self.path[-1] in entries else entries[0] if len(entries) == 1 else None
         if wanted not in entries:
             said = f"no entry {wanted}" if wanted else "several entries"
-            mend = f"python -m stages.{'.'.join(self.path)} ENTRY, one of: {', '.join(entries) or 'none is in conf/'}"
+            mend = f"python -m stages.{'.'.join(self.path)} ENTRY, one of: {', '.join(entries)}"
+            if wanted and (Path("conf") / self.group / f"{wanted}.yaml").is_file():  # it only isn't chosen
+                mend += f"; or add '{self.group}=[{','.join([*settings[self.group], wanted])}]'"
             raise PipelineError(f"{self.group} has {said}", mend=mend)
         return wanted
 

@@ -79,12 +79,12 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
 
 
 def found(settings: Any, kind: type[A]) -> Iterator[A]:
-    """All values of a kind in a Config, nested ones too."""
+    """All values of a kind in a Config, nested ones too, in dicts and lists as well."""
     if isinstance(settings, kind):
         yield settings
     elif dataclasses.is_dataclass(settings):
         for field in dataclasses.fields(settings):
             yield from found(getattr(settings, field.name), kind)
-    elif isinstance(settings, Mapping):
-        for value in settings.values():
+    elif isinstance(settings, Mapping | tuple | list):
+        for value in settings.values() if isinstance(settings, Mapping) else settings:
             yield from found(value, kind)

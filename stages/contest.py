@@ -46,8 +46,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Gather the answers, let the files answer too, score, compare, rate."""
     scores = {name: Scores(cfg.scores / name) for name in cfg.models}
     lines, tokenizer = contest.lines_of(scores, cfg.reward_model), tokenizer_of(cfg.reward_model)
-    prompts, limits = contest.prompts(lines, tokenizer), [line["max_new_tokens"] for line in lines]
-    files = answers_of_files(cfg.files, prompts, limits, threads=cfg.threads)
+    files = answers_of_files(cfg.files, *contest.prompts(lines, tokenizer), threads=cfg.threads)
     sources = contest.enter_files(lines, files, scores, cfg.reward_model, tokenizer)
     contest.add_rewards(lines, load_reward(cfg.reward_model, device=run.device), tokenizer, batch=cfg.batch_size)
     reference, draws = contest.name_of(cfg.reference, cfg.models), Bootstrap(cfg.resamples, seed_of(cfg.seed, "contest"))

@@ -11,8 +11,9 @@ from pathlib import Path
 from pipeline.core.closure import Code, check_lock
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
+from stages._checks import check_device, check_sections
 from stages._log import logger
-from stages._plan import check_sections, code_files, pipeline_of, remove_strays, told, write_params
+from stages._plan import code_files, pipeline_of, remove_strays, told, write_params
 from stages._settings import read_params
 
 
@@ -32,6 +33,7 @@ def main() -> None:
         blocks = pipeline_of(settings)
         code = Code(Path(), ("pipeline", "stages"))
         fingerprints = {path: code.fingerprint(module) for module, path in code_files().items()}
+        check_device(settings["hardware"])
         check_sections(blocks, settings, fingerprints)
         for path, fingerprint in fingerprints.items():
             write_json(path, fingerprint)
@@ -40,6 +42,9 @@ def main() -> None:
     except PipelineError as fault:
         log.error("%s", fault)
         sys.exit(1)
+    except KeyboardInterrupt:
+        log.error("stopped")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     train, val = (open_rows(cfg.source, part, tokenizer_digest=cfg.tokenizer.digest) for part in ("train", "val"))
     codec, seed = load(cfg.tokenizer), seed_of(cfg.seed, "pretrain")
     module = build(asdict(cfg.shape), vocabulary=codec.get_vocab_size(), seed=seed)
-    look = lambda module: evaluate(module, val, codec, cfg.evaluation, seed=seed)  # noqa: E731
+    score = lambda module: evaluate(module, val, codec, cfg.evaluation, seed=seed)  # noqa: E731
     objective = NextToken(train, context=cfg.shape.context)
-    history, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=look, seed=seed)
+    history, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)
     disk.save(module, cfg.target, tokenizer=cfg.tokenizer, facts={"steps": cfg.steps}, sides={"samples.json": samples})
     run.curve(history)
     size = {"parameters": count.parameters(module), "training_flops_per_token": count.training_flops(module, length=train.length)}

@@ -27,8 +27,8 @@ from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.loop import train
 from pipeline.train.optimizer import AdamW, AdamWSettings
 from pipeline.train.recipe import Recipe
-from pipeline.train.schedule import rows_of
-from pipeline.train.workspace import History, Row, Workspace
+from pipeline.train.schedule import linear_decay, rows_of
+from pipeline.train.workspace import History, Row, Workspace, mean_of
 
 DISCOUNT = 1.0  # an answer is short: its end counts in full
 SMOOTHING = 0.95  # GAE's lambda, Ziegler et al. 2019
@@ -49,7 +49,7 @@ class Rollouts(Recipe):
     max_length: PositiveInt  # tokens of a prompt and its answer
     max_new_tokens: PositiveInt  # of an answer
     rollout_batch: PositiveInt  # answers a step
-    minibatch: PositiveInt  # answers an update
+    mini_batch_size: PositiveInt  # answers an update
     learning_rate: PositiveFloat  # of the policy; both rates decay linearly to zero
     critic_learning_rate: PositiveFloat
     kl_coef: NonNegativeFloat  # at the start, deviations of the reward a nat
@@ -82,7 +82,7 @@ def improve(
     players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, workspace: Workspace
 ) -> tuple[dict[str, Any], History]:
     """Train policy and critic in place; the metrics and the history by step."""
-    history = train(_ActorCritic(players, prompts, scale, recipe, workspace), recipe, workspace)
+    history = train(_ActorCritic(players, prompts, scale, recipe), recipe, workspace)
     return summary(history), history
 
 
@@ -128,18 +128,15 @@ def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> S
 def summary(history: History) -> dict[str, Any]:
     """The figures of the first and of the last steps, averaged."""
     names = ("score", "reward", "kl", "entropy", "tokens", "ended")
-
-    def mean(rows: History) -> dict[str, float]:
-        return {name: sum(row[name] for row in rows) / len(rows) for name in names}
-
-    return {"steps": len(history), "first": mean(history[:TAIL]), "last": mean(history[-TAIL:]), "kl_coef": history[-1]["kl_coef"]}
+    first, last = ({name: mean_of(rows, name) for name in names} for rows in (history[:TAIL], history[-TAIL:]))
+    return {"steps": len(history), "first": first, "last": last, "kl_coef": history[-1]["kl_coef"]}
 
 
 class _ActorCritic:
     """The learner: policy and critic, each with its optimizer, and the coefficient of KL, which follows the distance."""
 
-    def __init__(self, players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, workspace: Workspace) -> None:
-        self._players, self._prompts, self._scale, self._recipe, self._workspace = players, prompts, scale, recipe, workspace
+    def __init__(self, players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts) -> None:
+        self._players, self._prompts, self._scale, self._recipe = players, prompts, scale, recipe
         self._kl_coef = recipe.kl_coef
         self.per_step: Mapping[str, float] = {"answers": recipe.rollout_batch}
         rates = {"policy": recipe.learning_rate, "critic": recipe.critic_learning_rate}
@@ -156,7 +153,6 @@ class _ActorCritic:
         asked = [self._prompts[number] for number in numbers]
         experience, facts = gather(self._players, asked, self._scale, recipe, step=step, kl_coef=self._kl_coef)
         facts |= self._learn(experience, step)
-        self._workspace.refuse_nan(step + 1, policy_loss=facts["policy_loss"], value_loss=facts["value_loss"])
         self._kl_coef = adapted_kl_coef(self._kl_coef, facts["kl"], target=recipe.kl_target, gain=KL_GAIN)
         return dict(facts)
 
@@ -166,7 +162,9 @@ class _ActorCritic:
         losses = []
         for turn in range(PASSES):
             order = torch.from_numpy(Permutation(size, seed_of(recipe.seed, "ppo", "minibatch", step, turn))[np.arange(size)])
-            losses += [self._update(experience, at, 1 - step / recipe.steps) for at in torch.split(order, recipe.minibatch)]
+            losses += [
+                self._update(experience, at, linear_decay(step, steps=recipe.steps)) for at in torch.split(order, recipe.mini_batch_size)
+            ]
         means = [sum(values) / len(values) for values in zip(*losses, strict=True)]
         return dict(zip(("policy_loss", "value_loss", "clipped"), means, strict=True))
 

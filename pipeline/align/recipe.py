@@ -16,3 +16,9 @@ class FineTuning(Recipe):
     learning_rate: PositiveFloat
     embedding_lr_scale: NonNegativeFloat  # times the learning rate, for the embeddings and the head that is tied to them
     warmup_steps: NonNegativeInt
+
+    def __post_init__(self) -> None:
+        if self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"warmup_steps {self.warmup_steps} must be below steps {self.steps}, or the learning rate never reaches its value"
+            )

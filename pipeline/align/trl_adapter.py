@@ -30,11 +30,11 @@ from pipeline.core.owned import remove_folder
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
+from pipeline.train.checkpoint import KEPT
 from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import History, Row, Workspace
 
 _KIND = "trainer checkpoint"
-_KEPT = 2  # checkpoints: the newest, and one to fall back on when it is damaged
 
 
 def train(
@@ -162,7 +162,7 @@ class Sealed:
             sync(path)
         manifest.seal(written, _KIND, {"step": self.state.global_step})
         sync(written)
-        for old in sorted(folder.glob("checkpoint-*"), key=_step_of)[:-_KEPT]:
+        for old in sorted(folder.glob("checkpoint-*"), key=_step_of)[:-KEPT]:
             remove_folder(old)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:

@@ -55,7 +55,7 @@ def _written_out(name: str, content: Mapping[str, Any], settings: Mapping[str, A
         return
     entries = _filled(content["foreach"], settings, {})
     for key, item in entries.items():
-        yield _block(f"{name}@{key}", key, content["do"], settings, {"key": key, "item": item})
+        yield _block(f"{name}@{key}", key, content["do"], settings, {"key": key, "item": item, "list": content["foreach"][2:-1]})
 
 
 def _block(name: str, entry: str | None, content: Mapping[str, Any], settings: Mapping[str, Any], local: Mapping[str, Any]) -> Block:
@@ -84,7 +84,7 @@ def _filled(template: str, settings: Mapping[str, Any], local: Mapping[str, Any]
         try:
             return reduce(lambda place, key: place[key], rest, local[first] if first in local else settings[first])
         except (KeyError, TypeError) as fault:
-            missing = f"{local['key']}.{'.'.join(rest)}" if first == "item" else found[1]
+            missing = f"{local['list']}.{local['key']}.{'.'.join(rest)}" if first == "item" else found[1]
             raise PipelineError(f"dvc.yaml asks for the setting {missing}, which is not there", mend=f"add {missing} in conf/") from fault
 
     whole = _TEMPLATE.fullmatch(template)

@@ -90,7 +90,7 @@ class Code:
         return path.relative_to(self._root).as_posix()
 
     def _is_table(self, path: Path) -> bool:
-        """Whether a file beside the code is read by it: no code itself, no trace of an editor, no program of the doors."""
+        """Whether a file beside the code is read by it: no code itself, no trace of an editor, nothing of stages/."""
         code, traces = {".py", ".pyc", ".md"}, (".", "~", "#")
         return (
             path.is_file() and path.suffix not in code and not path.name.startswith(traces) and self._name(path).split("/")[0] != "stages"

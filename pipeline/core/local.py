@@ -19,14 +19,20 @@ def overlaid(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
             local = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except yaml.YAMLError as fault:
             raise PipelineError(f"{path} is no YAML: {fault}", mend="correct or remove the file") from fault
+        if not isinstance(local, dict):
+            raise PipelineError(f"{path} must hold sections, not {local!r}", mend="such as hardware: {threads: 2}")
         if unknown := set(local) - set(APART):
             raise PipelineError(f"{path} sets {', '.join(map(str, unknown))}", mend="only hardware and track may be local to a machine")
         for name, section in local.items():
+            if not isinstance(section, dict):
+                raise PipelineError(
+                    f"{path}: {name} must hold keys, not {section!r}", mend=f"such as {name}: {{{next(iter(settings[name]))}: ...}}"
+                )
             merged[name] = _merged(merged[name], section)
     return merged
 
 
 def _merged(section: Mapping[str, Any], local: Mapping[str, Any]) -> dict[str, Any]:
     both = {key: _merged(section[key], value) if isinstance(value, Mapping) and isinstance(section.get(key), Mapping) else value
-            for key, value in (local or {}).items()}  # fmt: skip
+            for key, value in local.items()}  # fmt: skip
     return {**section, **both}

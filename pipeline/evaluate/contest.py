@@ -30,17 +30,18 @@ def lines_of(scores: Mapping[str, Scores], reward: Model) -> list[Line]:
 
     ArtifactError when the models were asked different questions, or one stands on another tokenizer: its ids would mean other words.
     """
-    lines: dict[str, Line] = {}
+    lines: dict[tuple[str, str], Line] = {}
     for name, artifact in scores.items():
         same_words(artifact, reward)
         records = [record for record in read_jsonl(artifact.file("answers.jsonl")) if "greedy" in record]
+        keys = [(record["task"], record["id"]) for record in records]
         if not lines:
-            lines = {record["id"]: {**_without_answers(record), "answers": {}} for record in records}
-        if list(lines) != [record["id"] for record in records]:
+            lines = {key: {**_without_answers(record), "answers": {}} for key, record in zip(keys, records, strict=True)}
+        if list(lines) != keys:
             message = f"{artifact.path} answers other questions than {next(iter(scores.values())).path}"
             raise ArtifactError(message, mend=f"dvc repro {' '.join(f'evaluate@{one}' for one in scores)}")
-        for record in records:
-            lines[record["id"]]["answers"][name] = {"greedy": record["greedy"], "sampled": record["sampled"]}
+        for key, record in zip(keys, records, strict=True):
+            lines[key]["answers"][name] = {"greedy": record["greedy"], "sampled": record["sampled"]}
     if not any(not line["trained"] for line in lines.values()):
         raise PipelineError("no held-out question was asked", mend="tasks=[world], with held_out above 0")
     return list(lines.values())
@@ -67,9 +68,9 @@ def source_of(exports: Exports, scores: Mapping[str, Scores]) -> str:
     return names.get(exports.facts["model"], str(exports.facts["source"]))
 
 
-def prompts(lines: Sequence[Line], tokenizer: tokenizers.Tokenizer) -> list[list[int]]:
-    """The ids of each question, ending in <|assistant|>."""
-    return [from_record(line, tokenizer).prompt for line in lines]
+def prompts(lines: Sequence[Line], tokenizer: tokenizers.Tokenizer) -> tuple[list[list[int]], list[int]]:
+    """The ids of each question, ending in <|assistant|>, and how many tokens its answer may have."""
+    return [from_record(line, tokenizer).prompt for line in lines], [line["max_new_tokens"] for line in lines]
 
 
 def enter_files(
@@ -79,13 +80,15 @@ def enter_files(
     reward: Model,
     tokenizer: tokenizers.Tokenizer,
 ) -> dict[str, str]:
-    """Add a player for each exported file, named by its model and type; returns the model of each."""
-    sources = {}
+    """Add a player for each exported file, named by its model and type, and by its entry where another entry has such a file; returns the
+    model of each."""
+    sources: dict[str, str] = {}
     for kind, exports, answers in files:
         same_words(exports, reward)
         source = source_of(exports, scores)
-        enter(lines, f"{source}-{kind}", answers, tokenizer)
-        sources[f"{source}-{kind}"] = source
+        player = f"{source}-{kind}" if f"{source}-{kind}" not in sources else f"{source}-{exports.path.name}-{kind}"
+        enter(lines, player, answers, tokenizer)
+        sources[player] = source
     return sources
 
 
@@ -98,7 +101,7 @@ def enter(lines: Sequence[Line], player: str, answers: Sequence[Sequence[int]], 
 
 def add_rewards(lines: Sequence[Line], reward: PreTrainedModel, tokenizer: tokenizers.Tokenizer, *, batch: int) -> None:
     """What the reward model gives to each answer of each player; an answer that many gave is read once."""
-    asked = prompts(lines, tokenizer)
+    asked, _ = prompts(lines, tokenizer)
     said = [(prompt, one) for prompt, line in zip(asked, lines, strict=True) for one in _said(line)]
     different = {(*prompt, *one["ids"]): 0.0 for prompt, one in said}
     for dialogue, score in zip(different, rewards_of(reward, list(different), batch=batch).tolist(), strict=True):

@@ -41,14 +41,14 @@ class Gguf(Probing):
     bounds: Bounds
 
 
-def export(source: Model, target: Exports, *, tokens: Tokens, corpus: Split, settings: Gguf, section: str) -> dict[str, Any]:
+def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Gguf, section: str) -> dict[str, Any]:
     """Write the source as one GGUF file a type; returns sizes and parity, also in parity.json.
 
     Nothing appears unless every file, loaded back, keeps its bounds; else PipelineError names each fault.
     """
     module = load(source, device="cpu")
     architecture_of(module.config)
-    probe = probe_of(source, tokens, corpus, settings)
+    probe = probe_of(source, tokens, split, settings)
     products = _products(module, source, tokens, settings) if "Q4_0" in settings.types else {}
     write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products)
     wanted = torch_logits(module, probe)

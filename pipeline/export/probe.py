@@ -42,14 +42,14 @@ class Probe:
     targets: npt.NDArray[np.int64]  # the next token of each kept position, IGNORE_INDEX where nothing foretells it
 
 
-def probe_of(source: Model, tokens: Tokens, corpus: Split, settings: Probing) -> Probe:
+def probe_of(source: Model, tokens: Tokens, split: Split, settings: Probing) -> Probe:
     """Strings from held-out documents and noise; rows of the test part, or of the validation part where no test rows are."""
     made_with = tokenizer_digest(source)
     part: Part = "test" if tokens.facts["test"]["rows"] else "val"
     rows = open_rows(tokens, part, tokenizer_digest=made_with)
     if not len(rows.rows):
         raise PipelineError(f"{tokens.path} has no held-out rows to compare logits on", mend="larger shares in split, or more text")
-    texts = [text for text in corpus.read(part)["text"].to_pylist() if text]
+    texts = [text for text in split.read(part)["text"].to_pylist() if text]
     some = rows.rows[: settings.rows].astype(np.int64)
     kept = (some != IDS[PAD]).reshape(-1)
     targets = np.pad(rows.labels[: settings.rows, 1:], ((0, 0), (0, 1)), constant_values=IGNORE_INDEX).reshape(-1)[kept]

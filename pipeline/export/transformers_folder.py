@@ -26,12 +26,12 @@ _CHAT = (
 )
 
 
-def export(source: Model, target: Exports, *, tokens: Tokens, corpus: Split, settings: Probing, section: str) -> dict[str, Any]:
+def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Probing, section: str) -> dict[str, Any]:
     """Copy the model's own files, load them as anybody would, compare; returns sizes and parity, also in parity.json.
 
     Nothing appears unless everything is equal; else PipelineError names each fault.
     """
-    probe = probe_of(source, tokens, corpus, settings)
+    probe = probe_of(source, tokens, split, settings)
     wanted = torch_logits(load(source, device="cpu"), probe)
     with target.writing() as draft:
         folder = draft.path / FOLDER

@@ -68,7 +68,7 @@ def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, s
     answers = list(read_jsonl(data.contest.file("answers.jsonl")))
     questions = list(data.dialogues.rows("questions")) if data.dialogues.has("questions.jsonl") else []
     chance = samples.chance_of(questions, answers)
-    parity = {name: measures for metrics in told.of("export").values() for name, measures in (metrics or {}).items()} or None
+    parity = files.parity_of(told.of("export")) or None
     exported = files.files_of(parity)
     sections = [
         Section("text", "Text", "What came in, what was mended, what was dropped and why.", list(text_blocks(data, told, shown))),

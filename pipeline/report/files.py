@@ -15,6 +15,15 @@ def files_of(parity: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
     return {name: found for name, found in (parity or {}).items() if isinstance(found, Mapping) and "bytes" in found}
 
 
+def parity_of(entries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """The measures of all entries by file; a file that another entry has too is named by its entry."""
+    found: dict[str, Any] = {}
+    for entry, measures in entries.items():
+        for name, values in (measures or {}).items():
+            found[name if name not in found or name == FP32 else f"{entry}: {name}"] = values
+    return found
+
+
 def export_blocks(parity: Mapping[str, Any] | None, bounds: Mapping[str, Any]) -> Iterator[Block]:
     """One row a file, and the bounds that all have kept."""
     if parity is None:

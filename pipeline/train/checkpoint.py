@@ -14,7 +14,7 @@ from pipeline.core.errors import ArtifactError
 from pipeline.core.files import draft_folder, read_json, write_text
 from pipeline.core.owned import remove_folder
 
-KEPT = 2  # the newest, and one to fall back on
+KEPT = 2  # checkpoints: the newest, and one to fall back on
 
 
 class Checkpoints:

@@ -40,12 +40,16 @@ class Fitting(Recipe):
     micro_batch: PositiveInt  # rows at once; memory, and the last bits of sums
     precision: Literal["fp32", "bf16"]  # of the products; weights stay fp32
     compile: bool
-    warmup: NonNegativeFloat  # share of the steps
-    decay: NonNegativeFloat  # share of the steps
+    warmup_ratio: NonNegativeFloat  # share of the steps
+    decay_ratio: NonNegativeFloat  # share of the steps
     adamw: AdamWSettings
     muon: MuonSettings | None  # None: AdamW moves everything
     log_every: PositiveInt  # steps
     eval_every: PositiveInt  # steps
+
+    def __post_init__(self) -> None:
+        if self.warmup_ratio + self.decay_ratio > 1:
+            raise ValueError(f"warmup_ratio {self.warmup_ratio} and decay_ratio {self.decay_ratio} overlap: together they are at most 1")
 
 
 Evaluate = Callable[[nn.Module], tuple[dict[str, float], list[str]]]
@@ -83,9 +87,6 @@ def _rows_a_step(recipe: Fitting, objective: Objective, section: str) -> int:
             f"batch_tokens {recipe.batch_tokens} is no multiple of micro_batch {recipe.micro_batch} x length {objective.tokens} = {unit}"
         )
         raise PipelineError(message, mend=f"{section}.batch_tokens={max(1, recipe.batch_tokens // unit) * unit}")
-    if recipe.warmup + recipe.decay > 1:
-        message = f"warmup {recipe.warmup} and decay {recipe.decay} overlap"
-        raise PipelineError(message, mend=f"{section}.decay={round(1 - recipe.warmup, 4)}")
     if not objective.rows:
         raise PipelineError("there is no row to train on", mend="more text, or a larger share for train (split)")
     return recipe.batch_tokens // objective.tokens
@@ -113,14 +114,14 @@ class _Fit:
 
     def step(self, step: int, *, last: bool) -> Row | None:
         recipe, done = self.recipe, step + 1
-        factor = warmup_stable_decay(step, steps=recipe.steps, warmup=recipe.warmup, decay=recipe.decay)
+        factor = warmup_stable_decay(step, steps=recipe.steps, warmup=recipe.warmup_ratio, decay=recipe.decay_ratio)
         loss, count, norm = self._gradient(rows_of(step, batch=self.batch, rows=self.objective.rows, seed=self.seed))
         self.workspace.refuse_nan(done, loss=loss / max(1, count), norm=norm)
         self.optimizers.step(factor)
         self.loss_sum += loss
         self.count += count
-        looked = last or done % recipe.eval_every == 0
-        return self._row(done, factor, norm, looked=looked) if looked or done % recipe.log_every == 0 else None
+        evaluated = last or done % recipe.eval_every == 0
+        return self._row(done, factor, norm, evaluated=evaluated) if evaluated or done % recipe.log_every == 0 else None
 
     def _gradient(self, numbers: npt.NDArray[np.int64]) -> tuple[float, int, float]:
         """The sum of losses, the predictions, and the norm of the clipped mean gradient, which is left in the weights.
@@ -141,10 +142,10 @@ class _Fit:
         torch._foreach_div_(gradients, float(max(1, count)))
         return total, count, float(nn.utils.clip_grad_norm_(weights, recipe.max_grad_norm))
 
-    def _row(self, done: int, factor: float, norm: float, *, looked: bool) -> Row:
+    def _row(self, done: int, factor: float, norm: float, *, evaluated: bool) -> Row:
         """Close a row of the history; the loss is the mean since the last row."""
         row: Row = {"loss": self.loss_sum / max(1, self.count), "rate": factor, "norm": norm}
-        if looked:
+        if evaluated:
             self.module.eval()
             numbers, texts = self.evaluate(self.module)
             self.module.train()

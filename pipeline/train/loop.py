@@ -51,6 +51,7 @@ def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
             with noise(recipe.seed, step, workspace.device):
                 row = learner.step(step, last=last)
             if row is not None:
+                workspace.refuse_nan(done, **row)
                 history.append({"step": done, **row})
                 rate = clock.rate(done)
                 workspace.track(done, history[-1] | {f"{what}_per_second": rate * much for what, much in learner.per_step.items()})

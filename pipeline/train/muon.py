@@ -13,6 +13,8 @@ from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
+from pipeline.train.recipe import Share
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts small singular values fastest (Jordan et al. 2024)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -22,7 +24,7 @@ class MuonSettings:
     """For the matrices inside the layers."""
 
     lr: PositiveFloat
-    momentum: float
+    momentum: Share
     ns_steps: PositiveInt  # Newton-Schulz iterations
     precision: Literal["fp32", "bf16"]  # of the iteration; bf16 needs a device that has it in hardware
 

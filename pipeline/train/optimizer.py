@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pipeline.core.errors import PipelineError
 from pipeline.train.checkpoint import below, prefixed
 from pipeline.train.muon import Muon, MuonSettings
+from pipeline.train.recipe import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +19,8 @@ class AdamWSettings:
     """Loshchilov and Hutter 2019."""
 
     lr: PositiveFloat
-    beta1: float
-    beta2: float
+    beta1: Share
+    beta2: Share
     weight_decay: NonNegativeFloat  # of weights with two dimensions or more
 
 

@@ -1,8 +1,11 @@
 """What every method that learns by steps is told."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
+
+Share = Annotated[float, Field(ge=0, lt=1)]  # of what a running mean keeps: at 1 it would learn nothing
 
 
 @dataclass(frozen=True, kw_only=True)

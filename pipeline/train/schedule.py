@@ -18,6 +18,11 @@ def warmup_stable_decay(step: int, *, steps: int, warmup: float, decay: float) -
     return min(1.0, up, down)
 
 
+def linear_decay(step: int, *, steps: int) -> float:
+    """The factor on a learning rate in step 0..steps-1: from 1 towards 0."""
+    return 1 - step / steps
+
+
 def rows_of(step: int, *, batch: int, rows: int, seed: int) -> npt.NDArray[np.int64]:
     """The numbers of the `batch` rows that a step reads: epoch after epoch, each in an order of its own."""
     positions = np.arange(step * batch, (step + 1) * batch)

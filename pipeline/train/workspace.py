@@ -35,5 +35,9 @@ class Workspace:
 
 def tail_mean(history: Sequence[Row], name: str, *, steps: int = 10) -> float:
     """The mean of a column over the last rows: one step alone is noise."""
-    tail = history[-steps:]
-    return sum(row[name] for row in tail) / len(tail)
+    return mean_of(history[-steps:], name)
+
+
+def mean_of(rows: Sequence[Row], name: str) -> float:
+    """The mean of a column."""
+    return sum(row[name] for row in rows) / len(rows)

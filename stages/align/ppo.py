@@ -39,7 +39,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     pairs = read_pairs(cfg.dialogues, "train", disk.tokenizer_of(cfg.source), length=cfg.max_length, section=run.section)
     usable = required(pairs, "preferences of part train")
     prompts = with_room(usable, max_new_tokens=cfg.max_new_tokens, length=cfg.max_length, section=run.section)
-    scale = ppo.scale_of(reward, pairs.rows, batch=cfg.minibatch)
+    scale = ppo.scale_of(reward, pairs.rows, batch=cfg.mini_batch_size)
     players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
     metrics, history = ppo.improve(players, prompts.rows, scale, cfg, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo"})

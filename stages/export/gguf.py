@@ -22,14 +22,14 @@ class Config(Gguf):
 
     source: Model
     tokens: Tokens
-    corpus: Split
+    split: Split
     target: Exports
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Write, load back, compare."""
-    return export(cfg.source, cfg.target, tokens=cfg.tokens, corpus=cfg.corpus, settings=cfg, section=run.section)
+    return export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, section=run.section)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def test_an_empty_list_is_no_stage() -> None:
 
 
 def test_a_setting_that_is_not_there_is_named() -> None:
-    with pytest.raises(PipelineError, match=r"the setting dpo\.method") as fault:
+    with pytest.raises(PipelineError, match=r"the setting align\.dpo\.method") as fault:
         blocks_of(PIPELINE, {**SETTINGS, "align": {"dpo": {"source": "x"}}})
     assert "conf/" in fault.value.mend
     with pytest.raises(PipelineError, match=r"the setting read\.path"):

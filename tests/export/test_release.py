@@ -29,7 +29,7 @@ Make = Callable[..., Model]
 
 
 def released(source: Model, target: Path, tokens: Tokens, split: Split, settings: Gguf) -> dict[str, Any]:
-    return gguf_files.export(source, Exports(target), tokens=tokens, corpus=split, settings=settings, section="export.gguf")
+    return gguf_files.export(source, Exports(target), tokens=tokens, split=split, settings=settings, section="export.gguf")
 
 
 @pytest.mark.parametrize(("kind", "tied"), [("qwen3", True), ("qwen3", False), ("llama", True)])
@@ -39,7 +39,7 @@ def test_every_file_says_what_the_model_says(
     source = model(kind, tie_embeddings=tied)
     report = released(source, target, tokens, split, settings)
     folder = transformers_folder.export(
-        source, Exports(target.parent / "transformers"), tokens=tokens, corpus=split, settings=settings, section="export.transformers"
+        source, Exports(target.parent / "transformers"), tokens=tokens, split=split, settings=settings, section="export.transformers"
     )
     assert [report[name]["ids_differ"] for name in ("F16", "Q8_0", "Q4_0")] == [0, 0, 0]
     assert (folder["safetensors"]["ids_differ"], folder["safetensors"]["max_logit"], folder["safetensors"]["kl"]) == (0, 0, 0)
@@ -50,7 +50,7 @@ def test_every_file_says_what_the_model_says(
 
 def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
     source = model("qwen3")
-    transformers_folder.export(source, Exports(target), tokens=tokens, corpus=split, settings=settings, section="export.transformers")
+    transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=settings, section="export.transformers")
     folder = target / "safetensors"
     assert not (folder / NAME).exists()
     assert AutoTokenizer.from_pretrained(folder).encode("<|user|>", add_special_tokens=False) == [3]

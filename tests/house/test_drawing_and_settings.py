@@ -1,11 +1,13 @@
 """The rules of the house: dvc.yaml, conf/, stages/ and README.md say the same."""
 
+import copy
 import importlib
 import os
 import re
 import shlex
 import subprocess
 import sys
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from pipeline.core.blocks import Block, blocks_of, edges_of
-from stages._plan import faults_of
+from pipeline.core.errors import PipelineError
+from stages._checks import faults_between, faults_of
 from stages._settings import Params, typed
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +57,8 @@ def test_params_yaml_is_what_conf_says():
 
 def test_each_stage_is_a_file_a_block_a_group_and_a_line_in_the_readme():
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in FILES} - {"stages.plan"}
-    assert {block.module for block in BLOCKS.values()} == modules
+    every = composed(*(f"{group}=[{','.join(path.stem for path in (ROOT / 'conf' / group).glob('*.yaml'))}]" for group in LISTS))
+    assert {block.module for block in blocks(every)} == modules
     readme = (ROOT / "README.md").read_text()
     for name in PIPELINE["stages"]:
         assert name == "plan" or (ROOT / "conf" / name).is_dir(), name
@@ -217,3 +221,48 @@ def test_every_override_in_the_readme_composes(command):
     overrides = [word for word in words if "=" in word]
     swept = [override if "[" in override else override.split(",")[0] for override in overrides]
     assert faults(composed(*(override.replace("DIR", "data/input") for override in swept))) == []
+
+
+def leaves(section, at="") -> list[str]:
+    """The dotted keys of all values."""
+    if isinstance(section, dict) and section:
+        return [key for name, value in section.items() for key in leaves(value, f"{at}.{name}" if at else name)]
+    return [at]
+
+
+ODD = ["-1", "0", "1e30", "text", "null", "[]", "true", "{a: 1}"]
+KEYS = [key for key in leaves(DEFAULT) if key.split(".")[0] not in ("hardware", "track", "budget", "model", "files", "models", "seed")]
+
+
+@pytest.mark.parametrize("group", sorted({key.split(".")[0] for key in KEYS}))
+def test_an_odd_value_of_any_key_is_taken_or_named_and_never_a_traceback(group):
+    told = [block for block in BLOCKS.values() if group in {param.split(".")[0] for param in block.params}]
+    for key in (key for key in KEYS if key.split(".")[0] == group):
+        for value in ODD:
+            settings = copy.deepcopy(DEFAULT)
+            *path, last = key.split(".")
+            reduce(lambda place, name: place[name], path, settings)[last] = yaml.safe_load(value)
+            for block in told:
+                assert all(isinstance(fault, PipelineError) for fault in faults_of(block, settings)), f"{key}={value}"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "sft.batch_size=0", "reward.steps=0", "align.ppo.kl_target=0", "align.dpo.steps=0",
+        "align.ppo.mini_batch_size=0", "tasks.books.ngram=9",
+        "evaluate.batch_size=0", "evaluate.resamples=0", "contest.resamples=0", "export.gguf.rows=0", "pretrain.adamw.beta1=1.5",
+        "pretrain.adamw.beta2=1.0", "align.dpo.beta=0", "align.dpo.beta=-1", "align.ppo.kl_coef=-1", "tasks.facts.max_new_tokens=0",
+        "tasks.books.overlap=1", "export.gguf.strings=0", "pretrain.muon.momentum=1.0", "sft.warmup_steps=1000",
+        "align.ppo.max_new_tokens=0",
+        "pretrain.decay_ratio=1.5", "sft.learning_rate=-1",
+    ],
+)  # fmt: skip
+def test_a_value_out_of_bounds_is_refused_before_anything_runs(word):
+    *_, key = word.split("=")[0].split(".")
+    assert any(key in message or "Value error" in message for message in faults(composed(word))), word
+
+
+def test_rows_longer_than_the_model_reads_are_refused_before_anything_runs():
+    told = [fault.mend for fault in faults_between(composed("tokenize.sequence_length=1000", "sft.max_length=512"))]
+    assert told == ["tokenize.sequence_length=256, or model.context=1000", "sft.max_length=256, or model.context=512"]

@@ -10,9 +10,10 @@ import pytest
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
-from stages import _plan
-from stages._help import comments_of, groups, leaves
-from stages._plan import check_sections, moved, pipeline_before, pipeline_of, remove_strays
+from stages import _checks, _plan
+from stages._checks import check_sections, faults_between, faults_of_names, faults_of_paths
+from stages._help import comments_of, groups, leaves, ways
+from stages._plan import moved, pipeline_before, pipeline_of, remove_strays
 from stages._settings import compose, plain
 
 ROOT = Path(__file__).parents[2]
@@ -29,9 +30,9 @@ def prints(settings: dict) -> dict[Path, str]:
 
 
 def test_a_section_is_checked_once_and_again_when_it_or_its_code_changes(settings, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(_plan, "CHECKED", tmp_path / "checked.json")
+    monkeypatch.setattr(_checks, "CHECKED", tmp_path / "checked.json")
     seen: list[str] = []
-    monkeypatch.setattr(_plan, "faults_of", lambda block, settings: seen.append(block.name) or ())
+    monkeypatch.setattr(_checks, "faults_of", lambda block, settings: seen.append(block.name) or ())
     blocks = pipeline_of(settings)
     check_sections(blocks, settings, prints(settings))
     assert seen == [block.name for block in blocks[1:]]
@@ -47,7 +48,7 @@ def test_a_section_is_checked_once_and_again_when_it_or_its_code_changes(setting
 
 
 def test_faults_of_several_sections_are_told_at_once_and_are_not_remembered(settings, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(_plan, "CHECKED", tmp_path / "checked.json")
+    monkeypatch.setattr(_checks, "CHECKED", tmp_path / "checked.json")
     wrong = {**settings, "clean": {**settings["clean"], "quotes": 3}, "split": {**settings["split"], "val": "much"}}
     text = [block for block in pipeline_of(wrong) if block.name in ("clean", "split", "dedup")]
     for _ in range(2):
@@ -85,6 +86,51 @@ def test_what_no_entry_names_is_removed_and_what_the_product_did_not_write_stays
     assert list(Path("plots/align").iterdir()) == []
 
 
+def mends(settings: dict) -> list[str]:
+    return [fault.mend for fault in faults_of_names(settings)]
+
+
+def test_names_that_hide_another_or_do_not_fit_are_refused(settings) -> None:
+    assert mends(settings) == []
+    dpo = settings["align"]["dpo"]
+    hidden = {**settings, "align": {**settings["align"], "base": dpo}, "models": {**settings["models"], "base": "data/align/base"}}
+    assert mends(hidden) == ["another name for the entry"]
+    assert mends({**settings, "align": {"dpo": dpo}}) == ["take ppo out of models, or choose align=[ppo]"]
+    assert mends({**settings, "align": {**settings["align"], "ipo": dpo}})[0].startswith("models: {ipo: data/align/ipo}")
+    dashed = {**settings, "align": {**settings["align"], "a-b": dpo}, "models": {**settings["models"], "a-b": "data/align/a-b"}}
+    assert mends(dashed) == ["snake_case: a_b"]
+
+
+def test_a_dependency_that_nobody_makes_is_named_before_anything_runs(settings) -> None:
+    assert list(faults_of_paths(pipeline_of(settings))) == []
+    for words, told in (("align.ppo.source=data/align/dop", "align@ppo reads data/align/dop"), ("final_model=data/x", "reads data/x")):
+        found = [fault.message for fault in faults_of_paths(pipeline_of(plain(compose([words]))))]
+        assert any(told in message for message in found), found
+
+
+def test_a_contest_needs_questions_and_a_reference_among_the_models(settings) -> None:
+    assert list(faults_between(settings)) == []
+    assert [fault.mend for fault in faults_between({**settings, "tasks": {}})] == ["tasks=[world]"]
+    elsewhere = {**settings, "contest": {**settings["contest"], "reference": "data/sfx"}}
+    assert "none of the models" in next(iter(faults_between(elsewhere))).message
+
+
+def test_a_copy_of_an_entry_that_kept_its_target_is_refused_though_the_section_was_checked(settings, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(_checks, "CHECKED", tmp_path / "checked.json")
+    check_sections(pipeline_of(settings), settings, prints(settings))
+    copy = {**settings, "align": {**settings["align"], "copy": settings["align"]["dpo"]}}
+    copy["models"] = {**settings["models"], "copy": "data/align/copy"}
+    with pytest.raises(PipelineError, match=r"align\.copy\.target is data/align/dpo"):
+        check_sections(pipeline_of(copy), copy, prints(settings))
+
+
+def test_two_tasks_that_are_empty_folders_are_made_for_dvc(settings, tmp_path, monkeypatch) -> None:
+    blocks = pipeline_of(settings)
+    monkeypatch.chdir(tmp_path)
+    remove_strays(blocks)
+    assert all(Path(name).is_dir() for name in ("data/evaluate", "data/export", "metrics", "plots"))
+
+
 def printed(*words: str) -> str:
     return subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
@@ -111,13 +157,13 @@ def test_the_groups_are_listed_with_what_each_file_is() -> None:
     told = "\n".join(groups())
     assert "align=[dpo_strong]" in told
     assert "dedup=exact" in told
-    assert all(path.stem in told for path in (ROOT / "conf").glob("*/*.yaml"))
+    assert all(path.stem in told for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "local")
 
 
 def test_comments_are_found_by_their_dotted_key() -> None:
-    found = comments_of(["pretrain"], {"pretrain": "muon"})
-    assert found["adamw.lr"] == "a step"
-    assert found["muon.ns_steps"] == "Newton-Schulz iterations"
+    found = comments_of(ways("pretrain"), "pretrain")
+    assert found["pretrain.adamw.lr"] == "a step"
+    assert found["pretrain.muon.ns_steps"] == "Newton-Schulz iterations"
 
 
 def test_leaves_are_words_for_the_command_line() -> None:

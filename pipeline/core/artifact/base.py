@@ -37,7 +37,9 @@ class Artifact:
     @cached_property
     def manifest(self) -> manifest.Manifest:
         """The manifest, after all files were compared with it. Raises ArtifactError with the mend."""
-        return manifest.check(self.path, self.kind, mend=f"dvc repro {self.path.name}, or dvc checkout --force {self.path}")
+        listed = len(self.path.parts) == 3 and self.path.parts[0] == "data"  # data/align/dpo is of the stage align@dpo
+        stage = "@".join(self.path.parts[1:]) if listed else self.path.name
+        return manifest.check(self.path, self.kind, mend=f"dvc repro {stage}, or dvc checkout --force {self.path}")
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""What the plan checks before anything runs: every section against its Config, paths, names, and what must go together."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.blocks import Block
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.merge import value_at
+from pipeline.core.scratch import key_of
+from pipeline.core.syntax import syntax_hash
+from stages._plan import EMPTY, LISTS, code_files
+from stages._settings import ROOT, typed
+
+CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
+CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
+
+
+def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> None:
+    """Every section against its stage's Config; one PipelineError with all faults.
+
+    What was checked before with the same code is not checked again: to know a Config its stage is imported, some with torch.
+    """
+    checked: list[str] = read_json(CHECKED) if CHECKED.is_file() else []
+    files, faults = code_files(), []
+    for block in blocks:
+        if block.name == "plan":
+            continue
+        file = files.get(block.module)
+        if file is None:
+            raise PipelineError(f"{block.name} has no stage file {block.module}", mend=f"write {block.module.replace('.', '/')}.py")
+        key = key_of(CHECKER, block.name, [value_at(settings, param) for param in block.params], block.deps, block.outs, fingerprints[file])
+        if key not in checked:
+            faults += list(faults_of(block, settings))
+            checked.append(key)
+    faults += [*faults_between(settings), *faults_of_paths(blocks), *faults_of_names(settings)]
+    if faults:
+        messages, mends = ([getattr(fault, name) for fault in faults] for name in ("message", "mend"))
+        raise PipelineError("\n".join(dict.fromkeys("\n".join(messages).split("\n"))), mend="; ".join(dict.fromkeys(mends)))
+    write_json(CHECKED, checked[-REMEMBERED:])
+
+
+def check_device(hardware: Mapping[str, Any]) -> None:
+    """PipelineError where a CUDA device is asked for and there is none: else the first stage that trains would tell, after the text."""
+    if hardware.get("device") == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise PipelineError("hardware.device is cuda, and torch finds no CUDA device", mend="hardware=auto or hardware=cpu")
+
+
+def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """What is wrong with the section of a stage: keys and types, and artifacts that dvc.yaml does not watch."""
+    stage = importlib.import_module(block.module).main
+    at = stage.at(block.entry)
+    try:
+        cfg = typed(stage.config, stage.section(settings, block.entry), at=at)
+    except PipelineError as fault:
+        yield fault
+        return
+    target = getattr(cfg, "target", None)
+    if target is not None and (target.path.as_posix(),) != block.outs:
+        message = f"{at}.target is {target.path}, and dvc.yaml says that the stage writes {block.outs[0]}"
+        yield PipelineError(message, mend=f"{at}.target={block.outs[0]}")
+    watched = [Path(path) for path in (*block.deps, *block.outs)]
+    for path in stage.paths(cfg):
+        told = target is not None and path == target.path
+        if not told and not any(path.is_relative_to(one) for one in watched):
+            message = f"{at} names {path}, which DVC does not watch for it"
+            yield PipelineError(message, mend=f"name it in {at}.reads, or in dvc.yaml's deps")
+
+
+def faults_of_paths(blocks: Sequence[Block]) -> Iterator[PipelineError]:
+    """Dependencies that no stage makes and that are not there: DVC would tell them when their stage's turn comes, without a mend."""
+    made = [Path(path) for block in blocks for path in (*block.outs, *block.notes)] + [Path("plan")]
+    for block in blocks:
+        for dep in map(Path, block.deps):
+            if any(dep.is_relative_to(path) or path.is_relative_to(dep) for path in made):
+                continue
+            listed = len(dep.parts) > 2 and dep.parts[0] == "data" and dep.parts[1] in LISTS  # what an entry of before left is removed
+            if listed or (not dep.exists() and dep not in EMPTY):
+                models = ", ".join(path.as_posix() for path in made if len(path.parts) > 1 and path.parts[0] == "data")
+                yield PipelineError(
+                    f"{block.name} reads {dep}, which no stage makes and which is not there", mend=f"one of {models}, or make it"
+                )
+
+
+def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """Entries whose name hides another, or that can't stand in a setting's key."""
+    for group, paths in (("align", "models"), ("export", "files")):
+        for name in settings[group]:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
+                yield PipelineError(
+                    f"{group}.{name} can't be set on a command line", mend=f"snake_case: {re.sub('[^a-z0-9_]', '_', name.lower())}"
+                )
+            if settings[paths].get(name) != f"data/{group}/{name}":
+                mend = f"{paths}: {{{name}: data/{group}/{name}}} in conf/{group}/{name}.yaml"
+                yield PipelineError(f"{paths}.{name} is {settings[paths].get(name)}, not what {group}.{name} makes", mend=mend)
+        for name, path in settings[paths].items():
+            if path.startswith(f"data/{group}/") and name not in settings[group]:
+                yield PipelineError(
+                    f"{paths}.{name} is made by no entry of {group}", mend=f"take {name} out of {paths}, or choose {group}=[{name}]"
+                )
+    own = {"base": "data/pretrain", "sft": "data/sft"}
+    for name, path in own.items():
+        if settings["models"].get(name, path) != path and name in settings["align"]:
+            yield PipelineError(f"align.{name} would hide the model {name}", mend="another name for the entry")
+
+
+def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """What does not go together: rows and dialogues longer than what the model reads."""
+    if not any(task.get("kind") == "questions" for task in settings["tasks"].values()):
+        yield PipelineError("tasks has no task of kind questions, which contest compares the models on", mend="tasks=[world]")
+    if settings["contest"]["reference"] not in settings["models"].values():
+        message = f"contest.reference={settings['contest']['reference']} is none of the models"
+        yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")
+    context = settings["model"]["context"]
+    lengths = {"tokenize.sequence_length": settings["tokenize"]["sequence_length"]}
+    entries = {"sft": settings["sft"], "reward": settings["reward"]} | {f"align.{name}": one for name, one in settings["align"].items()}
+    lengths |= {f"{at}.max_length": one["max_length"] for at, one in entries.items() if "max_length" in one}
+    for key, length in lengths.items():
+        if isinstance(length, int) and isinstance(context, int) and length > context:
+            yield PipelineError(f"{key} is {length} tokens, the model reads {context}", mend=f"{key}={context}, or model.context={length}")
