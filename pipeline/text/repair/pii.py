@@ -19,6 +19,8 @@ _CARD = re.compile(
     rf"(?!\w|[.,/-]?\d|(?!{_TAIL})[ ]\d)",
     re.ASCII,
 )
+# first digits and lengths of the issuers (ISO 7812), for numbers that nothing else tells from nanoseconds
+_ISSUED = re.compile(r"4\d{12}(?:\d{3}){0,2}|(?:5[0-8]|2[2-7]|35)\d{14}|3[47]\d{13}|3[0689]\d{12}|6\d{15}(?:\d{3})?", re.ASCII)
 _BEHIND = {(4, 4, 4, 4): 3, (4, 6, 5): 4}  # digits of a card's groups -> digits of the code printed beside them
 _YEAR = re.compile(r"1[0-9]{3}|20[0-9]{2}")
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -45,6 +47,7 @@ _NO_ONES = tuple(
     map(
         ipaddress.ip_network,
         ("0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3",
+         "1.3.0.0/16", "2.5.0.0/16",  # object identifiers of ISO and X.500, written alike
          "::/127", "fc00::/7", "ff00::/8"),
     )
 )  # fmt: skip
@@ -76,6 +79,7 @@ _LAST_GROUP = 6  # minimum digits after the first group, if they are one group
 _SECOND_GROUP = 3  # minimum digits of the second group, if the separators differ
 _DAY = re.compile(r"\d\d[ .-]\d\d[ .-](?:1[0-9]{3}|20[0-9]{2})(?!\d)")
 _LEAST_GROUPS = 3  # of an IPv6 address
+_INTERFACE, _SMALL = (1 << 64) - 1, 1 << 16  # of a link-local address: numbers given by hand, such as fe80::1
 _PLAIN_ZEROS = 5  # at the end of plain digits: a count
 _COUNTED = re.compile(
     r"[ ](?:more |other |different )?(?!always|unless|across|perhaps|besides|towards|sometimes|yours)[a-z]{4,}s\b", re.ASCII
@@ -136,7 +140,7 @@ def ssn(text: str, mask: str) -> tuple[str, int]:
 
 
 def card(text: str, mask: str) -> tuple[str, int]:
-    """Mask every number of 13 to 19 digits, plain or grouped like a card, with a valid check digit (Luhn, ISO 7812)."""
+    """Mask every number of 13 to 19 digits, grouped like a card or an issuer's, with a valid check digit (Luhn, ISO 7812)."""
     spans = [(found.start(), found.start() + length) for found in _CARD.finditer(text) if (length := _card_length(found.group()))]
     return _masked(text, spans, mask)
 
@@ -209,6 +213,8 @@ def _iban_length(text: str, start: int) -> int:
 def _is_ones(address: str) -> bool:
     """Whether an address may be somebody's: none of those that every network has, no network mask, and no version."""
     found = ipaddress.ip_address(address)
+    if found.is_link_local and int(found) & _INTERFACE < _SMALL:
+        return False
     inner = found if isinstance(found, ipaddress.IPv4Address) else found.ipv4_mapped
     if any(one in network for one in (found, inner) if one for network in _NO_ONES if network.version == one.version):
         return False
@@ -230,6 +236,8 @@ def _is_card(number: str) -> bool:
     digits = "".join(groups)
     if not 13 <= len(digits) <= 19 or len(set(digits)) == 1 or not luhn(digits):
         return False
+    if len(groups) == 1 and not _ISSUED.fullmatch(digits):
+        return False
     if len(digits) == 13 and digits.startswith(("978", "979")):  # an ISBN
         return False
     return not (len(groups) > 1 and all(_YEAR.fullmatch(group) for group in groups))
@@ -238,6 +246,8 @@ def _is_card(number: str) -> bool:
 def _is_phone(found: re.Match[str]) -> bool:
     number = found["number"]
     digits = sum(map(str.isdigit, number))
+    if found["pair"] and (number.startswith("00") or all(group.startswith("0") for group in re.split("[ .-]", number))):
+        return False  # bytes
     if found["dialled"]:
         least = _DIALLED_PLAIN if number.isdigit() else _DIALLED
         return least <= digits <= _PHONE_DIGITS[1] + 2 and not _FILLED.fullmatch(number)  # 00 does not count
