@@ -1,13 +1,20 @@
 """Dialogues of every usual shape are read; what is wrong stands in the quarantine with its reason."""
 
+import csv
+import gzip
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import InputError
 from pipeline.text.dialogues.files import Reading, read_dialogues
+from pipeline.text.dialogues.rows import HubData
 from pipeline.text.splitting.prompts import prompt_overlap, user_turns
 
 ASK = {"role": "user", "content": "Why?"}
@@ -16,7 +23,7 @@ ANSWER = {"role": "assistant", "content": "So."}
 
 def reading(folder: Path, *values: object, name: str = "a.jsonl") -> Reading:
     (folder / name).write_text("".join(json.dumps(value) + "\n" for value in values))
-    return read_dialogues(folder, max_bad_fraction=1.0, seed=1)
+    return read_dialogues(folder, (), max_bad_fraction=1.0, seed=1)
 
 
 def read(folder: Path, *values: object, name: str = "a.jsonl") -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
@@ -106,7 +113,7 @@ def test_a_row_that_can_not_be_used_goes_to_the_quarantine(tmp_path: Path, row: 
 
 def test_a_json_array_is_read_like_lines(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps([{"prompt": "Why?", "response": "So."}, 3]))
-    found = read_dialogues(tmp_path, max_bad_fraction=1.0, seed=1)
+    found = read_dialogues(tmp_path, (), max_bad_fraction=1.0, seed=1)
     assert len(found.tables["instructions"]) == 1
     assert [row.reason for row in found.bad] == ["not_an_object"]
 
@@ -133,7 +140,7 @@ def test_a_folder_of_unknown_shape_is_told_with_its_columns(tmp_path: Path) -> N
 def test_too_many_bad_rows_fail_and_name_the_leader(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a", "response": null}\n')
     with pytest.raises(InputError, match=r"1 of 2 rows are unusable; a\.jsonl leads with 1 null_text"):
-        read_dialogues(tmp_path, max_bad_fraction=0.1, seed=1)
+        read_dialogues(tmp_path, (), max_bad_fraction=0.1, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -297,3 +304,82 @@ def test_a_question_that_most_rows_begin_with_is_trained_on(tmp_path: Path) -> N
 def test_a_folder_of_which_no_row_is_usable_tells_the_leading_reasons_and_the_first_place(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none of the 3 rows .* 2 no_answer, 1 null_text; the first is a\.jsonl:1, null_text"):
         reading(tmp_path, {"prompt": None, "response": "So."}, {"messages": [ASK]}, {"messages": [ASK]})
+
+
+ROWS = [{"question": f"Question {number}?", "context": f"Passage\n{number}, with a comma.", "answer": "So."} for number in range(4)]
+
+
+def written_as(suffix: str, folder: Path, rows: list[dict[str, Any]]) -> None:
+    """A table in a format; compressed where the suffix says so."""
+    path = folder / f"a{suffix}"
+    if ".parquet" in suffix:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), delimiter="\t" if ".tsv" in suffix else ",")
+        writer.writeheader()
+        writer.writerows(rows)
+        path.write_text(text.getvalue(), newline="")
+    if suffix.endswith(".gz"):
+        path.write_bytes(gzip.compress(path.read_bytes()))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".csv.gz", ".parquet.gz"])
+def test_tables_are_read_like_lines(tmp_path: Path, suffix: str) -> None:
+    written_as(suffix, tmp_path, ROWS)
+    found = read_dialogues(tmp_path, (), max_bad_fraction=0.0, seed=1)
+    said = [row["messages"][0]["content"] for row in found.tables["instructions"]]
+    assert said == [f"Passage\n{number}, with a comma.\n\nQuestion {number}?" for number in range(4)]
+
+
+def test_messages_stand_in_a_parquet_list_and_in_a_csv_cell(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist([{"messages": [ASK, ANSWER]}]), tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text('"messages"\n"' + json.dumps([ASK, ANSWER]).replace('"', '""') + '"\n')
+    found = read_dialogues(tmp_path, (), max_bad_fraction=0.0, seed=1)
+    assert [row["messages"] for row in found.tables["instructions"]] == [[ASK, ANSWER]] * 2
+
+
+def test_bad_rows_of_tables_stand_in_the_quarantine_with_their_line_or_number(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('prompt;response\n"Why\nnot?";So.\nWhy?;So.;No.\nWhy?;\n"x"y;So.\nLast?;So.\n')
+    pq.write_table(pa.table({"prompt": ["Why?", None], "response": ["So.", "So."]}), tmp_path / "b.parquet")
+    (tmp_path / "c.parquet").write_bytes(b"PAR1 no table")
+    found = read_dialogues(tmp_path, (), max_bad_fraction=1.0, seed=1)
+    assert [(row.file, row.line, row.reason) for row in found.bad] == [
+        ("a.csv", 4, "malformed_csv"),
+        ("a.csv", 5, "empty_answer"),
+        ("a.csv", 6, "malformed_csv"),
+        ("b.parquet", 2, "null_text"),
+        ("c.parquet", None, "damaged"),
+    ]
+    assert [row["messages"][0]["content"] for row in found.tables["instructions"]] == ["Why\nnot?", "Last?", "Why?"]
+
+
+def test_a_pinned_data_set_of_the_hub_is_read_and_one_that_may_change_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def load(name: str, subset: str | None, **how: object) -> list[dict[str, object]]:
+        asked.update(how, name=name, subset=subset)
+        return [{"prompt": "Why?", "chosen": "So.", "rejected": "No."}, {"prompt": 1, "chosen": "So.", "rejected": "No."}]
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    data = HubData(path="hub:owner/name", revision="a" * 40, split="train", subset=None)
+    found = read_dialogues(tmp_path, (data,), max_bad_fraction=1.0, seed=1)
+    assert [one["chosen"] for one in found.tables["preferences"]] == ["So."]
+    assert [(row.file, row.line, row.reason) for row in found.bad] == [("hub:owner/name/train", 2, "wrong_type")]
+    assert (asked["name"], asked["revision"], asked["streaming"]) == ("owner/name", "a" * 40, True)
+    with pytest.raises(InputError, match="is not pinned"):
+        read_dialogues(tmp_path, (replace(data, revision="main"),), max_bad_fraction=1.0, seed=1)
+
+
+def test_a_data_set_of_the_hub_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    place, own = tmp_path / "owner" / "name", tmp_path / "own"
+    place.mkdir(parents=True)
+    own.mkdir()
+    pq.write_table(pa.Table.from_pylist([{"messages": [ASK, ANSWER]}]), place / "train.parquet")
+    (own / "a.jsonl").write_text(json.dumps({"prompt": "How?", "response": "So."}))
+    found = read_dialogues(
+        own, (HubData(path=f"hub:{place}", revision="a" * 40, split="train", subset=None),), max_bad_fraction=0.0, seed=1
+    )
+    assert [row["messages"][0]["content"] for row in found.tables["instructions"]] == ["How?", "Why?"]

@@ -44,7 +44,10 @@ def wrapped(text: str, width: int = 60) -> list[str]:
 
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
 )
 
 

@@ -1,18 +1,19 @@
-"""Read instructions, preferences and labelled answers from files in the usual formats, and pinned data sets of the hub."""
+"""Read instructions, preferences and labelled answers from files in the usual formats, and from pinned data sets of the hub."""
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import InputError
 from pipeline.text.dialogues.formats import UNKNOWN, Dialogue, Instruction, Labelled, Preference, dialogues_in
 from pipeline.text.dialogues.parts import assign_parts, without_shared_prompts
-from pipeline.text.dialogues.rows import SUFFIXES, rows_of
+from pipeline.text.dialogues.rows import SUFFIXES, HubData, hub_rows, rows_of
 from pipeline.text.dialogues.turns import FormatError
-from pipeline.text.reading.rows import BadRow, JsonRow, check_bad_fraction, find_files
+from pipeline.text.reading.rows import BadRow, JsonRow, check_bad_fraction, files_under, find_files
 
 LEADING = 5  # reasons that an error names
 
@@ -55,8 +56,8 @@ class Reading:
         return {**tables, "quarantine": [row.as_dict() for row in self.bad]}
 
 
-def read_dialogues(path: Path, *, max_bad_fraction: float, seed: int) -> Reading:
-    """Instructions, preferences, labelled answers and quarantined rows.
+def read_dialogues(path: Path, hub: Sequence[HubData], *, max_bad_fraction: float, seed: int) -> Reading:
+    """Instructions, preferences, labelled answers and quarantined rows, of all files below a folder, then of data sets of the hub.
 
     The format of a row is recognised by its columns. Rows that begin with the same question are in the same part: val for instructions and
     test for the others hold a tenth of the questions, at least one. The length of answers is not checked here, that needs a tokenizer.
@@ -64,13 +65,13 @@ def read_dialogues(path: Path, *, max_bad_fraction: float, seed: int) -> Reading
     """
     found = Reading()
     columns: set[str] = set()
-    for file, name in find_files(path, SUFFIXES, key="dialogues.path"):
-        for row in rows_of(file, name):
-            if isinstance(row, BadRow):
-                found.bad.append(row)
-            else:
-                columns.update(row.value)
-                _append(row, found)
+    files = find_files(path, SUFFIXES, key="dialogues.path") if not hub or files_under(path, path)[0] else []
+    for row in chain(*(rows_of(file, name) for file, name in files), *map(hub_rows, hub)):
+        if isinstance(row, BadRow):
+            found.bad.append(row)
+        else:
+            columns.update(row.value)
+            _append(row, found)
     if not found.good:
         raise _nothing(path, found.bad, columns)
     check_bad_fraction(found.good, found.bad, max_bad_fraction=max_bad_fraction, key="dialogues.max_bad_fraction")
