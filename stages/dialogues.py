@@ -1,23 +1,24 @@
 """Generate or read instructions, preferences and questions.
 
-reads   data/corpus     Corpus; with reader=world its world.json
-reads   dialogues.path, split.benchmarks  folders of dialogue files (reader=files) and of benchmark items, which are not trained on
+reads   data/corpus     Corpus: the facts of its world.json (reader=world); for both readers the world's own benchmark, not to be trained on
+reads   dialogues.path, dialogues.hub, split.benchmarks  dialogues of yours (reader=files), and more benchmark items
 writes  data/dialogues  Dialogues
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
 from pipeline.text.dialogues.files import read_dialogues
+from pipeline.text.dialogues.rows import HubData
 from pipeline.text.splitting.benchmarks import benchmark_items
 from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.text.splitting.prompts import DialogueRows, drop_contaminated, prompt_overlap
 from pipeline.world.dialogues import DialogueConfig, counts, generate_dialogues
-from stages._run import Run, stage
+from stages._run import Metrics, Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Config:
     reader: Literal["world", "files"]
     corpus: Corpus
     path: Path
+    hub: tuple[HubData, ...]
     target: Dialogues
     seed: int
     benchmarks: Path
@@ -34,26 +36,24 @@ class Config:
     world: DialogueConfig
 
 
-def from_world(cfg: Config) -> DialogueRows:
-    return {**generate_dialogues(cfg.corpus, cfg.world, cfg.seed), "quarantine": []}
+def from_files(cfg: Config, run: Run) -> tuple[DialogueRows, Metrics]:
+    found = read_dialogues(cfg.path, cfg.hub, max_bad_fraction=cfg.max_bad_fraction, seed=cfg.seed)
+    if lines := found.told():
+        run.log.warning("\n".join(lines))
+    return found.as_rows(), found.counts()
 
 
-def from_files(cfg: Config) -> DialogueRows:
-    instructions, preferences, quarantine = read_dialogues(cfg.path, max_bad_fraction=cfg.max_bad_fraction, seed=cfg.seed)
-    return {"instructions": instructions, "preferences": preferences, "quarantine": quarantine}
-
-
-READERS = {"world": from_world, "files": from_files}
-
-
-@stage(Config)
-def main(cfg: Config, run: Run) -> dict[str, Any]:
-    items = benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields)
-    rows, dropped = drop_contaminated(READERS[cfg.reader](cfg), items, cfg.overlap)
+@stage(Config, hub=True)
+def main(cfg: Config, run: Run) -> Metrics:
+    if cfg.reader == "world":
+        read, told = {**generate_dialogues(cfg.corpus, cfg.world, cfg.seed), "quarantine": []}, Metrics()
+    else:
+        read, told = from_files(cfg, run)
+    rows, dropped = drop_contaminated(read, benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields), cfg.overlap)
     with cfg.target.writing() as draft:
         for name, content in rows.items():
             draft.facts[name] = write_jsonl(draft.path / f"{name}.jsonl", content)
-    return {**counts(rows), "dropped": dropped, "overlap": prompt_overlap(rows, ngram=cfg.overlap.ngram)}
+    return {**counts(rows), **told, "dropped": dropped, "overlap": prompt_overlap(rows, ngram=cfg.overlap.ngram)}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.align import reward
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import check_length, read_pairs, required
+from pipeline.align.rows import read_pairs, required, room_for
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
@@ -33,8 +33,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
     tokenizer = disk.tokenizer_of(cfg.source)
     module = with_scalar_head(disk.load(cfg.source, device=run.device), seed=cfg.seed)
-    check_length(cfg.max_length, module, section=run.section)
-    train, test = (read_pairs(cfg.dialogues, part, tokenizer, length=cfg.max_length, section=run.section) for part in ("train", "test"))
+    room = room_for(cfg, module, section=run.section)
+    train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     pairs = required(train, "preferences of part train")
     metrics, history = reward.learn(module, tokenizer, pairs, test.rows, cfg, Workspace.of(run))
     disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "reward"})

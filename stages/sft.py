@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.align import sft
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import PretrainingMix, check_length, read_examples, read_pretraining_rows, required
+from pipeline.align.rows import PretrainingMix, read_examples, read_pretraining_rows, required, room_for
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokens import Tokens
@@ -37,8 +37,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Fine-tune, save, measure on held-out dialogues."""
     tokenizer = disk.tokenizer_of(cfg.source)
     module = disk.load(cfg.source, device=run.device)
-    check_length(cfg.max_length, module, section=run.section)
-    train, val = (read_examples(cfg.dialogues, part, tokenizer, length=cfg.max_length, section=run.section) for part in ("train", "val"))
+    room = room_for(cfg, module, section=run.section)
+    train, val = read_examples(cfg.dialogues, ("train", "val"), tokenizer, room)
     examples = required(train, "instructions of part train")
     text = open_rows(cfg.tokens, "train", tokenizer_digest=disk.tokenizer_digest(cfg.source))
     books = read_pretraining_rows(text, cfg.pretraining_mix, beside=len(examples), seed=cfg.seed)

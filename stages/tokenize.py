@@ -1,7 +1,10 @@
 """Encode the text and pack it into rows of token ids.
 
+The first that knows a token's length, it also tells of dialogues that will have no room, before anything trains.
+
 reads   data/split       Split
 reads   data/tokenizer   Tokenizer
+reads   data/dialogues   Dialogues, for their lengths alone
 writes  data/tokenize    Tokens
 """
 
@@ -10,10 +13,13 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
+from pipeline.tokens.dialogues import Room, told_before
 from pipeline.tokens.shards import write_rows
+from pipeline.tokens.tokenizer import load
 from stages._run import Run, stage
 
 
@@ -25,12 +31,15 @@ class Config:
     tokenizer: Tokenizer
     target: Tokens
     sequence_length: PositiveInt
+    dialogues: Dialogues
+    rooms: dict[str, Room]
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    """Encode and pack each part; returns documents, bytes, tokens, bits, rows and fill of each."""
-    return write_rows(cfg.source, cfg.tokenizer, cfg.target, sequence_length=cfg.sequence_length)
+    """Encode and pack each part; returns documents, bytes, tokens, bits, rows and fill of each, and the lengths of the dialogues."""
+    told = told_before(cfg.dialogues, load(cfg.tokenizer), cfg.rooms)
+    return {"dialogues": told} | write_rows(cfg.source, cfg.tokenizer, cfg.target, sequence_length=cfg.sequence_length)
 
 
 if __name__ == "__main__":

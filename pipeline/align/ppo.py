@@ -6,12 +6,12 @@ ppo_rollout; here is the loop. Every random stream is derived from the step numb
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
@@ -47,6 +47,7 @@ class Rollouts(Recipe):
     """What conf sets."""
 
     max_length: PositiveInt  # tokens of a prompt and its answer
+    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the pairs, and of the prompts, that may be longer
     max_new_tokens: PositiveInt  # of an answer
     rollout_batch: PositiveInt  # answers a step
     mini_batch_size: PositiveInt  # answers an update

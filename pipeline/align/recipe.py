@@ -1,8 +1,9 @@
 """What every method that fine-tunes on dialogues is told."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.train.recipe import Recipe
 
@@ -12,6 +13,7 @@ class FineTuning(Recipe):
     """Linear warm-up, then linear decay to zero; AdamW without weight decay."""
 
     max_length: PositiveInt  # tokens of a dialogue, or of a prompt with its longer answer
+    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the rows that may be longer
     batch_size: PositiveInt  # examples or pairs a step
     learning_rate: PositiveFloat
     embedding_lr_scale: NonNegativeFloat  # times the learning rate, for the embeddings and the head that is tied to them

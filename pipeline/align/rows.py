@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.seed import stream
-from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair, encode_instructions, encode_preferences
+from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair, Room, check_fit, encode_instructions, encode_preferences
 from pipeline.tokens.shards import Rows
 
 T = TypeVar("T")
@@ -43,11 +43,35 @@ class Part(Generic[T]):
         return {"rows": len(self.rows), "dropped": self.dropped}
 
 
-def read_examples(dialogues: Dialogues, part: str, tokenizer: Tokenizer, *, length: int, section: str) -> Part[Example]:
-    """Instructions of one part, at most `length` tokens each. InputError when there were some and none fits."""
-    rows = [row for row in dialogues.rows("instructions") if row["part"] == part]
-    kept, dropped = encode_instructions(rows, tokenizer, max_length=length)
-    return _part(kept, dropped, f"instructions of part {part} in {dialogues.path}", length=length, section=section)
+class Limits(Protocol):
+    """What a recipe says of lengths."""
+
+    @property
+    def max_length(self) -> int: ...  # tokens
+    @property
+    def max_dropped(self) -> float: ...  # share of the rows that may be longer
+
+
+def room_for(recipe: Limits, module: PreTrainedModel, *, section: str) -> Room:
+    """What a row may take. PipelineError when that is more than what the model can read."""
+    context = int(module.config.max_position_embeddings)
+    if recipe.max_length > context:
+        raise PipelineError(
+            f"{section}.max_length is {recipe.max_length} tokens, the model reads {context}",
+            mend=f"{section}.max_length={context}, or model.context={recipe.max_length}",
+        )
+    return Room(tokens=recipe.max_length, key=f"{section}.max_length", max_dropped=recipe.max_dropped, context=context, spare=0)
+
+
+def read_examples(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer, room: Room) -> list[Part[Example]]:
+    """Instructions of each part that have room. InputError when too many have none, or none of a part can be used."""
+    found, lengths = [], []
+    for part in parts:
+        kept, dropped = encode_instructions(_rows(dialogues, "instructions", part), tokenizer, max_length=room.tokens)
+        lengths += [len(example.ids) for example in kept] + [row["tokens"] for row in dropped]
+        found.append((kept, dropped, f"instructions of part {part} in {dialogues.path}"))
+    check_fit(lengths, room, f"instructions in {dialogues.path}")
+    return [_part(kept, dropped, what, room) for kept, dropped, what in found]
 
 
 def read_pretraining_rows(rows: Rows, mix: PretrainingMix, *, beside: int, seed: int) -> list[Example]:
@@ -60,21 +84,30 @@ def read_pretraining_rows(rows: Rows, mix: PretrainingMix, *, beside: int, seed:
     return [Example(rows.rows[row, : mix.tokens].tolist(), [IGNORE_INDEX, *rows.labels[row, 1 : mix.tokens].tolist()]) for row in drawn]
 
 
-def read_pairs(dialogues: Dialogues, part: str, tokenizer: Tokenizer, *, length: int, section: str) -> Part[Pair]:
-    """Preferences of one part whose longer side has at most `length` tokens. InputError when there were some and none is usable."""
-    rows = [row for row in dialogues.rows("preferences") if row["part"] == part]
-    fitting, dropped = encode_preferences(rows, tokenizer, max_length=length)
-    kept = [pair for pair in fitting if pair.chosen != pair.rejected]
-    dropped = dropped + [{"reason": SAME_TOKENS, "tokens": 0}] * (len(fitting) - len(kept))
-    return _part(kept, dropped, f"preferences of part {part} in {dialogues.path}", length=length, section=section)
+def read_pairs(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer, room: Room) -> list[Part[Pair]]:
+    """Preferences of each part whose longer side has room. InputError when too many have none, or none of a part can be used."""
+    found, lengths = [], []
+    for part in parts:
+        fitting, dropped = encode_preferences(_rows(dialogues, "preferences", part), tokenizer, max_length=room.tokens)
+        lengths += [len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)) for pair in fitting] + [row["tokens"] for row in dropped]
+        kept = [pair for pair in fitting if pair.chosen != pair.rejected]
+        dropped = dropped + [{"reason": SAME_TOKENS, "tokens": 0}] * (len(fitting) - len(kept))
+        found.append((kept, dropped, f"preferences of part {part} in {dialogues.path}"))
+    check_fit(lengths, room, f"preferences in {dialogues.path}")
+    return [_part(kept, dropped, what, room) for kept, dropped, what in found]
 
 
-def with_room(pairs: Sequence[Pair], *, max_new_tokens: int, length: int, section: str) -> Part[list[int]]:
-    """The different prompts that leave room for an answer of `max_new_tokens` within `length`, each once, in the order of the pairs."""
+def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part[list[int]]:
+    """The different prompts that leave room for an answer of `max_new_tokens`, each once, in the order of the pairs.
+
+    InputError when too many leave none.
+    """
     prompts = [list(prompt) for prompt in dict.fromkeys(tuple(pair.prompt) for pair in pairs)]
-    kept = [prompt for prompt in prompts if len(prompt) + max_new_tokens <= length]
-    dropped = [{"reason": NO_ROOM, "tokens": len(prompt) + max_new_tokens} for prompt in prompts if len(prompt) + max_new_tokens > length]
-    return _part(kept, dropped, "different prompts", length=length, section=section)
+    lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+    check_fit(lengths, room, f"different prompts, each with an answer of {max_new_tokens} tokens,")
+    kept = [prompt for prompt, length in zip(prompts, lengths, strict=True) if length <= room.tokens]
+    dropped = [{"reason": NO_ROOM, "tokens": length} for length in lengths if length > room.tokens]
+    return _part(kept, dropped, "different prompts", room)
 
 
 def required(part: Part[T], what: str) -> list[T]:
@@ -82,12 +115,6 @@ def required(part: Part[T], what: str) -> list[T]:
     if not part.rows:
         raise InputError(f"there are no {what}", mend="add some to the files that dialogues.* names, or choose dialogues=world")
     return part.rows
-
-
-def check_length(length: int, module: PreTrainedModel, *, section: str) -> None:
-    """PipelineError when dialogues may be longer than what the model can read."""
-    if length > (context := int(module.config.max_position_embeddings)):
-        raise PipelineError(f"{section}.max_length is {length} tokens, the model reads {context}", mend=f"{section}.max_length={context}")
 
 
 def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], list[int]]]], Tensor]) -> dict[str, Any]:
@@ -116,11 +143,15 @@ def _by_kind(pairs: Sequence[Pair]) -> dict[str, list[int]]:
     return dict(sorted(positions.items()))
 
 
-def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, *, length: int, section: str) -> Part[T]:
+def _rows(dialogues: Dialogues, name: str, part: str) -> list[dict[str, Any]]:
+    return [row for row in dialogues.rows(name) if row["part"] == part]
+
+
+def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, room: Room) -> Part[T]:
     counts = dict(sorted(Counter(row["reason"] for row in dropped).items()))
     if dropped and not kept:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-        least = min((row["tokens"] for row in dropped if row["tokens"] > length), default=None)
-        mend = f"{section}.max_length={least} takes the shortest" if least else "correct the files that dialogues.* names"
-        raise InputError(f"none of the {len(dropped)} {what} can be used with {section}.max_length={length}: {reasons}", mend=mend)
+        least = min((row["tokens"] for row in dropped if row["tokens"] > room.tokens), default=None)
+        mend = f"{room.key}={least} takes the shortest" if least else "correct the files that dialogues.* names"
+        raise InputError(f"none of the {len(dropped)} {what} can be used with {room.key}={room.tokens}: {reasons}", mend=mend)
     return Part(kept, counts)

@@ -1,16 +1,34 @@
-"""Encode instruction and preference rows; those that do not fit are returned separately."""
+"""Encode instruction and preference rows; those that do not fit are returned separately, and too many of them are an error."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tokenizers
 
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.errors import InputError
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.special import END, IDS
 
 IGNORE_INDEX = -100  # label that the loss ignores, as in torch and transformers
 TOO_LONG = "answer_does_not_fit"
+SHARES = (50, 90, 95, 99)  # percent of the rows whose lengths the table tells
+HELD = 0.95  # share of the rows that the mend's length holds, at least
+CONTEXT = "model.context"
+STEP = 64  # tokens; the mend's length is a multiple of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """What a row may take, who says so, and how many may lack it."""
+
+    tokens: int
+    key: str  # that says so: sft.max_length
+    max_dropped: float  # share of the rows that may be too long, 0..1
+    context: int  # tokens that the model reads
+    spare: int  # of `context`, kept for what is not in a row: an answer that is to be sampled
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,65 @@ def encode_preferences(
         else:
             kept.append(Pair(prompt, chosen, rejected, row["kind"]))
     return kept, dropped
+
+
+def check_fit(lengths: Sequence[int], room: Room, what: str) -> None:
+    """InputError when more than a share of the rows is too long, with the table of lengths and the value that holds 95 %."""
+    long = sum(length > room.tokens for length in lengths)
+    if not long or long <= room.max_dropped * len(lengths):
+        return
+    table = ", ".join(f"{share} % within {tokens}" for share, tokens in quantiles(lengths).items())
+    raise InputError(
+        f"{long} of {len(lengths)} {what} are longer than the {room.tokens} tokens of {room.key} ({long / len(lengths):.0%}, "
+        f"at most {room.max_dropped:.0%} may be): {table}",
+        mend=_mend(lengths, room),
+    )
+
+
+def told_before(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, rooms: Mapping[str, Room]) -> dict[str, Any]:
+    """By table of `rooms`: rows, quantiles of their lengths in tokens, and how many are too long. InputError when those are too many."""
+    told = {}
+    for name, room in rooms.items():
+        lengths = [LENGTHS[name](row, tokenizer) for row in dialogues.rows(name)]
+        check_fit(lengths, room, f"{name} in {dialogues.path}")
+        told[name] = {"rows": len(lengths), "tokens": quantiles(lengths), "too_long": sum(length > room.tokens for length in lengths)}
+    return told
+
+
+def quantiles(lengths: Sequence[int]) -> dict[str, int]:
+    """The least length within which each of SHARES percent of the rows lie; none for no rows."""
+    return {str(share): within(lengths, share / 100) for share in SHARES} if lengths else {}
+
+
+def within(lengths: Sequence[int], share: float) -> int:
+    """The least length that holds this share of the rows."""
+    return sorted(lengths)[max(0, math.ceil(share * len(lengths) - 1e-9) - 1)]
+
+
+def instruction_length(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> int:
+    """Tokens of a row of instructions.jsonl."""
+    return len(encode_chat(row["messages"], tokenizer, add_generation_prompt=False)[0])
+
+
+def preference_length(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> int:
+    """Tokens of a row of preferences.jsonl: its prompt and the longer answer."""
+    prompt, _ = encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)
+    return len(prompt) + max(len(_answer(row[side], tokenizer)) for side in ("chosen", "rejected"))
+
+
+LENGTHS: dict[str, Callable[[Mapping[str, Any], tokenizers.Tokenizer], int]] = {
+    "instructions": instruction_length,
+    "preferences": preference_length,
+}
+
+
+def _mend(lengths: Sequence[int], room: Room) -> str:
+    """The settings under which enough rows fit."""
+    needed = -(-within(lengths, max(HELD, 1 - room.max_dropped)) // STEP) * STEP
+    own = [] if room.key == CONTEXT else [f"{room.key}={needed}"]
+    more = [f"{CONTEXT}={needed + room.spare}"] if needed + room.spare > room.context else []
+    shared = f" (budget.max_length={needed} is for all)" if room.key.endswith(".max_length") else ""
+    return f"{' '.join([*own, *more])}{shared}, or shorter rows, or allow more: budget.max_dropped"
 
 
 def _answer(text: str, tokenizer: tokenizers.Tokenizer) -> list[int]:

@@ -109,8 +109,8 @@ def _ip(rng: Rng) -> str:
         f"192.0.2.{last}",
         f"198.51.100.{last}",
         f"203.0.113.{last}",
-        f"10.{rng.below(256)}.{rng.below(256)}.{last}",
-        f"192.168.1.{last}",
+        f"44.{rng.below(256)}.{rng.below(256)}.{last}",
+        f"198.18.10.{last}",
     )
     six = (f"2001:db8::{last:x}", f"2001:db8:0:{rng.below(10)}::{last:x}", f"2001:db8:85a3:0:0:8a2e:370:7{last:03x}")
     return rng.choice(four if rng() < 0.6 else six)

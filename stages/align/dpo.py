@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import dpo
-from pipeline.align.rows import check_length, read_pairs, required
+from pipeline.align.rows import read_pairs, required, room_for
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.model import disk
@@ -31,8 +31,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
     tokenizer = disk.tokenizer_of(cfg.source)
     policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
-    check_length(cfg.max_length, policy, section=run.section)
-    train, test = (read_pairs(cfg.dialogues, part, tokenizer, length=cfg.max_length, section=run.section) for part in ("train", "test"))
+    room = room_for(cfg, policy, section=run.section)
+    train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     pairs = required(train, "preferences of part train")
     metrics, history = dpo.prefer(policy, reference, tokenizer, pairs, test.rows, cfg, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "dpo"})

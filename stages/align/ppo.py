@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import ppo
-from pipeline.align.rows import check_length, read_pairs, required, with_room
+from pipeline.align.rows import read_pairs, required, room_for, with_room
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.model import disk
@@ -35,10 +35,10 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     disk.same_tokenizer(cfg.source, cfg.reward_model)
     policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
     reward = disk.load_reward(cfg.reward_model, device=run.device)
-    check_length(cfg.max_length, policy, section=run.section)
-    pairs = read_pairs(cfg.dialogues, "train", disk.tokenizer_of(cfg.source), length=cfg.max_length, section=run.section)
+    room = room_for(cfg, policy, section=run.section)
+    (pairs,) = read_pairs(cfg.dialogues, ("train",), disk.tokenizer_of(cfg.source), room)
     usable = required(pairs, "preferences of part train")
-    prompts = with_room(usable, max_new_tokens=cfg.max_new_tokens, length=cfg.max_length, section=run.section)
+    prompts = with_room(usable, room, max_new_tokens=cfg.max_new_tokens)
     scale = ppo.scale_of(reward, pairs.rows, batch=cfg.mini_batch_size)
     players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
     metrics, history = ppo.improve(players, prompts.rows, scale, cfg, Workspace.of(run))

@@ -19,6 +19,7 @@ from tests.align.tiny import examples, pairs, tiny, weights
 RECIPE = FineTuning(
     steps=7,
     max_length=64,
+    max_dropped=0.05,
     batch_size=4,
     learning_rate=1e-2,
     embedding_lr_scale=0.5,
@@ -30,6 +31,7 @@ RECIPE = FineTuning(
 SETTINGS = ppo_method.Rollouts(
     steps=5,
     max_length=64,
+    max_dropped=0.05,
     rollout_batch=6,
     mini_batch_size=4,
     max_new_tokens=6,

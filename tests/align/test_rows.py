@@ -1,6 +1,7 @@
 """Bad rows are counted by reason; rows of which none is usable are an error with its mend."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,22 @@ import torch
 from pipeline.align import rows
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError, PipelineError
-from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair
+from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair, Room, told_before, within
 from pipeline.tokens.shards import Rows
 from pipeline.tokens.special import IDS, PAD
 from tests.align.tiny import tiny
 
 ASK = [{"role": "user", "content": "sat?"}]
+
+
+@dataclass(frozen=True)
+class Lengths:
+    max_length: int
+    max_dropped: float
+
+
+def room(tokens: int, section: str = "sft", *, dropped: float = 1.0, context: int = 640) -> Room:
+    return Room(tokens=tokens, key=f"{section}.max_length", max_dropped=dropped, context=context, spare=0)
 
 
 def dialogues(folder: Path, preferences: list[dict[str, Any]]) -> Dialogues:
@@ -56,40 +67,74 @@ def preference(chosen: str, rejected: str) -> dict[str, Any]:
 
 def test_a_pair_with_two_equal_answers_is_dropped_and_counted(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
     source = dialogues(tmp_path, [preference("a cat", "a dog"), preference("a cat", "a cat"), preference("a cat", "x" * 99)])
-    part = rows.read_pairs(source, "train", tokenizer, length=40, section="dpo")
+    (part,) = rows.read_pairs(source, ("train",), tokenizer, room(40, "dpo"))
     assert part.counts == {"rows": 1, "dropped": {"answer_does_not_fit": 1, "chosen_is_rejected": 1}}
 
 
 def test_when_no_answer_fits_the_error_names_the_length_that_would_do(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
     with pytest.raises(InputError, match="none of the 1 instructions of part train") as fault:
-        rows.read_examples(dialogues(tmp_path, []), "train", tokenizer, length=5, section="sft")
+        rows.read_examples(dialogues(tmp_path, []), ("train",), tokenizer, room(5))
     needed = int(fault.value.mend.removeprefix("sft.max_length=").split()[0])
-    assert len(rows.read_examples(dialogues(tmp_path, []), "train", tokenizer, length=needed, section="sft").rows) == 1
+    assert len(rows.read_examples(dialogues(tmp_path, []), ("train",), tokenizer, room(needed))[0].rows) == 1
 
 
 def test_when_all_pairs_are_equal_no_length_is_promised_to_help(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
     with pytest.raises(InputError, match="chosen_is_rejected") as fault:
-        rows.read_pairs(dialogues(tmp_path, [preference("a", "a")]), "train", tokenizer, length=40, section="dpo")
+        rows.read_pairs(dialogues(tmp_path, [preference("a", "a")]), ("train",), tokenizer, room(40, "dpo"))
     assert "max_length" not in fault.value.mend
 
 
 def test_no_rows_at_all_are_an_error_where_some_are_needed(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
-    part = rows.read_pairs(dialogues(tmp_path, []), "train", tokenizer, length=40, section="dpo")
+    (part,) = rows.read_pairs(dialogues(tmp_path, []), ("train",), tokenizer, room(40, "dpo"))
     with pytest.raises(InputError, match="no preferences of part train"):
         rows.required(part, "preferences of part train")
 
 
 def test_a_prompt_is_asked_once_and_only_if_its_answer_has_room() -> None:
     pairs = [Pair(prompt, [7], [8], "rude") for prompt in ([1, 2, 3], [1, 2], [1, 2, 3], [1, 2, 3, 4])]
-    part = rows.with_room(pairs, max_new_tokens=4, length=7, section="ppo")
+    part = rows.with_room(pairs, room(7, "align.ppo"), max_new_tokens=4)
     assert part.rows == [[1, 2, 3], [1, 2]]
     assert part.dropped == {"no_room_for_an_answer": 1}
 
 
 def test_a_length_beyond_the_model_s_context_is_refused() -> None:
     with pytest.raises(PipelineError, match="the model reads 64") as fault:
-        rows.check_length(65, tiny(1), section="sft")
-    assert fault.value.mend == "sft.max_length=64"
+        rows.room_for(Lengths(max_length=65, max_dropped=0.05), tiny(1), section="sft")
+    assert fault.value.mend == "sft.max_length=64, or model.context=65"
+
+
+def test_too_many_rows_that_are_too_long_fail_with_their_lengths_and_the_value_that_holds_95_percent(
+    tmp_path: Path, tokenizer: tokenizers.Tokenizer
+) -> None:
+    source = dialogues(tmp_path, [preference("a cat", "x" * (number if number % 10 else 600)) for number in range(1, 101)])
+    with pytest.raises(InputError, match=r"\(10%, at most 5% may be\): 50 % within \d+, 90 % within \d+, 95 % within 6\d\d") as fault:
+        rows.read_pairs(source, ("train", "test"), tokenizer, room(200, "reward", dropped=0.05, context=1024))
+    assert fault.value.mend.startswith("reward.max_length=640 (budget.max_length=640 is for all)")
+    assert rows.read_pairs(source, ("train",), tokenizer, room(640, "reward", dropped=0.05))[0].dropped == {}
+    (kept,) = rows.read_pairs(source, ("train",), tokenizer, room(200, "reward", dropped=0.1))
+    assert kept.dropped == {"answer_does_not_fit": 10}
+    with pytest.raises(InputError) as fault:
+        rows.read_pairs(source, ("train",), tokenizer, room(200, "reward", dropped=0.05, context=256))
+    assert fault.value.mend.startswith("reward.max_length=640 model.context=640")
+
+
+def test_prompts_that_leave_no_room_for_an_answer_are_told_with_their_own_key() -> None:
+    pairs = [Pair([number] * (30 if number % 2 else 3), [7], [8], "rude") for number in range(10)]
+    with pytest.raises(
+        InputError, match="5 of 10 different prompts, each with an answer of 40 tokens, are longer than the 64 tokens"
+    ) as fault:
+        rows.with_room(pairs, room(64, "align.ppo", dropped=0.05), max_new_tokens=40)
+    assert "align.ppo.max_length=128" in fault.value.mend
+
+
+def test_what_will_have_no_room_is_told_before_anything_trains(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    source = dialogues(tmp_path, [preference("a cat", "a dog")] * 3)
+    told = told_before(source, tokenizer, {"instructions": room(40), "preferences": room(40)})
+    assert told["preferences"]["rows"] == 3
+    assert told["instructions"]["too_long"] == 0
+    assert told["instructions"]["tokens"].keys() == {"50", "90", "95", "99"}
+    with pytest.raises(InputError, match="1 of 1 instructions"):
+        told_before(source, tokenizer, {"instructions": room(5, dropped=0.05)})
 
 
 def test_accuracies_by_kind_are_those_of_the_kind_s_own_pairs() -> None:
@@ -97,3 +142,10 @@ def test_accuracies_by_kind_are_those_of_the_kind_s_own_pairs() -> None:
     found = rows.agreement(pairs, lambda sides: torch.tensor([1.0 if answer[0] in (2, 3, 4) else 0.0 for _, answer in sides]))
     assert found["accuracy"] == pytest.approx(1 / 3)
     assert found["kinds"] == {"rude": {"accuracy": 0.0, "n": 1}, "wrong": {"accuracy": 0.5, "n": 2}}
+
+
+def test_a_share_of_lengths_is_the_least_that_holds_it() -> None:
+    lengths = list(range(1, 101))
+    for share in (0.5, 0.9, 0.95, 0.99, 1.0):
+        least = within(lengths, share)
+        assert sum(length <= least for length in lengths) >= share * 100 > sum(length < least for length in lengths)

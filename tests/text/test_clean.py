@@ -16,7 +16,10 @@ from pipeline.text.repair.prefilter import prefilter, prefilter_text
 from pipeline.text.truth.clean import cleaning_metrics
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
 )
 FRAGMENTS = [
     "the ", "House ", "THE LAMP\n", "Chapter 1. The Lamp\n", "1\n", "- 2 -\n", "[Pg 4]", "\n", "\n\n", " ", "  ", "\t", "\r\n", "\r", "\f",

@@ -44,7 +44,10 @@ def wrapped(text: str, width: int = 60) -> list[str]:
 
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
 )
 
 
@@ -180,6 +183,7 @@ def test_repairs_are_named_like_the_dirt() -> None:
     assert set(NAMES) == {
         *("encoding", "controls", "quotes", "unicode", "ligatures", "licence", "boilerplate", "contents", "page_numbers", "running_heads"),
         *("duplicate_pages", "hyphenation", "wrapping", "italics", "ocr", "mail", "phone", "card", "ip"),
+        *("ssn", "iban", "secret"),  # which the world does not plant
     }
 
 

@@ -4,7 +4,10 @@ import time
 
 import pytest
 
+from pipeline.text.repair.clean import Settings, clean_text
 from pipeline.text.repair.pii import MASKS, luhn
+
+MASK: dict[str, str | None] = {name: f"[{name}]" for name in MASKS}
 
 
 def masked(text: str) -> str:
@@ -63,6 +66,9 @@ def test_each_value_becomes_its_mask_and_the_sentence_stays(value: str, kind: st
             "1, 2, 3, 4, 5, 6, 7, 8",
             "3.14159265358",
             "1234567890",
+            "1573318436154609000",
+            "3972320000000",
+            "2.5.29.54",
             "11 22 33 44 55 66",
             "1.2.3.4.5",
             "9780306406157",
@@ -101,7 +107,7 @@ def test_the_check_digit_is_luhns() -> None:
 @pytest.mark.parametrize(
     ("text", "mended"),
     [
-        *((f"{word} 192.168.0.1", f"{word} [ip]") for word in ("Server", "proxy server", "Casino", "http://")),
+        *((f"{word} 203.0.113.1", f"{word} [ip]") for word in ("Server", "proxy server", "Casino", "http://")),
         *((text, text) for text in ("§1.2.3.4", "§ 1.2.3.4", "Firefox/1.2.3.4", "ver. 1.2.3.4", "Call 1066 1215 1485")),
         ("The text 12345678 is an id", "The text 12345678 is an id"),
         ("jürgen.müller@web.de", "[email]"),
@@ -128,7 +134,7 @@ def test_the_four_digits_beside_a_card_of_fifteen_are_no_group_of_it() -> None:
 @pytest.mark.parametrize(
     ("text", "mended"),
     [
-        ("inet addr:192.168.1.10 up", "inet addr:[ip] up"),
+        ("inet addr:203.0.113.10 up", "inet addr:[ip] up"),
         ("IP:203.0.113.7, IP: 203.0.113.7", "IP:[ip], IP: [ip]"),
         ("from 203.0.113.7-203.0.113.9 on", "from [ip]-[ip] on"),
         ("addr:2001:db8::1f up", "addr:[ip] up"),
@@ -146,6 +152,16 @@ def test_ip_addresses_are_masked_whole(text: str, mended: str) -> None:
     [
         *("00" + "1" * 33 + " ", "+" + "1" * 33 + " ", "+1 (", "+1 (1", "01 ", "01-", "01 / ", "0151-23456789 1", "(01) ", "0123 45 "),
         *("4111 1111 1111 1111 12/", "4111 ", "1.2.3.4-", "1.2.3.4:", "a:1.2.3.", "::ffff:1.2.3", "a:", "f:1:"),
+        *("GB82 ", "GB82WEST", "DE89 3704 0044 0532 0130 ", "123-45-", "ssn ", "ssn 123 45 ", "a(at)", "a (at) b [dot] ", "a@b.c:d/"),
+        *(
+            "-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\nabcd1234",
+            "eyJa1b2c3d4e5.",
+            "sk-ab1-",
+            "AKIA",
+            "ghp_a1",
+            "xoxb-1a-",
+        ),
     ],
 )
 def test_no_row_of_digits_takes_long(unit: str) -> None:
@@ -154,3 +170,82 @@ def test_no_row_of_digits_takes_long(unit: str) -> None:
         started = time.process_time()
         mask(text, f"[{name}]")
         assert time.process_time() - started < 2, name  # seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("called 1000000 times", "was called 1234567 times", "call 2500000 functions", "called 12345678 other functions", "Call 1000000"),
+        *("127.0.0.1", "0.0.0.0", "255.255.255.0", "255.255.255.255", "192.168.0.1", "10.0.0.0/8", "172.16.254.3", "169.254.1.9"),
+        *("224.0.0.251", "::1", "fe80::1", "bytes 00 01 02 03 04", "01 02 03 04 05", "::ffff:127.0.0.1", "fd12:3456:789a::1"),
+        *(
+            "widget==1.2.3.4",
+            "widget>=84.12.200.7",
+            "widget~=84.12.200.7",
+            "firmware 84.12.200.7",
+            "build 110.0.5481.177",
+            "v110.0.5481.177",
+        ),
+        *("clause 84.12.20.7", "version = '84.12.200.7'", "oid 43.6.1.4", "release: 91.0.4472.77", "Table 41.2.3.4", "chrome 1.2.3.4"),
+        *("git@forge.example:acme/tool.git", "ssh://git@forge.example/acme/tool", "ada@forge.example:/srv/a", "ada@forge.example:~/a"),
+        *("icon@2x.png", "getty@tty1.service", "git+ssh://git@forge.example/a", "sat (at) home", "look (at) it."),
+        *("000-12-3456", "666-12-3456", "900-12-3456", "123-00-4567", "123-45-0000", "123-45-67890", "1123-45-6789", "123-45-6789-1"),
+        *("DE89 3704 0044 0532 0130 01", "GB82 WEST 1234 5698 7654 33", "ZZ89 3704 0044 0532 0130 00", "DE89 3704 0044 0532 0130"),
+        *(
+            "AKIA and ghp_ and sk_live_",
+            "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "AKIAXXXXXXXXXXXXXXXX",
+            "sk-your-api-key-goes-here-and-nowhere-else",
+        ),
+        *("a line -----BEGIN PRIVATE KEY----- begins it", "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----"),
+        *("-----BEGIN CERTIFICATE-----\nMIIB1234567890abcdef\n-----END CERTIFICATE-----", "the hash d41d8cd98f00b204e9800998ecf8427e"),
+    ],
+)
+def test_what_is_nobody_s_stays(text: str) -> None:
+    assert masked(f"It was {text} then") == f"It was {text} then"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        *((number, "ssn") for number in ("078-05-1120", "123-45-6789")),
+        *((number, "iban") for number in ("DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "GB82 WEST 1234 5698 7654 32")),
+        *((number, "iban") for number in ("FR14 2004 1010 0505 0001 3M02 606", "NO9386011117947", "MT84MALT011000012345MTLCAST001S")),
+        *(
+            (address, "email")
+            for address in ("ada (at) post.example", "ada.marlow[at]post[dot]example", "ada (AT) post (dot) co (dot) example")
+        ),
+        ("AKIAIOSFODNN7EXAMPLE", "secret"),
+        ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "secret"),
+        ("github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz0123456789", "secret"),
+        ("glpat-1a2b3c4d5e6f7g8h9i0j", "secret"),
+        ("xoxb-123456789012-abcdefGHIJKL1234", "secret"),
+        ("sk_" + "live_4eC39HqLyjWDarjtT1zdp7dc", "secret"),
+        ("AIzaSyD4a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p", "secret"),
+        ("hf_AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGh", "secret"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P", "secret"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nEFAASCBKcwggSj==\n-----END PRIVATE KEY-----", "secret"),
+        ("-----BEGIN RSA PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQ\\n-----END RSA PRIVATE KEY-----", "secret"),
+        ("-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIEvQIBADANBgkq\n-----END EC PRIVATE KEY-----", "secret"),
+    ],
+)
+def test_kinds_by_name_become_their_mask_with_and_without_the_prefilter(text: str, kind: str) -> None:
+    assert masked(f"For {text}, or {text}.") == f"For [{kind}], or [{kind}]."
+    settings = Settings(repairs=("mail", "card", "phone", "ip", "ssn", "iban", "secret"), quotes="keep", italics="keep", mask=MASK)
+    assert clean_text(f"For {text}.", settings)[0] == f"For [{kind}]."
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("SSN: 123456789", "SSN: [ssn]"),
+        ("social security number is 123 45 6789.", "social security number is [ssn]."),
+        ("IBAN DE89 3704 0044 0532 0130 00 AND", "IBAN [iban] AND"),
+        ("if ip == 203.0.113.7: host=203.0.113.7", "if ip == [ip]: host=[ip]"),
+        ("Call 5550132 as soon as you can", "Call [phone] as soon as you can"),
+        ("token=ghp_16C7e42F292c6912E7710c838347Ae178B4a;", "token=[secret];"),
+        ("ada@post.example: hello", "[email]: hello"),
+    ],
+)
+def test_what_stands_around_a_value_stays(text: str, mended: str) -> None:
+    assert masked(text) == mended

@@ -8,7 +8,10 @@ import pytest
 from pipeline.text.repair.clean import Settings, clean_text
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
 )
 PROSE = "This is a line of prose that is wrapped\nby hand, and “quoted” with _care_."
 MENDED = 'This is a line of prose that is wrapped by hand, and "quoted" with care.'

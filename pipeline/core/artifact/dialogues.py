@@ -8,7 +8,8 @@ from pipeline.core.files import read_jsonl
 
 
 class Dialogues(Artifact):
-    """instructions.jsonl and preferences.jsonl always; questions.jsonl where answers can be checked; quarantine.jsonl."""
+    """instructions.jsonl and preferences.jsonl always; questions.jsonl where answers can be checked; labels.jsonl where files say
+    that an answer is good or bad; quarantine.jsonl."""
 
     kind = "dialogues"
 

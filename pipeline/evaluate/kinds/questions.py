@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tokenizers
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import PipelineError
@@ -13,6 +13,7 @@ from pipeline.core.seed import seed_of, stream
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.chat import encode_chat
+from pipeline.tokens.dialogues import CONTEXT, Room, check_fit
 from pipeline.tokens.special import ENDOFTEXT, IDS
 from pipeline.world.judge import Verdict, judge
 
@@ -29,6 +30,7 @@ class Questions:
     kind: Literal["questions"]
     held_out: PositiveInt  # questions about facts that no instruction told, at most
     trained: NonNegativeInt  # questions about facts of the instructions, at most
+    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the questions that may have no room
     max_new_tokens: PositiveInt  # of an answer
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
@@ -40,8 +42,10 @@ class Questions:
         from pipeline.evaluate.choices import filling_logprobs
         from pipeline.evaluate.facts import fact_rows
 
-        room = int(module.config.max_position_embeddings) - self.max_new_tokens
-        if room < 1:
+        context = int(module.config.max_position_embeddings)
+        tokens = context - self.max_new_tokens
+        room = Room(tokens=tokens, key=CONTEXT, max_dropped=self.max_dropped, context=context, spare=self.max_new_tokens)
+        if tokens < 1:
             message = f"answers of {self.max_new_tokens} tokens leave no room for a question"
             raise PipelineError(message, mend=f"a smaller tasks.{task}.max_new_tokens")
         asked = questions(given.dialogues, given.tokenizer, held_out=self.held_out, trained=self.trained, room=room, seed=given.seed)
@@ -117,22 +121,25 @@ class Question:
 
 
 def questions(
-    dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, *, held_out: int, trained: int, room: int, seed: int
+    dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, *, held_out: int, trained: int, room: Room, seed: int
 ) -> list[Question]:
     """Up to `held_out` and `trained` questions, a seeded choice in their order; test preferences' prompts where there are no questions.
 
-    `room` is what a prompt may take, in tokens; longer ones are left out. PipelineError when nothing is left.
+    Prompts that have no room are left out. PipelineError when too many have none, or nothing is left.
     """
     if dialogues.has("questions.jsonl"):
         found = [_question(row, tokenizer) for row in dialogues.rows("questions")]
     else:
         found = _prompts(dialogues, tokenizer)
-    fitting = [one for one in found if len(one.prompt) <= room]
+    what = f"prompts in {dialogues.path}, each beside an answer of {room.spare} tokens,"
+    check_fit([len(one.prompt) for one in found], room, what)
+    fitting = [one for one in found if len(one.prompt) <= room.tokens]
     chosen = _some([one for one in fitting if one.trained], trained, seed)
     chosen += _some([one for one in fitting if not one.trained], held_out, seed)
     if not any(not one.trained for one in chosen):
         raise PipelineError(
-            f"{dialogues.path} leaves nothing to ask: {len(found)} questions or test prompts, {len(fitting)} of them within {room} tokens",
+            f"{dialogues.path} leaves nothing to ask: {len(found)} questions or test prompts, "
+            f"{len(fitting)} of them within {room.tokens} tokens",
             mend="a longer model.context, a smaller max_new_tokens of the task, or more dialogues",
         )
     return chosen

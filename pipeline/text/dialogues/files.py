@@ -1,119 +1,122 @@
-"""Read instructions and preferences from .jsonl and .json files (also .gz) in the usual formats."""
+"""Read instructions, preferences and labelled answers from files in the usual formats, and from pinned data sets of the hub."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from pipeline.core.errors import InputError
-from pipeline.core.seed import seed_of
-from pipeline.text.dialogues.formats import UNKNOWN, FormatError, Instruction, Preference, dialogues_in
-from pipeline.text.reading.encoding import UndecodableError, decode
-from pipeline.text.reading.rows import (
-    GZIP_FAULTS,
-    MAX_FILE,
-    BadRow,
-    JsonRow,
-    bad_file,
-    check_bad_fraction,
-    find_files,
-    format_suffix,
-    json_lines,
-    loads,
-    open_decompressed,
-)
+from pipeline.text.dialogues.formats import UNKNOWN, Dialogue, Instruction, Labelled, Preference, dialogues_in
+from pipeline.text.dialogues.parts import assign_parts, without_shared_prompts
+from pipeline.text.dialogues.rows import SUFFIXES, HubData, hub_rows, rows_of
+from pipeline.text.dialogues.turns import FormatError
+from pipeline.text.reading.rows import BadRow, JsonRow, check_bad_fraction, files_under, find_files
 
-SUFFIXES = (".jsonl", ".json")
-HELD_OUT = 0.1  # share of the prompts not trained on
+LEADING = 5  # reasons that an error names
 
 Rows = list[dict[str, Any]]
 
 
-def read_dialogues(path: Path, *, max_bad_fraction: float, seed: int) -> tuple[Rows, Rows, Rows]:
-    """Instructions, preferences and quarantined rows, in the order of the file names.
+@dataclass
+class Reading:
+    """The rows of each table in the order of the file names; the bad rows; and what the metrics tell besides."""
 
-    The format of a row is recognised by its columns. Rows with the same prompt are in the same part: val for instructions and test
-    for preferences hold HELD_OUT of the prompts, at least one. The length of answers is not checked here, that needs a tokenizer.
+    tables: dict[str, Rows] = field(default_factory=lambda: {"instructions": [], "preferences": [], "labels": []})
+    bad: list[BadRow] = field(default_factory=list)
+    columns: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by file: rows with a column that no rule knows
+    done: Counter[str] = field(default_factory=Counter)  # to turns, by name
+    shared: dict[str, int] = field(default_factory=dict)  # rows by table, dropped from train for a prompt that is held out
+
+    @property
+    def good(self) -> int:
+        """Dialogues of all tables."""
+        return sum(map(len, self.tables.values()))
+
+    def counts(self) -> dict[str, Any]:
+        """For the metrics."""
+        columns = {file: dict(sorted(held.items())) for file, held in sorted(self.columns.items()) if held}
+        return {"turns": dict(sorted(self.done.items())), "unknown_columns": columns, "shares_held_out_prompt": self.shared}
+
+    def told(self) -> list[str]:
+        """What a person should know: columns that no rule reads, once a file; and what was done to rows."""
+        lines = []
+        for file, held in sorted(self.columns.items()):
+            named = ", ".join(f"{name} ({count} rows)" for name, count in sorted(held.items()))
+            lines += [f"{file}: no rule knows {named}; what they say is not used"] if held else []
+        lines += [f"{count} times {name.replace('_', ' ')}" for name, count in sorted(self.done.items())]
+        shares = "share a prompt with a held-out row, and were dropped from train"
+        return lines + [f"{count} {name} {shares}" for name, count in self.shared.items()]
+
+    def as_rows(self) -> dict[str, Rows]:
+        """By table; labels only where there are some."""
+        tables = {name: rows for name, rows in self.tables.items() if rows or name != "labels"}
+        return {**tables, "quarantine": [row.as_dict() for row in self.bad]}
+
+
+def read_dialogues(path: Path, hub: Sequence[HubData], *, max_bad_fraction: float, seed: int) -> Reading:
+    """Instructions, preferences, labelled answers and quarantined rows, of all files below a folder, then of data sets of the hub.
+
+    The format of a row is recognised by its columns. Rows that begin with the same question are in the same part: val for instructions and
+    test for the others hold a tenth of the questions, at least one. The length of answers is not checked here, that needs a tokenizer.
     Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad.
     """
-    instructions: Rows = []
-    preferences: Rows = []
-    bad: list[BadRow] = []
+    found = Reading()
     columns: set[str] = set()
-    for file, name in find_files(path, SUFFIXES, key="dialogues.path"):
-        for row in _rows(file, name):
-            if isinstance(row, BadRow):
-                bad.append(row)
-                continue
+    files = find_files(path, SUFFIXES, key="dialogues.path") if not hub or files_under(path, path)[0] else []
+    for row in chain(*(rows_of(file, name) for file, name in files), *map(hub_rows, hub)):
+        if isinstance(row, BadRow):
+            found.bad.append(row)
+        else:
             columns.update(row.value)
-            _append(row, instructions, preferences, bad)
-    good = len(instructions) + len(preferences)
-    if not good and bad and all(row.reason == UNKNOWN for row in bad):
-        raise InputError(
-            f"{path} has no dialogue in a known format; the columns are {', '.join(sorted(columns))}",
-            mend="name them messages; or prompt and response; or prompt, chosen and rejected",
-        )
-    check_bad_fraction(good, bad, max_bad_fraction=max_bad_fraction, key="dialogues.max_bad_fraction")
-    if not good:
-        raise InputError(f"{path} has no dialogues", mend="dialogues.path=FOLDER with instructions or preferences in it")
-    _assign_parts(instructions, lambda row: row["messages"][:-1], held_out="val", seed=seed)
-    _assign_parts(preferences, lambda row: row["prompt"], held_out="test", seed=seed)
-    return instructions, preferences, [row.as_dict() for row in bad]
+            _append(row, found)
+    if not found.good:
+        raise _nothing(path, found.bad, columns)
+    check_bad_fraction(found.good, found.bad, max_bad_fraction=max_bad_fraction, key="dialogues.max_bad_fraction")
+    assign_parts(found.tables, seed=seed)
+    found.tables, found.shared = without_shared_prompts(found.tables)
+    return found
 
 
-def _append(row: JsonRow, instructions: Rows, preferences: Rows, bad: list[BadRow]) -> None:
+def _append(row: JsonRow, found: Reading) -> None:
     """Append the dialogues of a row; it may hold several (instances of one instruction)."""
     kind = Path(row.file).name.split(".")[0]
-    try:
-        for turn, dialogue in enumerate(dialogues_in(row.value)):
-            source = f"{row.file}:{row.line}:{turn}"
-            identity = hashlib.blake2b(source.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-            match dialogue:
-                case Instruction(messages=messages):
-                    instructions.append({"id": identity, "part": "train", "fact": None, "messages": messages})
-                case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
-                    answers = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
-                    preferences.append({"id": identity, "part": "train", "fact": None, "kind": kind, **answers})
-                case FormatError() as fault:
-                    bad.append(row.bad(fault.reason))
-    except FormatError as fault:
-        bad.append(row.bad(fault.reason))
+    read = dialogues_in(row.value)
+    found.columns[row.file].update(read.unknown)
+    found.done.update(read.done)
+    for turn, dialogue in enumerate(read.dialogues):
+        source = f"{row.file}:{row.line}:{turn}"
+        identity = hashlib.blake2b(source.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+        if isinstance(dialogue, FormatError):
+            found.bad.append(row.bad(dialogue.reason))
+        else:
+            name, content = _content(dialogue, kind)
+            found.tables[name].append({"id": identity, "part": "train", **content})
 
 
-def _assign_parts(rows: Rows, prompt_of: Callable[[dict[str, Any]], Any], *, held_out: str, seed: int) -> None:
-    """Set the part of each row by a hash of its prompt, so that no prompt is in both parts."""
-    places = [seed_of(seed, "dialogue part", orjson.dumps(prompt_of(row)).decode()) / 2**63 for row in rows]
-    if len(set(places)) < 2:  # a single prompt is not held out
-        return
-    limit = max(HELD_OUT, min(places))
-    for row, place in zip(rows, places, strict=True):
-        row["part"] = held_out if place <= limit else "train"
+def _content(dialogue: Dialogue, kind: str) -> tuple[str, dict[str, Any]]:
+    """The table of a dialogue, and its columns there."""
+    match dialogue:
+        case Instruction(messages=messages):
+            return "instructions", {"fact": None, "messages": messages}
+        case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
+            return "preferences", {"fact": None, "kind": kind, "prompt": prompt, "chosen": chosen, "rejected": rejected}
+        case Labelled(prompt=prompt, completion=completion, label=label):
+            return "labels", {"prompt": prompt, "completion": completion, "label": label}
 
 
-def _rows(path: Path, name: str) -> Iterator[JsonRow | BadRow]:
-    yield from json_lines(path, name) if format_suffix(path) == ".jsonl" else _json_array(path, name)
-
-
-def _json_array(path: Path, name: str) -> Iterator[JsonRow | BadRow]:
-    """The objects of a .json file: an array, or one object a line. `line` counts the objects of an array."""
-    try:
-        with open_decompressed(path) as file:
-            raw = file.read(MAX_FILE)
-        value = loads(decode(raw)[0])
-    except GZIP_FAULTS:
-        yield bad_file(name, "damaged_gzip", path.read_bytes())
-    except OSError:
-        yield bad_file(name, "unreadable", b"")
-    except UndecodableError as fault:
-        yield bad_file(name, str(fault), raw)
-    except (ValueError, RecursionError):
-        yield from json_lines(path, name)
-    else:
-        for number, item in enumerate(value if isinstance(value, list) else [value], start=1):
-            digest = hashlib.sha256(orjson.dumps(item)).hexdigest()
-            if isinstance(item, dict):
-                yield JsonRow(file=name, line=number, offset=0, sha256=digest, value=item)
-            else:
-                yield BadRow(file=name, line=number, offset=0, reason="not_an_object", sha256=digest)
+def _nothing(path: Path, bad: Sequence[BadRow], columns: set[str]) -> InputError:
+    """That no row is usable, and why."""
+    if not bad:
+        return InputError(f"{path} has no dialogues", mend="dialogues.path=FOLDER with instructions or preferences in it")
+    reasons = Counter(row.reason for row in bad)
+    leading = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:LEADING])
+    first = bad[0]
+    place = first.file if first.line is None else f"{first.file}:{first.line}"
+    told = f"none of the {len(bad)} rows in {path} is a dialogue that can be used: {leading}; the first is {place}, {first.reason}"
+    if columns:
+        told += f"; the columns are {', '.join(sorted(columns))}"
+    shapes = "name the columns messages; or prompt and response; or prompt, chosen and rejected"
+    return InputError(told, mend=shapes if UNKNOWN in reasons else f"correct {place} and what is like it, or dialogues.path=FOLDER")

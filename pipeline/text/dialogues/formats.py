@@ -5,29 +5,33 @@ prompt | instruction | question   with response | output | answer | completion, 
 instruction, instances            self-instruct seed tasks (Wang et al. 2022), one dialogue per instance
 prompt, chosen, rejected          each a string or a list of messages
 chosen, rejected                  whole conversations; their common prefix is the prompt (hh-rlhf, Bai et al. 2022)
+
+Beside each of them: system | system_prompt is a turn, history are turns, context | passage stands before the question, and with
+label the answer is only said to be good or bad (Ethayarajh et al. 2024): no instruction.
 """
 
-import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.text.dialogues.turns import LAST_TURN_CUT, REASONING, REASONING_LEFT_OUT, TOOL_KEYS, FormatError, Message, Turns, is_some
+
 UNKNOWN = "unknown_shape"
+UNKNOWN_LABEL = "label_is_not_true_or_false"
 _PROMPTS = ("prompt", "instruction", "question")
 _ANSWERS = ("response", "output", "answer", "completion")
-_ROLES = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-}
-_TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):")  # of hh-rlhf
-
-Message = dict[str, str]
+_CONVERSATIONS = ("messages", "conversations", "conversation")
+_SYSTEMS = ("system", "system_prompt")
+_CONTEXTS = ("context", "passage")
+# columns that say where a row is from, and nothing of what it means
+_ABOUT = frozenset(
+    ["id", "uid", "uuid", "idx", "index", "row_id", "prompt_id", "conversation_id", "source", "dataset", "origin", "url", "license", "date",
+     "timestamp", "created_at", "lang", "language", "model", "generator", "split", "category", "task", "task_type", "topic", "name", "hash"]
+)  # fmt: skip
+_GOOD = {"true": True, "good": True, "desirable": True, "chosen": True, "1": True}
+_BAD = {"false": False, "bad": False, "undesirable": False, "rejected": False, "0": False}
+_LABELS = _GOOD | _BAD
 
 
 @dataclass(frozen=True)
@@ -46,84 +50,184 @@ class Preference:
     rejected: str
 
 
-class FormatError(ValueError):
-    """The row can't be used; `reason` is that of the quarantine."""
+@dataclass(frozen=True)
+class Labelled:
+    """One answer to a prompt, good or bad; never an instruction."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def dialogues_in(row: Mapping[str, Any]) -> Iterator[Instruction | Preference | FormatError]:
-    """The dialogues of a row. Raises FormatError if the whole row can't be used; yields one for a bad instance."""
-    if "chosen" in row and "rejected" in row:
-        yield _preference(row)
-    elif "messages" in row:
-        yield _conversation(_messages(row["messages"]))
-    elif "conversations" in row:
-        yield _conversation(_messages(row["conversations"]))
-    elif "instances" in row and "instruction" in row:
-        yield from _instances(row["instruction"], row["instances"])
-    else:
-        prompt = next((key for key in _PROMPTS if key in row), None)
-        answer = next((key for key in _ANSWERS if key in row), None)
-        if prompt is None or answer is None:
-            raise FormatError(UNKNOWN)
-        yield _pair(row[prompt], row.get("input"), row[answer])
+    prompt: list[Message]  # ends with the user
+    completion: str
+    label: bool
 
 
-def _preference(row: Mapping[str, Any]) -> Preference:
-    given = _prompt(row["prompt"]) if row.get("prompt") is not None else []
-    chosen, rejected = _turns(row["chosen"]), _turns(row["rejected"])
-    shared = 0
-    while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
-        shared += 1
-    prompt = chosen[:shared]
-    if given and prompt[: len(given)] != given:  # the answers need not repeat the prompt
-        prompt = given + prompt
-    elif given and not prompt:
-        prompt = given
-    if len(chosen) != shared + 1 or len(rejected) != shared + 1:
-        raise FormatError("answers_of_several_turns" if chosen and rejected else "empty_answer")
-    if not prompt or prompt[-1]["role"] != "user" or chosen[shared]["role"] != "assistant" or rejected[shared]["role"] != "assistant":
-        raise FormatError("roles_out_of_order")
-    _check_order(prompt)
-    better, worse = chosen[shared]["content"], rejected[shared]["content"]
-    if not better or not worse:
-        raise FormatError("empty_answer")
-    if better == worse:
-        raise FormatError("chosen_equals_rejected")
-    return Preference(prompt=prompt, chosen=better, rejected=worse)
+Dialogue = Instruction | Preference | Labelled
 
 
-def _pair(prompt: Any, more: Any, answer: Any) -> Instruction:
-    """One question and its answer; `more` is appended to the question."""
-    if isinstance(prompt, list):
-        return _conversation([*_messages(prompt), {"role": "assistant", "content": _text(answer)}])
-    question, below = _text(prompt), _text(more) if more is not None else ""
-    content = f"{question}\n\n{below}" if question and below else question or below
-    return _conversation([{"role": "user", "content": content}, {"role": "assistant", "content": _text(answer)}])
+@dataclass(frozen=True)
+class Found:
+    """What a row holds: its dialogues, or why one can't be used; what was done to turns; and the columns that no rule knows."""
+
+    dialogues: list[Dialogue | FormatError]
+    done: Counter[str]
+    unknown: list[str]
 
 
-def _instances(instruction: Any, instances: Any) -> Iterator[Instruction | FormatError]:
-    if not isinstance(instances, list) or not all(isinstance(item, dict) for item in instances):
-        raise FormatError("wrong_type")
-    if not instances:
-        raise FormatError("empty_answer")
-    for item in instances:
-        try:
-            yield _pair(instruction, item.get("input"), item.get("output"))
-        except FormatError as fault:
-            yield fault
+def dialogues_in(row: Mapping[str, Any]) -> Found:
+    """The dialogues of a row; a FormatError among them for a bad instance, or as the only one for a bad row."""
+    reader = _Row(row)
+    try:
+        dialogues = list(reader.dialogues())
+    except FormatError as fault:
+        dialogues = [fault]
+    return Found(dialogues, +reader.turns.done, reader.unknown())
 
 
-def _conversation(messages: list[Message]) -> Instruction:
-    if not messages or messages[-1]["role"] != "assistant":
-        raise FormatError("no_answer")
-    if not messages[-1]["content"]:
-        raise FormatError("empty_answer")
-    _check_order(messages)
-    return Instruction(messages=messages)
+class _Row:
+    """A row, which remembers what was read of it."""
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        self._columns = columns
+        self._read: set[str] = set()
+        self.turns = Turns()
+
+    def dialogues(self) -> Iterator[Dialogue | FormatError]:
+        if any(is_some(self._value(key)) for key in TOOL_KEYS):
+            raise FormatError("tool_turns")
+        if any([is_some(self._value(key)) for key in REASONING]):  # all are read
+            self.turns.done[REASONING_LEFT_OUT] += 1
+        conversation = self._first(_CONVERSATIONS)
+        if "chosen" in self._columns and "rejected" in self._columns:
+            yield self._preference()
+        elif conversation is not None:
+            yield self._whole(self.turns.messages(self._value(conversation)))
+        elif "instances" in self._columns and "instruction" in self._columns:
+            yield from self._instances()
+        else:
+            prompt, answer = self._first(_PROMPTS), self._first(_ANSWERS)
+            if prompt is None or answer is None:
+                raise FormatError(UNKNOWN)
+            yield self._pair(self._value(prompt), self._value("input"), self._value(answer))
+
+    def unknown(self) -> list[str]:
+        """The columns that say something, and that no rule knows."""
+        columns = [key for key, value in self._columns.items() if key not in self._read | _ABOUT and is_some(value)]
+        return [*columns, *self.turns.unknown]
+
+    def _first(self, keys: tuple[str, ...]) -> str | None:
+        """The first of these columns that says something; else the first that is there."""
+        there = [key for key in keys if key in self._columns]
+        return next((key for key in there if self._columns[key] is not None), there[0] if there else None)
+
+    def _value(self, key: str) -> Any:
+        self._read.add(key)
+        return self._columns.get(key)
+
+    def _preference(self) -> Preference:
+        asked = self._first(_PROMPTS)
+        given, opened = self.turns.prompt(self._value(asked)) if asked and self._columns[asked] is not None else ([], False)
+        chosen, rejected = (self.turns.answer(self._value(side), opened=opened) for side in ("chosen", "rejected"))
+        shared = 0
+        while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
+            shared += 1
+        prompt = chosen[:shared]
+        if given and prompt[: len(given)] != given:  # the answers need not repeat the prompt
+            prompt = given + prompt
+        elif given and not prompt:
+            prompt = given
+        if len(chosen) != shared + 1 or len(rejected) != shared + 1:
+            raise FormatError("answers_of_several_turns" if chosen and rejected else "empty_answer")
+        prompt = self._opening(prompt)
+        if prompt[-1]["role"] != "user" or chosen[shared]["role"] != "assistant" or rejected[shared]["role"] != "assistant":
+            raise FormatError("roles_out_of_order")
+        _check_order(prompt)
+        better, worse = chosen[shared]["content"], rejected[shared]["content"]
+        if not better or not worse:
+            raise FormatError("empty_answer")
+        if better == worse:
+            raise FormatError("chosen_equals_rejected")
+        return Preference(prompt=prompt, chosen=better, rejected=worse)
+
+    def _pair(self, prompt: Any, more: Any, answer: Any) -> Instruction | Labelled:
+        """One question and its answer; `more` is appended to the question."""
+        text = self.turns.text
+        if isinstance(prompt, list) and all(isinstance(item, dict) and ("role" in item or "from" in item) for item in prompt):
+            asked = self.turns.messages(prompt)
+        else:
+            paragraphs = [text(prompt), text(more) if more is not None else ""]
+            asked = [{"role": "user", "content": "\n\n".join(filter(None, paragraphs))}]
+        is_messages = isinstance(answer, list) and all(isinstance(item, dict) and ("role" in item or "from" in item) for item in answer)
+        said = self.turns.messages(answer) if is_messages else [{"role": "assistant", "content": text(answer)}]
+        return self._whole([*asked, *said])
+
+    def _instances(self) -> Iterator[Instruction | Labelled | FormatError]:
+        instruction, instances = self._value("instruction"), self._value("instances")
+        if not isinstance(instances, list) or not all(isinstance(item, dict) for item in instances):
+            raise FormatError("wrong_type")
+        if not instances:
+            raise FormatError("empty_answer")
+        for item in instances:
+            try:
+                yield self._pair(instruction, item.get("input"), item.get("output"))
+            except FormatError as fault:
+                yield fault
+
+    def _whole(self, messages: list[Message]) -> Instruction | Labelled:
+        """The conversation up to its last answer; with a label, the prompt and that answer."""
+        if len(messages) > 1 and messages[-1]["role"] == "user":
+            self.turns.done[LAST_TURN_CUT] += 1
+            messages = messages[:-1]
+        if not messages or messages[-1]["role"] != "assistant":
+            raise FormatError("no_answer")
+        if not messages[-1]["content"]:
+            raise FormatError("empty_answer")
+        messages = self._opening(messages)
+        _check_order(messages)
+        if "label" in self._columns:
+            return Labelled(prompt=messages[:-1], completion=messages[-1]["content"], label=self._label())
+        return Instruction(messages=messages)
+
+    def _label(self) -> bool:
+        known = _LABELS.get(str(self._value("label")).strip().lower().removesuffix(".0"))
+        if known is None:
+            raise FormatError(UNKNOWN_LABEL)
+        return known
+
+    def _opening(self, messages: list[Message]) -> list[Message]:
+        """The messages after the turns of `system` and `history`, with `context` before the first question."""
+        first = next((place for place, turn in enumerate(messages) if turn["role"] == "user"), None)
+        if first is None:
+            raise FormatError("roles_out_of_order")
+        for passage in filter(None, (self._text_of(key) for key in _CONTEXTS)):
+            question = messages[first]["content"]
+            if passage not in question:
+                messages = [*messages[:first], {"role": "user", "content": f"{passage}\n\n{question}"}, *messages[first + 1 :]]
+        own = [turn for turn in messages[:1] if turn["role"] == "system"]
+        told = [{"role": "system", "content": text} for text in dict.fromkeys(filter(None, map(self._text_of, _SYSTEMS)))]
+        rest = messages[len(own) :]
+        own = [turn for turn in own if turn["content"]]  # an empty one says nothing
+        if (own and told and own != told) or len(told) > 1:
+            raise FormatError("two_system_prompts")
+        return [*(told or own), *self._history(), *rest]
+
+    def _text_of(self, key: str) -> str:
+        """The text of a column; of a list of texts its paragraphs."""
+        value = self._value(key)
+        if isinstance(value, list):
+            return "\n\n".join(map(self.turns.text, value))
+        return self.turns.text(value) if value is not None else ""
+
+    def _history(self) -> list[Message]:
+        """Earlier turns: messages, or pairs of question and answer."""
+        value = self._value("history")
+        if not is_some(value):
+            return []
+        if not isinstance(value, list):
+            raise FormatError("wrong_type")
+        if all(isinstance(item, dict) for item in value):
+            return self.turns.messages(value)
+        if not all(isinstance(item, list) and len(item) == 2 for item in value):
+            raise FormatError("wrong_type")
+        speakers = ("user", "assistant")
+        return [{"role": role, "content": self.turns.text(text)} for pair in value for role, text in zip(speakers, pair, strict=True)]
 
 
 def _check_order(messages: list[Message]) -> None:
@@ -134,48 +238,3 @@ def _check_order(messages: list[Message]) -> None:
         raise FormatError("roles_out_of_order")
     if not all(turn["content"] for turn in messages):
         raise FormatError("empty_turn")
-
-
-def _prompt(value: Any) -> list[Message]:
-    """A prompt as messages: from a list, from Human:/Assistant: turns, or as one user message."""
-    if isinstance(value, list):
-        return _messages(value)
-    turns = _marked(_text(value)) or [{"role": "user", "content": _text(value)}]
-    return turns[:-1] if turns[-1] == {"role": "assistant", "content": ""} else turns  # a final "Assistant:" is the generation prompt
-
-
-def _turns(value: Any) -> list[Message]:
-    """An answer, or a conversation that ends with it, as messages."""
-    if isinstance(value, list):
-        return _messages(value)
-    return _marked(_text(value)) or [{"role": "assistant", "content": _text(value)}]
-
-
-def _marked(text: str) -> list[Message]:
-    """The turns of a text that begins with Human: or Assistant:, else none."""
-    if not _TURN.match(text):
-        return []
-    pieces = _TURN.split(text)[1:]
-    return [{"role": _ROLES[role.lower()], "content": content.strip()} for role, content in zip(pieces[::2], pieces[1::2], strict=True)]
-
-
-def _messages(value: Any) -> list[Message]:
-    if value is None:
-        raise FormatError("null_text")
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise FormatError("wrong_type")
-    messages = []
-    for item in value:
-        role = item.get("role", item.get("from"))
-        if not isinstance(role, str) or role.lower() not in _ROLES:
-            raise FormatError("unknown_role")
-        messages.append({"role": _ROLES[role.lower()], "content": _text(item.get("content", item.get("value")))})
-    return messages
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        raise FormatError("null_text")
-    if not isinstance(value, str):
-        raise FormatError("wrong_type")
-    return value.strip()

@@ -50,7 +50,7 @@ class JsonRow:
 
     file: str
     line: int
-    offset: int
+    offset: int | None  # None: unknown, as in BadRow
     sha256: str
     value: dict[str, Any]
 

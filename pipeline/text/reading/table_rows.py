@@ -130,19 +130,22 @@ def _checked(table: pa.Table, context: ReadContext, part: FileRange) -> list[pa.
 
 
 def _load(source: Source) -> Any:
-    """The data set, opened for streaming. Raises InputError."""
+    told = f"source {source.name!r}: {source.path}"
+    return open_hub(source.path, subset=source.subset, split=source.split, revision=source.revision, told=told)
+
+
+def open_hub(path: str, *, subset: str | None, split: str, revision: str | None, told: str) -> Any:
+    """The data set, opened for streaming. Raises InputError, which `told` begins."""
     from datasets import load_dataset
 
     try:
-        return load_dataset(
-            source.path.removeprefix(HUB), source.subset, split=source.split, revision=source.revision, streaming=True, token=None
-        )
+        return load_dataset(path.removeprefix(HUB), subset, split=split, revision=revision, streaming=True, token=None)
     except Exception as fault:  # hub, network, files of the data set: errors of a dozen packages
         mend = "correct path, subset, split and revision; or the network"
         if _OFFLINE in "".join(traceback.format_exception(fault)):  # in the cause or in another error's message
             names = [name for name in _OFFLINE_KEYS if os.environ.get(name)] or _OFFLINE_KEYS
             mend = f"offline mode is on: unset {' and '.join(names)} in the environment"
-        raise InputError(f"source {source.name!r}: {source.path} can't be loaded: {fault}", mend=mend) from fault
+        raise InputError(f"{told} can't be loaded: {fault}", mend=mend) from fault
 
 
 def _head(file: IO[bytes]) -> bytes:

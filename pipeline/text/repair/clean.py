@@ -40,7 +40,7 @@ _REVEALED = {"quotes": s.HEADS | s.CONTENTS}
 # these change words; the others remove lines or change what is between words
 _REWORDING = frozenset(["encoding", "controls", "unicode", "ligatures", "hyphenation", "italics"])
 # name -> key of clean.mask
-_MASK_REPAIRS = {"mail": "email", "card": "card", "phone": "phone", "ip": "ip"}
+_MASK_REPAIRS = {"secret": "secret", "mail": "email", "iban": "iban", "card": "card", "ssn": "ssn", "phone": "phone", "ip": "ip"}
 _EVERYWHERE = frozenset(["controls", *_MASK_REPAIRS])  # in code and tables too
 
 
@@ -68,7 +68,15 @@ _REPAIRS: dict[str, tuple[Repair, int]] = {
     "italics": (italics, s.ITALICS),
     "ocr": (ocr, s.MISREAD | s.WORDS),
 }
-_MASK_BITS = {"mail": s.MAIL, "card": s.DIGITS, "phone": s.DIGITS, "ip": s.DOTS | s.COLONS}
+_MASK_BITS = {
+    "secret": s.SECRETS | s.MISREAD | s.ITALICS,  # every token has a digit in a word or a low line
+    "mail": s.MAIL,
+    "iban": s.MISREAD,
+    "card": s.DIGITS,
+    "ssn": s.DIGITS,
+    "phone": s.DIGITS,
+    "ip": s.DOTS | s.COLONS,
+}
 NAMES: tuple[str, ...] = tuple(name for name in (*_REPAIRS, *_MASK_REPAIRS) if name != "newlines")
 
 

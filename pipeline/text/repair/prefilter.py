@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.core.kernel import kernel
 from pipeline.text.ngrams import BASIS, PRIME
-from pipeline.text.repair.prefilter_bits import CONTENTS, COOKIES, HEADS, LICENCE, LINES, NUMBERS, SITE
+from pipeline.text.repair.prefilter_bits import CONTENTS, COOKIES, HEADS, LICENCE, LINES, MAIL, NUMBERS, SECRETS, SITE
 from pipeline.text.repair.prefilter_characters import characters
 
 Bytes = npt.NDArray[np.uint8]
@@ -31,6 +31,10 @@ _WORDS: tuple[tuple[str, int], ...] = (
     ),
     ("contents", CONTENTS),
     ("cookie", COOKIES),
+    ("private key", SECRETS),
+    ("at)", MAIL),  # name (at) host
+    ("at}", MAIL),  # or ]
+    ("at>", MAIL),
 )  # fmt: skip
 _OPENINGS = (
     "home", "about", "contact", "login", "log", "sign", "register", "search", "menu", "help", "faq", "sitemap", "shop", "blog", "news",

@@ -22,4 +22,5 @@ DOTS = 1 << 18  # three dots between digits
 COLONS = 1 << 19  # two colons among hexadecimal digits
 MISREAD = 1 << 20  # a digit in a word
 NEWLINES = 1 << 21  # any newline other than \n, form feeds, tabs
+SECRETS = 1 << 23  # private key
 WORDS = 1 << 22  # set by ocr.find_misread: a word could be a misreading of another

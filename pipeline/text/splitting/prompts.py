@@ -16,7 +16,7 @@ DIALOGUES = "dialogues"  # name of the test questions among the held-out items
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
 DialogueRows = dict[str, list[dict[str, Any]]]  # rows by table
-_EVAL_PART = {"instructions": "val", "preferences": "test"}  # the part not trained on
+EVAL_PART = {"instructions": "val", "preferences": "test", "labels": "test"}  # the part not trained on; a world has no labels
 
 
 def user_turns(row: Row) -> list[str]:
@@ -26,12 +26,12 @@ def user_turns(row: Row) -> list[str]:
 
 def is_test(name: str, row: Row) -> bool:
     """Whether this row of instructions, preferences or questions is never trained on."""
-    return not row["trained"] if name == "questions" else bool(row["part"] == _EVAL_PART[name])
+    return not row["trained"] if name == "questions" else bool(row["part"] == EVAL_PART[name])
 
 
 def eval_questions(dialogues: Dialogues) -> list[str]:
     """Every distinct user turn of the test rows. Cloze texts and choices are wording of the books and not held out."""
-    names = [name for name in (*_EVAL_PART, "questions") if dialogues.has(f"{name}.jsonl")]
+    names = [name for name in (*EVAL_PART, "questions") if dialogues.has(f"{name}.jsonl")]
     return list(dict.fromkeys(turn for name in names for row in dialogues.rows(name) if is_test(name, row) for turn in user_turns(row)))
 
 
@@ -44,7 +44,7 @@ def drop_contaminated(
     """
     left, dropped = dict(rows), dict.fromkeys(items, 0)
     known = {benchmark: item_ngrams(texts, overlap) for benchmark, texts in items.items()}
-    for name in _EVAL_PART:
+    for name in [name for name in EVAL_PART if name in rows]:
         texts = as_single_paragraphs([" ".join(_texts(row)) for row in rows[name]])
         trained = np.array([not is_test(name, row) for row in rows[name]], np.bool_)
         kept = np.ones(len(rows[name]), np.bool_)
@@ -66,7 +66,7 @@ def _turns(row: Row) -> Sequence[Row]:
 
 def _texts(row: Row) -> list[str]:
     """All turns of an instruction or a preference."""
-    return [turn["content"] for turn in _turns(row)] + [row[side] for side in ("chosen", "rejected") if side in row]
+    return [turn["content"] for turn in _turns(row)] + [row[side] for side in ("chosen", "rejected", "completion") if side in row]
 
 
 def prompt_overlap(rows: Rows, *, ngram: int) -> dict[str, int]:
@@ -74,12 +74,11 @@ def prompt_overlap(rows: Rows, *, ngram: int) -> dict[str, int]:
 
     Instructions and preferences are compared with their own tests, and both with the questions about held-out facts.
     """
-    trained = {name: [user_turns(row) for row in rows[name] if not is_test(name, row)] for name in _EVAL_PART}
-    tests = {
-        name: {turn for row in rows.get(name, ()) if is_test(name, row) for turn in user_turns(row)} for name in (*_EVAL_PART, "questions")
-    }
-    counts = {name: _overlapping(trained[name], tests[name], ngram) for name in _EVAL_PART}
-    return counts | {"questions": _overlapping([turns for name in _EVAL_PART for turns in trained[name]], tests["questions"], ngram)}
+    names = [name for name in EVAL_PART if name in rows]
+    trained = {name: [user_turns(row) for row in rows[name] if not is_test(name, row)] for name in names}
+    tests = {name: {turn for row in rows.get(name, ()) if is_test(name, row) for turn in user_turns(row)} for name in (*names, "questions")}
+    counts = {name: _overlapping(trained[name], tests[name], ngram) for name in names}
+    return counts | {"questions": _overlapping([turns for name in names for turns in trained[name]], tests["questions"], ngram)}
 
 
 def _overlapping(prompts: Sequence[Sequence[str]], tests: Set[str], ngram: int) -> int:
