@@ -15,6 +15,7 @@ from trl import DPOConfig, DPOTrainer
 from pipeline.align import trl_adapter
 from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import agreement
+from pipeline.core.seed import seed_of
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
 from pipeline.train.workspace import History, Workspace, tail_mean
@@ -68,7 +69,11 @@ def prefer(
         "train_loss": tail_mean(history, "loss"),
         "train_accuracy": tail_mean(history, "rewards/accuracies"),
         "train_margin": tail_mean(history, "rewards/margins"),
-        **agreement(test, lambda side: implicit_rewards(policy, reference, side, beta=recipe.beta, batch=recipe.batch_size)),
+        **agreement(
+            test,
+            lambda side: implicit_rewards(policy, reference, side, beta=recipe.beta, batch=recipe.batch_size),
+            seed=seed_of(recipe.seed, "accuracy"),
+        ),
     }
     return metrics | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history
 

@@ -10,6 +10,7 @@ from trl import RewardConfig, RewardTrainer
 from pipeline.align import trl_adapter
 from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import agreement
+from pipeline.core.seed import seed_of
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
 from pipeline.train.workspace import History, Workspace
@@ -36,5 +37,5 @@ def learn(
     def scores(dialogues: list[tuple[list[int], list[int]]]) -> Any:
         return rewards_of(reward, [[*prompt, *answer] for prompt, answer in dialogues], batch=recipe.batch_size)
 
-    found = agreement(test, scores)
+    found = agreement(test, scores, seed=seed_of(recipe.seed, "accuracy"))
     return found | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history

@@ -1,5 +1,6 @@
 """From a Dialogues artifact to what the methods train on; what can't be used is counted by reason."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from transformers import PreTrainedModel
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError, PipelineError
+from pipeline.core.intervals import Bootstrap, share
 from pipeline.core.seed import stream
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair, Room, check_fit, encode_instructions, encode_preferences
 from pipeline.tokens.shards import Rows
 
 T = TypeVar("T")
+RESAMPLES = 1000  # of the bootstrap behind an accuracy
 SAME_TOKENS = "chosen_is_rejected"  # teaches nothing: both answers have the same ids
 NO_ROOM = "no_room_for_an_answer"
 
@@ -117,22 +120,25 @@ def required(part: Part[T], what: str) -> list[T]:
     return part.rows
 
 
-def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], list[int]]]], Tensor]) -> dict[str, Any]:
-    """How scores of (prompt, answer) rank the pairs: the share in which chosen is above rejected, the mean margin, the share by kind.
-
-    None where there are no pairs.
-    """
+def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], list[int]]]], Tensor], *, seed: int) -> dict[str, Any]:
+    """How scores of (prompt, answer) rank the pairs: the share in which chosen is above rejected, with its 95 % interval over clusters of
+    pairs, overall and by kind; and the mean margin. None where there are no pairs."""
     if not pairs:
         return {"accuracy": None, "margin": None, "n": 0, "kinds": {}}
     chosen = scores([(pair.prompt, pair.chosen) for pair in pairs])
     rejected = scores([(pair.prompt, pair.rejected) for pair in pairs])
     right = (chosen > rejected).double()
     return {
-        "accuracy": right.mean().item(),
+        **_accuracy(pairs, right, list(range(len(pairs))), seed),
         "margin": (chosen - rejected).double().mean().item(),
-        "n": len(pairs),
-        "kinds": {kind: {"accuracy": right[at].mean().item(), "n": len(at)} for kind, at in _by_kind(pairs).items()},
+        "kinds": {kind: _accuracy(pairs, right, at, seed) for kind, at in _by_kind(pairs).items()},
     }
+
+
+def _accuracy(pairs: Sequence[Pair], right: Tensor, at: Sequence[int], seed: int) -> dict[str, Any]:
+    found = share(right[at].tolist(), [pairs[place].cluster for place in at], bootstrap=Bootstrap(RESAMPLES, seed))
+    bounds = {"accuracy_low": found.low, "accuracy_high": found.high} if math.isfinite(found.low) else {}
+    return {"accuracy": found.value, **bounds, "n": found.n}
 
 
 def _by_kind(pairs: Sequence[Pair]) -> dict[str, list[int]]:

@@ -7,7 +7,7 @@ from pipeline.report.blocks import Card
 from pipeline.report.charts import Interval, interval_bar
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
 from pipeline.report.headlines import found
-from pipeline.report.judged import AGAINST, BOOKS, HELD_OUT
+from pipeline.report.judged import AGAINST, BOOKS, HELD_OUT, accuracy_of
 from pipeline.report.score_table import Score, ScoreTable
 
 Metrics = Mapping[str, Any]
@@ -82,7 +82,7 @@ def _accuracy(reward: Metrics | None) -> Score:
         return Score(None, None, None, 0, "not run")
     if reward.get("accuracy") is None:
         return Score(None, None, None, 0, "there are no held-out pairs")
-    return Score(reward["accuracy"], None, None, reward["n"], None)  # many pairs ask for one fact: they are no independent draws
+    return accuracy_of(reward)
 
 
 def _beside(name: str, score: Score) -> str:

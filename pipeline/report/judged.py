@@ -89,10 +89,10 @@ def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator
         return
     kinds = list(dict.fromkeys(kind for metrics in known.values() for kind in metrics["kinds"]))
     axis = Axis(0.0, 1.0, _EVEN)
-    rows = [("all", *(cell(_share(metrics["accuracy"], metrics["n"]), axis) for metrics in known.values()), _count(known, None))]
+    rows = [("all", *(cell(accuracy_of(metrics), axis) for metrics in known.values()), _count(known, None))]
     for kind in kinds:
         found = [metrics["kinds"].get(kind) for metrics in known.values()]
-        cells = [cell(_share(one["accuracy"], one["n"]) if one else Score(None, None, None, 0, "no such pair"), axis) for one in found]
+        cells = [cell(accuracy_of(one) if one else Score(None, None, None, 0, "no such pair"), axis) for one in found]
         rows.append((kind.replace("_", " "), *cells, _count(known, kind)))
     heads = ["reward model" if name == "reward" else f"{name}, implicit" for name in known]
     yield Table("Held-out preferences, ranked correctly", ("kind", *heads, "pairs"), rows)
@@ -133,9 +133,9 @@ def other_blocks(board: ScoreTable) -> Iterator[Block]:
         yield Table("Other scores", ("task", "model", "metric", "value", "95%", "n"), rows)
 
 
-def _share(value: float, n: int) -> Score:
-    """Without an interval: many pairs ask for one fact, so they are no independent draws."""
-    return Score(value, None, None, n, None)
+def accuracy_of(metrics: Mapping[str, Any]) -> Score:
+    """The accuracy with its interval over clusters: pairs about one fact are no independent draws."""
+    return Score(metrics["accuracy"], metrics.get("accuracy_low"), metrics.get("accuracy_high"), metrics["n"], None)
 
 
 def _count(known: Mapping[str, Mapping[str, Any]], kind: str | None) -> str:

@@ -47,6 +47,7 @@ class Pair:
     chosen: list[int]
     rejected: list[int]
     kind: str
+    cluster: str = ""  # pairs about one fact, or of one prompt, tell no more than one of them
 
 
 def encode_instructions(
@@ -76,7 +77,7 @@ def encode_preferences(
         if tokens > max_length:
             dropped.append(_too_long(row, tokens))
         else:
-            kept.append(Pair(prompt, chosen, rejected, row["kind"]))
+            kept.append(Pair(prompt, chosen, rejected, row["kind"], row.get("fact") or repr(prompt)))
     return kept, dropped
 
 

@@ -139,9 +139,19 @@ def test_what_will_have_no_room_is_told_before_anything_trains(tmp_path: Path, t
 
 def test_accuracies_by_kind_are_those_of_the_kind_s_own_pairs() -> None:
     pairs = [Pair([1], [2], [3], "wrong"), Pair([1], [5], [4], "rude"), Pair([1], [3], [6], "wrong")]
-    found = rows.agreement(pairs, lambda sides: torch.tensor([1.0 if answer[0] in (2, 3, 4) else 0.0 for _, answer in sides]))
+    found = rows.agreement(pairs, lambda sides: torch.tensor([1.0 if answer[0] in (2, 3, 4) else 0.0 for _, answer in sides]), seed=1)
     assert found["accuracy"] == pytest.approx(1 / 3)
-    assert found["kinds"] == {"rude": {"accuracy": 0.0, "n": 1}, "wrong": {"accuracy": 0.5, "n": 2}}
+    assert {kind: (one["accuracy"], one["n"]) for kind, one in found["kinds"].items()} == {"rude": (0.0, 1), "wrong": (0.5, 2)}
+
+
+def test_an_accuracy_has_an_interval_over_facts_not_over_pairs() -> None:
+    answers = [Pair([1], [2], [3], "wrong", f"fact-{number // 10}") for number in range(100)]  # ten facts, ten pairs each
+    some = [Pair(pair.prompt, pair.chosen, pair.rejected, pair.kind, str(number)) for number, pair in enumerate(answers)]
+    right = torch.tensor([float(number // 10 % 2) for number in range(100)])
+    turns = iter([right, torch.full((100,), 0.5)] * 2)
+    narrow, wide = (rows.agreement(pairs, lambda sides: next(turns), seed=1) for pairs in (some, answers))
+    assert narrow["accuracy"] == wide["accuracy"] == 0.5
+    assert wide["accuracy_high"] - wide["accuracy_low"] > 2 * (narrow["accuracy_high"] - narrow["accuracy_low"])
 
 
 def test_a_share_of_lengths_is_the_least_that_holds_it() -> None:
