@@ -26,6 +26,7 @@ setup-cluster: setup ## add Ray, for hardware.engine=ray
 
 repro: heal ## run the whole chain (what is up to date is skipped) and print its table
 	@$(V)/python -m stages.plan --params
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(V)/dvc config --local core.no_scm true  # a download without .git
 	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
 	@$(V)/python -m apps.heal --keep
 	@$(V)/python -m apps.table

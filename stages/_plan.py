@@ -1,5 +1,6 @@
 """What the plan does, step by step: settings, sections, strays."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from pipeline.core.blocks import Block, blocks_of, edges_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
 from pipeline.core.lockfile import prune
-from pipeline.core.merge import settle, value_at
+from pipeline.core.merge import same, settle, value_at
 from pipeline.core.owned import remove_file, remove_folder
 from stages._settings import compose, plain, read_params
 
@@ -19,6 +20,7 @@ PARAMS, COMPOSED = Path("params.yaml"), Path("plan/composed.yaml")
 HEAD = "# GENERATED from conf/ by the stage plan and by dvc exp run -S; edit conf/, not this file.\n"
 OUTSIDE = ("corpus.path", "select.examples", "dialogues.path", "split.benchmarks")
 LISTS = ("align", "evaluate", "export")  # their outs lie in folders of these names
+MOST_WORDS = 12  # of what differs from conf/, on the terminal
 EMPTY = [Path("data/evaluate"), Path("data/export"), Path("metrics"), Path("plots")]  # DVC wants them there, though nothing lies in them
 
 
@@ -87,6 +89,29 @@ def told(blocks: Sequence[Block], settings: Mapping[str, Any]) -> dict[str, Any]
     ]
     edges = [[names[writer], names[reader]] for writer, reader in edges_of(list(blocks)) if writer != "plan"]
     return {"stages": stages, "edges": edges}
+
+
+def print_differences(settings: Mapping[str, Any]) -> None:
+    """Say what differs from conf/, as the words of a command line: `dvc exp run -S` starts from conf/ each time."""
+    if words := differences(plain(compose([])), settings):
+        shown = " ".join(f"-S {shlex.quote(word)}" for word in words[:MOST_WORDS])
+        rest = f" … and {len(words) - MOST_WORDS} more (dvc params diff)" if len(words) > MOST_WORDS else ""
+        print(f"plan: this run differs from conf/ by {shown}{rest}")
+
+
+def differences(defaults: Mapping[str, Any], settings: Mapping[str, Any], at: str = "") -> list[str]:
+    """KEY=VALUE of a value that differs from the default, +KEY=VALUE of a new one, ~KEY of one that is gone; budget shows in its users."""
+    words = [f"~{at}{key}" for key in defaults if key not in settings]
+    for key, value in settings.items():
+        if at + key in ("hardware", "track", "budget"):
+            continue
+        default = defaults.get(key)
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            words += differences(default, value, f"{at}{key}.")
+        elif key not in defaults or not same(value, default):
+            text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+            words.append(f"{'' if key in defaults else '+'}{at}{key}={text}")
+    return words
 
 
 def remove_strays(blocks: Sequence[Block]) -> None:

@@ -62,6 +62,10 @@ def compose(overrides: Sequence[str]) -> Any:
             composed = hydra_compose("config", list(overrides))
             OmegaConf.resolve(composed)
             return composed
+    except yaml.YAMLError as fault:  # a tab, a key that stands twice: its message names file and line
+        raise PipelineError(
+            f"conf/ can't be read: {fault}", mend="correct that line: YAML is indented by blanks, each key stands once"
+        ) from fault
     except (HydraException, OmegaConfBaseException) as fault:
         raise PipelineError(f"conf/ can't be composed: {fault}", mend="correct the key or group; `make groups` lists the groups") from fault
 

@@ -2,7 +2,7 @@
 
 reads   data/evaluate/<model>        Scores (the models' answers)
         data/export/<entry>          Exports
-        data/reward, data/sft        Model (the reward model; the reference)
+        data/reward, data/sft        RewardModel; Model (the reference)
 writes  data/contest                 Scores
 """
 
@@ -14,6 +14,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
@@ -32,7 +33,7 @@ class Config:
     models: dict[str, str]
     files: dict[str, Exports]
     reference: Model
-    reward_model: Model
+    reward_model: RewardModel
     target: Scores
     threads: PositiveInt
     prior: NonNegativeFloat

@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from stages._checks import check_device, check_sections
 from stages._log import logger
-from stages._plan import code_files, pipeline_of, remove_strays, told, write_params
+from stages._plan import code_files, pipeline_of, print_differences, remove_strays, told, write_params
 from stages._settings import read_params
 
 
@@ -38,6 +38,7 @@ def main() -> None:
         for path, fingerprint in fingerprints.items():
             write_json(path, fingerprint)
         write_json(Path("plan/settings.json"), told(blocks, settings))
+        print_differences(settings)
         remove_strays(blocks)
     except PipelineError as fault:
         log.error("%s", fault)

@@ -2,7 +2,7 @@
 
 reads   data/sft        Model
 reads   data/dialogues  Dialogues, preferences of the parts train and test
-writes  data/reward     Model (a sequence classifier with one number)
+writes  data/reward     RewardModel
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pipeline.align.rows import read_pairs, required, room_for
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.model import disk
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
@@ -25,7 +26,7 @@ class Config(FineTuning):
 
     source: Model
     dialogues: Dialogues
-    target: Model
+    target: RewardModel
 
 
 @stage(Config)

@@ -9,6 +9,8 @@ writes  data/sft        Model
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import PositiveFloat
+
 from pipeline.align import sft
 from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import PretrainingMix, read_examples, read_pretraining_rows, required, room_for
@@ -29,6 +31,7 @@ class Config(FineTuning):
     dialogues: Dialogues
     tokens: Tokens
     target: Model
+    max_loss: PositiveFloat | None
     pretraining_mix: PretrainingMix
 
 
@@ -42,7 +45,9 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     examples = required(train, "instructions of part train")
     text = open_rows(cfg.tokens, "train", tokenizer_digest=disk.tokenizer_digest(cfg.source))
     books = read_pretraining_rows(text, cfg.pretraining_mix, beside=len(examples), seed=cfg.seed)
-    metrics, history = sft.fine_tune(module, tokenizer, [*examples, *books], val.rows, cfg, Workspace.of(run))
+    place = Workspace.of(run)
+    metrics, history = sft.fine_tune(module, tokenizer, [*examples, *books], val.rows, cfg, place)
+    place.refuse_end("held-out loss", metrics["val_loss"], most=cfg.max_loss, key="max_loss")
     disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "sft"})
     run.curve(history)
     return metrics | {"train": train.counts, "pretraining_rows": len(books), "val": val.counts}

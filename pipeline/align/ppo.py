@@ -55,6 +55,7 @@ class Rollouts(Recipe):
     critic_learning_rate: PositiveFloat
     kl_coef: NonNegativeFloat  # at the start, deviations of the reward a nat
     kl_target: PositiveFloat  # nats an answer
+    max_kl: PositiveFloat | None  # nats an answer after training; None: whatever it is
     missing_eos_penalty: NonNegativeFloat  # deviations of the reward
 
 
@@ -84,7 +85,9 @@ def improve(
 ) -> tuple[dict[str, Any], History]:
     """Train policy and critic in place; the metrics and the history by step."""
     history = train(_ActorCritic(players, prompts, scale, recipe), recipe, workspace)
-    return summary(history), history
+    found = summary(history)
+    workspace.refuse_end("KL from the reference", found["last"]["kl"], most=recipe.max_kl, key="max_kl")
+    return found, history
 
 
 @torch.no_grad()

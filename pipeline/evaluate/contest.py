@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_jsonl
@@ -25,7 +26,7 @@ RULES = ("gold", "reward")  # by the world's rules, by the reward model
 Line = dict[str, Any]  # a question: id, fact, trained, messages, ..., and `answers` {player: {greedy: ..., sampled: ...}}
 
 
-def lines_of(scores: Mapping[str, Scores], reward: Model) -> list[Line]:
+def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
     """One line a question with the answers of every model.
 
     ArtifactError when the models were asked different questions, or one stands on another tokenizer: its ids would mean other words.
@@ -47,7 +48,7 @@ def lines_of(scores: Mapping[str, Scores], reward: Model) -> list[Line]:
     return list(lines.values())
 
 
-def same_words(artifact: Scores | Exports, reward: Model) -> None:
+def same_words(artifact: Scores | Exports, reward: RewardModel) -> None:
     """ArtifactError when the artifact was made with another tokenizer than the reward model."""
     if artifact.facts["tokenizer"] != reward.facts["tokenizer"]:
         mend = f"dvc repro {artifact.path.parent.name}@{artifact.path.name}"
@@ -77,7 +78,7 @@ def enter_files(
     lines: Sequence[Line],
     files: Iterable[tuple[str, Exports, Sequence[Sequence[int]]]],
     scores: Mapping[str, Scores],
-    reward: Model,
+    reward: RewardModel,
     tokenizer: tokenizers.Tokenizer,
 ) -> dict[str, str]:
     """Add a player for each exported file, named by its model and type, and by its entry where another entry has such a file; returns the

@@ -26,6 +26,8 @@ class Row:
         if self.estimate is None:
             return head | {"value": None, "low": None, "high": None, "n": 0, "reason": self.reason}
         found = self.estimate
+        if not math.isfinite(found.value):  # a broken model: JSON has no number for it
+            return head | {"value": None, "low": None, "high": None, "n": found.n, "reason": f"it is {found.value}: the model is broken"}
         low, high = (bound if math.isfinite(bound) else None for bound in (found.low, found.high))
         return head | {"value": found.value, "low": low, "high": high, "n": found.n}
 

@@ -10,8 +10,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from transformers.utils import logging
 
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.tokenizer import Tokenizer
-from pipeline.core.errors import ArtifactError
+from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import write_json
 from pipeline.model.build import ATTENTION
 from pipeline.model.count import parameters
@@ -31,6 +32,11 @@ def save(
     `sides` are small JSON files (file name -> value). The manifest's facts are `facts`, the parameters, and the digest
     of the tokenizer. The same weights give the same bytes.
     """
+    broken = [name for name, weight in module.state_dict().items() if weight.is_floating_point() and not bool(weight.isfinite().all())]
+    if broken:
+        raise PipelineError(
+            f"{len(broken)} weights are not finite, {broken[0]} is one: training has diverged", mend="lower the learning rate"
+        )
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     with target.writing() as draft:
         module.save_pretrained(draft.path)
@@ -46,7 +52,7 @@ def load(artifact: Model, *, device: str) -> PreTrainedModel:
     return _load(AutoModelForCausalLM, artifact, device)
 
 
-def load_reward(artifact: Model, *, device: str) -> PreTrainedModel:
+def load_reward(artifact: RewardModel, *, device: str) -> PreTrainedModel:
     """The reward model (a sequence classifier with one number), fp32, ready to read (eval mode)."""
     return _load(AutoModelForSequenceClassification, artifact, device)
 

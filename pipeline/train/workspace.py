@@ -32,6 +32,14 @@ class Workspace:
             message = f"{self.section} in step {step}: the {' and the '.join(wrong)}"
             raise PipelineError(message, mend=f"lower the learning rate ({self.section}.*lr or *learning_rate), or precision=fp32")
 
+    def refuse_end(self, name: str, value: float | None, *, most: float | None, key: str) -> None:
+        """PipelineError when a figure of the finished training is beyond its bound: the model is broken, and all that reads it would be."""
+        if value is not None and most is not None and not value <= most:
+            message = f"{self.section} ends with a {name} of {value:.4g}, allowed is {most:g}"
+            raise PipelineError(
+                message, mend=f"lower {self.section}.learning_rate; or {self.section}.{key}=null goes on with the broken model"
+            )
+
 
 def tail_mean(history: Sequence[Row], name: str, *, steps: int = 10) -> float:
     """The mean of a column over the last rows: one step alone is noise."""

@@ -1,7 +1,7 @@
 """Align through a reward model: proximal policy optimization.
 
 reads   source, by default data/sft          Model
-reads   reward_model, by default data/reward Model
+reads   reward_model, by default data/reward RewardModel
 reads   data/dialogues                       Dialogues, preferences of part train
 writes  data/align/<entry>                   Model
 """
@@ -14,6 +14,7 @@ from pipeline.align import ppo
 from pipeline.align.rows import read_pairs, required, room_for, with_room
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.model import disk
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
@@ -24,7 +25,7 @@ class Config(ppo.Rollouts):
     """An entry of `align` with method ppo: the recipe's keys and these."""
 
     source: Model
-    reward_model: Model
+    reward_model: RewardModel
     dialogues: Dialogues
     target: Model
 

@@ -40,6 +40,7 @@ SETTINGS = ppo_method.Rollouts(
     critic_learning_rate=1e-2,
     kl_coef=0.05,
     kl_target=2.0,
+    max_kl=None,
     missing_eos_penalty=1.0,
     checkpoint_every=2,
     seed=1,

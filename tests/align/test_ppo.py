@@ -12,6 +12,7 @@ import torch
 from pipeline.align import ppo
 from pipeline.align.ppo_losses import masked_mean, policy_loss, value_loss
 from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, pack_answers, scores_of, values_of
+from pipeline.core.errors import PipelineError
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.special import END, IDS, PAD
 from pipeline.train.stop import Interrupted
@@ -131,3 +132,14 @@ def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
     metrics, _ = ppo.improve(players, prompts, scale, settings, workspace(tmp_path))
     assert metrics["last"]["score"] > metrics["first"]["score"] + 0.5
     assert metrics["last"]["kl"] > 0
+
+
+def test_an_end_beyond_its_bound_fails_with_the_way_on(tmp_path: Path) -> None:
+    place = workspace(tmp_path, section="align.ppo")
+    place.refuse_end("KL", 3.0, most=None, key="max_kl")
+    place.refuse_end("KL", None, most=1.0, key="max_kl")
+    place.refuse_end("KL", 1.0, most=1.0, key="max_kl")
+    for value in (3.0, float("nan"), float("inf")):
+        with pytest.raises(PipelineError, match=r"align\.ppo ends with a KL") as fault:
+            place.refuse_end("KL", value, most=1.0, key="max_kl")
+        assert "align.ppo.max_kl=null" in fault.value.mend

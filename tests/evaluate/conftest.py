@@ -12,6 +12,7 @@ from transformers import AutoModelForSequenceClassification
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
@@ -92,13 +93,13 @@ def models(artifact: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 @pytest.fixture(scope="session")
-def reward(artifact: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Model:
+def reward(artifact: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> RewardModel:
     config = build(SHAPE, vocabulary=SIZE, seed=4).config
     config.num_labels = 1
     with torch.random.fork_rng():
         torch.manual_seed(5)
         module = AutoModelForSequenceClassification.from_config(config)
-    target = Model(tmp_path_factory.mktemp("reward") / "reward")
+    target = RewardModel(tmp_path_factory.mktemp("reward") / "reward")
     save(module, target, tokenizer=artifact, facts={})
     return target
 

@@ -11,6 +11,7 @@ import tokenizers
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.errors import ArtifactError, PipelineError
@@ -53,7 +54,9 @@ def written(examination: Examination, models: Mapping[str, Model], folder: Path)
     return scores
 
 
-def compared(examination: Examination, models: Mapping[str, Model], reward: Model, codec: tokenizers.Tokenizer, folder: Path) -> list[Row]:
+def compared(
+    examination: Examination, models: Mapping[str, Model], reward: RewardModel, codec: tokenizers.Tokenizer, folder: Path
+) -> list[Row]:
     """The rows of the contest against sft."""
     lines = contest.lines_of(written(examination, models, folder), reward)
     contest.add_rewards(lines, load_reward(reward, device="cpu"), codec, batch=4)
@@ -69,7 +72,7 @@ def examination(models: dict[str, Model], given: Given) -> Examination:
 def duelled(
     examination: Examination,
     models: dict[str, Model],
-    reward: Model,
+    reward: RewardModel,
     tokenizer: tokenizers.Tokenizer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Row]:
@@ -121,7 +124,7 @@ def test_a_second_examination_finds_the_same_to_the_bit(examination: Examination
 
 
 def test_without_questions_the_fact_rows_are_absent_with_a_reason_and_the_reward_judges(
-    models: dict[str, Model], reward: Model, given: Given, plain_dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, tmp_path: Path
+    models: dict[str, Model], reward: RewardModel, given: Given, plain_dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, tmp_path: Path
 ) -> None:
     found = examine(models, given, dialogues=plain_dialogues)
     rows = compared(found, models, reward, tokenizer, tmp_path)
@@ -140,7 +143,7 @@ def test_fillings_that_share_their_prefix_score_as_if_each_were_read_alone(model
         assert values == pytest.approx(answer_logprobs(module, [(prefix, one) for one in fillings], batch=1).tolist(), abs=1e-4)
 
 
-def test_rewards_do_not_depend_on_the_batch(reward: Model, dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
+def test_rewards_do_not_depend_on_the_batch(reward: RewardModel, dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
     asked = questions(dialogues, tokenizer, held_out=50, trained=0, room=ROOM, seed=1)
     read = [[*question.prompt, *[20] * number] for number, question in enumerate(asked)]
     module = load_reward(reward, device="cpu")
@@ -184,7 +187,7 @@ def test_prompts_that_do_not_fit_are_left_out_and_none_left_is_an_error(dialogue
 
 
 def test_the_contest_rates_models_and_files_together(
-    examination: Examination, models: dict[str, Model], reward: Model, tokenizer: tokenizers.Tokenizer, folder: Path
+    examination: Examination, models: dict[str, Model], reward: RewardModel, tokenizer: tokenizers.Tokenizer, folder: Path
 ) -> None:
     scores, exports = written(examination, models, folder), Exports(folder / "export" / "gguf")
     with exports.writing() as draft:
@@ -202,8 +205,15 @@ def test_the_contest_rates_models_and_files_together(
     assert {one.model for one in rows} == {"base", "sft", "dpo", "ppo", "ppo-F16"}
 
 
+def test_a_broken_model_has_no_number_but_a_reason() -> None:
+    for value in (float("inf"), float("nan")):
+        told = row("m", "books", "perplexity", Estimate(value, 1.0, value, 3)).as_json()
+        assert (told["value"], told["n"]) == (None, 3)
+        assert "broken" in told["reason"]
+
+
 def test_models_that_were_asked_different_questions_are_not_compared(
-    examination: Examination, models: dict[str, Model], reward: Model, folder: Path
+    examination: Examination, models: dict[str, Model], reward: RewardModel, folder: Path
 ) -> None:
     fewer = {**examination, "ppo": Result(rows=[], records=examination["ppo"].records[:-1])}
     with pytest.raises(ArtifactError, match="answers other questions") as fault:
@@ -218,7 +228,7 @@ def test_the_reference_is_one_of_the_models(models: dict[str, Model]) -> None:
         contest.name_of(Model("data/elsewhere"), paths)
 
 
-def test_a_contest_across_tokenizers_is_refused(reward: Model, folder: Path) -> None:
+def test_a_contest_across_tokenizers_is_refused(reward: RewardModel, folder: Path) -> None:
     exports = Exports(folder / "export" / "gguf")
     with exports.writing() as draft:
         draft.facts |= {"tokenizer": "another", "model": "", "source": "ppo"}

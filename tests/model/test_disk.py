@@ -9,8 +9,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.tokenizer import Tokenizer
-from pipeline.core.errors import ArtifactError
+from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.model.build import build
 from pipeline.model.disk import load, load_reward, same_tokenizer, save, tokenizer_of
 from pipeline.tokens.tokenizer import save as save_tokenizer
@@ -47,8 +48,10 @@ def test_a_reward_model_comes_back(module: PreTrainedModel, tokenizer: Tokenizer
     config = copy.deepcopy(module.config)
     config.num_labels = 1
     judge = AutoModelForSequenceClassification.from_config(config).eval()
-    save(judge, Model(tmp_path / "reward"), tokenizer=Model(tmp_path / "base"), facts={})
-    again = load_reward(Model(tmp_path / "reward"), device="cpu")
+    save(judge, RewardModel(tmp_path / "reward"), tokenizer=Model(tmp_path / "base"), facts={})
+    again = load_reward(RewardModel(tmp_path / "reward"), device="cpu")
+    with pytest.raises(ArtifactError, match="holds reward model, format 1; expected model"):
+        load(Model(tmp_path / "reward"), device="cpu")
     ids = torch.arange(6, 20)[None]
     assert torch.equal(judge(input_ids=ids).logits, again(input_ids=ids).logits)
 
@@ -84,3 +87,12 @@ def test_a_flipped_byte_is_found_before_anything_is_loaded(module: PreTrainedMod
 def test_the_configuration_states_no_path(module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
     save(module, Model(tmp_path / "base"), tokenizer=tokenizer, facts={})
     assert "_name_or_path" not in json.loads((tmp_path / "base" / "config.json").read_text())
+
+
+def test_weights_that_are_not_finite_are_never_saved(module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    broken = build(SHAPE, vocabulary=SIZE, seed=1)
+    with torch.no_grad():
+        next(broken.parameters())[3] = torch.nan
+    with pytest.raises(PipelineError, match="weights are not finite"):
+        save(broken, Model(tmp_path / "broken"), tokenizer=tokenizer, facts={})
+    assert not (tmp_path / "broken").exists()

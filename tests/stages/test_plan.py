@@ -1,6 +1,7 @@
 """The plan: settings that merge, sections that are checked once, strays that are removed, and what --help prints."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline.core.files import write_json
 from stages import _checks, _plan
 from stages._checks import check_sections, faults_between, faults_of_names, faults_of_paths
 from stages._help import comments_of, groups, leaves, ways
-from stages._plan import moved, pipeline_before, pipeline_of, remove_strays
+from stages._plan import differences, moved, pipeline_before, pipeline_of, remove_strays
 from stages._settings import compose, plain
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,24 @@ def test_two_tasks_that_are_empty_folders_are_made_for_dvc(settings, tmp_path, m
     monkeypatch.chdir(tmp_path)
     remove_strays(blocks)
     assert all(Path(name).is_dir() for name in ("data/evaluate", "data/export", "metrics", "plots"))
+
+
+def test_what_differs_from_conf_is_told_as_words_that_give_it_again(settings) -> None:
+    words = ["align=[dpo]", "pretrain.steps=7", "corpus.path=data/examples", "contest.reference=data/pretrain"]
+    other = plain(compose(words))
+    told = differences(settings, other)
+    assert {"pretrain.steps=7", "corpus.path=data/examples", "contest.reference=data/pretrain", "~align.ppo", "~models.ppo"} <= set(told)
+    assert plain(compose([word for word in told])) == other
+    assert differences(settings, settings) == []
+
+
+def test_a_file_of_conf_that_is_no_yaml_is_named_with_its_line(tmp_path, monkeypatch) -> None:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    for text in ("retention: 1\n\tlength: 2\n", "length: 1\nlength: 2\n"):
+        (tmp_path / "conf/tokenize/default.yaml").write_text(text)
+        with pytest.raises(PipelineError, match=r"tokenize/default\.yaml(.|\n)*line 2"):
+            compose([])
 
 
 def printed(*words: str) -> str:

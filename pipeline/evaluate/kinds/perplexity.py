@@ -84,12 +84,20 @@ class Documents:
     bits: list[float] | None
 
 
+def _exp(value: float) -> float:
+    """exp, and infinity where it is beyond what a float holds: the perplexity of a broken model."""
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
+
+
 def _rows(name: str, task: str, nats: Sequence[float], documents: Documents, bootstrap: Bootstrap) -> list[Row]:
     """Perplexity a token, bits a byte, and the same as a multiple of the source's."""
     found = ratio(nats, [len(ids) - 1 for ids in documents.ids], bootstrap=bootstrap)
     bits = [cost / math.log(2) for cost in nats]
     rows = [
-        row(name, task, "perplexity", Estimate(math.exp(found.value), math.exp(found.low), math.exp(found.high), found.n)),
+        row(name, task, "perplexity", Estimate(_exp(found.value), _exp(found.low), _exp(found.high), found.n)),
         row(name, task, "bits_per_byte", ratio(bits, documents.sizes, bootstrap=bootstrap)),
     ]
     if documents.bits is None:
