@@ -1,7 +1,7 @@
 """Generate or read instructions, preferences and questions.
 
 reads   data/corpus     Corpus: the facts of its world.json (reader=world); for both readers the world's own benchmark, not to be trained on
-reads   dialogues.path, dialogues.hub, split.benchmarks  dialogues of yours (reader=files), and more benchmark items
+reads   dialogues.path, dialogues.hub, split.benchmarks  your dialogues (reader=files), more benchmark items
 writes  data/dialogues  Dialogues
 """
 
@@ -12,7 +12,7 @@ from typing import Literal
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
-from pipeline.text.dialogues.files import read_dialogues
+from pipeline.text.dialogues.files import Duplicates, read_dialogues
 from pipeline.text.dialogues.rows import HubData
 from pipeline.text.splitting.benchmarks import benchmark_items
 from pipeline.text.splitting.held_out_index import OverlapConfig
@@ -33,23 +33,24 @@ class Config:
     benchmark_fields: dict[str, tuple[str, ...]]
     overlap: OverlapConfig
     max_bad_fraction: float
+    duplicates: Duplicates
     world: DialogueConfig
 
 
+def from_world(cfg: Config, run: Run) -> tuple[DialogueRows, Metrics]:
+    return {**generate_dialogues(cfg.corpus, cfg.world, cfg.seed), "quarantine": []}, {}
+
+
 def from_files(cfg: Config, run: Run) -> tuple[DialogueRows, Metrics]:
-    found = read_dialogues(cfg.path, cfg.hub, max_bad_fraction=cfg.max_bad_fraction, seed=cfg.seed)
-    if lines := found.told():
-        run.log.warning("\n".join(lines))
+    found = read_dialogues(cfg.path, cfg.hub, cfg.max_bad_fraction, cfg.duplicates, seed=cfg.seed, tell=run.log.warning)
     return found.as_rows(), found.counts()
 
 
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
-    if cfg.reader == "world":
-        read, told = {**generate_dialogues(cfg.corpus, cfg.world, cfg.seed), "quarantine": []}, Metrics()
-    else:
-        read, told = from_files(cfg, run)
-    rows, dropped = drop_contaminated(read, benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields), cfg.overlap)
+    read, told = {"world": from_world, "files": from_files}[cfg.reader](cfg, run)
+    items = benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields)
+    rows, dropped = drop_contaminated(read, items, cfg.overlap)
     with cfg.target.writing() as draft:
         for name, content in rows.items():
             draft.facts[name] = write_jsonl(draft.path / f"{name}.jsonl", content)

@@ -88,6 +88,6 @@ def test_what_an_author_wrote_stays() -> None:
     ("folder", "instructions", "preferences"), [("gsm8k", 8792, 0), ("instructions", 175, 0), ("preferences", 0, 2307)]
 )
 def test_real_dialogues_are_read(folder: str, instructions: int, preferences: int) -> None:
-    found = read_dialogues(DATA / folder, (), max_bad_fraction=0.01, seed=1)
+    found = read_dialogues(DATA / folder, (), max_bad_fraction=0.01, duplicates="drop", seed=1)
     assert [len(found.tables[name]) for name in ("instructions", "preferences", "labels")] == [instructions, preferences, 0]
     assert {row.reason for row in found.bad} <= {"empty_answer"}

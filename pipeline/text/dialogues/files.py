@@ -2,13 +2,14 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.core.errors import InputError
+from pipeline.text.dialogues.duplicates import CONTRADICTION, contradictions, near_copies, without_copies
 from pipeline.text.dialogues.formats import UNKNOWN, Dialogue, Instruction, Labelled, Preference, dialogues_in
 from pipeline.text.dialogues.parts import assign_parts, without_shared_prompts
 from pipeline.text.dialogues.rows import SUFFIXES, HubData, hub_rows, rows_of
@@ -18,6 +19,7 @@ from pipeline.text.reading.rows import BadRow, JsonRow, check_bad_fraction, file
 LEADING = 5  # reasons that an error names
 
 Rows = list[dict[str, Any]]
+Duplicates = Literal["drop", "keep"]
 
 
 @dataclass
@@ -28,6 +30,9 @@ class Reading:
     bad: list[BadRow] = field(default_factory=list)
     columns: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by file: rows with a column that no rule knows
     done: Counter[str] = field(default_factory=Counter)  # to turns, by name
+    origins: dict[str, BadRow] = field(default_factory=dict)  # where each row was read, by id
+    copies: dict[str, int] = field(default_factory=dict)  # equal rows that were dropped, by table
+    near: int = 0  # prompts that differ from another in case and punctuation only
     shared: dict[str, int] = field(default_factory=dict)  # rows by table, dropped from train for a prompt that is held out
 
     @property
@@ -38,7 +43,13 @@ class Reading:
     def counts(self) -> dict[str, Any]:
         """For the metrics."""
         columns = {file: dict(sorted(held.items())) for file, held in sorted(self.columns.items()) if held}
-        return {"turns": dict(sorted(self.done.items())), "unknown_columns": columns, "shares_held_out_prompt": self.shared}
+        return {
+            "turns": dict(sorted(self.done.items())),
+            "unknown_columns": columns,
+            "copies": self.copies,
+            "near_copies_of_prompts": self.near,
+            "shares_held_out_prompt": self.shared,
+        }
 
     def told(self) -> list[str]:
         """What a person should know: columns that no rule reads, once a file; and what was done to rows."""
@@ -47,6 +58,7 @@ class Reading:
             named = ", ".join(f"{name} ({count} rows)" for name, count in sorted(held.items()))
             lines += [f"{file}: no rule knows {named}; what they say is not used"] if held else []
         lines += [f"{count} times {name.replace('_', ' ')}" for name, count in sorted(self.done.items())]
+        lines += [f"{count} {name} were equal to another, and were dropped" for name, count in self.copies.items()]
         shares = "share a prompt with a held-out row, and were dropped from train"
         return lines + [f"{count} {name} {shares}" for name, count in self.shared.items()]
 
@@ -55,13 +67,34 @@ class Reading:
         tables = {name: rows for name, rows in self.tables.items() if rows or name != "labels"}
         return {**tables, "quarantine": [row.as_dict() for row in self.bad]}
 
+    def settle(self, duplicates: Duplicates) -> None:
+        """Rows that contradict each other to quarantine; copies dropped, unless they are to be kept."""
+        wrong = contradictions(self.tables)
+        self.bad += [replace(self.origins[row["id"]], reason=CONTRADICTION) for row in self._all() if row["id"] in wrong]
+        self.tables = {name: [row for row in rows if row["id"] not in wrong] for name, rows in self.tables.items()}
+        if duplicates == "drop":
+            self.tables, self.copies = without_copies(self.tables)
+        self.near = near_copies([turn["content"] for row in self._all() for turn in _asked(row)])
 
-def read_dialogues(path: Path, hub: Sequence[HubData], *, max_bad_fraction: float, seed: int) -> Reading:
+    def _all(self) -> Iterator[dict[str, Any]]:
+        return chain.from_iterable(self.tables.values())
+
+
+def read_dialogues(
+    path: Path,
+    hub: Sequence[HubData],
+    max_bad_fraction: float,
+    duplicates: Duplicates,
+    *,
+    seed: int,
+    tell: Callable[[str], object] = lambda line: None,
+) -> Reading:
     """Instructions, preferences, labelled answers and quarantined rows, of all files below a folder, then of data sets of the hub.
 
     The format of a row is recognised by its columns. Rows that begin with the same question are in the same part: val for instructions and
     test for the others hold a tenth of the questions, at least one. The length of answers is not checked here, that needs a tokenizer.
-    Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad.
+    Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad. `tell` is given what a
+    person should know, line by line.
     """
     found = Reading()
     columns: set[str] = set()
@@ -74,9 +107,12 @@ def read_dialogues(path: Path, hub: Sequence[HubData], *, max_bad_fraction: floa
             _append(row, found)
     if not found.good:
         raise _nothing(path, found.bad, columns)
+    found.settle(duplicates)
     check_bad_fraction(found.good, found.bad, max_bad_fraction=max_bad_fraction, key="dialogues.max_bad_fraction")
     assign_parts(found.tables, seed=seed)
     found.tables, found.shared = without_shared_prompts(found.tables)
+    for line in found.told():
+        tell(line)
     return found
 
 
@@ -94,6 +130,13 @@ def _append(row: JsonRow, found: Reading) -> None:
         else:
             name, content = _content(dialogue, kind)
             found.tables[name].append({"id": identity, "part": "train", **content})
+            found.origins[identity] = row.bad("")
+
+
+def _asked(row: dict[str, Any]) -> list[dict[str, str]]:
+    """The last turn of the user."""
+    turns = row.get("messages") or row["prompt"]
+    return [turn for turn in turns if turn["role"] == "user"][-1:]
 
 
 def _content(dialogue: Dialogue, kind: str) -> tuple[str, dict[str, Any]]:
