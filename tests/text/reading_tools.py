@@ -38,6 +38,7 @@ COMMON = {
     "subset": None,
     "encoding": None,
     "delimiter": None,
+    "separator": "auto",
 }
 
 

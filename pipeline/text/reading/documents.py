@@ -1,4 +1,4 @@
-"""Formats with one document per file: .txt, .md, .html, .epub."""
+"""Formats with one document per file: .html, .epub; and what whole files have in common."""
 
 import hashlib
 import posixpath
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from pipeline.text.reading.context import ReadContext, ReadStats, Record, decode_file, text_fault
-from pipeline.text.reading.encoding import UndecodableError, decode_as
+from pipeline.text.reading.encoding import UndecodableError
 from pipeline.text.reading.html import book_page_text, decode_page, web_page_text
 from pipeline.text.reading.rows import BadRow, bad_file, open_decompressed
 from pipeline.text.reading.seekable import seekable
@@ -26,14 +26,9 @@ class _TooLongError(Exception):
     """A member of an archive exceeds the document limit."""
 
 
-def read_text(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
-    """The file as it is."""
-    yield from _whole(part, context, stats, lambda raw: decode_as(raw, context.source.encoding), str)
-
-
 def read_html(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
     """The main text of the page."""
-    yield from _whole(part, context, stats, lambda raw: decode_page(raw, None, context.source.encoding), web_page_text)
+    yield from read_whole(part, context, stats, lambda raw: decode_page(raw, None, context.source.encoding), web_page_text)
 
 
 def read_epub(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
@@ -57,9 +52,10 @@ def read_epub(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterat
             yield (None, text, None) if text else _bad(file, name, "empty_text")
 
 
-def _whole(
+def read_whole(
     part: FileRange, context: ReadContext, stats: ReadStats, decoded: Callable[[bytes], tuple[str, str]], extracted: Callable[[str], str]
 ) -> Iterator[Record]:
+    """The text that is extracted from the file's decoded content."""
     name, max_document_bytes = part.file.name, context.limits.max_document_bytes
     with open_decompressed(part.file.address) as file:
         raw = file.read(max_document_bytes + 1)
@@ -68,7 +64,7 @@ def _whole(
             return
     try:
         if len(raw) > max_document_bytes:
-            raw = _cut(raw, max_document_bytes)
+            raw = cut_bytes(raw, max_document_bytes)
             stats.mended["truncated"] += 1
         text = extracted(decode_file(raw, decoded, context, stats))
     except UndecodableError as fault:
@@ -78,7 +74,7 @@ def _whole(
     yield (None, text, None) if reason is None else bad_file(name, reason, raw)
 
 
-def _cut(raw: bytes, max_document_bytes: int) -> bytes:
+def cut_bytes(raw: bytes, max_document_bytes: int) -> bytes:
     """Truncate, without splitting a UTF-8 character."""
     end = max_document_bytes
     while end > max_document_bytes - 4 and raw[end] & 0xC0 == 0x80:

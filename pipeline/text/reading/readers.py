@@ -12,8 +12,9 @@ from pipeline.core.errors import InputError
 from pipeline.core.shards import Piece
 from pipeline.text.reading.context import ReadContext, Reader, ReadStats, Record
 from pipeline.text.reading.csv_rows import read_csv
-from pipeline.text.reading.documents import read_epub, read_html, read_text
+from pipeline.text.reading.documents import read_epub, read_html
 from pipeline.text.reading.json_rows import read_json, read_jsonl
+from pipeline.text.reading.plain import read_text
 from pipeline.text.reading.rows import BadRow, DamagedError, open_raw
 from pipeline.text.reading.shard_builder import ShardBuilder
 from pipeline.text.reading.sources import FileRange, ReadLimits, ReadTask

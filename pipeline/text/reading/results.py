@@ -105,7 +105,7 @@ def read_metrics(sources: Sequence[Source], capped: CappedRead, ignored: Mapping
         }
         for source in sources
     }
-    names = ("files", "encodings", "mended", "passed_over", "quarantine")
+    names = ("files", "encodings", "mended", "passed_over", "separators", "special_tokens", "read_as", "quarantine")
     counts = {name: {key: read[name][key] for key in sorted(read[name])} for name in names}
     return {
         "documents": kept["documents"],
