@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.text.reading.ignored import mends, told
 from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources
 from pipeline.text.reading.sources import Policy, ReadLimits, Source
 from pipeline.world.library import generate
@@ -52,6 +53,8 @@ def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table]
 def main(cfg: Config, run: Run) -> Metrics:
     reading, sides, texts = {"world": from_world, "sources": from_sources}[cfg.reader](cfg, run)
     read_texts = {"quarantine.jsonl": reading.quarantine, "sources.json": json.dumps(reading.sources, indent=1) + "\n"}
+    if ignored := reading.metrics.get("ignored_files"):
+        run.log.warning("passed over: %s; to read them: %s", told(ignored), mends(ignored) or "name them in a source's path")
     cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | read_texts)
     return reading.metrics
 

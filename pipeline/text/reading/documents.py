@@ -2,6 +2,7 @@
 
 import hashlib
 import posixpath
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from pipeline.text.reading.sources import FileRange
 _BLOCK = 1 << 20  # bytes
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _PACKAGE = "{http://www.idpf.org/2007/opf}"
+_TAG = re.compile(r"<[a-zA-Z!/?]")
 _PAGES = ("application/xhtml+xml", "text/html")
 
 
@@ -27,8 +29,15 @@ class _TooLongError(Exception):
 
 
 def read_html(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
-    """The main text of the page."""
-    yield from read_whole(part, context, stats, lambda raw: decode_page(raw, None, context.source.encoding), web_page_text)
+    """The main text of the page; all of a text that has no tag and only is named as a page."""
+
+    def extracted(page: str) -> str:
+        if context.source.format != "auto" or _TAG.search(page):
+            return web_page_text(page)
+        stats.read_as["html as txt"] += 1
+        return page
+
+    yield from read_whole(part, context, stats, lambda raw: decode_page(raw, None, context.source.encoding), extracted)
 
 
 def read_epub(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
