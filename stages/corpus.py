@@ -55,6 +55,8 @@ def main(cfg: Config, run: Run) -> Metrics:
     read_texts = {"quarantine.jsonl": reading.quarantine, "sources.json": json.dumps(reading.sources, indent=1) + "\n"}
     if ignored := reading.metrics.get("ignored_files"):
         run.log.warning("passed over: %s; to read them: %s", told(ignored), mends(ignored) or "name them in a source's path")
+    if tokens := reading.metrics.get("special_tokens"):
+        run.log.warning("texts hold special tokens: %s; if one parts documents: corpus.source_defaults.separator=TOKEN", told(tokens))
     cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | read_texts)
     return reading.metrics
 

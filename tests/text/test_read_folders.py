@@ -51,6 +51,19 @@ def test_a_text_that_is_of_another_format_is_told(folder: Path, raw: bytes) -> N
         read(folder)
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.parquet", "a.jsonl.gz", "a.epub"])
+def test_a_page_in_the_place_of_data_is_told_as_such(folder: Path, name: str) -> None:
+    (folder / name).write_text(LOST)
+    with pytest.raises(InputError, match=rf"1 another_format; the first is {name}(.|\n)*get a page in the place of data again"):
+        read(folder)
+
+
+def test_a_page_without_any_tag_is_a_text(folder: Path) -> None:
+    (folder / "a.html").write_text("Plain text.\n\nTwo paragraphs, a < b.")
+    found = read(folder)
+    assert (found.texts, found.metrics["read_as"]) == (["Plain text.\n\nTwo paragraphs, a < b."], {"html as txt": 1})
+
+
 @pytest.mark.parametrize("name", ["a.txt", "data/a.parquet", "a.jsonl.gz", "a.epub"])
 def test_a_pointer_of_git_lfs_is_an_error_that_says_what_fetches_the_data(folder: Path, name: str) -> None:
     for number in range(2):

@@ -96,6 +96,12 @@ def test_each_of_our_special_tokens_is_counted_wherever_it_stands(folder: Path, 
     assert read(folder).metrics["special_tokens"] == {"</s>": 1, "<s>": 1, name: 3}
 
 
+def test_of_names_without_end_the_most_frequent_are_told(folder: Path) -> None:
+    (folder / "a.txt").write_text(" ".join(f"<|name{number}|>" for number in range(80)) + " <|name7|>")
+    found = read(folder).metrics["special_tokens"]
+    assert (len(found), found["others"], found["<|name7|>"]) == (51, 30, 2)
+
+
 def test_of_what_is_no_special_token_none_is_counted() -> None:
     assert not special_tokens("a <| b |> c, 1 < 2 | 3 > 2, <div>, <sup>, <|>, [x], <https://a.org|b>, [12]")
 

@@ -1,15 +1,17 @@
 """Formulas of HTML, written once and in a line: the TeX that a page brings along, else what its MathML says."""
 
 import re
+from itertools import islice
 from typing import Any
 
-from pipeline.text.reading.tree import BLOCKS, join_in, local, text_of
+from pipeline.text.reading.tree import BLOCKS, become, local, text_of
 
 _DISPLAY = re.compile(r"^\{?\\(?:displaystyle|textstyle)\s*(.*?)\s*\}?$", re.DOTALL)
 _INVISIBLE = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064"))
 _SPACED = frozenset("=<>≤≥≠≈≡→←↔⇒⇔∈∉⊂⊆∼≃∝+−±×·")
 _RENDERED = ("katex-html", "MathJax", "MathJax_Preview", "MathJax_Display", "MathJax_CHTML", "MathJax_SVG", "MathJax_SVG_Display")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_NEAR = 3  # elements on each side in which the same formula may stand
 _FENCES = {"open": "(", "close": ")", "separators": ","}
 
 
@@ -18,9 +20,9 @@ def write_formulas(tree: Any) -> None:
     for element in list(tree.iter("span", "div", "img", "script")):
         names = (element.get("class") or "").split()
         if element.tag == "script" and (element.get("type") or "").startswith("math/tex"):
-            join_in(element, _tex(element.text or ""))
+            become(element, _tex(element.text or ""))
         elif any(name in _RENDERED for name in names) and _said_elsewhere(element):
-            join_in(element, "")
+            become(element, "")
         elif (
             element.tag == "img"
             and element.get("alt")
@@ -29,7 +31,7 @@ def write_formulas(tree: Any) -> None:
             left = element.getprevious()
             near = [*_above(element, 2), *([] if left is None or left.tail else [left])]
             said = any(local(other) == "math" for one in near for other in one.iter())
-            join_in(element, "" if said else _tex(element.get("alt")))
+            become(element, "" if said else _tex(element.get("alt")))
     for element in [element for element in tree.iter() if local(element) == "math"]:
         for above in _above(element, 3):
             if _HIDDEN.search(above.get("style") or ""):
@@ -42,7 +44,7 @@ def write_formulas(tree: Any) -> None:
             element.clear()
             element.tag, element.text, element.tail = "p", text, tail
         else:
-            join_in(element, text)
+            become(element, text)
 
 
 def _above(element: Any, levels: int) -> list[Any]:
@@ -58,7 +60,7 @@ def _said_elsewhere(element: Any) -> bool:
     """Whether a neighbour holds the formula that this shows, or this holds it itself."""
     if any(local(other) == "math" for other in element.iterdescendants()):
         return False
-    others = [*element.itersiblings(), *element.itersiblings(preceding=True)]
+    others = [*islice(element.itersiblings(), _NEAR), *islice(element.itersiblings(preceding=True), _NEAR)]
     return any(
         local(other) in ("math", "script") or any(local(inner) in ("math", "script") for inner in other.iterdescendants())
         for other in others

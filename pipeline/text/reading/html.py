@@ -118,14 +118,19 @@ def _written_out(tree: Any) -> None:
     write_formulas(tree)
     write_out(tree)
     lxml.etree.strip_tags(tree, *_INLINE)
-    for link in [link for link in tree.iter("a") if (link.get("href") or "").startswith("#") and _is_in_sentence(link)]:
+    sizes: dict[Any, int] = {}
+    for link in [link for link in tree.iter("a") if (link.get("href") or "").startswith("#") and _is_in_sentence(link, sizes)]:
         link.tag = "span"
 
 
-def _is_in_sentence(link: Any) -> bool:
+def _is_in_sentence(link: Any, sizes: dict[Any, int]) -> bool:
     """Whether a link is a small part of a paragraph, so that it leads the reader and is no menu."""
     block = next((above for above in link.iterancestors() if above.tag in BLOCKS), None)
-    return block is not None and block.tag == "p" and len(text_of(block)) > 2 * len(text_of(link))
+    if block is None or block.tag != "p":
+        return False
+    if block not in sizes:
+        sizes[block] = len(text_of(block))
+    return sizes[block] > 2 * len(text_of(link))
 
 
 def _resolve(label: str) -> str | None:

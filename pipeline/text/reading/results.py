@@ -17,8 +17,12 @@ from pipeline.text.reading.rows import check_bad_counts, open_decompressed
 from pipeline.text.reading.sources import POLICY_KEY, File, Source
 
 _KEY = "corpus.max_bad_fraction"
+_NAMED = 50  # special tokens
 _REASONS = 3  # told of a source without documents
-_FORMATS = "pdftotext FILE for PDF, ps2ascii FILE for PostScript, pandoc -t plain FILE for RTF"
+_FORMATS = (
+    "turn it into text: pdftotext FILE for PDF, ps2ascii FILE for PostScript, pandoc -t plain FILE for RTF; or get a page in the place of"
+    " data again"
+)
 _MENDS = {  # by key of corpus.policy
     "too_long": "a greater corpus.max_document_bytes, or corpus.policy.too_long=truncate; or state the separator of its documents",
     "wrong_type": "corpus.sources: the column must be one with text",
@@ -111,6 +115,7 @@ def read_metrics(sources: Sequence[Source], capped: CappedRead, ignored: Mapping
     }
     names = ("files", "encodings", "mended", "passed_over", "separators", "special_tokens", "read_as", "quarantine")
     counts = {name: {key: read[name][key] for key in sorted(read[name])} for name in names}
+    counts["special_tokens"] = _most(read["special_tokens"])
     return {
         "documents": kept["documents"],
         "bytes": size,
@@ -120,6 +125,13 @@ def read_metrics(sources: Sequence[Source], capped: CappedRead, ignored: Mapping
         "ignored_files": dict(sorted(ignored.items())),
         **counts,
     }
+
+
+def _most(counts: Mapping[str, int]) -> dict[str, int]:
+    """The most frequent by name, and the sum of the others: a text may make up names without end."""
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    others = sum(count for _, count in ordered[_NAMED:])
+    return dict(sorted(ordered[:_NAMED])) | ({"others": others} if others else {})
 
 
 def generated_metrics(work: Work) -> dict[str, Any]:
@@ -162,7 +174,7 @@ def _mend(reason: str, address: str | None) -> str:
         if name is not None:
             return f"the text looks like {name}: corpus.source_defaults.encoding={name}, or encoding: {name} of the source"
         return "state its encoding if it is text: corpus.source_defaults.encoding=CODEC (cp1251, gb18030, utf-16-le ...); else convert it"
-    return _MENDS[POLICY_KEY[reason]] if reason != "another_format" else f"turn it into text: {_FORMATS}"
+    return _MENDS[POLICY_KEY[reason]] if reason != "another_format" else _FORMATS
 
 
 def _head(address: str) -> bytes:

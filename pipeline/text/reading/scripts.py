@@ -6,7 +6,7 @@ An exponent becomes ^ and an index _, which no one takes for digits of the base;
 import re
 from typing import Any
 
-from pipeline.text.reading.tree import after, before, has_class, is_block, join_in, text_of
+from pipeline.text.reading.tree import after, become, before, has_class, is_block, text_of
 
 _MARK = re.compile(r"[\[(]?\s*(?:(?:note|nota|n\.|fn\.?)\s*)?(?:\d{1,4}|[a-zA-Z]|[ivxlc]{1,6}|[*†‡§¶#]{1,4})\s*[\])]?", re.IGNORECASE)
 _DIGITS_OR_SIGNS = re.compile(r"[\[(]?(?:\d{1,4}|[*†‡§¶]{1,4})[\])]?")
@@ -42,21 +42,20 @@ def write_out(tree: Any) -> None:
         if not isinstance(element.tag, str) or element.getparent() is None:
             continue
         if _is_page_number(element):
-            join_in(element, "")
+            become(element, "")
         elif _is_note(element):
-            join_in(element, "" if before(element).strip() else _apart(element))
+            become(element, "" if before(element).strip() else _apart(element))
     scripts = [element for element in tree.iter() if _script_kind(element)]
     for element in scripts:
-        if element.getparent() is not None:
-            _write_fraction(element)
+        _write_fraction(element)
     for element in reversed(scripts):  # what is within comes first
-        if element.getparent() is not None:
-            join_in(element, _script(element))
+        if _script_kind(element):  # no part of a fraction
+            become(element, _script(element))
     for element in list(tree.iter("q")):
         _quote(element)
     for element in list(tree.iter("rt")):
         if not (element.getprevious() is not None and element.getprevious().tag == "rp"):
-            join_in(element, f"({text_of(element)})" if text_of(element) else "")
+            become(element, f"({text_of(element)})" if text_of(element) else "")
 
 
 def _is_page_number(element: Any) -> bool:
@@ -109,8 +108,8 @@ def _write_fraction(element: Any) -> None:
     top, bottom = text_of(element), text_of(below)
     if top.isdigit() and bottom.isdigit():
         element.tail = None
-        join_in(below, f"/{bottom}")
-        join_in(element, f"{' ' if before(element)[-1:].isalnum() else ''}{top}")
+        become(below, f"/{bottom}")
+        become(element, f"{' ' if before(element)[-1:].isalnum() else ''}{top}")
 
 
 def _script(element: Any) -> str:

@@ -1,6 +1,7 @@
-"""Trees of HTML: what stands before and after an element in its line, and an element made text."""
+"""Trees of HTML: what stands before and after an element in its line, and elements made text."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 BLOCKS = frozenset(  # block tags of HTML
@@ -8,6 +9,7 @@ BLOCKS = frozenset(  # block tags of HTML
     | {"h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "ul"}
     | {"table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 )
+_NEAR = 64  # characters
 _SPACE = re.compile(r"[ \t\r\n]+")
 
 
@@ -33,56 +35,50 @@ def text_of(element: Any) -> str:
 
 
 def before(element: Any) -> str:
-    """The text that stands directly before an element in its line; "" at the beginning."""
+    """The end of the text that stands directly before an element in its line; "" at the beginning."""
     while True:
         left = element.getprevious()
         while left is not None:
             if left.tail:
-                return str(left.tail)
+                return str(left.tail)[-_NEAR:]
             if is_block(left):
                 return ""
             if text := "".join(_texts(left)):
-                return text
+                return text[-_NEAR:]
             left = left.getprevious()
         above = element.getparent()
         if above is None:
             return ""
         if above.text:
-            return str(above.text)
+            return str(above.text)[-_NEAR:]
         if is_block(above):
             return ""
         element = above
 
 
 def after(element: Any) -> str:
-    """The text that stands directly after an element in its line; "" at the end."""
+    """The beginning of the text that stands directly after an element in its line; "" at the end."""
     while True:
         if element.tail:
-            return str(element.tail)
+            return str(element.tail)[:_NEAR]
         right = element.getnext()
         while right is not None:
             if is_block(right):
                 return ""
-            if text := "".join(_texts(right)):
-                return text
-            if right.tail:
-                return str(right.tail)
+            if text := next(filter(None, _texts(right)), "") or right.tail:
+                return str(text)[:_NEAR]
             right = right.getnext()
         element = element.getparent()
         if element is None or is_block(element):
             return ""
 
 
-def join_in(element: Any, text: str) -> None:
-    """Put text in the place of an element; what follows it stays."""
-    parent, left = element.getparent(), element.getprevious()
-    text += element.tail or ""
-    if left is None:
-        parent.text = (parent.text or "") + text
-    else:
-        left.tail = (left.tail or "") + text
-    parent.remove(element)
+def become(element: Any, text: str) -> None:
+    """Make an element text in its line, alike for what stands around it: joining the strings would cost a square of their length."""
+    tail = element.tail
+    element.clear()
+    element.tag, element.text, element.tail = "span", text, tail
 
 
-def _texts(element: Any) -> "list[str]":
-    return list(element.itertext()) if isinstance(element.tag, str) else []
+def _texts(element: Any) -> Iterator[str]:
+    return map(str, element.itertext()) if isinstance(element.tag, str) else iter(())
