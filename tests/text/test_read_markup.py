@@ -81,6 +81,8 @@ def test_a_number_of_a_page_does_not_part_a_word(line: Callable[[str], str], num
     ("markup", "text"),
     [
         ('See <a href="#p12">12</a> and chapter <a href="#c3">3</a>.', "See 12 and chapter 3."),
+        ('In Fig.<a href="#fig1">1</a> and Section<a href="#s2">2</a>of it.', "In Fig. 1 and Section 2 of it."),
+        ('By <a class="reference internal" href="#eq1">(1)</a> it holds.', "By (1) it holds."),
         ('The equation (<a href="#e12">12</a>) holds.', "The equation (12) holds."),
         ("<sup>12</sup>And God said, <sup>13</sup>Let it be.", "12 And God said, 13 Let it be."),
         ('<sup><a href="#r1">1</a></sup>See Smith.', "1 See Smith."),
@@ -144,3 +146,10 @@ def test_a_formula_between_paragraphs_is_one_of_its_own() -> None:
     page = f"<html><body><article><p>{REST}</p>{MATH.format('', '')}<p>{REST}</p></article></body></html>"
     for text in (web_page_text(page), book_page_text(page)):
         assert text == f"{REST}\n\nx^2 + 1/n\n\n{REST}"
+
+
+@pytest.mark.parametrize("closed", ["<title/>", '<script src="a.js"/>', "<style />"])
+def test_an_element_of_a_book_that_is_closed_at_once_does_not_swallow_the_page(closed: str) -> None:
+    head = f'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head>{closed}</head>'
+    page = f'{head}<body><p>One<a id="p2"/>line.</p><p/><p>Two.</p></body></html>'
+    assert book_page_text(page) == "Oneline.\n\nTwo."

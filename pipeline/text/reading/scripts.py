@@ -9,13 +9,15 @@ from typing import Any
 from pipeline.text.reading.tree import after, become, before, has_class, is_block, text_of
 
 _MARK = re.compile(r"[\[(]?\s*(?:(?:note|nota|n\.|fn\.?)\s*)?(?:\d{1,4}|[a-zA-Z]|[ivxlc]{1,6}|[*†‡§¶#]{1,4})\s*[\])]?", re.IGNORECASE)
-_DIGITS_OR_SIGNS = re.compile(r"[\[(]?(?:\d{1,4}|[*†‡§¶]{1,4})[\])]?")
+_DIGITS_OR_SIGNS = re.compile(r"\d{1,4}|[*†‡§¶]{1,4}")
 _BRACKETED = re.compile(r"\[[^\[\]]{1,40}\]")
 _NOTE_CLASS = re.compile(
     r"(?:^|[\s_-])(?:(?:foot|end)note-?(?:refs?|reference|mark|anchor|call|link|number)?|fn-?(?:ref|mark|anchor)?|fnanchor|footnoteref"
-    r"|note-?(?:ref|mark|call|anchor)|reference)(?:$|[\s_-])",
+    r"|note-?(?:ref|mark|call|anchor))(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_REFERENCE = re.compile(r"^reference$")  # of sup alone: other references are to sections and equations too
+_NOTE_LINK = re.compile(r"#_?(?:fn|ftn|edn|foot|end|note|cite|n[-_.:]?\d)[\w.:-]*$", re.IGNORECASE)
 _NOTE_ROLES = ("noteref", "doc-noteref")
 _PAGE_ROLES = ("pagebreak", "doc-pagebreak")
 _PAGE_CLASS = re.compile(
@@ -45,6 +47,8 @@ def write_out(tree: Any) -> None:
             become(element, "")
         elif _is_note(element):
             become(element, "" if before(element).strip() else _apart(element))
+        elif "#" in (element.get("href") or "") and _is_glued(element):  # of a note, a figure, a section
+            become(element, " " + _apart(element))
     scripts = [element for element in tree.iter() if _script_kind(element)]
     for element in scripts:
         _write_fraction(element)
@@ -70,9 +74,9 @@ def _is_note(element: Any) -> bool:
     """Whether this is the mark of a note, or the way back from it."""
     if element.tag not in ("a", "sup", "span"):
         return False
-    text = text_of(element)
+    text, link = text_of(element), element.get("href") or ""
     if element.tag == "a" and text and set(text) <= _BACK:
-        return "#" in (element.get("href") or "")
+        return "#" in link
     if element.tag == "sup" and _BRACKETED.fullmatch(text):
         return True
     if not text or not _MARK.fullmatch(text):
@@ -80,13 +84,14 @@ def _is_note(element: Any) -> bool:
     if set(f"{element.get('epub:type') or ''} {element.get('role') or ''}".split()) & set(_NOTE_ROLES) or has_class(element, _NOTE_CLASS):
         return True
     if element.tag == "sup":
-        return any(link.get("href") for link in element.iter("a"))
-    if element.tag != "a" or "#" not in (element.get("href") or ""):
-        return False
-    glued = before(element)[-1:]
-    return element.find(".//sup") is not None or bool(
-        _DIGITS_OR_SIGNS.fullmatch(text) and (glued.isalnum() or glued in _CLOSING) and glued and not after(element)[:1].isalnum()
-    )
+        return has_class(element, _REFERENCE) or any(inner.get("href") for inner in element.iter("a"))
+    return "#" in link and (element.find(".//sup") is not None or (_is_glued(element) and _NOTE_LINK.search(link) is not None))
+
+
+def _is_glued(element: Any) -> bool:
+    """Whether a number or a sign in a link stands directly after a word."""
+    left = before(element)[-1:]
+    return element.tag == "a" and _DIGITS_OR_SIGNS.fullmatch(text_of(element)) is not None and (left.isalnum() or left in tuple(_CLOSING))
 
 
 def _script_kind(element: Any) -> str:
