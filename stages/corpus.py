@@ -12,7 +12,6 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.text.reading.ignored import mends, told
 from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources
 from pipeline.text.reading.sources import Policy, ReadLimits, Source
 from pipeline.world.library import generate
@@ -46,17 +45,13 @@ def from_world(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], 
 def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
     sources = [typed(Source, cfg.source_defaults | source, at=f"corpus.sources.{place}") for place, source in enumerate(cfg.sources)]
     limits = ReadLimits(**{field.name: getattr(cfg, field.name) for field in fields(ReadLimits)})
-    return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch), {}, {}
+    return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch, tell=run.log.warning), {}, {}
 
 
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
     reading, sides, texts = {"world": from_world, "sources": from_sources}[cfg.reader](cfg, run)
     read_texts = {"quarantine.jsonl": reading.quarantine, "sources.json": json.dumps(reading.sources, indent=1) + "\n"}
-    if ignored := reading.metrics.get("ignored_files"):
-        run.log.warning("passed over: %s; to read them: %s", told(ignored), mends(ignored) or "name them in a source's path")
-    if tokens := reading.metrics.get("special_tokens"):
-        run.log.warning("texts hold special tokens: %s; if one parts documents: corpus.source_defaults.separator=TOKEN", told(tokens))
     cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | read_texts)
     return reading.metrics
 

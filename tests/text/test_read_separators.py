@@ -93,7 +93,9 @@ def test_a_separator_that_can_not_be_is_told(folder: Path, settings: dict[str, s
 def test_each_of_our_special_tokens_is_counted_wherever_it_stands(folder: Path, name: str) -> None:
     (folder / "a.txt").write_text(f"in {name} a text{name}")
     (folder / "b.jsonl").write_text(f'{{"text": "<s> in {name} a row </s>"}}\n')
-    assert read(folder).metrics["special_tokens"] == {"</s>": 1, "<s>": 1, name: 3}
+    found = read(folder)
+    assert found.metrics["special_tokens"] == {"</s>": 1, "<s>": 1, name: 3}
+    assert found.notices[0].startswith(f"texts hold special tokens: {name} (3), </s> (1), <s> (1); if one parts documents")
 
 
 def test_of_names_without_end_the_most_frequent_are_told(folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 WIKI_DUMP = "MediaWiki dump"
 _COMPANION = re.compile(
@@ -64,3 +65,11 @@ def mends(ignored: Mapping[str, int]) -> str:
         if not is_companion(kind):
             ways.setdefault(how_to_read(kind), []).append(kind)
     return "; ".join(f"{' '.join(kinds)}: {way}" for way, kinds in ways.items())
+
+
+def notices(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """What the metrics of reading tell that a person may have expected otherwise."""
+    if ignored := metrics["ignored_files"]:
+        yield f"passed over: {told(ignored)}; to read them: {mends(ignored) or 'name them in the path of a source'}"
+    if tokens := metrics["special_tokens"]:
+        yield f"texts hold special tokens: {told(tokens)}; if one parts documents: corpus.source_defaults.separator=TOKEN"
