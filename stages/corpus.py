@@ -45,7 +45,7 @@ def from_world(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], 
 def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
     sources = [typed(Source, cfg.source_defaults | source, at=f"corpus.sources.{place}") for place, source in enumerate(cfg.sources)]
     limits = ReadLimits(**{field.name: getattr(cfg, field.name) for field in fields(ReadLimits)})
-    return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch), {}, {}
+    return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch, tell=run.log.warning), {}, {}
 
 
 @stage(Config, hub=True)

@@ -49,8 +49,7 @@ def from_files(cfg: Config, run: Run) -> tuple[DialogueRows, Metrics]:
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
     read, told = {"world": from_world, "files": from_files}[cfg.reader](cfg, run)
-    items = benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields)
-    rows, dropped = drop_contaminated(read, items, cfg.overlap)
+    rows, dropped = drop_contaminated(read, benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields), cfg.overlap)
     with cfg.target.writing() as draft:
         for name, content in rows.items():
             draft.facts[name] = write_jsonl(draft.path / f"{name}.jsonl", content)

@@ -14,6 +14,7 @@ from pipeline.core.artifact.tables import batches
 from pipeline.report.blocks import Absent, Block, Quote, Quotes, Table, excerpt
 from pipeline.report.charts import bar
 from pipeline.report.figures import fixed, number, size, text
+from pipeline.text.reading.ignored import how_to_read
 
 Row = dict[str, Any]
 _PARAGRAPH = "\n\n"
@@ -47,6 +48,13 @@ def quarantine_blocks(rows: Sequence[Row], amount: Amount) -> Iterator[Block]:
     if rows:
         quotes = [Quote(f"{row['file']}, line {text(row['line'])}", row["reason"], "bad") for row in rows[: amount.examples]]
         yield Quotes(f"Some of {number(len(rows))} rows in quarantine", quotes, folded=True)
+
+
+def ignored_blocks(ignored: Mapping[str, int]) -> Iterator[Block]:
+    """The files that were passed over, counted by kind, and how each kind is turned into text."""
+    if ignored:
+        rows = [(kind, number(count), how_to_read(kind)) for kind, count in table_order(ignored)]
+        yield Table("Files passed over", ("kind", "files", "how to read them"), rows)
 
 
 def dropped_blocks(selected: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:

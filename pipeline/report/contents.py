@@ -103,6 +103,7 @@ def text_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     amount = _few(shown)
     quarantine = list(read_jsonl(data.corpus.file("quarantine.jsonl"))) if data.corpus.has("quarantine.jsonl") else []
     yield from cleaning.quarantine_blocks(quarantine, amount)
+    yield from cleaning.ignored_blocks(found(told.metrics.get("corpus") or {}, "ignored_files") or {})
     truth = {stage: found(told.metrics.get(stage) or {}, "truth") or {} for stage in ("clean", "select", "dedup")}
     yield from cleaning.repair_blocks(data.clean, truth["clean"].get("repairs") or {})
     yield from cleaning.dropped_blocks(data.select, truth["select"].get("drops") or {}, amount)

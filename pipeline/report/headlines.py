@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
+from pipeline.text.reading.ignored import told
 
 Metrics = Mapping[str, Any]
 NOT_RUN = "not run"
@@ -17,6 +18,7 @@ class Number:
     name: str
     key: str
     form: Callable[[Any], str]
+    optional: bool = False  # left out where it is not among the metrics, or nothing
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ def _counted(rows: Metrics) -> str:
 
 # By stage, or by list for its entries. A number without a key is told from all of the stage's metrics.
 STAGES: Mapping[str, Work] = {
-    "corpus": Work("raw text", (Number("documents", "documents", number), Number("text", "bytes", size))),
+    "corpus": Work(
+        "raw text",
+        (Number("documents", "documents", number), Number("text", "bytes", size), Number("passed over", "ignored_files", told, True)),
+    ),
     "clean": Work(
         "clean text",
         (Number("documents", "documents", number), Number("mended", "repaired", _sum), Number("equal to the truth", "truth.equal", share)),
@@ -154,6 +159,7 @@ def tellings(stage: str, metrics: Metrics | None) -> list[Telling]:
     if metrics is None:
         return []
     values = [(one, found(metrics, one.key)) for one in work_of(stage).numbers]
+    values = [(one, value) for one, value in values if value or not one.optional]
     return [
         Telling(one.name, ABSENT if value is None else one.form(value)) for one, value in values if value is not None or "/" not in stage
     ]

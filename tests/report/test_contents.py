@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from pipeline.core.artifact.scores import Scores
 from pipeline.report.blocks import Absent, Table
 from pipeline.report.cleaning import first_difference
 from pipeline.report.contents import Data, RunRecord, entropy_of, leak_blocks, page_of, score_blocks
+from pipeline.report.headlines import Telling, tellings
 from pipeline.report.samples import spread
 from pipeline.report.score_table import ScoreTable
 from tests.report.conftest import EVIL, NO_FACTS, SHOWN, baselines, compared, scores
@@ -90,3 +92,14 @@ def test_samples_are_spread_from_the_first_to_the_last() -> None:
     assert [row["n"] for row in spread(rows, 4)] == [0, 3, 6, 9]
     assert [row["n"] for row in spread(rows, 1)] == [5]
     assert len(spread(rows, 99)) == 10
+
+
+def test_files_that_were_passed_over_stand_in_the_table_and_on_the_page_with_how_to_read_them(run: Finished) -> None:
+    data, judged, told = run(facts=True)
+    corpus = {"documents": 3, "bytes": 9, "ignored_files": {".py": 3, ".pdf": 1, "README.md": 1}}
+    assert Telling("passed over", ".py (3), .pdf (1), README.md (1)") in tellings("corpus", corpus)
+    html, _ = page_of("Scriptorium", data, judged, replace(told, metrics={**told.metrics, "corpus": corpus}), SHOWN)
+    assert "Files passed over" in html
+    assert "pdftotext FILE" in html
+    for without in ({"documents": 3, "bytes": 9}, {**corpus, "ignored_files": {}}):
+        assert [telling.name for telling in tellings("corpus", without)] == ["documents", "text"]

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,23 @@ def test_a_folder_is_one_source_with_everything_under_it(place: Path) -> None:
     assert json.loads(target.file("sources.json").read_text())["input"]["documents"] == 5
     assert [json.loads(line)["reason"] for line in target.file("quarantine.jsonl").read_text().splitlines()] == ["wrong_type"]
     assert (metrics["documents"], metrics["quarantine"]) == (5, {"wrong_type": 1})
+
+
+def test_what_was_passed_over_is_told_on_the_terminal(place: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("books/a.py", "books/b.py", "books/c.pdf"):
+        Path("data/input", name).write_text("not read")
+    recipe("corpus=folder", "corpus.max_bad_fraction=0.5")
+    assert "passed over: .py (2), .pdf (1); to read them: .py: as it is: a source with" in caplog.text
+    assert "pdftotext FILE" in caplog.text
+
+
+def test_a_separator_is_one_override(place: Path) -> None:
+    Path("data/input/books/12/c.txt").write_text("one\n%\ntwo\n<|endoftext|>\nthree")
+    for override, texts in (("auto", ["one\n%\ntwo", "three"]), ("'%'", ["one", "two\n<|endoftext|>\nthree"])):
+        shutil.rmtree("scratch", ignore_errors=True)  # of other settings
+        target, metrics = recipe("corpus=folder", "corpus.path=data/input/books/12", f"corpus.source_defaults.separator={override}")
+        assert target.read()["text"].to_pylist() == texts
+    assert metrics["special_tokens"] == {"<|endoftext|>": 1}
 
 
 def test_another_path_is_one_override(place: Path) -> None:

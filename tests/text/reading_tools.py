@@ -38,6 +38,7 @@ COMMON = {
     "subset": None,
     "encoding": None,
     "delimiter": None,
+    "separator": "auto",
 }
 
 
@@ -47,6 +48,7 @@ class Outcome:
 
     reading: ReadResult
     documents: pa.Table
+    notices: list[str]  # what a person was told
     bad: list[dict[str, Any]]
 
     @property
@@ -97,9 +99,12 @@ def read(
             function, items, folder=scratch / phase, run_map=lambda each, some: parallel_map(each, some, engine=engine, workers=workers)
         )
 
-    reading = read_sources(sources or (source(),), base, limits or read_limits(), run_shards=run_shards, scratch=scratch)
+    notices: list[str] = []
+    reading = read_sources(
+        sources or (source(),), base, limits or read_limits(), run_shards=run_shards, scratch=scratch, tell=notices.append
+    )
     bad = [json.loads(line) for line in Path(reading.quarantine).read_text().splitlines()]
-    return Outcome(reading, reading.work.table("documents"), bad)
+    return Outcome(reading, reading.work.table("documents"), notices, bad)
 
 
 def write_rows(path: Path, *lines: object) -> None:

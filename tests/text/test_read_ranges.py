@@ -1,5 +1,6 @@
 """Shards: however a file is cut, whichever engine reads it, and after whatever stop, the same documents; memory stays bounded."""
 
+import gzip
 import hashlib
 import io
 import subprocess
@@ -34,6 +35,7 @@ def folder(tmp_path: Path) -> Path:
     pq.write_table(table, place / "b.parquet", row_group_size=7)
     (place / "c.csv").write_text("id,text\n" + "".join(f"{row},{'w' * (row % 40)}\n" for row in range(60)))
     (place / "d.csv").write_text("id,text\n" + "".join(f'{row},"one\n{"w" * (row % 40)}"\n' for row in range(60)))
+    (place / "e.txt").write_text("".join(f"story {row}\n{'v' * (row * 7 % 60)}\n<|endoftext|>\n" for row in range(200)))
     for number in range(6):
         (place / f"e{number:02d}.txt").write_text(f"text {number}")
     return place
@@ -48,7 +50,7 @@ def test_however_files_are_cut_the_documents_and_the_quarantine_are_the_same(fol
     whole, parts = read(folder), read(folder, limits=read_limits(shard_bytes=shard))
     assert len(parts.reading.work.pieces) > len(whole.reading.work.pieces)
     assert same(whole, parts)
-    told = ("documents", "bytes", "quarantine", "files", "encodings", "mended")
+    told = ("documents", "bytes", "quarantine", "files", "encodings", "mended", "separators", "special_tokens")
     assert [whole.metrics[name] for name in told] == [parts.metrics[name] for name in told]
 
 
@@ -131,6 +133,30 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = read(base / "input", limits=read_limits(max_document_bytes=longest, shard_bytes=1 << 25, too_long=policy))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, len(found.texts), *found.reasons)
 """
+
+
+MEASURE_ONE = """
+import resource, sys
+from pipeline.text.reading.readers import read_task
+from pipeline.text.reading.sources import File, FileRange, ReadTask
+from tests.text.reading_tools import read_limits, source
+limits, task = read_limits(shard_bytes=1 << 23), ReadTask(source(), (FileRange(File(sys.argv[1], "a.txt.gz", 0, "txt"), 0, None, 0),))
+pieces = read_task(task, limits)
+next(pieces)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+count = sum(piece.counts["documents"] for piece in pieces)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, count)
+"""
+
+
+def test_a_large_file_of_many_documents_costs_no_more_than_a_few_shards(tmp_path: Path, root: Path) -> None:
+    with gzip.open(tmp_path / "a.txt.gz", "wb", compresslevel=1) as file:
+        for _ in range(200):
+            file.write(b"words and " * 100_000 + b"\n<|endoftext|>\n")
+    command = [sys.executable, "-c", MEASURE_ONE, str(tmp_path / "a.txt.gz")]
+    kilobytes, count = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True).stdout.split()
+    assert int(count) == 192
+    assert int(kilobytes) < 50_000
 
 
 @pytest.mark.parametrize(("kind", "policy"), [("jsonl", "drop"), ("jsonl", "truncate"), ("txt", "truncate")])

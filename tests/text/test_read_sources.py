@@ -243,3 +243,12 @@ def test_the_quarantine_names_the_source(folder: Path) -> None:
     write_rows(folder / "rows/a.jsonl", {"text": 1}, {"text": "b"})
     (bad,) = read(folder, source(name="rows", path="rows"), source(name="web", path="web")).bad
     assert (bad["source"], bad["file"], bad["line"]) == ("rows", "a.jsonl", 1)
+
+
+def test_documents_of_a_remote_file_are_parted_and_companions_afar_are_passed_over(folder: Path, remote: str) -> None:
+    stories = "".join(f"story {number}\n<|endoftext|>\n" for number in range(60)).encode()
+    fsspec.filesystem("memory").pipe({"/bucket/v1/c/stories.txt": stories, "/bucket/v1/c/README.md": b"a card"})
+    found = read(folder, source(path=f"{remote}/c"), limits=read_limits(shard_bytes=200))
+    assert found.texts == [f"story {number}" for number in range(60)]
+    assert found.metrics["ignored_files"] == {"README.md": 1}
+    assert len(found.reading.work.pieces) > 5

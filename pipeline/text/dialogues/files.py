@@ -93,8 +93,8 @@ def read_dialogues(
 
     The format of a row is recognised by its columns. Rows that begin with the same question are in the same part: val for instructions and
     test for the others hold a tenth of the questions, at least one. The length of answers is not checked here, that needs a tokenizer.
-    Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad. `tell` is given what a
-    person should know, line by line.
+    Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad. `tell` is
+    given what a person should know, line by line.
     """
     found = Reading()
     columns: set[str] = set()

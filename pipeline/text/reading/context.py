@@ -6,14 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.core.errors import InputError
-from pipeline.text.reading.encoding import UndecodableError, decode_cp1252, mostly_utf8
+from pipeline.text.reading.encoding import UndecodableError, decode_cp1252, is_wide, mostly_utf8
 from pipeline.text.reading.rows import BadRow, open_decompressed
-from pipeline.text.reading.sources import POLICY_KEY, FileRange, ReadLimits, Source
+from pipeline.text.reading.sources import POLICY_KEY, ROWS, FileRange, ReadLimits, Source
 
 _HEAD = 1 << 20  # bytes by which UTF-8 is detected in a file whose source states an encoding
 Document = tuple[int | None, str, Any]  # row from 1 (None: the whole file), text, value of the group column
 Record = Document | BadRow
-_ROWS = ("jsonl", "json", "csv")  # formats whose rows are decoded one by one
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,13 @@ class ReadContext:
 
     def for_file(self, part: FileRange) -> "ReadContext":
         """The context for a file; the beginning of the file decides whether it is UTF-8, for every range."""
-        if self.source.encoding is None or part.file.kind not in _ROWS:
+        if self.source.encoding is None or part.file.kind not in ROWS:
             return self
+        if is_wide(self.source.encoding):
+            raise InputError(
+                f"source {self.source.name!r}: {part.file.name} has rows, which can't be read in {self.source.encoding}",
+                mend=f"iconv -f {self.source.encoding} -t utf-8 FILE > NEW, or a source of its own for it",
+            )
         with open_decompressed(part.file.address) as file:
             head = file.read(_HEAD)
         return replace(self, stated=not mostly_utf8(head[: head.rfind(b"\n") + 1] or head))
@@ -59,6 +63,8 @@ class ReadStats:
     encodings: Counter[str] = field(default_factory=Counter)  # of whole files, and of rows that are not UTF-8
     mended: Counter[str] = field(default_factory=Counter)
     passed_over: Counter[str] = field(default_factory=Counter)  # records outside any policy
+    separators: Counter[str] = field(default_factory=Counter)  # between documents, by name; they are in no document
+    read_as: Counter[str] = field(default_factory=Counter)  # files whose content is of another format than their name says
     rows_with_column: int = 0  # rows of this range that have the column
     columns: set[str] = field(default_factory=set)  # of rows that lack it
 

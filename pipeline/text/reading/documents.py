@@ -1,7 +1,8 @@
-"""Formats with one document per file: .txt, .md, .html, .epub."""
+"""Formats with one document per file: .html, .epub; and what whole files have in common."""
 
 import hashlib
 import posixpath
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from pipeline.text.reading.context import ReadContext, ReadStats, Record, decode_file, text_fault
-from pipeline.text.reading.encoding import UndecodableError, decode_as
+from pipeline.text.reading.encoding import UndecodableError
 from pipeline.text.reading.html import book_page_text, decode_page, web_page_text
 from pipeline.text.reading.rows import BadRow, bad_file, open_decompressed
 from pipeline.text.reading.seekable import seekable
@@ -19,6 +20,7 @@ from pipeline.text.reading.sources import FileRange
 _BLOCK = 1 << 20  # bytes
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _PACKAGE = "{http://www.idpf.org/2007/opf}"
+_TAG = re.compile(r"<[a-zA-Z!/?]")
 _PAGES = ("application/xhtml+xml", "text/html")
 
 
@@ -26,14 +28,16 @@ class _TooLongError(Exception):
     """A member of an archive exceeds the document limit."""
 
 
-def read_text(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
-    """The file as it is."""
-    yield from _whole(part, context, stats, lambda raw: decode_as(raw, context.source.encoding), str)
-
-
 def read_html(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
-    """The main text of the page."""
-    yield from _whole(part, context, stats, lambda raw: decode_page(raw, None, context.source.encoding), web_page_text)
+    """The main text of the page; all of a text that has no tag and only is named as a page."""
+
+    def extracted(page: str) -> str:
+        if context.source.format != "auto" or _TAG.search(page):
+            return web_page_text(page)
+        stats.read_as["html as txt"] += 1
+        return page
+
+    yield from read_whole(part, context, stats, lambda raw: decode_page(raw, None, context.source.encoding), extracted)
 
 
 def read_epub(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
@@ -57,9 +61,10 @@ def read_epub(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterat
             yield (None, text, None) if text else _bad(file, name, "empty_text")
 
 
-def _whole(
+def read_whole(
     part: FileRange, context: ReadContext, stats: ReadStats, decoded: Callable[[bytes], tuple[str, str]], extracted: Callable[[str], str]
 ) -> Iterator[Record]:
+    """The text that is extracted from the file's decoded content."""
     name, max_document_bytes = part.file.name, context.limits.max_document_bytes
     with open_decompressed(part.file.address) as file:
         raw = file.read(max_document_bytes + 1)
@@ -68,7 +73,7 @@ def _whole(
             return
     try:
         if len(raw) > max_document_bytes:
-            raw = _cut(raw, max_document_bytes)
+            raw = cut_bytes(raw, max_document_bytes)
             stats.mended["truncated"] += 1
         text = extracted(decode_file(raw, decoded, context, stats))
     except UndecodableError as fault:
@@ -78,7 +83,7 @@ def _whole(
     yield (None, text, None) if reason is None else bad_file(name, reason, raw)
 
 
-def _cut(raw: bytes, max_document_bytes: int) -> bytes:
+def cut_bytes(raw: bytes, max_document_bytes: int) -> bytes:
     """Truncate, without splitting a UTF-8 character."""
     end = max_document_bytes
     while end > max_document_bytes - 4 and raw[end] & 0xC0 == 0x80:

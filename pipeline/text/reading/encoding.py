@@ -7,6 +7,7 @@ _CONTROLS = bytes(sorted({*range(32)} - {9, 10, 12, 13, 26, 27}))  # tab, newlin
 _HIGH = bytes(range(128, 256))
 _PROBE = bytes([9, 10, 13, *range(32, 127)])  # ASCII that every encoding of a row or page must share
 _SHIFTS = b"+A-~{!!~}\x1b$B!!\x1b(B"  # ASCII that UTF-7, HZ and ISO 2022 use as shift sequences
+_WIDE = frozenset({"utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"})  # with NULs in ASCII; without a byte order none is sure
 _BINARY_SHARE = 0.01  # of control bytes, from which a file is binary
 
 
@@ -39,7 +40,17 @@ def decode(raw: bytes) -> tuple[str, str]:
 
 
 def decode_as(raw: bytes, stated: str | None) -> tuple[str, str]:
-    """The same, with the stated encoding instead of cp1252; broken UTF-8 is not taken for another encoding."""
+    """The same, with the stated encoding instead of cp1252; broken UTF-8 is not taken for another encoding.
+
+    A wide encoding is that of files with NULs and without a mark.
+    """
+    if stated is not None and is_wide(stated) and b"\0" in raw and not raw.startswith(tuple(mark for mark, _ in _BOMS)):
+        try:
+            return raw.decode(stated), stated.lower()
+        except UnicodeDecodeError as fault:
+            raise UndecodableError("undecodable", raw.decode(stated, "replace")) from fault
+    if stated is not None and is_wide(stated):
+        stated = None
     if raw.startswith(tuple(mark for mark, _ in _BOMS)) or is_binary(raw):
         return decode(raw)
     name = "utf-8"
@@ -77,6 +88,29 @@ def is_ascii_superset(name: str, *, shift_sequences: bool) -> bool:
         return all(raw.decode(name) == raw.decode("ascii") for raw in (_PROBE, *(() if shift_sequences else (_SHIFTS,))))
     except (ValueError, LookupError):  # ValueError: a UnicodeError, or a name with a NUL
         return False
+
+
+def is_wide(name: str) -> bool:
+    """Whether the encoding has several bytes for each character of ASCII."""
+    try:
+        return codecs.lookup(name).name in _WIDE
+    except (ValueError, LookupError):  # ValueError: a name with a NUL
+        return False
+
+
+def wide_encoding(raw: bytes) -> str | None:
+    """The wide encoding that bytes with NULs and without a mark are likely in; None if none fits.
+
+    Text has many of its characters, at least its spaces, within ASCII, and nothing that no text has.
+    """
+    for name in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
+        width = 4 if "32" in name else 2
+        text = raw[: len(raw) - len(raw) % width].decode(name, "replace")
+        plain = sum(character.isprintable() or character in "\t\n\r\f" for character in text)
+        ascii_ = sum(character < "\x7f" for character in text)
+        if text and plain >= 0.99 * len(text) and ascii_ >= 0.1 * len(text) and text.count("\ufffd") <= 0.01 * len(text):
+            return name
+    return None
 
 
 def is_binary(raw: bytes) -> bool:

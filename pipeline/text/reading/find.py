@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import InputError
-from pipeline.text.reading.rows import COMPRESSED, files_under, format_suffix
+from pipeline.text.reading.content import HEAD, is_wiki_dump, pointer_command
+from pipeline.text.reading.ignored import WIKI_DUMP, is_companion, mends, told
+from pipeline.text.reading.rows import COMPRESSED, DamagedError, files_under, format_suffix, open_decompressed
 from pipeline.text.reading.sources import HUB, File, Source
 
 FORMATS = {
@@ -29,26 +31,32 @@ _MAGIC = "*?["
 
 
 def find_source_files(source: Source, base: Path) -> tuple[list[File], Counter[str]]:
-    """The files in the source's format, sorted by name, and counts of the others by suffix. Empty for a hub data set.
+    """The files in the source's format, sorted by name, and counts of the others by kind. Empty for a hub data set.
 
-    Names are relative to the source's path, or to the part of a glob before the first wildcard; hidden files are skipped.
-    Raises InputError if the path does not exist or has nothing readable.
+    Names are relative to the source's path, or to the part of a glob before the first wildcard; hidden files are skipped, and so are known
+    companions of data unless the path names them or there is nothing else.
+    Raises InputError if the path does not exist, has nothing readable, or a file only points to its content.
     """
     if source.path.startswith(HUB):
         return [], Counter()
     entries, skipped = (_remote if "://" in source.path else _local)(source, base)
-    found = sorted(entries, key=lambda file: file[1])
-    files = [File(address, name, size, _kind(source, name)) for address, name, size in found]
-    ignored = Counter(PurePosixPath(file.name).suffix or file.name for file in files if not file.kind)
-    read = [file for file in files if file.kind]
+    files = [File(address, name, size, _kind(source, name)) for address, name, size in sorted(entries, key=lambda file: file[1])]
     place = source.path if "://" in source.path else (base / source.path).as_posix()
     if not files:
         raise InputError(f"{place} is empty", mend="put text files into it, or name another folder: corpus.path=FOLDER")
+    data = files if _names_companion(source.path) else [file for file in files if not is_companion(_last(file.name))]
+    companions = [_last(file.name) for file in files if is_companion(_last(file.name))] if 0 < len(data) < len(files) else []
+    data = data or files
+    read = [file for file in data if file.kind]
+    ignored = Counter(_ignored_kind(file) for file in data if not file.kind)
+    ignored.update(companions)
     if not read:
         raise InputError(
-            f"{place} has no readable file, only {', '.join(sorted(ignored)[:8])}",
-            mend=f"use {' '.join(FORMATS)} (each also {' '.join(COMPRESSED)}), or state the format of the source {source.name!r}",
+            f"{place} has no readable file, only {told(ignored)}",
+            mend=f"use {' '.join(FORMATS)} (each also {' '.join(COMPRESSED)}), or state the format of the source {source.name!r}; "
+            f"or turn them into text: {mends(ignored)}",
         )
+    _check_pointers(read, place)
     return read, ignored + skipped
 
 
@@ -68,6 +76,40 @@ def check_disjoint(found: Sequence[Sequence[File]], names: Sequence[str]) -> Non
 def _kind(source: Source, name: str) -> str:
     """The format, or "" for a file that is not read."""
     return FORMATS.get(format_suffix(Path(name)), "") if source.format == "auto" else source.format
+
+
+def _ignored_kind(file: File) -> str:
+    """The suffix, with that of the compression; the name of a file without; what an .xml file is if it is known."""
+    path = PurePosixPath(file.name)
+    suffix = format_suffix(Path(path.name))
+    if suffix == ".xml":
+        try:
+            with open_decompressed(file.address) as opened:
+                if is_wiki_dump(opened.read(HEAD)):
+                    return WIKI_DUMP
+        except (OSError, DamagedError):
+            pass
+    return suffix or path.suffix or path.name
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _names_companion(path: str) -> bool:
+    last = _last(path.rstrip("/"))
+    return is_companion(last) or is_companion(last.rstrip("*"))
+
+
+def _check_pointers(files: Sequence[File], place: str) -> None:
+    """Raise InputError if files only point to their content, as in a clone without Git LFS."""
+    found = [(file, command) for file in files if (command := pointer_command(file.address, file.size))]
+    if found:
+        (first, command), more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise InputError(
+            f"{first.name} in {place} is no data but a pointer to it{more}, as a clone has them whose large files were not fetched",
+            mend=f"{command} in that clone, then run again",
+        )
 
 
 def _local(source: Source, base: Path) -> tuple[list[tuple[str, str, int]], Counter[str]]:

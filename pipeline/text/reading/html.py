@@ -5,16 +5,15 @@ import re
 from typing import Any
 
 from pipeline.text.reading.encoding import UndecodableError, decode_as, is_ascii_superset, mostly_utf8
+from pipeline.text.reading.formulas import write_formulas
+from pipeline.text.reading.scripts import write_out
+from pipeline.text.reading.tree import BLOCKS, text_of
 
 _CHARSET = re.compile(rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,200}?encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _HEAD = 2048  # bytes in which a page declares its encoding
 _DECLARED = re.compile(r"^\s*<\?xml[^>]*\?>")
 _WEB = frozenset({"p", "head", "item", "row", "code", "quote", "list", "table", "div", "body", "ab", "doc"})  # block tags of trafilatura
-_BOOK = frozenset(  # block tags of HTML
-    {"address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "div", "dl", "dt", "figcaption", "figure", "footer"}
-    | {"h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "ul"}
-    | {"table", "tbody", "td", "tfoot", "th", "thead", "tr"}
-)
+_INLINE = ("time", "output", "ruby", "rb", "rt", "rp", "rtc")  # trafilatura takes them for controls and drops their text
 _REFUSED = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})  # Python's own, and an unsafe one
 # encoding labels as browsers resolve them (WHATWG Encoding Standard, 4.2), in Python's nearest codecs; _LABELS are those unknown to Python
 _RESOLVED = {
@@ -64,6 +63,7 @@ def web_page_text(page: str) -> str:
         return ""
     tree = trafilatura.load_html(page)
     if tree is not None:
+        _written_out(tree)
         _protect_code(tree)
         _mark_main(tree)
     found = tree if tree is None else trafilatura.bare_extraction(tree, include_comments=False, favor_recall=True, with_metadata=False)
@@ -84,8 +84,9 @@ def book_page_text(page: str) -> str:
         tree = lxml.html.document_fromstring(page)
     except lxml.etree.ParserError:  # no element: empty, or only a comment
         return ""
+    _written_out(tree)
     _protect_code(tree)
-    return _joined(_blocks(tree, _BOOK, _UNSEEN))
+    return _joined(_blocks(tree, BLOCKS, _UNSEEN))
 
 
 def decode_page(raw: bytes, charset: str | None, stated: str | None) -> tuple[str, str]:
@@ -107,6 +108,29 @@ def decode_page(raw: bytes, charset: str | None, stated: str | None) -> tuple[st
         if codecs.lookup(name).name != "utf-8" or mostly_utf8(raw):
             raise UndecodableError("undecodable", raw.decode(name, "replace"))
     return decode_as(raw, stated)
+
+
+def _written_out(tree: Any) -> None:
+    """Put into the text what its markup says; tags that part nothing go, those that libxml2 does not know to be empty first of all."""
+    import lxml.etree
+
+    lxml.etree.strip_tags(tree, "wbr", "nobr")
+    write_formulas(tree)
+    write_out(tree)
+    lxml.etree.strip_tags(tree, *_INLINE)
+    sizes: dict[Any, int] = {}
+    for link in [link for link in tree.iter("a") if (link.get("href") or "").startswith("#") and _is_in_sentence(link, sizes)]:
+        link.tag = "span"
+
+
+def _is_in_sentence(link: Any, sizes: dict[Any, int]) -> bool:
+    """Whether a link is a small part of a paragraph, so that it leads the reader and is no menu."""
+    block = next((above for above in link.iterancestors() if above.tag in BLOCKS), None)
+    if block is None or block.tag != "p":
+        return False
+    if block not in sizes:
+        sizes[block] = len(text_of(block))
+    return sizes[block] > 2 * len(text_of(link))
 
 
 def _resolve(label: str) -> str | None:
@@ -146,7 +170,7 @@ def _lines(element: Any) -> str:
     for child in element:
         if isinstance(child.tag, str) and child.tag not in _UNSEEN:
             text += "\n" if child.tag == "br" else _lines(child)
-            text += "\n" if child.tag in _BOOK and not text.endswith("\n") else ""
+            text += "\n" if child.tag in BLOCKS and not text.endswith("\n") else ""
         text += child.tail or ""
     return text
 

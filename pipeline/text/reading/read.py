@@ -1,7 +1,7 @@
 """Read every source into shards of documents."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipeline.core.shards import RunShards, Work
 from pipeline.text.reading.caps import read_all
 from pipeline.text.reading.find import check_disjoint, find_source_files
+from pipeline.text.reading.ignored import notices
 from pipeline.text.reading.readers import read_task, table_piece
 from pipeline.text.reading.results import check_result, generated_metrics, read_metrics, source_summary, write_quarantine
 from pipeline.text.reading.sources import ReadLimits, Source, check_sources
@@ -29,10 +30,13 @@ class ReadResult:
     metrics: dict[str, Any]
 
 
-def read_sources(sources: Sequence[Source], base: Path, limits: ReadLimits, *, run_shards: RunShards, scratch: Path) -> ReadResult:
+def read_sources(
+    sources: Sequence[Source], base: Path, limits: ReadLimits, *, run_shards: RunShards, scratch: Path, tell: Callable[[str], None]
+) -> ReadResult:
     """The documents of all sources, ordered by source, file name and row.
 
     Local paths are relative to `base`. `run_shards(phase, function, items)` does the work; the quarantine is written to `scratch`.
+    `tell` is told what a person may have expected to be read otherwise.
     Raises InputError if a source can't be found or read, yields nothing, or has too many bad rows.
     """
     check_sources(sources, limits)
@@ -40,11 +44,14 @@ def read_sources(sources: Sequence[Source], base: Path, limits: ReadLimits, *, r
     check_disjoint(found, [source.name for source in sources])
     capped = read_all(sources, plan_tasks(sources, found, limits, run_shards), partial(read_task, limits=limits), run_shards)
     check_result(sources, found, capped, limits.max_bad_fraction)
+    metrics = read_metrics(sources, capped, sum(ignored, Counter()))
+    for notice in notices(metrics):
+        tell(notice)
     return ReadResult(
         work=capped.kept,
         quarantine=write_quarantine(capped.read, scratch / "quarantine.jsonl"),
         sources=source_summary(sources, capped.kept),
-        metrics=read_metrics(sources, capped, sum(ignored, Counter())),
+        metrics=metrics,
     )
 
 

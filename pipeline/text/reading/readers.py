@@ -10,11 +10,13 @@ from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.artifact.tables import conform
 from pipeline.core.errors import InputError
 from pipeline.core.shards import Piece
+from pipeline.text.reading.content import HEAD, is_page
 from pipeline.text.reading.context import ReadContext, Reader, ReadStats, Record
 from pipeline.text.reading.csv_rows import read_csv
-from pipeline.text.reading.documents import read_epub, read_html, read_text
+from pipeline.text.reading.documents import read_epub, read_html
 from pipeline.text.reading.json_rows import read_json, read_jsonl
-from pipeline.text.reading.rows import BadRow, DamagedError, open_raw
+from pipeline.text.reading.plain import read_text
+from pipeline.text.reading.rows import BadRow, DamagedError, bad_file, open_raw
 from pipeline.text.reading.shard_builder import ShardBuilder
 from pipeline.text.reading.sources import FileRange, ReadLimits, ReadTask
 from pipeline.text.reading.table_rows import read_hub, read_parquet
@@ -32,6 +34,7 @@ READERS: dict[str, Reader] = {
     "warc": read_warc,
     "hub": read_hub,
 }
+_DATA = ("jsonl", "json", "csv", "parquet", "epub", "warc")  # formats that never begin as a page does
 
 
 def read_task(task: ReadTask, limits: ReadLimits) -> Iterator[Piece]:
@@ -62,8 +65,17 @@ def table_piece(documents: pa.Table) -> Iterator[Piece]:
 
 
 def _records(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
-    """The records of a file range; a file that can't be decompressed to its end yields a bad row at the end."""
+    """The records of a file range; a file that can't be decompressed to its end yields a bad row at the end.
+
+    A page in the place of rows, as a failed download leaves it, is one bad row.
+    """
     try:
+        if part.start == 0 and part.file.kind in _DATA:
+            with open_raw(part.file.address) as file:
+                head = file.read(HEAD)
+            if is_page(head):
+                yield bad_file(part.file.name, "another_format", head)
+                return
         yield from READERS[part.file.kind](part, context.for_file(part), stats)
     except DamagedError:
         with open_raw(part.file.address) as file:

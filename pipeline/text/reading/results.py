@@ -12,10 +12,24 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import write_jsonl
 from pipeline.core.shards import Work
 from pipeline.text.reading.caps import CappedRead
-from pipeline.text.reading.rows import check_bad_counts
-from pipeline.text.reading.sources import File, Source
+from pipeline.text.reading.encoding import wide_encoding
+from pipeline.text.reading.rows import check_bad_counts, open_decompressed
+from pipeline.text.reading.sources import POLICY_KEY, File, Source
 
 _KEY = "corpus.max_bad_fraction"
+_NAMED = 50  # special tokens
+_REASONS = 3  # told of a source without documents
+_FORMATS = (
+    "turn it into text: pdftotext FILE for PDF, ps2ascii FILE for PostScript, pandoc -t plain FILE for RTF; or get a page in the place of"
+    " data again"
+)
+_MENDS = {  # by key of corpus.policy
+    "too_long": "a greater corpus.max_document_bytes, or corpus.policy.too_long=truncate; or state the separator of its documents",
+    "wrong_type": "corpus.sources: the column must be one with text",
+    "missing_text": "corpus.path=FOLDER with documents in it, another column, or remove the source",
+    "malformed": "correct the rows, or state the format of the source (and for .csv its delimiter)",
+    "damaged": "replace the file by an intact one",
+}
 
 
 def check_result(sources: Sequence[Source], found: Sequence[Sequence[File]], capped: CappedRead, max_bad_fraction: float) -> None:
@@ -27,21 +41,15 @@ def check_result(sources: Sequence[Source], found: Sequence[Sequence[File]], cap
     bad = _bad_counts(sources, capped.read)
     damaged = {file: ["damaged"] for file, reasons in bad.items() if "damaged" in reasons}
     _check_unusable_bytes(damaged, sizes, max_bad_fraction, "replace the file by an intact one, or exclude it")
+    by_source = capped.kept.total.get("sources", {})
+    for source, files in zip(sources, found, strict=True):
+        if not by_source.get(source.name, {}).get("documents"):
+            raise _no_documents(source, files, capped)
     good = sum(counts["documents"] for counts in capped.read.counts)
     check_bad_counts(
         good, {file: reasons for file, reasons in bad.items() if file not in without_column}, max_bad_fraction=max_bad_fraction, key=_KEY
     )
-    by_source = capped.kept.total.get("sources", {})
     for source in sources:
-        if not by_source.get(source.name, {}).get("documents"):
-            if capped.capped[source.name]:
-                raise InputError(
-                    f"source {source.name!r}: the first document is longer than cap_bytes={source.cap_bytes}, so none is kept",
-                    mend=f"corpus.sources: a greater cap_bytes of {source.name!r}, or null",
-                )
-            raise InputError(
-                f"source {source.name!r} has no documents", mend="corpus.path=FOLDER with documents in it, or remove the source"
-            )
         if source.group and not by_source[source.name]["grouped"]:
             raise InputError(
                 f"source {source.name!r} has group={source.group}, but no document of it has one",
@@ -105,8 +113,9 @@ def read_metrics(sources: Sequence[Source], capped: CappedRead, ignored: Mapping
         }
         for source in sources
     }
-    names = ("files", "encodings", "mended", "passed_over", "quarantine")
+    names = ("files", "encodings", "mended", "passed_over", "separators", "special_tokens", "read_as", "quarantine")
     counts = {name: {key: read[name][key] for key in sorted(read[name])} for name in names}
+    counts["special_tokens"] = _most(read["special_tokens"])
     return {
         "documents": kept["documents"],
         "bytes": size,
@@ -118,10 +127,59 @@ def read_metrics(sources: Sequence[Source], capped: CappedRead, ignored: Mapping
     }
 
 
+def _most(counts: Mapping[str, int]) -> dict[str, int]:
+    """The most frequent by name, and the sum of the others: a text may make up names without end."""
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    others = sum(count for _, count in ordered[_NAMED:])
+    return dict(sorted(ordered[:_NAMED])) | ({"others": others} if others else {})
+
+
 def generated_metrics(work: Work) -> dict[str, Any]:
     """The metrics of generated documents, none of which is bad."""
     names = ("documents", "bytes", "source_bits", "sources")
     return {name: work.total.get(name) for name in names} | {"quarantined": 0, "quarantine": {}}
+
+
+def _no_documents(source: Source, files: Sequence[File], capped: CappedRead) -> InputError:
+    """Why a source gives no document, with the leading reasons and the first place."""
+    if capped.capped[source.name]:
+        return InputError(
+            f"source {source.name!r}: the first document is longer than cap_bytes={source.cap_bytes}, so none is kept",
+            mend=f"corpus.sources: a greater cap_bytes of {source.name!r}, or null",
+        )
+    mine = [one for one in zip(capped.read.pieces, capped.read.counts, strict=True) if source.name in one[1]["sources"]]
+    total = Work(tuple(piece for piece, _ in mine), tuple(counts for _, counts in mine)).total
+    reasons: Counter[str] = Counter(total.get("quarantine", {}))
+    told = [f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda one: (-one[1], one[0]))[:_REASONS]]
+    told += [f"{count} {reason} passed over" for reason, count in sorted(total.get("passed_over", {}).items())[:_REASONS]]
+    if not reasons:
+        why = f": {', '.join(told)}" if told else ""
+        return InputError(
+            f"source {source.name!r} has no documents{why}", mend="corpus.path=FOLDER with documents in it, or remove the source"
+        )
+    leading = max(sorted(reasons), key=reasons.__getitem__)
+    first = next(row for piece, _ in mine for row in read_table(piece / "bad.parquet").to_pylist() if row["reason"] == leading)
+    place = f"{first['file']}:{first['line']}" if first["line"] else first["file"]
+    address = next((file.address for file in files if file.name == first["file"]), None)
+    return InputError(
+        f"source {source.name!r} has no documents: {', '.join(told)}; the first is {place} ({leading})",
+        mend=_mend(leading, None if first["line"] else address),
+    )
+
+
+def _mend(reason: str, address: str | None) -> str:
+    """What heals files or rows that are unusable for this reason."""
+    if reason in ("binary", "undecodable", "invalid_utf8"):
+        name = wide_encoding(_head(address)) if address is not None and reason == "binary" else None
+        if name is not None:
+            return f"the text looks like {name}: corpus.source_defaults.encoding={name}, or encoding: {name} of the source"
+        return "state its encoding if it is text: corpus.source_defaults.encoding=CODEC (cp1251, gb18030, utf-16-le ...); else convert it"
+    return _MENDS[POLICY_KEY[reason]] if reason != "another_format" else _FORMATS
+
+
+def _head(address: str) -> bytes:
+    with open_decompressed(address) as file:
+        return file.read(1 << 16)
 
 
 def _bad_counts(sources: Sequence[Source], work: Work) -> dict[str, Counter[str]]:

@@ -11,6 +11,7 @@ from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.shards import Piece
 from pipeline.text.reading.context import ReadContext, ReadStats, Record
 from pipeline.text.reading.encoding import replace_surrogates
+from pipeline.text.reading.marks import special_tokens
 from pipeline.text.reading.rows import BadRow
 from pipeline.text.reading.sources import FileRange
 
@@ -32,6 +33,7 @@ PARTS = pa.schema(  # files with rows that lack the column, or that were read in
         pa.field("columns", pa.list_(pa.string()), nullable=False),  # of rows that lack it
     ]
 )
+_COUNTED = ("encodings", "mended", "passed_over", "separators", "read_as")  # by the readers
 _ROWS = 4096  # documents held as Python objects
 
 
@@ -71,10 +73,12 @@ class ShardBuilder:
                 digest = hashlib.sha256(_bytes(raw)).hexdigest()
                 self._quarantine(BadRow(file=self._name, line=row, offset=None, reason="text_too_long", sha256=digest), stats)
                 return
-            raw = _bytes(raw)[: self._job.limits.max_document_bytes].decode("utf-8", "ignore").encode()
+            text = _bytes(raw)[: self._job.limits.max_document_bytes].decode("utf-8", "ignore")
+            raw = text.encode()
             stats.mended["truncated"] += 1
         if self.bytes and self.bytes + len(raw) > self._job.limits.shard_bytes:
             yield self.finish_piece()
+        self._counts["special_tokens"].update(special_tokens(text))
         self._append(row, raw, group)
 
     def end_range(self, stats: ReadStats) -> None:
@@ -89,7 +93,7 @@ class ShardBuilder:
                 "columns": sorted(map(str, stats.columns)),
             }
             self._parts.append(row)
-        for name in ("encodings", "mended", "passed_over"):
+        for name in _COUNTED:
             self._counts[name].update(getattr(stats, name))
 
     def finish_piece(self) -> Piece:
@@ -115,7 +119,7 @@ class ShardBuilder:
         self._tables = [DOCUMENTS.empty_table()]
         self._bad: list[dict[str, Any]] = []
         self._parts: list[dict[str, Any]] = []
-        self._counts: dict[str, Counter[str]] = {name: Counter() for name in ("files", "encodings", "mended", "passed_over")}
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in ("files", "special_tokens", *_COUNTED)}
 
     def _quarantine(self, bad: BadRow, stats: ReadStats) -> None:
         detail = f"; its columns are {', '.join(sorted(stats.columns))}" if bad.reason == "missing_column" else ""

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.core.errors import InputError
-from pipeline.text.reading.encoding import is_ascii_superset
+from pipeline.text.reading.encoding import is_ascii_superset, is_wide
+from pipeline.text.reading.marks import AUTO, Separator
 
 HUB = "hub:"
 Format = Literal["auto", "txt", "md", "html", "jsonl", "json", "csv", "parquet", "epub", "warc"]
+ROWS = ("jsonl", "json", "csv")  # formats whose rows are decoded one by one
 _MAX_BYTES = 1 << 30  # a column of a shard holds less than 2 GiB in Arrow
+_MAX_SEPARATOR = 128  # characters
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 # the key of corpus.policy for each quarantine reason
@@ -23,6 +26,7 @@ POLICY_KEY = {
     "invalid_utf8": "undecodable",
     "undecodable": "undecodable",
     "binary": "binary",
+    "another_format": "binary",
     "line_too_long": "too_long",
     "file_too_long": "too_long",
     "text_too_long": "too_long",
@@ -70,6 +74,7 @@ class Source:
     subset: str | None
     encoding: str | None
     delimiter: str | None
+    separator: str | None
 
     @property
     def group_column(self) -> str | None:
@@ -99,12 +104,13 @@ class File:
 
 @dataclass(frozen=True)
 class FileRange:
-    """A whole file, or its rows whose preceding newline (in Parquet: the first byte of their row group) lies in [start, end)."""
+    """A whole file, or its rows whose preceding newline or separator (in Parquet: the first byte of their row group) lies within."""
 
     file: File
     start: int
     end: int | None  # None: to the end of the file
-    line: int  # newlines before start
+    line: int  # newlines, or separators, before start
+    separator: Separator | None = None  # of a text file that is read in ranges
 
     @property
     def whole(self) -> bool:
@@ -168,13 +174,25 @@ def _faults(source: Source) -> list[str]:
         ),
         ("::" in source.path, "addresses with :: are not supported"),
         (
-            source.encoding is not None and not is_ascii_superset(source.encoding, shift_sequences=False),
-            f"encoding={source.encoding} is unknown to Python or no superset of ASCII; null, or e.g. cp1251, koi8-r, gb18030, cp932",
+            source.encoding is not None and not is_wide(source.encoding) and not is_ascii_superset(source.encoding, shift_sequences=False),
+            f"encoding={source.encoding} is unknown to Python or no superset of ASCII; null, or e.g. cp1251, koi8-r, gb18030, utf-16-le",
+        ),
+        (
+            source.encoding is not None and is_wide(source.encoding) and source.format in ROWS,
+            f"encoding={source.encoding} is read in .txt, .md and .html alone; for rows: iconv -f {source.encoding} -t utf-8 FILE > NEW",
         ),
         (hub and source.encoding is not None, "hub: needs encoding=null"),
         (
             source.delimiter is not None and (len(source.delimiter) != 1 or source.delimiter in '"\r\n'),
             f"delimiter={source.delimiter!r} is not one character other than a quote or a newline; null: detected from the header",
+        ),
+        (
+            source.separator not in (None, AUTO) and (hub or source.format not in ("auto", "txt", "md")),
+            f"separator={source.separator!r} parts the documents of text files, not the rows of other formats; null or {AUTO}",
+        ),
+        (
+            source.separator is not None and not 0 < len(source.separator.strip(" ")) <= _MAX_SEPARATOR,
+            f"separator={source.separator!r} is empty, spaces alone or longer than {_MAX_SEPARATOR} characters; {AUTO}, null or a text",
         ),
     )
     return [fault for wrong, fault in checks if wrong]

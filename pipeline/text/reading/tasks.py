@@ -1,29 +1,40 @@
 """Plan the reading: small files are batched, large ones split into ranges, each task about as large as a shard."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
-from pipeline.core.shards import Piece, RunShards, Work
+from pipeline.core.shards import Counts, Piece, RunShards, Work
 from pipeline.text.reading.csv_rows import count_odd_quote_lines
 from pipeline.text.reading.lines import newlines
+from pipeline.text.reading.marks import Separator, separator_of
 from pipeline.text.reading.rows import COMPRESSED, open_raw
+from pipeline.text.reading.separated import count_separators
 from pipeline.text.reading.sources import HUB, File, FileRange, ReadLimits, ReadTask, Source
 from pipeline.text.reading.table_rows import hub_shards
 
-_SURVEYED = ("jsonl", "csv")  # newlines are counted first, so that each range knows its first row number
+_SURVEYED = ("jsonl", "csv", "txt")  # newlines or separators are counted first, so that each range knows its first row number
 _RANGED = (*_SURVEYED, "parquet")
 
 
 def plan_tasks(
     sources: Sequence[Source], found: Sequence[Sequence[File]], limits: ReadLimits, run_shards: RunShards
 ) -> list[list[ReadTask]]:
-    """The tasks of each source, in file order. Uncompressed .jsonl, .csv and .parquet files larger than a shard are split into ranges.
+    """The tasks of each source, in file order. Uncompressed .jsonl, .csv and .parquet files larger than a shard are split into ranges,
+    and so are .txt files with separators.
 
     A .csv file whose rows may span several lines is one task.
     """
-    large = [file for files in found for file in files if _ranged(file) and file.size > limits.shard_bytes]
-    ranges = {file.address: _ranges(file, limits.shard_bytes) for file in large}
-    counted = [part for file in large if file.kind in _SURVEYED for part in ranges[file.address]]
+    large = [
+        (file, separator_of(source.separator, source.encoding))
+        for source, files in zip(sources, found, strict=True)
+        for file in files
+        if _ranged(file, source) and file.size > limits.shard_bytes
+    ]
+    ranges = {file.address: _ranges(file, separator if file.kind == "txt" else None, limits.shard_bytes) for file, separator in large}
+    counted = [part for file, _ in large if file.kind in _SURVEYED for part in ranges[file.address]]
     if counted:
         work = run_shards("survey", _Survey(limits.max_document_bytes), counted)
         ranges |= _numbered(counted, work)
@@ -37,40 +48,52 @@ def plan_tasks(
 
 
 class _Survey:
-    """Counts the newlines of a range, and for .csv the lines with an odd number of quotes."""
+    """Counts the newlines of a range, and for .csv the lines with an odd number of quotes; or its separators."""
 
     def __init__(self, max_document_bytes: int) -> None:
         self._max_bytes = max_document_bytes
 
     def __call__(self, part: FileRange) -> Iterator[Piece]:
         with open_raw(part.file.address) as file:
+            if part.separator is not None:
+                yield Piece({}, {"separators": dict(count_separators(file, part.separator, part.start, part.end))})
+                return
             count = newlines(file, part.start, part.start + part.size)
         yield Piece({}, {"newlines": count, "odd": count_odd_quote_lines(part, self._max_bytes) if part.file.kind == "csv" else 0})
 
 
-def _ranged(file: File) -> bool:
-    return file.kind in _RANGED and Path(file.address).suffix.lower() not in COMPRESSED
+def _ranged(file: File, source: Source) -> bool:
+    if file.kind not in _RANGED or Path(file.address).suffix.lower() in COMPRESSED:
+        return False
+    separator = separator_of(source.separator, source.encoding)
+    return file.kind != "txt" or (separator is not None and separator.can_be_cut)
 
 
 def _entire(file: File) -> FileRange:
     return FileRange(file, 0, None, 0)
 
 
-def _ranges(file: File, shard_bytes: int) -> list[FileRange]:
-    return [FileRange(file, start, min(start + shard_bytes, file.size), 0) for start in range(0, file.size, shard_bytes)]
+def _ranges(file: File, separator: Separator | None, shard_bytes: int) -> list[FileRange]:
+    return [FileRange(file, start, min(start + shard_bytes, file.size), 0, separator) for start in range(0, file.size, shard_bytes)]
 
 
 def _numbered(parts: Sequence[FileRange], work: Work) -> dict[str, list[FileRange]]:
-    """The ranges of each file, with the number of lines before each."""
-    ranges: dict[str, list[FileRange]] = {}
-    before: dict[str, int] = {}
-    odd: set[str] = set()
+    """The ranges of each file, with the number of lines or separators before each; a file that can't be cut is one range."""
+    files: dict[str, list[tuple[FileRange, Counts]]] = {}
     for part, counts in zip(parts, work.counts, strict=True):
-        address = part.file.address
-        ranges.setdefault(address, []).append(FileRange(part.file, part.start, part.end, before.get(address, 0)))
-        before[address] = before.get(address, 0) + counts["newlines"]
-        odd |= {address} if counts["odd"] else set()
-    return {address: [_entire(some[0].file)] if address in odd else some for address, some in ranges.items()}
+        files.setdefault(part.file.address, []).append((part, counts))
+    return {address: _cut(some) for address, some in files.items()}
+
+
+def _cut(parts: Sequence[tuple[FileRange, Counts]]) -> list[FileRange]:
+    first, separator = parts[0][0], parts[0][0].separator
+    names = sum((Counter(counts.get("separators", {})) for _, counts in parts), Counter[str]())
+    separator = separator.only(names) if separator else None
+    if (first.separator and not separator) or any(counts.get("odd") for _, counts in parts):
+        return [_entire(first.file)]
+    sizes = [sum(counts["separators"].get(name, 0) for name in separator.names) if separator else counts["newlines"] for _, counts in parts]
+    before = accumulate(sizes, initial=0)
+    return [replace(part, line=line, separator=separator) for (part, _), line in zip(parts, before, strict=False)]
 
 
 def _batches(parts: Sequence[FileRange], shard_bytes: int) -> Iterator[tuple[FileRange, ...]]:
