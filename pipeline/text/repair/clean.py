@@ -160,7 +160,7 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
     stale = False  # whether words changed since the last check
     for name, mend, bits in plan:
         if name == "newlines":  # the first repair that would change code; encodings are already fixed
-            text, blocks = extract_blocks(text)
+            text, blocks = extract_blocks(text, code=bool(mask & s.CODE))
         if bits & s.WORDS and stale:
             mask |= s.WORDS if may_be_misread(text) else 0
         if not mask & bits:

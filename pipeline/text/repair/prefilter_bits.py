@@ -23,3 +23,7 @@ COLONS = 1 << 19  # two colons among hexadecimal digits
 MISREAD = 1 << 20  # a digit in a word
 NEWLINES = 1 << 21  # any newline other than \n, form feeds, tabs
 WORDS = 1 << 22  # set by ocr.find_misread: a word could be a misreading of another
+CODE = 1 << 23  # signs of code, or lines that begin with a key and a colon
+ENTITIES = 1 << 24  # a semicolon after a name or number that begins like an entity
+BLOBS = 1 << 25  # a very long run without white space
+EDITORIAL = 1 << 26  # an opening bracket before a capital, a digit or a star
