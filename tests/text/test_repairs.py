@@ -163,7 +163,7 @@ def test_a_word_broken_by_a_page_is_whole() -> None:
 def test_verse_keeps_its_lines_and_prose_loses_them() -> None:
     prose = "\n".join(wrapped("The quick brown fox jumped over the lazy dog and ran into the wood. " * 8))
     verse = "O rose\nthou art sick\nthe worm"
-    assert join_lines(f"{prose}\n\n{verse}").split("\n\n")[1:] == verse.split("\n")
+    assert join_lines(f"{prose}\n\n{verse}").split("\n\n")[1:] == [verse]
 
 
 def test_the_clean_form_has_no_newline_within_a_paragraph_and_none_at_the_end() -> None:

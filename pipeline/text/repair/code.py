@@ -33,7 +33,12 @@ _STRONG = re.compile(
     """,
     re.VERBOSE,
 )
-_OPERATOR = re.compile(r"\ (?:==|!=|===|<=|>=|&&|\|\||->|=>|\+=|-=|:=|<<|>>|<-)\ |\w::\w|\w->\w|\b[a-z]\w*\.[a-z_]\w*\(|[a-z]\w*_\w+\(|\$\{?\w+\}?|\$\(")
+_OPERATOR = re.compile(
+    r"\ (?:==|!=|===|<=|>=|&&|\|\||->|=>|\+=|-=|:=|<<|>>|<-)\ |\w::\w|\w->\w|\b[a-z]\w*\.[a-z_]\w*\(|[a-z]\w*_\w+\(|\$\{?\w+\}?|\$\("
+)
+_SIGN_OF_CODE = re.compile(  # a block of code has one of these
+    r"[={}\\<$\t@/]|\([)\w]|\)[;:)]|_[a-z]|->|::|\"\"\"|\[\]|:\n|\n *(?:[a-z][\w./-]*:|- |--|import |from |return|[A-Z]{3}|%|pip|npm|npx|git |sudo)"
+)
 _SIGNED = re.compile(  # every strong line has one of these
     r"[=(){}\[\]<>\\$#@/_|%*&;:\"]|^(?:import|from|package|using|use|return|break|continue|pass|yield|raise|print|echo|new|-|pip|npm|npx|git|"
     r"sudo|docker|apt-get|kubectl|curl|wget|conda|cargo|brew|yarn|SELECT|FROM|WHERE|SET|LIMIT|RUN|COPY|CMD|ENV|ARG|[A-Z]+ [A-Z])\b"
@@ -57,11 +62,15 @@ _STRINGS = 2000  # lines of a string, at most
 
 def code_ranges(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Start and end of the runs of lines that are code, blank lines between their blocks included."""
+    blocks = list(_blocks(lines))
+    signed = [(start, stop) for start, stop in blocks if _SIGN_OF_CODE.search("\n".join(lines[start:stop]))]
+    if not any(_is_keyed(lines, *block) or _is_recipe(lines, *block) or "s" in _kinds(lines[slice(*block)]) for block in signed):
+        return
     kinds = _kinds(lines)
     within = _within_strings(lines, kinds)
-    found: list[tuple[int, int]] = []
     whole = kinds.count("s") >= max(_LEAST, sum(kind == "p" and not inside for kind, inside in zip(kinds, within, strict=True)))
-    for start, stop in _blocks(lines):
+    found: list[tuple[int, int]] = []
+    for start, stop in blocks:
         if whole and "s" in kinds[start:stop] and "p" not in kinds[start:stop]:
             found.append((start, stop))
         elif core := _core(lines, kinds, within, start, stop):

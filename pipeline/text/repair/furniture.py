@@ -73,14 +73,19 @@ def running_heads(text: str) -> tuple[str, int]:
     lines = text.split("\n")
     places: dict[bytes, list[int]] = {}
     for place, words in enumerate(text.encode().translate(_LOWER).split(b"\n")):
-        if words and not _is_formula(lines[place]) and len(lines[place].strip(" \f")) <= _HEAD_LENGTH and (key := b" ".join(words.split())):
+        if words and len(lines[place].strip(" \f")) <= _HEAD_LENGTH and (key := b" ".join(words.split())):
             places.setdefault(key, []).append(place)
-    again = {key: found for key, found in places.items() if len(found) > 1}
+    again = {key: left for key, found in places.items() if len(found) > 1 and len(left := _without_formulas(lines, found)) > 1}
     if not again:
         return text, 0
     first = list(islice((place for place, line in enumerate(lines) if line.strip(" \f")), 2))
     title = _title_page([lines[place] for place in first])
-    named = [place for key in sorted(title & places.keys()) for place in places[key] if _is_free(lines[place], place, first)]
+    named = [
+        place
+        for key in sorted(title & places.keys())
+        for place in _without_formulas(lines, places[key])
+        if _is_free(lines[place], place, first)
+    ]
     taken = set(named) if _is_paged(lines, named) else set()
     for key, places_of_key in again.items():
         found = [place for place in places_of_key if _is_headlike(lines[place].strip(" \f"))] if key not in title else []
@@ -154,6 +159,10 @@ def _is_paged(lines: list[str], found: list[int]) -> bool:
 def _is_formula(line: str) -> bool:
     """Whether a line has an equals sign, or more digits and signs than letters."""
     return "=" in line or 2 * sum(map(str.isalpha, line)) < len(line) - line.count(" ")
+
+
+def _without_formulas(lines: list[str], found: list[int]) -> list[int]:
+    return [place for place in found if not _is_formula(lines[place])]
 
 
 def _evenness(lines: list[str], found: Sequence[int]) -> tuple[int, bool]:

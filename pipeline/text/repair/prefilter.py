@@ -160,7 +160,7 @@ def _begins(raw, place, stop, words, word_of):  # type: ignore[no-untyped-def]
 @kernel
 def _lines(raw, start, stop, seen, stamps, stamp):  # type: ignore[no-untyped-def]
     """Bits from lines: only numbers, repeated lines, starts of blocks and chapters."""
-    mask, numbers, again, keys, entries, field = 0, 0, 0, 0, 0, -1
+    mask, numbers, again, keys, entries, field, run = 0, 0, 0, 0, 0, -1, 0
     place, blank = start, True
     while place < stop:
         end = place
@@ -176,7 +176,8 @@ def _lines(raw, start, stop, seen, stamps, stamp):  # type: ignore[no-untyped-de
             item = raw[first] == 45 and first + 1 < last and raw[first + 1] == 32
             if item or (word < last and _is_field(raw, word, last)):
                 beside = field >= 0 and first - field <= _DEEPER
-                mask |= CODE if beside else 0
+                run = run + 1 if beside else 0
+                mask |= CODE if beside and (run >= 2 or item or raw[first - 1] == 32) else 0
                 field = last if beside or not item else field
             numbers += digits > 0 and letters <= _NUMBER_LETTERS and characters <= _NUMBER_LENGTH
             again += _seen(whole, seen, stamps, stamp)

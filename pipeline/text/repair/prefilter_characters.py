@@ -25,7 +25,6 @@ from pipeline.text.repair.prefilter_bits import (
     UNICODE,
 )
 
-
 _LONG = 60  # bytes without white space
 _NEAR = 200  # bytes between two signs of code
 _NAME = 32  # bytes of the name of an entity, at most
@@ -101,18 +100,29 @@ def _is_code(raw, start, stop, place, byte, after):  # type: ignore[no-untyped-d
     """Whether a sign and its neighbours are rare in prose: braces, equals signs, `():`, `);`, `</`, `->`, `$ `, `#!`, `a_b`."""
     before = raw[place - 1] if place > start else np.uint8(10)
     if byte == 61:  # =
-        return (before <= 34 or 48 <= before <= 93 or before == 95) == (after <= 34 or 48 <= after <= 93 or after == 95) or before > 96 < after
+        return (before <= 34 or 48 <= before <= 93 or before == 95) == (
+            after <= 34 or 48 <= after <= 93 or after == 95
+        ) or before > 96 < after
     if byte == 123 or byte == 125 or byte == 92 or byte == 36:  # { } \\ $
         return byte != 36 or after < 48 or after > 57  # no price
     if byte == 41:  # )
-        return before == 40 or after == 41 or ((after == 58 or after == 59) and place + 2 < stop and (raw[place + 2] == 10 or raw[place + 2] == 13))
+        return (
+            before == 40
+            or after == 41
+            or ((after == 58 or after == 59) and place + 2 < stop and (raw[place + 2] == 10 or raw[place + 2] == 13))
+        )
     if byte == 59:  # ;
         return before == 125
     if byte == 95:
         return 97 <= (before | 32) <= 122 and 97 <= (after | 32) <= 122
     if byte == 60:
         return after == 47 or 97 <= after <= 122
-    return (byte == 35 and after == 33) or (byte == 62 and before == 45) or (byte == 58 and after == 58) or (byte == 34 and before == 34 and after == 34)
+    return (
+        (byte == 35 and after == 33)
+        or (byte == 62 and before == 45)
+        or (byte == 58 and after == 58)
+        or (byte == 34 and before == 34 and after == 34)
+    )
 
 
 @kernel

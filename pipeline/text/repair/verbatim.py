@@ -100,4 +100,3 @@ def _end_of_code(lines: list[str], place: int, fence: str) -> int:
 
 def _is_rule(line: str) -> bool:
     return "|" in line and "-" in line and _RULE.issuperset(line)
-
