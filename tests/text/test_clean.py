@@ -17,7 +17,11 @@ from pipeline.text.repair.verbatim import extract_blocks
 from pipeline.text.truth.clean import cleaning_metrics
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    editorial="strip",
+    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"},
 )
 FRAGMENTS = [
     "the ", "House ", "THE LAMP\n", "Chapter 1. The Lamp\n", "1\n", "- 2 -\n", "[Pg 4]", "\n", "\n\n", " ", "  ", "\t", "\r\n", "\r", "\f",

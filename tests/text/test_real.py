@@ -14,7 +14,11 @@ from pipeline.text.repair.clean import Settings, clean_text
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 pytestmark = [pytest.mark.shared, pytest.mark.skipif(not DATA.is_dir(), reason="no shared data beside the checkout")]
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    editorial="strip",
+    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"},
 )
 FILES, DOCUMENTS = 12, 200
 LICENCE = re.compile(r"project gutenberg|gutenberg-tm|small print|\be-?texts?\b|\be-?books?\b|\*\*\* ?(?:start|end) of", re.IGNORECASE)

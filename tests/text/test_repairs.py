@@ -44,7 +44,11 @@ def wrapped(text: str, width: int = 60) -> list[str]:
 
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    editorial="strip",
+    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"},
 )
 
 
@@ -179,7 +183,8 @@ def test_cleaning_twice_is_cleaning_once() -> None:
 def test_repairs_are_named_like_the_dirt() -> None:
     assert set(NAMES) == {
         *("encoding", "controls", "quotes", "unicode", "ligatures", "licence", "boilerplate", "contents", "page_numbers", "running_heads"),
-        *("duplicate_pages", "hyphenation", "wrapping", "italics", "ocr", "mail", "phone", "card", "ip"),
+        *("duplicate_pages", "hyphenation", "wrapping", "italics", "ocr", "mail", "phone", "card", "ip", "entities"),
+        *("blobs", "editorial"),
     }
 
 

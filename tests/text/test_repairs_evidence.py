@@ -7,7 +7,9 @@ from pipeline.text.repair.licence import licence
 from pipeline.text.repair.ocr import ocr
 from pipeline.text.repair.paragraphs import wrapping
 
-SETTINGS = Settings(repairs=None, quotes="straight", italics="strip", mask=dict.fromkeys(("email", "phone", "card", "ip")))
+SETTINGS = Settings(
+    repairs=None, quotes="straight", italics="strip", editorial="strip", mask=dict.fromkeys(("email", "phone", "card", "ip"))
+)
 PROSE = """The House
 
 The gate stood open when the two friends came up the long road, and nobody had seen the keeper since the morning.

@@ -8,7 +8,11 @@ import pytest
 from pipeline.text.repair.clean import Settings, clean_text
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"}
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    editorial="strip",
+    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]"},
 )
 PROSE = "This is a line of prose that is wrapped\nby hand, and “quoted” with _care_."
 MENDED = 'This is a line of prose that is wrapped by hand, and "quoted" with care.'

@@ -56,6 +56,7 @@ _STRING = re.compile(r"\"\"\"|'''")
 _LEAST = 2  # strong lines of a block
 _KEYS = 3  # lines `key: value` of a block without any other sign of code
 _LONGEST = 400  # characters of a line that are examined
+_LETTERS = 0.2  # share of the characters of a block
 _DEEP = 2  # blanks that make a line indented
 _STRINGS = 2000  # lines of a string, at most
 
@@ -71,7 +72,7 @@ def code_ranges(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     whole = kinds.count("s") >= max(_LEAST, sum(kind == "p" and not inside for kind, inside in zip(kinds, within, strict=True)))
     found: list[tuple[int, int]] = []
     for start, stop in blocks:
-        if whole and "s" in kinds[start:stop] and "p" not in kinds[start:stop]:
+        if whole and "s" in kinds[start:stop] and "p" not in kinds[start:stop] and _has_letters(lines[start:stop]):
             found.append((start, stop))
         elif core := _core(lines, kinds, within, start, stop):
             found.append(core)
@@ -131,14 +132,25 @@ def _core(lines: Sequence[str], kinds: str, within: Sequence[bool], start: int, 
     while last > first and kinds[last - 1] == "p" and not within[last - 1] and _depth(lines[last - 1]) == margin:
         last -= 1
     strong = kinds.count("s", first, last)
+    opened = any(
+        kinds[place] == "s" and lines[place].rstrip()[-1:] in ":{([" and _depth(lines[place + 1]) > _depth(lines[place])
+        for place in range(first, last - 1)
+    )
+    strong += opened  # a line that opens a deeper one is evidence twice
     deep = min((_depth(lines[place]) for place in range(first, last) if kinds[place] == "s"), default=0)
     prose = sum(kinds[place] == "p" and not within[place] and _depth(lines[place]) <= deep for place in range(first, last))
     other = sum(kinds[place] == "p" and not within[place] for place in range(first, last))
-    if strong < _LEAST or strong < prose or 3 * strong < other:
+    if strong < _LEAST or strong < prose or 3 * strong < other or not _has_letters(lines[first:last]):
         return None
     if first - start > 0 and kinds[start:first].count("p") > strong:  # a paragraph of prose with some formulas at its end
         return None
     return first, last
+
+
+def _has_letters(lines: Sequence[str]) -> bool:
+    """Whether there are names among the signs."""
+    signs = "".join(lines)
+    return sum(map(str.isalpha, signs)) >= _LETTERS * (len(signs) - signs.count(" "))
 
 
 def _depth(line: str) -> int:

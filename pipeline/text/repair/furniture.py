@@ -15,7 +15,7 @@ _NUMBER = re.compile(
     r"(?P<close>[-–—~*=_\])}>| .]*)",
     re.IGNORECASE | re.ASCII,
 )
-_INLINE = re.compile(r"[ ]?\[(?:Pg|Page|p)\.?[ ]?[0-9]{1,4}\]", re.IGNORECASE | re.ASCII)
+_INLINE = re.compile(r"([ ]*)\[(?:Pg|Page|pp?)\.?[ ]?(?:[0-9]{1,4}|[ivxlc]{1,8})\]([ ]*)", re.IGNORECASE | re.ASCII)
 _NUMBER_LENGTH = 40  # characters of a stripped line
 _LOWER = bytes(byte | 32 if 65 <= byte <= 90 else byte if byte >= 128 or 97 <= byte <= 122 or byte == 10 else 32 for byte in range(256))
 _CHAPTER = re.compile(rb"(?:chapter|book|part|letter|stave)? *(?:[0-9]{1,3}|[ivxlcIVXLC]{1,8})[.:)] +(.{2,80})", re.IGNORECASE)
@@ -56,11 +56,16 @@ def page_numbers(text: str) -> tuple[str, int]:
     count = len(pages)
     if "[P" in text or "[p" in text:
         for place, line in enumerate(lines):
-            lines[place], marks = _INLINE.subn("", line) if "[" in line else (line, 0)
+            lines[place], marks = _INLINE.subn(_between, line) if "[" in line else (line, 0)
             count += marks
             if marks:
                 lines[place] = (lines[place].strip(" ") and lines[place]) or PAGE
     return ("\n".join(lines), count) if count else (text, 0)
+
+
+def _between(mark: re.Match[str]) -> str:
+    """What stays of a page mark: a blank, if there was one on either side of it."""
+    return " " if (mark[1] or mark[2]) and mark.start() and mark.end() < len(mark.string) else ""
 
 
 def running_heads(text: str) -> tuple[str, int]:

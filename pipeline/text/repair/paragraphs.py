@@ -51,7 +51,7 @@ _LONG_LINES = 0.05  # share of the lines that may be wider still
 _SLACK = 1  # characters that a full line may lack
 _LOOSE_ROOM = 0.85  # of the width: the first of two lines of verse is shorter
 _FULL_ROOM = 0.8  # of the width: beside shorter lines, a longer one that goes on in small letters was wrapped
-_FEW_LINES = 3  # lines that follow another, from which capitals tell verse
+_FEW_LINES, _FEW_SPEECHES = 3, 2  # lines that follow another, from which capitals tell verse, in a text or a play
 _STANZA = 4  # lines that follow another, from which all of them may end a sentence in verse
 _VERSE, _VERSE_BLOCK = 0.6, 0.8  # share of these lines that begin with a capital, in a text or a block of verse; prose has 0.2
 _FILLED, _FILLED_LINES = 0.8, 2  # share of the lines that fill the width of a block, and their least number, from which it was wrapped
@@ -231,9 +231,12 @@ def _layout(contents: list[str], depths: list[int], *, gaps: bool) -> Layout:
     small = sum(map(str.islower, first))
     mostly_caseless = 2 * (capitals + small) < sum(map(str.isalpha, first))
     wrapped = 0 < width <= _WRAPPED_WIDTH and ((width >= _LEAST_WIDTH and wider <= _LONG_LINES * full) or mostly_caseless)
-    verse = width <= _WRAPPED_WIDTH and len(first) >= _FEW_LINES and 0 < capitals >= _VERSE * (capitals + small)
     speakers = Counter(found[1] for found in _SPEAKERS_OF.finditer(text))
     often = {name for name, times in speakers.items() if times >= _SPEECHES}
+    often = often if sum(speakers[name] for name in often) >= _SPEAKERS else set()
+    verse = (
+        width <= _WRAPPED_WIDTH and len(first) >= (_FEW_SPEECHES if often else _FEW_LINES) and 0 < capitals >= _VERSE * (capitals + small)
+    )
     return Layout(
         margin=margin,
         width=width,
@@ -242,7 +245,7 @@ def _layout(contents: list[str], depths: list[int], *, gaps: bool) -> Layout:
         verse=verse,
         parts=wrapped and not verse and _has_indented_starts(contents, depths, margin),
         gaps=gaps,
-        speakers=frozenset(often if sum(speakers[name] for name in often) >= _SPEAKERS else ()),
+        speakers=frozenset(often),
     )
 
 

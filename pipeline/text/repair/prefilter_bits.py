@@ -26,4 +26,4 @@ WORDS = 1 << 22  # set by ocr.find_misread: a word could be a misreading of anot
 CODE = 1 << 23  # signs of code, or lines that begin with a key and a colon
 ENTITIES = 1 << 24  # a semicolon after a name or number that begins like an entity
 BLOBS = 1 << 25  # a very long run without white space
-EDITORIAL = 1 << 26  # an opening bracket before a capital, a digit or a star
+EDITORIAL = 1 << 26  # an opening bracket, or a brace before a digit

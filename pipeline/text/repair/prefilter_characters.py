@@ -85,7 +85,9 @@ def _sign(raw, start, stop, place):  # type: ignore[no-untyped-def]
     if byte == 64:
         return MAIL
     if byte == 91:
-        return (PAGES if (after | 32) == 112 else 0) | (EDITORIAL if 65 <= after <= 90 or 48 <= after <= 57 or after == 42 else 0)
+        return (PAGES if (after | 32) == 112 else 0) | EDITORIAL
+    if byte == 123:
+        return (EDITORIAL if 48 <= after <= 57 else 0) | (CODE if _is_code(raw, start, stop, place, byte, after) else 0)
     if byte == 59:
         return (ENTITIES if _is_entity(raw, start, place) else 0) | (CODE if _is_code(raw, start, stop, place, byte, after) else 0)
     if byte >= 128:
