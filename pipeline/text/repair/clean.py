@@ -47,6 +47,8 @@ _REVEALING = frozenset(
 _REVEALED = {"quotes": s.HEADS | s.CONTENTS}
 # these change words; the others remove lines or change what is between words
 _REWORDING = frozenset(["encoding", "blobs", "controls", "entities", "editorial", "unicode", "ligatures", "hyphenation", "italics"])
+# these look for lines among the paragraphs that wrapping makes, and run again after it
+_SETTLED = ("boilerplate", "contents", "page_numbers", "running_heads", "duplicate_pages")
 # name -> key of clean.mask
 _MASK_REPAIRS = {"mail": "email", "card": "card", "phone": "phone", "ip": "ip"}
 _EVERYWHERE = frozenset(["controls", *_MASK_REPAIRS])  # in code and tables too
@@ -171,6 +173,7 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
     times: Counter[str] = Counter()
     blocks: dict[str, str] = {}
     stale = False  # whether words changed since the last check
+    laid = False  # whether paragraphs were made, or marks around lines removed
     for name, mend, bits in plan:
         if name == "newlines":  # the first repair that would change code; encodings are already fixed
             text, blocks = extract_blocks(text, code=bool(mask & s.CODE))
@@ -183,12 +186,26 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
         if mended != text:
             text, stale = mended, stale or name in _REWORDING
             mask = prefilter_text(text) | (mask & s.WORDS) if name in _REVEALING else mask | s.LAYOUT | _REVEALED.get(name, 0)
+            laid = laid or name in ("wrapping", "italics")
+    text = _settled(text, mask, plan, times) if laid else text
     for name, mend, _ in plan if blocks else ():
         if name in _EVERYWHERE:
             for key, block in blocks.items():
                 blocks[key], count = mend(block)
                 times[name] += count
     return restore_blocks(text, blocks), [(name, count) for name, count in times.items() if count]
+
+
+def _settled(text: str, mask: int, plan: Plan, times: Counter[str]) -> str:
+    """The text after the repairs of lines, which see some lines only once the paragraphs are made: a second cleaning changes nothing."""
+    wrap = {name: mend for name, mend, _ in plan}.get("wrapping", lambda text: (text, 0))
+    for name, mend, bits in plan:
+        if name in _SETTLED and mask & bits:
+            mended, count = mend(text)
+            if count:
+                text = wrap(mended)[0]
+                times[name] += count
+    return text
 
 
 def counts(documents: pa.Table, repairs: pa.Table) -> dict[str, Any]:

@@ -11,15 +11,14 @@ _KINDS = (
 )
 _OPEN = re.compile(rf"\[\s{{0,3}}(?:_|\*)?(?:{_KINDS})\b(?=[^\]\[]{{0,3}}[\s:.,\]_*0-9-])", re.IGNORECASE)
 _LONGEST = 12_000  # characters of a footnote
-_MARK = re.compile(r"(?<=[^\s\[({])\[(?P<name>[0-9]{1,3}|[A-Z]|[*†‡])\]|(?<=\S)\{(?P<braced>[0-9]{1,3})\}")
+_MARK = re.compile(r"\[(?P<name>[0-9]{1,3}|[A-Z]|[*†‡])\]|\{(?P<braced>[0-9]{1,3})\}")
 _NOTE = re.compile(r"\n\n {0,8}\[(?P<name>[0-9]{1,3}|[A-Z]|[*†‡])\] ?[^\s\[]")  # a paragraph
 _PARAGRAPH_END = re.compile(r"\n[ ]*\n|\Z")
-_AFTER_SENTENCE = re.compile(r"[.,;:!?\"'”’)\]]\[[0-9]{1,3}\]")
+_ENDS = frozenset(".,;:!?\"'”’)]")
 _LEAST = 3  # marks after sentences, with rising numbers, that are evidence without notes
 _HEAD = re.compile(
     r"(?:^|(?<=\n))[ ]{0,40}[_*=~-]{0,4}\[?transcriber[’']?s?[’']? notes?\b[_*=~-]{0,4}[.:]?[_*=~-]{0,4}[ ]{0,40}(?=\n|\Z)", re.IGNORECASE
 )
-_NAMED = re.compile("ranscriber|RANSCRIBER")
 _TAIL = 0.85  # share of the text after which notes of the transcriber reach to the end
 _FRONT = 6_000  # characters before the text in which there may be such notes
 _BLANKS = re.compile(r"[ ]{2,}")
@@ -33,7 +32,7 @@ def editorial(text: str) -> tuple[str, int]:
     notes = {found["name"] for found in _NOTE.finditer(f"\n\n{text}")} if "[" in text else set()
     named = set(re.findall(r"\[Footnotes? ([0-9]{1,3}|[A-Z*†‡])\b", text))
     spans = list(_brackets(text)) if "[" in text else []
-    spans += _transcribers(text) if _NAMED.search(text) else ()
+    spans += _transcribers(text) if "ranscriber" in text or "RANSCRIBER" in text else ()
     spans += _footnotes(text, notes, named, any(text.startswith(("[Foot", "[FOOT"), start) for start, _ in spans))
     if not spans:
         return text, 0
@@ -76,8 +75,11 @@ def _brackets(text: str) -> Iterator[tuple[int, int]]:
 
 def _footnotes(text: str, notes: set[str], named: set[str], bracketed: bool) -> Iterator[tuple[int, int]]:
     """Start and end of the marks of footnotes, and of the paragraphs [3] that they lead to."""
-    marks = [(found.span(), found["name"] or found["braced"]) for found in _MARK.finditer(text)] if "[" in text or "{" in text else []
-    numbers = [int(found.group()[2:-1]) for found in _AFTER_SENTENCE.finditer(text)]
+    found_marks = _MARK.finditer(text) if "[" in text or "{" in text else ()
+    marks = [
+        (found.span(), found["name"] or found["braced"]) for found in found_marks if text[found.start() - 1 : found.start()].strip("[({ \n")
+    ]
+    numbers = [int(name) for (start, _), name in marks if name.isdigit() and text[start - 1] in _ENDS]
     rising = len(numbers) >= _LEAST and sorted(numbers) == numbers and numbers[0] <= _LEAST
     known = named | notes
     used = set()

@@ -12,7 +12,7 @@ _CODE = re.compile(r"(?<![&\w#])#(?:[0-9]{2,5}|x[0-9a-fA-F]{2,4});")
 _OPENING = re.compile(r"(?<![&\w])(?:quot|ldquo|lsquo);(?=\w)")
 _CLOSING = re.compile(r"[ ]?(?<!&)(?:quot|rdquo|rsquo);")
 _OTHER = re.compile(r"(?<![&\w])(amp|lt|gt|nbsp|apos|mdash|ndash|hellip);")
-_EVIDENCE = re.compile(r"(?<!&)(?:#39|#34|quot);")
+_EVIDENCE = ("#39;", "#34;", "quot;")
 # A text about entities keeps them
 _ABOUT = re.compile(r"\b(?:x?html5?|xml|sgml|(?:named|character|numeric) (?:entit(?:y|ies)|references?))\b", re.IGNORECASE | re.ASCII)
 _MANY = 20  # entities, from which a text that names HTML is escaped, not about it
@@ -26,7 +26,10 @@ def entities(text: str) -> tuple[str, int]:
     HTML keeps a few; names that are no entities stay.
     """
     found = [match.group() for match in _WHOLE.finditer(text) if _is_entity(match.group())] if "&" in text else []
-    about = _ABOUT.search(text) is not None and len(found) < _MANY
+    halves = any(half in text for half in _EVIDENCE)
+    if not found and not halves:
+        return text, 0
+    about = len(found) < _MANY and _ABOUT.search(text) is not None
     count = 0
     if found and not about:
         for _ in range(_ROUNDS):
@@ -35,7 +38,7 @@ def entities(text: str) -> tuple[str, int]:
             if not times or "&" not in text:
                 break
         count = len(found)
-    if ";" in text and not about and _EVIDENCE.search(text):
+    if halves and not about:
         for pattern, sign in ((_QUOTE, "'"), (_OPENING, '"'), (_CLOSING, '"')):
             text, times = pattern.subn(sign, text)
             count += times

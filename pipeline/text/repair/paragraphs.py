@@ -59,15 +59,15 @@ _ITEMS = 2  # items that make a list
 _SPEECHES, _SPEAKERS = 2, 4  # lines that begin with the same name, and all such lines, from which names are those of speakers
 _NAME = 30  # characters of a name on a line of its own
 _NAME_OF_SPEAKER = (
-    r"_?((?!(?:M[rR][sS]?|D[rR]|S[tT]|MESSRS|Messrs)\.)[A-Z][A-Z'’. -]{1,28}[A-Z]|[A-Z][\w'’-]{1,20}(?: [A-Z][\w'’-]{1,20}){0,2}(?=:$))"
+    r"_?((?!(?:M[rR][sS]?|D[rR]|S[tT]|MESSRS|Messrs)\.)(?=.{0,28}[A-Z]{3})[A-Z][A-Z'’. -]{1,28}[A-Z]|[A-Z][\w'’-]{1,20}(?: [A-Z][\w'’-]{1,20}){0,2}(?=:$))"
     r"_?[.:](?:\s|$|_)"
 )
 _SPEAKER = re.compile(_NAME_OF_SPEAKER)
 _SPEAKERS_OF = re.compile(f"^{_NAME_OF_SPEAKER}", re.MULTILINE)
+_BEFORE = frozenset(["", "\n", *".!?:—-)\"'"])  # what is before the line end before a speech
 _PAUSED = re.compile(r"[.!?:—-][\"'”’)\]_*]*$")
 _SAMPLE, _RAGGED = 3000, 0.05  # lines that tell how ragged a text is, and the share of them that is left out
 _STARTS = 0.05  # share of the lines within blocks that begin paragraphs by an indent, from which a text is printed so
-_WIDE = re.compile(r"[^ \n] {3,}[^ \n]")
 _GAP = re.compile(r"(?<=\S) {3,}(\S+(?: \S+)*)")
 # words that no line of a list begins or ends with
 _BETWEEN = frozenset(
@@ -95,7 +95,7 @@ class Layout:
     wrapped: bool  # no lines are wider than that: the text was wrapped
     verse: bool  # nearly all lines begin with capitals
     parts: bool  # only blanks at their beginning tell paragraphs apart
-    gaps: bool  # some lines have three blanks within
+    gaps: frozenset[int]  # the lines with three blanks within
     speakers: frozenset[str]  # names that begin several lines
 
 
@@ -110,6 +110,8 @@ def hyphenation(text: str) -> tuple[str, int]:
     found = [(match, _LEFT.search(text, max(0, match.start() - _LONGEST), match.start())) for match in _BROKEN.finditer(text)]
     breaks = [(match, left.group()) for match, left in found if left]
     if not breaks:
+        return text, 0
+    if _is_all_verse(list(map(str.strip, text.split("\n")))):
         return text, 0
     known = _known(_BROKEN.sub(" ", text))
     votes = [_vote(left.lower().encode(), match[2].lower().encode(), known) for match, left in breaks]
@@ -143,7 +145,11 @@ def wrapping(text: str) -> tuple[str, int]:
     contents = [line.strip(" ") for line in lines]
     contents = [_SPACES.sub(" ", line) if "  " in line else line for line in contents]
     depths = [len(line) - len(line.lstrip(" ")) if line[:1] == " " else 0 for line in lines]
-    layout = _layout(contents, depths, gaps=bool(_WIDE.search(text)))
+    layout = _layout(
+        contents, depths, gaps=frozenset(place for place, line in enumerate(lines) if "   " in line and "   " in line.strip(" "))
+    )
+    if layout.verse and "  " in text:
+        contents = [line.strip(" ") for line in lines]  # lines that are all kept keep the blanks within
     paragraphs: list[str] = []
     count = 0
     for places, pages in _blocks(contents, layout.width):
@@ -152,8 +158,11 @@ def wrapping(text: str) -> tuple[str, int]:
             continue
         block = [contents[place] for place in places]
         ends = _ends(lines, places, block, [max(0, depths[place] - layout.margin) for place in places], layout)
-        paragraphs += _rebuilt(block, ends, [lines[place] for place in places], [depths[place] for place in places])
         count += max(0, ends.count(JOINED) - pages)
+        if ends.count(JOINED) == len(ends):
+            paragraphs.append(_joined(block))
+            continue
+        paragraphs += _rebuilt(block, ends, [lines[place] for place in places], [depths[place] for place in places])
     return "\n\n".join(paragraphs), count
 
 
@@ -218,7 +227,7 @@ def _goes_on(before: str, after: str, width: int) -> bool:
     return after[0].islower() or (full and not _is_heading(after))
 
 
-def _layout(contents: list[str], depths: list[int], *, gaps: bool) -> Layout:
+def _layout(contents: list[str], depths: list[int], *, gaps: frozenset[int]) -> Layout:
     """What the whole text tells about its lines."""
     margin = _margin(contents, depths)
     lengths = [0 if line == PAGE else len(line) for line in contents]
@@ -226,17 +235,13 @@ def _layout(contents: list[str], depths: list[int], *, gaps: bool) -> Layout:
     text = "\n".join(contents)
     full = sum(map(bool, lengths))
     wider = sum(length > width + _OVER for length in lengths)
-    first = "".join([line[:1] for before, line in pairwise(contents) if before and before != PAGE])  # of lines that follow another
-    capitals = sum(map(str.isupper, first))
-    small = sum(map(str.islower, first))
-    mostly_caseless = 2 * (capitals + small) < sum(map(str.isalpha, first))
+    capitals, small, letters = _first_letters(contents)
+    mostly_caseless = 2 * (capitals + small) < letters
     wrapped = 0 < width <= _WRAPPED_WIDTH and ((width >= _LEAST_WIDTH and wider <= _LONG_LINES * full) or mostly_caseless)
-    speakers = Counter(found[1] for found in _SPEAKERS_OF.finditer(text))
+    speakers = Counter(found[1] for found in _SPEAKERS_OF.finditer(text) if text[max(0, found.start() - 2) : found.start() - 1] in _BEFORE)
     often = {name for name, times in speakers.items() if times >= _SPEECHES}
     often = often if sum(speakers[name] for name in often) >= _SPEAKERS else set()
-    verse = (
-        width <= _WRAPPED_WIDTH and len(first) >= (_FEW_SPEECHES if often else _FEW_LINES) and 0 < capitals >= _VERSE * (capitals + small)
-    )
+    verse = width <= _WRAPPED_WIDTH and _is_mostly_capital(capitals, small, _FEW_SPEECHES if often else _FEW_LINES)
     return Layout(
         margin=margin,
         width=width,
@@ -249,6 +254,22 @@ def _layout(contents: list[str], depths: list[int], *, gaps: bool) -> Layout:
     )
 
 
+def _first_letters(contents: list[str]) -> tuple[int, int, int]:
+    """How many lines that follow another begin with a capital, with a small letter, with any letter."""
+    first = "".join([line[:1] for before, line in pairwise(contents) if before and before != PAGE])
+    return sum(map(str.isupper, first)), sum(map(str.islower, first)), sum(map(str.isalpha, first))
+
+
+def _is_all_verse(contents: list[str]) -> bool:
+    """Whether nearly all lines that follow another begin with a capital."""
+    capitals, small, _ = _first_letters(contents)
+    return _is_mostly_capital(capitals, small, _FEW_LINES)
+
+
+def _is_mostly_capital(capitals: int, small: int, least: int) -> bool:
+    return capitals + small >= least and 0 < capitals >= _VERSE * (capitals + small)
+
+
 def _tight(contents: list[str]) -> int:
     """The room that nearly every wrapped line would need for one more word; wrapped lines are those that go on in small letters."""
     pairs = islice(((line, following) for line, following in pairwise(contents) if line and following[:1].islower()), _SAMPLE)
@@ -258,11 +279,13 @@ def _tight(contents: list[str]) -> int:
 
 def _has_indented_starts(contents: list[str], depths: list[int], margin: int) -> bool:
     """Whether paragraphs are told apart by the blanks at their beginning, without blank lines."""
-    places = [place for place in range(1, len(contents)) if contents[place] and contents[place - 1]]
-    starts = sum(
-        depths[place] >= margin + _INDENT > depths[place - 1] and bool(_ENDED.search(contents[place - 1][-40:])) for place in places
-    )
-    return starts >= _STARTS * len(places)
+    deep = [
+        place
+        for place, (before, depth) in enumerate(pairwise(depths), start=1)
+        if depth >= margin + _INDENT > before and contents[place] and contents[place - 1]
+    ]
+    starts = sum(bool(_ENDED.search(contents[place - 1][-40:])) for place in deep)
+    return starts > 0 and starts >= _STARTS * sum(bool(before and line) for before, line in pairwise(contents))
 
 
 def _ends(lines: list[str], places: list[int], block: list[str], indents: list[int], layout: Layout) -> list[End]:
@@ -272,39 +295,41 @@ def _ends(lines: list[str], places: list[int], block: list[str], indents: list[i
         headings = next((place for place, line in enumerate(block) if not _is_heading(line)), count + 1)
         rest = _ends(lines, places[headings:], block[headings:], indents[headings:], layout) if headings < count else []
         return [PARTED] * min(headings, count) + rest
-    if max(map(len, block)) > _WRAPPED_WIDTH:
-        return _with_long_parted(block, [KEPT] * count, _marks(block, layout))
-    if layout.gaps and _is_table([lines[place] for place in places]):
+    if layout.gaps and len(layout.gaps.intersection(places)) > 1 and _is_table([lines[place] for place in places]):
         return [KEPT] * count
-    paged = [False] * count
-    if places[-1] - places[0] > count:
-        paged = [place - before > 1 and PAGE in lines[before + 1 : place] for before, place in pairwise(places)]
-    indented = _is_indented(indents)
-    new = (
-        [indents[place + 1] >= _INDENT and bool(_ENDED.search(block[place][-40:])) for place in range(count)]
-        if indented
-        else [False] * count
-    )
     marks = _marks(block, layout)
+    ends = _ends_by_room(block, indents, marks, layout)
+    if places[-1] - places[0] > count:  # a page ends in the block
+        for row, (before, place) in enumerate(pairwise(places)):
+            if place - before > 1 and block[row + 1][0].islower() and PAGE in lines[before + 1 : place]:
+                ends[row] = JOINED
+    return _with_long_parted(block, ends, marks)
+
+
+def _ends_by_room(block: list[str], indents: list[int], marks: list[bool], layout: Layout) -> list[End]:
+    """How lines end, by the room that they leave for the next word."""
+    count = len(block) - 1
+    if not layout.wrapped and max(map(len, block)) > _WRAPPED_WIDTH:
+        return [KEPT] * count
+    indented = _is_indented(indents)
+    new = [False] * count
+    if indented:
+        new = [indents[place + 1] >= _INDENT and bool(_ENDED.search(block[place][-40:])) for place in range(count)]
     width = layout.width if layout.wrapped else max(map(len, block[:-1]))
     room = [len(line) + 1 + len(following.split(" ", 1)[0]) for line, following in pairwise(block)]
-    free = [place for place in range(len(room)) if not marks[place]]  # ends that only their room tells apart
+    free = [place for place in range(count) if not marks[place]]  # ends that only their room tells apart
     short = [room[place] <= _ROOM * width and not (indented and indents[place + 1] >= _INDENT) for place in free]
-    if not free or 2 * sum(short) > len(free) or _is_verse(block, room, free, layout):
-        ends = [PARTED if start and layout.parts else KEPT for start in new]
-        ends = [JOINED if page and after[0].islower() else end for end, page, after in zip(ends, paged, block[1:], strict=True)]
-        if layout.wrapped and not layout.verse:
-            for place in free:
-                if room[place] > _FULL_ROOM * width and _goes_on_small(block[place], block[place + 1]):
-                    ends[place] = JOINED
-            for place in free:  # between wrapped lines
-                if room[place] > layout.tight and place and ends[place - 1] == JOINED:
-                    ends[place] = JOINED
-    elif _is_wrapped(block, room, free, layout):
-        ends = [PARTED if start else KEPT if mark else JOINED for start, mark in zip(new, marks, strict=True)]
-    else:
-        ends = [JOINED if page and after[0].islower() else KEPT for page, after in zip(paged, block[1:], strict=True)]
-    return _with_long_parted(block, ends, marks)
+    if free and 2 * sum(short) <= len(free):
+        if _is_verse(block, room, free, layout) or not _is_wrapped(block, room, free, layout):
+            return [KEPT] * count
+        return [PARTED if start else KEPT if mark else JOINED for start, mark in zip(new, marks, strict=True)]
+    ends = [PARTED if start and layout.parts else KEPT for start in new]
+    if layout.wrapped and not layout.verse:  # some wrapped lines among short ones
+        for place in free:
+            small = room[place] > _FULL_ROOM * width and _goes_on_small(block[place], block[place + 1])
+            if small or (room[place] > layout.tight and place and ends[place - 1] == JOINED):
+                ends[place] = JOINED
+    return ends
 
 
 def _with_long_parted(block: list[str], ends: list[End], marks: list[bool]) -> list[End]:
@@ -325,10 +350,14 @@ def _marks(block: list[str], layout: Layout) -> list[bool]:
     listed = any(items) and (items[0] or sum(items) >= _ITEMS)
     marks = items[1:] if listed else [False] * (len(block) - 1)
     if layout.speakers:
-        begins = [(found := _SPEAKER.match(line)) is not None and found[1] in layout.speakers for line in block]
+        pauses = [True, *(bool(_PAUSED.search(line[-40:])) for line in block[:-1])]
+        begins = [
+            pause and (found := _SPEAKER.match(line)) is not None and found[1] in layout.speakers
+            for line, pause in zip(block, pauses, strict=True)
+        ]
         for place, line in enumerate(block[:-1]):
             alone = begins[place] and len(line) <= _NAME  # a name on a line of its own
-            marks[place] = marks[place] or alone or (begins[place + 1] and bool(_PAUSED.search(line[-40:])))
+            marks[place] = marks[place] or alone or begins[place + 1]
     return marks
 
 
@@ -341,7 +370,9 @@ def _is_verse(block: list[str], room: list[int], free: list[int], layout: Layout
     capitals = sum(_is_capital(block[place + 1]) for place in free)
     loose = sum(room[place] < layout.tight for place in free)
     if len(free) == 1:
-        return loose == 1 and not _ENDED.search(block[free[0]][-40:]) and room[free[0]] <= _LOOSE_ROOM * layout.width
+        speech = bool(layout.speakers) and (found := _SPEAKER.match(block[0])) is not None and found[1] in layout.speakers
+        ended = not speech and _ENDED.search(block[free[0]][-40:])
+        return loose == 1 and not ended and room[free[0]] <= _LOOSE_ROOM * layout.width
     going = sum(not _PAUSED.search(block[place][-40:]) and not block[place + 1].startswith(("I ", "I'")) for place in free)
     return capitals >= _VERSE_BLOCK * len(free) and 2 * loose >= len(free) and (going > 0 or len(free) >= _STANZA)
 
@@ -380,8 +411,6 @@ def _is_capital(line: str) -> bool:
 
 def _is_table(raw: list[str]) -> bool:
     """Whether lines have columns: wide gaps, in most lines at the same place."""
-    if sum("   " in line.strip() for line in raw) < 2:
-        return False
     gaps = [
         {edge for found in _GAP.finditer(line.rstrip()) for edge in ((found.end(), 0), (found.end() + len(found[1]), 1))} for line in raw
     ]
@@ -426,9 +455,11 @@ def _joined(lines: list[str]) -> str:
     """Join lines with a space, except after a dash attached to a word and in scripts without spaces."""
     if len(lines) == 1:
         return lines[0]
-    pieces = [lines[0]]
+    pieces = [lines[0].rstrip("\u00ad")]  # a soft hyphen stays only at a line end
     for before, line in pairwise(lines):
         close = len(before) > 2 and before.endswith(("--", "—")) and before.rstrip("-—")[-1:].isalnum()
         close = close or bool(UNSPACED.match(before[-1:]) and UNSPACED.match(line[:1]))
         pieces.append(line if close else f" {line}")
+        if line.endswith("\u00ad") and len(pieces) < len(lines):
+            pieces[-1] = pieces[-1].rstrip("\u00ad")
     return "".join(pieces)

@@ -58,7 +58,7 @@ def characters(raw, start, stop):  # type: ignore[no-untyped-def]
             begin = place + 1
         found = _sign(raw, start, stop, place)
         if found & CODE:
-            if place - signed > _NEAR:
+            if place - signed > _NEAR and not _opens(raw, stop, place):
                 found ^= CODE
             signed = place
         mask |= found
@@ -98,6 +98,13 @@ def _sign(raw, start, stop, place):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _opens(raw, stop, place):  # type: ignore[no-untyped-def]
+    """Whether a closing parenthesis, a colon and a line end are followed by an indent."""
+    after = place + 2 if place + 2 < stop and raw[place + 2] != 13 else place + 3
+    return raw[place] == 41 and after + 1 < stop and raw[after] == 10 and (raw[after + 1] == 32 or raw[after + 1] == 9)
+
+
+@kernel
 def _is_code(raw, start, stop, place, byte, after):  # type: ignore[no-untyped-def]
     """Whether a sign and its neighbours are rare in prose: braces, equals signs, `():`, `);`, `</`, `->`, `$ `, `#!`, `a_b`."""
     before = raw[place - 1] if place > start else np.uint8(10)
@@ -113,6 +120,8 @@ def _is_code(raw, start, stop, place, byte, after):  # type: ignore[no-untyped-d
             or after == 41
             or ((after == 58 or after == 59) and place + 2 < stop and (raw[place + 2] == 10 or raw[place + 2] == 13))
         )
+    if byte == 40:  # (
+        return 97 <= (before | 32) <= 122 and after != 115  # no plural(s)
     if byte == 59:  # ;
         return before == 125
     if byte == 95:
