@@ -198,12 +198,12 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
 
 def _settled(text: str, mask: int, plan: Plan, times: Counter[str]) -> str:
     """The text after the repairs of lines, which see some lines only once the paragraphs are made: a second cleaning changes nothing."""
-    wrap = {name: mend for name, mend, _ in plan}.get("wrapping", lambda text: (text, 0))
+    wraps = [mend for name, mend, _ in plan if name == "wrapping"]
     for name, mend, bits in plan:
         if name in _SETTLED and mask & bits:
             mended, count = mend(text)
             if count:
-                text = wrap(mended)[0]
+                text = wraps[0](mended)[0] if wraps else mended
                 times[name] += count
     return text
 

@@ -13,20 +13,28 @@ _STRONG = re.compile(
     r"""
       \#!/ | \#\s*(?:include|define|ifn?def|if|endif|pragma|undef)\b | //|/\*|\*/ | <!-- | -->
     | (?:(?:public|private|protected|export|abstract|final|static|async|default|inline|extern|pub)\ )*
-      (?: def\ \w+[(\[] | class\ \w+(?:[^.]*[:{(]|(?:[(\[].*)?:)$ | (?:interface|struct|enum|trait|impl|namespace|module|union|typedef)\ \w+.*\{$
-        | (?:function|func|fn|fun|sub)\ [\w.]*\s?\(? .*[{:)]$ | (?:void|int|float|double|char|bool|auto|string|String|long|const|let|var|val)\ [*&]?\w+\s?[=(;\[:] )
-    | from\ [\w.]+\ import\ \S | import\ [\w.]+(?:\ as\ \w+)?(?:,\ ?[\w.]+(?:\ as\ \w+)?)*;?$ | import\ .*\ from\ ["'] | (?:package|using|use)\ [\w.:]+;$
+      (?: def\ \w+[(\[] | class\ \w+(?:[^.]*[:{(]|(?:[(\[].*)?:)$
+    | (?:interface|struct|enum|trait|impl|namespace|module|union|typedef)\ \w+.*\{$
+        | (?:function|func|fn|fun|sub)\ [\w.]*\s?\(? .*[{:)]$
+    | (?:void|int|float|double|char|bool|auto|string|String|long|const|let|var|val)\ [*&]?\w+\s?[=(;\[:] )
+    | from\ [\w.]+\ import\ \S | import\ [\w.]+(?:\ as\ \w+)?(?:,\ ?[\w.]+(?:\ as\ \w+)?)*;?$ | import\ .*\ from\ ["']
+    | (?:package|using|use)\ [\w.:]+;$
     | (?:export|const|let|var)\ [\w{,\ }]+\s?= | @[A-Za-z_][\w.]*(?:\(.*\)?)?$
-    | for\ [\w,\ ()]+\ in\ .*[:{]$ | (?:if|elif|while|for|switch|catch|foreach)\s?\(.*[){]$ | (?:if|elif|while|with|except|case)\b.*[()\[\]=<>_."'].*:$
-    | (?:else|try|finally|do|loop)\s?[:{]$ | \}\s?(?:else|catch|finally|while)\b | (?:if|while|for)\ .*;\ (?:then|do)$ | (?:except|case)\ [\w.]+(?:\ as\ \w+)?:$
-    | (?:return|raise|yield|throw|await|assert|del|print|echo|puts|new)\b.*(?:[()\[\]{};=_]|\w\.\w|["']$) | return(?:\ -?[\w.]+)?;?$ | (?:break|continue);?$ | pass$
+    | for\ [\w,\ ()]+\ in\ .*[:{]$ | (?:if|elif|while|for|switch|catch|foreach)\s?\(.*[){]$
+    | (?:if|elif|while|with|except|case)\b.*[()\[\]=<>_."'].*:$
+    | (?:else|try|finally|do|loop)\s?[:{]$ | \}\s?(?:else|catch|finally|while)\b | (?:if|while|for)\ .*;\ (?:then|do)$
+    | (?:except|case)\ [\w.]+(?:\ as\ \w+)?:$
+    | (?:return|raise|yield|throw|await|assert|del|print|echo|puts|new)\b.*(?:[()\[\]{};=_]|\w\.\w|["']$)
+    | return(?:\ -?[\w.]+)?;?$ | (?:break|continue);?$ | pass$
     | [{}()\[\],;]{1,6}$ | .*[{}]$ | .*(?:\);|\};|\];|\(|\[|\\)$ | .*\(\)[:;,]?$
     | [-\w.$@*&\[\]"'{}/]+(?:,\ [\w.*]+)*(?::\ ?[\w\[\], .|"']+)?\s*(?:[-+*/%|&^?:.]|\*\*|//|<<|>>)?=(?!=)\s*\S | --?[\w-]+=\S
     | [\w.:$>]*[\w$]\([^)]*\)?.*[),;:{(\[]$ | [\w.]+\([\w"'].*\) .*
-    | "[^"]+"\s*:\s*\S.*[,{\[}\]\d"el]$ | </?(?!(?:i|b|em|strong|u|cite|sup|sub|a|s)\b)[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>(?:$|.*>$) | \{%
+    | "[^"]+"\s*:\s*\S.*[,{\[}\]\d"el]$
+    | </?(?!(?:i|b|em|strong|u|cite|sup|sub|a|s)\b)[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>(?:$|.*>$) | \{%
     | \$\ \S | (?:sudo|pip3?|npm|npx|apt-get|docker|kubectl|git|curl|wget|conda|cargo|brew|yarn)\ -{0,2}[a-z][\w.-]*(?:\ \S+)*$
     | (?:@@\ |\+\+\+\ |---\ \S|diff\ -)
-    | (?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM|(?:CREATE|ALTER|DROP)\ (?:TABLE|VIEW|INDEX)|FROM|WHERE|GROUP\ BY|ORDER\ BY|HAVING|(?:LEFT|RIGHT|INNER|OUTER)\ JOIN|JOIN|VALUES|SET|LIMIT)\b.*[a-z*(\d;,]
+    | (?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM|(?:CREATE|ALTER|DROP)\ (?:TABLE|VIEW|INDEX)|FROM|WHERE|GROUP\ BY
+        |ORDER\ BY|HAVING|(?:LEFT|RIGHT|INNER|OUTER)\ JOIN|JOIN|VALUES|SET|LIMIT)\b.*[a-z*(\d;,]
     | \((?:define|defun|defn?|let\*?|lambda|ns|setq|import|require|deftype|cond)\b
     | [\w.-]+\s?::?=\s | \.(?:PHONY|SUFFIXES)\b | \"\"\" | (?:FROM|RUN|COPY|WORKDIR|ENTRYPOINT|CMD|ENV|EXPOSE|ARG)\ [\w.\[/"=:$-]+
     | %\w+%? | \\(?:begin|end|documentclass|usepackage|section|newcommand)\{
@@ -37,7 +45,8 @@ _OPERATOR = re.compile(
     r"\ (?:==|!=|===|<=|>=|&&|\|\||->|=>|\+=|-=|:=|<<|>>|<-)\ |\w::\w|\w->\w|\b[a-z]\w*\.[a-z_]\w*\(|[a-z]\w*_\w+\(|\$\{?\w+\}?|\$\("
 )
 _SIGN_OF_CODE = re.compile(  # a block of code has one of these
-    r"[={}\\<$\t@/]|\([)\w]|\)[;:)]|_[a-z]|->|::|\"\"\"|\[\]|:\n|\n *(?:[a-z][\w./-]*:|- |--|import |from |return|[A-Z]{3}|%|pip|npm|npx|git |sudo)"
+    r"[={}\\<$\t@/]|\([)\w]|\)[;:)]|_[a-z]|->|::|\"\"\"|\[\]|:\n|"
+    r"\n *(?:[a-z][\w./-]*:|- |--|import |from |return|[A-Z]{3}|%|pip|npm|npx|git |sudo)"
 )
 _SIGNED = re.compile(  # every strong line has one of these
     r"[=(){}\[\]<>\\$#@/_|%*&;:\"]|^(?:import|from|package|using|use|return|break|continue|pass|yield|raise|print|echo|new|-|pip|npm|npx|git|"
@@ -45,7 +54,8 @@ _SIGNED = re.compile(  # every strong line has one of these
 )
 _WEAK = re.compile(
     r"\#|\*(?:\ |$)|--\ |;|%|\"\"\"|'''|[rbfu]?[\"'].*[\"'][,)\]:;]{0,3}$|[-+]?\d[\d._]*[,)\]]*$|[\w.*]+(?:=\S.*)?,$|\.{1,3}\w*\(?|"
-    r"(?:return|raise|yield|del|global|nonlocal|end|fi|done|esac|then|else|endif|lambda)\b|[)\]}]|[-\w.]+:(?:\ \S.*)?$|-\ \S|[\w.]+$|[&|+]\ |\[\[?[\w.:\"-]+\]?\]$"
+    r"(?:return|raise|yield|del|global|nonlocal|end|fi|done|esac|then|else|endif|lambda)\b|[)\]}]|"
+    r"[-\w.]+:(?:\ \S.*)?$|-\ \S|[\w.]+$|[&|+]\ |\[\[?[\w.:\"-]+\]?\]$"
 )
 _KEY = re.compile(r"(?:-\ )*(?:[a-z_.$\d][-\w./$]*|\"[^\"]+\"|'[^']+'|[A-Z][a-zA-Z]*[-_.][-\w.]*|[A-Z_]{2,}):(?:\s+\S.*)?$")
 _YAML_ITEM = re.compile(r"-(?:\ \S.*)?$")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pipeline.text.repair.characters import PAGE
 
 _KINDS = (
-    r"illustrations?|ill?ustr\.|footnotes?|sidenotes?|transcriber'?s?'?s? notes?|transcriber’s notes?|decorations?|frontispiece|headpiece|tailpiece|"
-    r"ornament|picture|image|blank page|endnotes?"
+    r"illustrations?|ill?ustr\.|footnotes?|sidenotes?|transcriber'?s?'?s? notes?|transcriber’s notes?|decorations?|frontispiece|headpiece|"
+    r"tailpiece|ornament|picture|image|blank page|endnotes?"
 )
 _OPEN = re.compile(rf"\[\s{{0,3}}(?:_|\*)?(?:{_KINDS})\b(?=[^\]\[]{{0,3}}[\s:.,\]_*0-9-])", re.IGNORECASE)
 _LONGEST = 12_000  # characters of a footnote

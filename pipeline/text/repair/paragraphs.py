@@ -59,15 +59,16 @@ _ITEMS = 2  # items that make a list
 _SPEECHES, _SPEAKERS = 2, 4  # lines that begin with the same name, and all such lines, from which names are those of speakers
 _NAME = 30  # characters of a name on a line of its own
 _NAME_OF_SPEAKER = (
-    r"_?((?!(?:M[rR][sS]?|D[rR]|S[tT]|MESSRS|Messrs)\.)(?=.{0,28}[A-Z]{3})[A-Z][A-Z'’. -]{1,28}[A-Z]|[A-Z][\w'’-]{1,20}(?: [A-Z][\w'’-]{1,20}){0,2}(?=:$))"
+    r"_?((?!(?:M[rR][sS]?|D[rR]|S[tT]|MESSRS|Messrs)\.)(?=.{0,28}[A-Z]{3})[A-Z][A-Z'’. -]{1,28}[A-Z]|"
+    r"[A-Z][\w'’-]{1,20}(?: [A-Z][\w'’-]{1,20}){0,2}(?=:$))"
     r"_?[.:](?:\s|$|_)"
 )
 _SPEAKER = re.compile(_NAME_OF_SPEAKER)
-_SPEAKERS_OF = re.compile(f"^{_NAME_OF_SPEAKER}", re.MULTILINE)
+_SPEAKERS_OF = re.compile(rf"\n{_NAME_OF_SPEAKER}", re.MULTILINE)
 _BEFORE = frozenset(["", "\n", *".!?:—-)\"'"])  # what is before the line end before a speech
 _PAUSED = re.compile(r"[.!?:—-][\"'”’)\]_*]*$")
 _SAMPLE, _RAGGED = 3000, 0.05  # lines that tell how ragged a text is, and the share of them that is left out
-_STARTS = 0.05  # share of the lines within blocks that begin paragraphs by an indent, from which a text is printed so
+_STARTS, _FEW_STARTS = 0.05, 3  # share and number of the lines within blocks that begin paragraphs by an indent in a text printed so
 _GAP = re.compile(r"(?<=\S) {3,}(\S+(?: \S+)*)")
 # words that no line of a list begins or ends with
 _BETWEEN = frozenset(
@@ -232,13 +233,13 @@ def _layout(contents: list[str], depths: list[int], *, gaps: frozenset[int]) -> 
     margin = _margin(contents, depths)
     lengths = [0 if line == PAGE else len(line) for line in contents]
     width = _width(lengths)
-    text = "\n".join(contents)
+    text = "\n".join(["", *contents])
     full = sum(map(bool, lengths))
     wider = sum(length > width + _OVER for length in lengths)
     capitals, small, letters = _first_letters(contents)
     mostly_caseless = 2 * (capitals + small) < letters
     wrapped = 0 < width <= _WRAPPED_WIDTH and ((width >= _LEAST_WIDTH and wider <= _LONG_LINES * full) or mostly_caseless)
-    speakers = Counter(found[1] for found in _SPEAKERS_OF.finditer(text) if text[max(0, found.start() - 2) : found.start() - 1] in _BEFORE)
+    speakers = Counter(found[1] for found in _SPEAKERS_OF.finditer(text) if text[max(0, found.start() - 1) : found.start()] in _BEFORE)
     often = {name for name, times in speakers.items() if times >= _SPEECHES}
     often = often if sum(speakers[name] for name in often) >= _SPEAKERS else set()
     verse = width <= _WRAPPED_WIDTH and _is_mostly_capital(capitals, small, _FEW_SPEECHES if often else _FEW_LINES)
@@ -285,7 +286,7 @@ def _has_indented_starts(contents: list[str], depths: list[int], margin: int) ->
         if depth >= margin + _INDENT > before and contents[place] and contents[place - 1]
     ]
     starts = sum(bool(_ENDED.search(contents[place - 1][-40:])) for place in deep)
-    return starts > 0 and starts >= _STARTS * sum(bool(before and line) for before, line in pairwise(contents))
+    return starts >= _FEW_STARTS and starts >= _STARTS * sum(bool(before and line) for before, line in pairwise(contents))
 
 
 def _ends(lines: list[str], places: list[int], block: list[str], indents: list[int], layout: Layout) -> list[End]:
