@@ -21,13 +21,14 @@ class Config:
     repairs: tuple[str, ...] | None
     quotes: Literal["straight", "keep"]
     italics: Literal["strip", "keep"]
+    editorial: Literal["strip", "keep"]
     mask: dict[str, str | None]
     language_characters: int
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    settings = Settings(repairs=cfg.repairs, quotes=cfg.quotes, italics=cfg.italics, mask=cfg.mask)
+    settings = Settings(repairs=cfg.repairs, quotes=cfg.quotes, italics=cfg.italics, editorial=cfg.editorial, mask=cfg.mask)
     check(settings)
     function = partial(clean_shard, settings=settings, language_characters=cfg.language_characters)
     work = run.shards("clean", function, cfg.source.shards)

@@ -17,6 +17,7 @@ SETTINGS = Settings(
     repairs=None,
     quotes="straight",
     italics="strip",
+    editorial="strip",
     mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
 )
 FILES, DOCUMENTS = 12, 200
@@ -63,9 +64,10 @@ def test_no_page_furniture_is_left(books: dict[str, str], documents: list[str]) 
 
 
 def test_no_line_is_hard_wrapped(documents: list[str]) -> None:
-    assert not any("\n" in paragraph for text in documents for paragraph in text.split("\n\n"))
+    paragraphs = [paragraph for text in documents for paragraph in text.split("\n\n")]
+    assert sum("\n" in paragraph for paragraph in paragraphs) <= 0.1 * len(paragraphs)  # verse, letters and title pages
     for text in documents:
-        said = text.split("\n\n")
+        said = [line for paragraph in text.split("\n\n") for line in paragraph.split("\n")]
         cut = sum(40 < len(before) < 90 and before[-1].isalpha() and after[0].islower() for before, after in pairwise(said) if after)
         assert cut <= 0.2 * len(said), text  # verse goes on over its lines; prose that is still wrapped does on nearly all
 

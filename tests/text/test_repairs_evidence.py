@@ -8,7 +8,11 @@ from pipeline.text.repair.ocr import ocr
 from pipeline.text.repair.paragraphs import wrapping
 
 SETTINGS = Settings(
-    repairs=None, quotes="straight", italics="strip", mask=dict.fromkeys(("email", "phone", "card", "ip", "ssn", "iban", "secret"))
+    repairs=None,
+    quotes="straight",
+    italics="strip",
+    editorial="strip",
+    mask=dict.fromkeys(("email", "phone", "card", "ip", "ssn", "iban", "secret")),
 )
 PROSE = """The House
 

@@ -231,7 +231,9 @@ def test_what_is_nobody_s_stays(text: str) -> None:
 )
 def test_kinds_by_name_become_their_mask_with_and_without_the_prefilter(text: str, kind: str) -> None:
     assert masked(f"For {text}, or {text}.") == f"For [{kind}], or [{kind}]."
-    settings = Settings(repairs=("mail", "card", "phone", "ip", "ssn", "iban", "secret"), quotes="keep", italics="keep", mask=MASK)
+    settings = Settings(
+        repairs=("mail", "card", "phone", "ip", "ssn", "iban", "secret"), quotes="keep", italics="keep", editorial="keep", mask=MASK
+    )
     assert clean_text(f"For {text}.", settings)[0] == f"For [{kind}]."
 
 

@@ -26,7 +26,7 @@ def test_every_planted_reject_is_dropped_for_its_reason_and_no_book_is(seed: int
     cleaning = yaml.safe_load((CONF / "clean" / "default.yaml").read_text())
     rules = yaml.safe_load((CONF / "select" / "default.yaml").read_text())["rules"]
     library = generate(TypeAdapter(WorldConfig).validate_json(json.dumps(world | MANY)), seed)
-    settings = Settings(**{name: cleaning[name] for name in ("repairs", "quotes", "italics", "mask")})
+    settings = Settings(**{name: cleaning[name] for name in ("repairs", "quotes", "italics", "editorial", "mask")})
     documents, _ = repair_documents(library.documents, settings)
     statistics = measure(documents["id"], documents["text"], language_characters=cleaning["language_characters"])
     reasons, _ = first_broken(statistics, TypeAdapter(tuple[Rule, ...]).validate_json(json.dumps(rules)))
@@ -34,3 +34,9 @@ def test_every_planted_reject_is_dropped_for_its_reason_and_no_book_is(seed: int
     assert {name: score["planted"] for name, score in told.items()} == {name: MANY[name] for name in sorted(told)}
     assert len(told) == 5
     assert min(min(score["precision"] or 0, score["recall"] or 0) for score in told.values()) >= 0.99
+
+
+def test_few_stopwords_are_a_sign_of_a_planted_foreign_document() -> None:
+    truth = pa.table({"id": ["a", "b", "c"], "fate": ["drop", "drop", "keep"], "plants": [["foreign"], ["foreign"], []]})
+    told = selection_metrics(truth, pa.table({"id": ["a", "b"], "reason": ["foreign", "few_stopwords"]}))
+    assert told == {"foreign": {"planted": 2, "precision": 1.0, "recall": 1.0}}

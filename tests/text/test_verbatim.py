@@ -11,6 +11,7 @@ SETTINGS = Settings(
     repairs=None,
     quotes="straight",
     italics="strip",
+    editorial="strip",
     mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
 )
 PROSE = "This is a line of prose that is wrapped\nby hand, and “quoted” with _care_."
@@ -37,8 +38,8 @@ def test_a_block_keeps_its_lines_and_the_prose_around_it_is_mended(block: str, n
     assert clean_text(cleaned, SETTINGS) == (cleaned, {})
 
 
-def test_blank_lines_within_a_block_are_single_and_its_tabs_stay() -> None:
-    assert clean_text("```\n\tone\n\n \n\ntwo  \n```\n", SETTINGS)[0] == "```\n\tone\n\ntwo\n```"
+def test_blank_lines_within_a_block_and_its_tabs_stay_and_blanks_at_line_ends_go() -> None:
+    assert clean_text("```\n\tone\n\n \n\ntwo  \n```\n", SETTINGS)[0] == "```\n\tone\n\n\n\ntwo\n```"
 
 
 def test_blocks_that_touch_prose_and_each_other_are_paragraphs_of_their_own() -> None:
@@ -56,10 +57,10 @@ def test_personal_data_and_broken_characters_are_mended_in_blocks_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["A fence ``` in a line\nof prose.", "```\nnever closed, this is\nprose of a page.", "a | b\nc - d | e f\n", "~~~\nx"]
+    "text", ["A fence ``` in a line\nof “prose”.", "```\nnever closed, this is\n“prose” of a page.", "a | b\nc - d | “e f”\n", "~~~\n“x”"]
 )
 def test_what_only_looks_like_a_block_is_prose(text: str) -> None:
-    assert "\n" not in clean_text(text, SETTINGS)[0]
+    assert "“" not in clean_text(text, SETTINGS)[0]
 
 
 def test_blocks_are_many() -> None:

@@ -17,10 +17,13 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.shards import Piece
 from pipeline.text.measure.statistics import measure
 from pipeline.text.repair import prefilter_bits as s
+from pipeline.text.repair.blobs import blobs
 from pipeline.text.repair.boilerplate import boilerplate
 from pipeline.text.repair.characters import controls, encoding, ligatures, newlines, quotes, unicode
 from pipeline.text.repair.contents import contents
 from pipeline.text.repair.duplicate_pages import duplicate_pages
+from pipeline.text.repair.editorial import editorial
+from pipeline.text.repair.entities import entities
 from pipeline.text.repair.furniture import page_numbers, running_heads
 from pipeline.text.repair.italics import italics
 from pipeline.text.repair.licence import licence
@@ -35,10 +38,17 @@ REPAIRED = pa.schema([("id", pa.string()), ("repair", pa.string()), ("count", pa
 
 
 # After these the prefilter runs again; after the next, further bits may be needed; all others only leave white space behind.
-_REVEALING = frozenset(["encoding", "newlines", "controls", "unicode", "ligatures", "licence", "page_numbers", "running_heads", "italics"])
+_REVEALING = frozenset(
+    [
+        *("encoding", "blobs", "newlines", "controls", "entities", "unicode", "ligatures", "licence", "page_numbers", "running_heads"),
+        *("editorial", "italics"),
+    ]
+)
 _REVEALED = {"quotes": s.HEADS | s.CONTENTS}
 # these change words; the others remove lines or change what is between words
-_REWORDING = frozenset(["encoding", "controls", "unicode", "ligatures", "hyphenation", "italics"])
+_REWORDING = frozenset(["encoding", "blobs", "controls", "entities", "editorial", "unicode", "ligatures", "hyphenation", "italics"])
+# these look for lines among the paragraphs that wrapping makes, and run again after it
+_SETTLED = ("boilerplate", "contents", "page_numbers", "running_heads", "duplicate_pages")
 # name -> key of clean.mask
 _MASK_REPAIRS = {"secret": "secret", "mail": "email", "iban": "iban", "card": "card", "ssn": "ssn", "phone": "phone", "ip": "ip"}
 _EVERYWHERE = frozenset(["controls", *_MASK_REPAIRS])  # in code and tables too
@@ -52,11 +62,14 @@ def _newlines(text: str) -> tuple[str, int]:
 # is not part of the book before page furniture, that before the words that pages cut; single words last.
 _REPAIRS: dict[str, tuple[Repair, int]] = {
     "encoding": (encoding, s.ENCODING),
+    "blobs": (blobs, s.BLOBS),  # in code too
     "newlines": (_newlines, s.NEWLINES),  # always: everything else expects \n
     "controls": (controls, s.CONTROLS),
+    "entities": (entities, s.ENTITIES),
     "unicode": (unicode, s.UNICODE),
     "ligatures": (ligatures, s.LIGATURES),
     "quotes": (quotes, s.QUOTES),
+    "editorial": (editorial, s.EDITORIAL | s.LICENCE),
     "licence": (licence, s.LICENCE),
     "boilerplate": (boilerplate, s.SITE | s.COOKIES),
     "contents": (contents, s.CONTENTS),
@@ -87,6 +100,7 @@ class Settings:
     repairs: tuple[str, ...] | None  # names of NAMES; None: all
     quotes: Literal["straight", "keep"]
     italics: Literal["strip", "keep"]
+    editorial: Literal["strip", "keep"]
     mask: dict[str, str | None]  # the mask for each kind of personal data; None: it stays
 
 
@@ -155,7 +169,8 @@ def repair_plan(settings: Settings) -> Plan:
     """The repairs to run, in order, each with the bits that call for it. Raises PipelineError."""
     check(settings)
     wanted = set(NAMES if settings.repairs is None else settings.repairs) | {"newlines"}
-    wanted -= {name for name, policy in (("quotes", settings.quotes), ("italics", settings.italics)) if policy == "keep"}
+    policies = {"quotes": settings.quotes, "italics": settings.italics, "editorial": settings.editorial}
+    wanted -= {name for name, policy in policies.items() if policy == "keep"}
     plan = [(name, mend, bits) for name, (mend, bits) in _REPAIRS.items() if name in wanted]
     masks = [(name, key, settings.mask[key]) for name, key in _MASK_REPAIRS.items() if name in wanted]
     return plan + [(name, _masking(key, mask), _MASK_BITS[name]) for name, key, mask in masks if mask is not None]
@@ -166,9 +181,10 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
     times: Counter[str] = Counter()
     blocks: dict[str, str] = {}
     stale = False  # whether words changed since the last check
+    laid = False  # whether paragraphs were made, or marks around lines removed
     for name, mend, bits in plan:
         if name == "newlines":  # the first repair that would change code; encodings are already fixed
-            text, blocks = extract_blocks(text)
+            text, blocks = extract_blocks(text, code=bool(mask & s.CODE))
         if bits & s.WORDS and stale:
             mask |= s.WORDS if may_be_misread(text) else 0
         if not mask & bits:
@@ -178,12 +194,26 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
         if mended != text:
             text, stale = mended, stale or name in _REWORDING
             mask = prefilter_text(text) | (mask & s.WORDS) if name in _REVEALING else mask | s.LAYOUT | _REVEALED.get(name, 0)
+            laid = laid or name in ("wrapping", "italics")
+    text = _settled(text, mask, plan, times) if laid else text
     for name, mend, _ in plan if blocks else ():
         if name in _EVERYWHERE:
             for key, block in blocks.items():
                 blocks[key], count = mend(block)
                 times[name] += count
     return restore_blocks(text, blocks), [(name, count) for name, count in times.items() if count]
+
+
+def _settled(text: str, mask: int, plan: Plan, times: Counter[str]) -> str:
+    """The text after the repairs of lines, which see some lines only once the paragraphs are made: a second cleaning changes nothing."""
+    wraps = [mend for name, mend, _ in plan if name == "wrapping"]
+    for name, mend, bits in plan:
+        if name in _SETTLED and mask & bits:
+            mended, count = mend(text)
+            if count:
+                text = wraps[0](mended)[0] if wraps else mended
+                times[name] += count
+    return text
 
 
 def counts(documents: pa.Table, repairs: pa.Table) -> dict[str, Any]:

@@ -15,7 +15,7 @@ _NUMBER = re.compile(
     r"(?P<close>[-–—~*=_\])}>| .]*)",
     re.IGNORECASE | re.ASCII,
 )
-_INLINE = re.compile(r"[ ]?\[(?:Pg|Page|p)\.?[ ]?[0-9]{1,4}\]", re.IGNORECASE | re.ASCII)
+_INLINE = re.compile(r"([ ]*)\[(?:Pg|Page|pp?)\.?[ ]?(?:[0-9]{1,4}|[ivxlc]{1,8})\]([ ]*)", re.IGNORECASE | re.ASCII)
 _NUMBER_LENGTH = 40  # characters of a stripped line
 _LOWER = bytes(byte | 32 if 65 <= byte <= 90 else byte if byte >= 128 or 97 <= byte <= 122 or byte == 10 else 32 for byte in range(256))
 _CHAPTER = re.compile(rb"(?:chapter|book|part|letter|stave)? *(?:[0-9]{1,3}|[ivxlcIVXLC]{1,8})[.:)] +(.{2,80})", re.IGNORECASE)
@@ -56,11 +56,16 @@ def page_numbers(text: str) -> tuple[str, int]:
     count = len(pages)
     if "[P" in text or "[p" in text:
         for place, line in enumerate(lines):
-            lines[place], marks = _INLINE.subn("", line) if "[" in line else (line, 0)
+            lines[place], marks = _INLINE.subn(_between, line) if "[" in line else (line, 0)
             count += marks
             if marks:
                 lines[place] = (lines[place].strip(" ") and lines[place]) or PAGE
     return ("\n".join(lines), count) if count else (text, 0)
+
+
+def _between(mark: re.Match[str]) -> str:
+    """What stays of a page mark: a blank, if there was one on either side of it."""
+    return " " if (mark[1] or mark[2]) and mark.start() and mark.end() < len(mark.string) else ""
 
 
 def running_heads(text: str) -> tuple[str, int]:
@@ -73,14 +78,19 @@ def running_heads(text: str) -> tuple[str, int]:
     lines = text.split("\n")
     places: dict[bytes, list[int]] = {}
     for place, words in enumerate(text.encode().translate(_LOWER).split(b"\n")):
-        if words and not _is_formula(lines[place]) and len(lines[place].strip(" \f")) <= _HEAD_LENGTH and (key := b" ".join(words.split())):
+        if words and len(lines[place].strip(" \f")) <= _HEAD_LENGTH and (key := b" ".join(words.split())):
             places.setdefault(key, []).append(place)
-    again = {key: found for key, found in places.items() if len(found) > 1}
+    again = {key: left for key, found in places.items() if len(found) > 1 and len(left := _without_formulas(lines, found)) > 1}
     if not again:
         return text, 0
     first = list(islice((place for place, line in enumerate(lines) if line.strip(" \f")), 2))
     title = _title_page([lines[place] for place in first])
-    named = [place for key in sorted(title & places.keys()) for place in places[key] if _is_free(lines[place], place, first)]
+    named = [
+        place
+        for key in sorted(title & places.keys())
+        for place in _without_formulas(lines, places[key])
+        if _is_free(lines[place], place, first)
+    ]
     taken = set(named) if _is_paged(lines, named) else set()
     for key, places_of_key in again.items():
         found = [place for place in places_of_key if _is_headlike(lines[place].strip(" \f"))] if key not in title else []
@@ -154,6 +164,10 @@ def _is_paged(lines: list[str], found: list[int]) -> bool:
 def _is_formula(line: str) -> bool:
     """Whether a line has an equals sign, or more digits and signs than letters."""
     return "=" in line or 2 * sum(map(str.isalpha, line)) < len(line) - line.count(" ")
+
+
+def _without_formulas(lines: list[str], found: list[int]) -> list[int]:
+    return [place for place in found if not _is_formula(lines[place])]
 
 
 def _evenness(lines: list[str], found: Sequence[int]) -> tuple[int, bool]:

@@ -5,7 +5,7 @@ import re
 _UNDERLINED = re.compile(r"_(?<![\w_]_)(?=[^\s_])([^_\n]{0,400}?[^\s_])_(?![\w_])")
 _STARRED = re.compile(r"\*(?<![\w*\\]\*)(\*{0,2})(?=[^\W_])([^*\n]{0,100}?[^\s*])\*\1(?![\w*])")
 _TAGGED = re.compile(r"<(/?)(i|em|b|strong|u|cite)>", re.IGNORECASE)
-_LOOSE = re.compile(r"  |\A[ \n]|[ \n]\Z|\n | \n|\n{3}")  # white space that the clean form does not have
+_LOOSE = re.compile(r"\A\n|[ \n]\Z| \n|\n{3}")  # white space that the clean form does not have
 _GAPS = re.compile(r"\n{3,}")
 _HALF = re.compile(r"_(?:(?<![\w_]_)([^\W_]{1,20})_(?=[^\W_])|(?<=[^\W_]_)([^\W_]{1,20})_(?!_))")  # _any_thing, every_one_, mischie_vous_ly
 _LEFT_OVER = re.compile(r"_(?:(?<![\w_]_)(?!_)|(?<!__)(?![\w_]))")
@@ -36,7 +36,7 @@ def italics(text: str) -> tuple[str, int]:
             return found[2]
 
         text = _STARRED.sub(plain, text)
-    return (_tight(text) if count and not _LOOSE.search(before) else text), count
+    return (_tight(text, before) if count and not _LOOSE.search(before) else text), count
 
 
 def _untagged(text: str) -> tuple[str, int]:
@@ -54,7 +54,14 @@ def _untagged(text: str) -> tuple[str, int]:
     return "".join(text[start:stop] for start, stop in zip(starts, stops, strict=True)), len(pairs) // 2
 
 
-def _tight(text: str) -> str:
-    """Remove the blanks and empty paragraphs that marks leave behind."""
-    lines = (" ".join(filter(None, line.split(" "))) for line in text.split("\n"))
-    return _GAPS.sub("\n\n", "\n".join(lines)).strip("\n")
+def _tight(text: str, before: str) -> str:
+    """Remove the blanks and empty paragraphs that marks leave behind; the blanks that a line had before stay."""
+    lines = (
+        line if line == old or "  " in old.strip() else " " * _depth(old) + " ".join(filter(None, line.split(" ")))
+        for line, old in zip(text.split("\n"), before.split("\n"), strict=True)
+    )
+    return _GAPS.sub("\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.core.kernel import kernel
 from pipeline.text.ngrams import BASIS, PRIME
-from pipeline.text.repair.prefilter_bits import CONTENTS, COOKIES, HEADS, LICENCE, LINES, MAIL, NUMBERS, SECRETS, SITE
+from pipeline.text.repair.prefilter_bits import CODE, CONTENTS, COOKIES, HEADS, LICENCE, LINES, MAIL, NUMBERS, SECRETS, SITE
 from pipeline.text.repair.prefilter_characters import characters
 
 Bytes = npt.NDArray[np.uint8]
@@ -65,6 +65,7 @@ _SITES, _SITE_OF = _table(_OPENINGS)
 _HEADINGS, _HEADING_OF = _table(_CHAPTERS)
 _HEAD_LENGTH = 80  # characters, as in furniture
 _SITE_LENGTH = 160  # characters, as in boilerplate
+_DEEPER = 12  # bytes between a line that begins with a key and a colon, and a next such line or item
 _NUMBER_LENGTH, _NUMBER_LETTERS = 40, 8  # characters of a stripped line, as in furniture; "Page of"
 
 
@@ -163,7 +164,7 @@ def _begins(raw, place, stop, words, word_of):  # type: ignore[no-untyped-def]
 @kernel
 def _lines(raw, start, stop, seen, stamps, stamp):  # type: ignore[no-untyped-def]
     """Bits from lines: only numbers, repeated lines, starts of blocks and chapters."""
-    mask, numbers, again, keys, entries = 0, 0, 0, 0, 0
+    mask, numbers, again, keys, entries, field, run = 0, 0, 0, 0, 0, -1, 0
     place, blank = start, True
     while place < stop:
         end = place
@@ -176,6 +177,12 @@ def _lines(raw, start, stop, seen, stamps, stamp):  # type: ignore[no-untyped-de
             last -= 1
         if first < last:
             characters, letters, digits, key, whole, word = _measure(raw, first, last, min(last, first + 4 * _SITE_LENGTH))
+            item = raw[first] == 45 and first + 1 < last and raw[first + 1] == 32
+            if item or (word < last and _is_field(raw, word, last)):
+                beside = field >= 0 and first - field <= _DEEPER
+                run = run + 1 if beside else 0
+                mask |= CODE if beside and (run >= 2 or item or raw[first - 1] == 32) else 0
+                field = last if beside or not item else field
             numbers += digits > 0 and letters <= _NUMBER_LETTERS and characters <= _NUMBER_LENGTH
             again += _seen(whole, seen, stamps, stamp)
             if characters <= _HEAD_LENGTH and key != BASIS:
@@ -198,6 +205,16 @@ def _lines(raw, start, stop, seen, stamps, stamp):  # type: ignore[no-untyped-de
     if entries >= 2 or keys >= 2:
         mask |= CONTENTS
     return mask
+
+
+@kernel
+def _is_field(raw, word, last):  # type: ignore[no-untyped-def]
+    """Whether the first word of a line, in small letters, ends in a colon."""
+    if raw[word] < 97 or raw[word] > 122:
+        return False
+    while word < last and (97 <= (raw[word] | 32) <= 122 or 45 <= raw[word] <= 57 or raw[word] == 95):  # letters, digits, - . / _
+        word += 1
+    return word < last and raw[word] == 58 and (word + 1 == last or raw[word + 1] == 32)
 
 
 @kernel

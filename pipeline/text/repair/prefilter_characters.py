@@ -4,11 +4,15 @@ import numpy as np
 
 from pipeline.core.kernel import kernel
 from pipeline.text.repair.prefilter_bits import (
+    BLOBS,
+    CODE,
     COLONS,
     CONTROLS,
     DIGITS,
     DOTS,
+    EDITORIAL,
     ENCODING,
+    ENTITIES,
     HYPHENS,
     ITALICS,
     LAYOUT,
@@ -21,11 +25,15 @@ from pipeline.text.repair.prefilter_bits import (
     UNICODE,
 )
 
+_LONG = 60  # bytes without white space
+_NEAR = 200  # bytes between two signs of code
+_NAME = 32  # bytes of the name of an entity, at most
+
 
 @kernel
 def characters(raw, start, stop):  # type: ignore[no-untyped-def]
     """Bits from single characters and their neighbours."""
-    mask = 0
+    mask, begin, signed = 0, start, start - _NEAR  # where the run without white space begins, and the latest sign of code was
     digits, dots, colons = 0, 0, 0  # of the run of digits and marks, of digits and dots, of hexadecimal digits and colons
     for place in range(start, stop):
         byte = raw[place]
@@ -45,8 +53,16 @@ def characters(raw, start, stop):  # type: ignore[no-untyped-def]
         mask |= COLONS if colons >= 2 else 0
         if not (byte == 32 or 45 <= byte <= 47 or byte == 40 or byte == 41 or byte == 43 or byte == 10 or byte == 12):
             digits = 0
-        mask |= _sign(raw, start, stop, place)
-    return mask
+        if byte <= 32:
+            mask |= BLOBS if place - begin >= _LONG else 0
+            begin = place + 1
+        found = _sign(raw, start, stop, place)
+        if found & CODE:
+            if place - signed > _NEAR and not _opens(raw, stop, place):
+                found ^= CODE
+            signed = place
+        mask |= found
+    return mask | (BLOBS if stop - begin >= _LONG else 0)
 
 
 @kernel
@@ -65,16 +81,75 @@ def _sign(raw, start, stop, place):  # type: ignore[no-untyped-def]
         word = place > start and (raw[place - 1] >= 128 or 97 <= (raw[place - 1] | 32) <= 122)
         return _at_line_end(raw, place + 1, stop) if word else 0
     if byte == 95 or byte == 42 or byte == 60:
-        return ITALICS
+        return ITALICS | (CODE if _is_code(raw, start, stop, place, byte, after) else 0)
     if byte == 64:
         return MAIL
     if byte == 91:
-        return PAGES if (after | 32) == 112 else 0
+        return (PAGES if (after | 32) == 112 else 0) | EDITORIAL
+    if byte == 123:
+        return (EDITORIAL if 48 <= after <= 57 else 0) | (CODE if _is_code(raw, start, stop, place, byte, after) else 0)
+    if byte == 59:
+        return (ENTITIES if _is_entity(raw, start, place) else 0) | (CODE if _is_code(raw, start, stop, place, byte, after) else 0)
     if byte >= 128:
         return _beyond(raw, start, stop, place, byte, after)
     if byte < 32 or byte == 127:
-        return NEWLINES | LAYOUT if 9 <= byte <= 13 else CONTROLS
-    return 0
+        return NEWLINES | LAYOUT | (CODE if byte == 9 else 0) if 9 <= byte <= 13 else CONTROLS
+    return CODE if _is_code(raw, start, stop, place, byte, after) else 0
+
+
+@kernel
+def _opens(raw, stop, place):  # type: ignore[no-untyped-def]
+    """Whether a closing parenthesis, a colon and a line end are followed by an indent."""
+    after = place + 2 if place + 2 < stop and raw[place + 2] != 13 else place + 3
+    return raw[place] == 41 and after + 1 < stop and raw[after] == 10 and (raw[after + 1] == 32 or raw[after + 1] == 9)
+
+
+@kernel
+def _is_code(raw, start, stop, place, byte, after):  # type: ignore[no-untyped-def]
+    """Whether a sign and its neighbours are rare in prose: braces, equals signs, `():`, `);`, `</`, `->`, `$ `, `#!`, `a_b`."""
+    before = raw[place - 1] if place > start else np.uint8(10)
+    if byte == 61:  # =
+        return (before <= 34 or 48 <= before <= 93 or before == 95) == (
+            after <= 34 or 48 <= after <= 93 or after == 95
+        ) or before > 96 < after
+    if byte == 123 or byte == 125 or byte == 92 or byte == 36:  # { } \\ $
+        return byte != 36 or after < 48 or after > 57  # no price
+    if byte == 41:  # )
+        return (
+            before == 40
+            or after == 41
+            or ((after == 58 or after == 59) and place + 2 < stop and (raw[place + 2] == 10 or raw[place + 2] == 13))
+        )
+    if byte == 40:  # (
+        return 97 <= (before | 32) <= 122 and after != 115  # no plural(s)
+    if byte == 59:  # ;
+        return before == 125
+    if byte == 95:
+        return 97 <= (before | 32) <= 122 and 97 <= (after | 32) <= 122
+    if byte == 60:
+        return after == 47 or 97 <= after <= 122
+    return (
+        (byte == 35 and after == 33)
+        or (byte == 62 and before == 45)
+        or (byte == 58 and after == 58)
+        or (byte == 34 and before == 34 and after == 34)
+    )
+
+
+@kernel
+def _is_entity(raw, start, place):  # type: ignore[no-untyped-def]
+    """Whether what is before a semicolon may be an entity, whole or without its ampersand."""
+    first = place
+    while first > start and place - first < _NAME:
+        byte = raw[first - 1]
+        if not (97 <= (byte | 32) <= 122 or 48 <= byte <= 57):
+            break
+        first -= 1
+    if first > start and (raw[first - 1] == 38 or raw[first - 1] == 35):  # & #
+        return True
+    last, size = raw[place - 1] if place > start else np.uint8(0), place - first
+    # quot, apos, nbsp, amp, lt, gt
+    return (size == 4 and (last == 116 or last == 115 or last == 112)) or (size == 3 and last == 112) or (size == 2 and last == 116)
 
 
 @kernel

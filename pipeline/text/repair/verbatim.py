@@ -1,12 +1,14 @@
-"""Protect blocks whose lines must stay: fenced code and Markdown tables (CommonMark 0.31.2, 4.5; GitHub tables).
+"""Protect blocks whose lines must stay: fenced code, Markdown tables (CommonMark 0.31.2, 4.5; GitHub tables) and code without fences.
 
 Repairs are made for prose: they would join such lines, take __names__ for italics and change quotes. So each block is replaced by one
-private-use character meanwhile. Merely indented code looks like a quotation in a book, and is treated as one.
+private-use character meanwhile. Lines that are merely indented may be a quotation in a book; `code` tells what is evidence of code.
 """
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
+
+from pipeline.text.repair.code import code_ranges
 
 _PLANES = (0xF0000, 0x100000)  # private-use planes: if a text uses one, the other is used
 _MOST = 0xFFFD  # blocks
@@ -15,9 +17,13 @@ _RULE = frozenset("|-: \t")  # characters of the rule below a table head
 _NEWLINE = re.compile(r"\r{0,2}\n|\r")
 
 
-def extract_blocks(text: str) -> tuple[str, dict[str, str]]:
-    """Replace each block by a character in its own paragraph; returns the text and the blocks by character, with single blank lines."""
-    if "```" not in text and "~~~" not in text and not ("|" in text and "-" in text):
+def extract_blocks(text: str, *, code: bool) -> tuple[str, dict[str, str]]:
+    """Replace each block by a character in its own paragraph; returns the text and the blocks by character, without blanks at line ends.
+
+    `code`: the text may have code without fences.
+    """
+    fenced = "```" in text or "~~~" in text or ("|" in text and "-" in text)
+    if not fenced and not code:
         return text, {}
     plane = next((plane for plane in _PLANES if not _characters(plane).search(text)), None)
     if plane is None:
@@ -26,10 +32,11 @@ def extract_blocks(text: str) -> tuple[str, dict[str, str]]:
     blocks: dict[str, str] = {}
     last = 0
     pieces: list[str] = []
-    for start, stop in islice(_blocks(lines), _MOST):
+    found = list(_blocks(lines)) if fenced else []
+    for start, stop in islice(_with_code(lines, found) if code else found, _MOST):
         name = chr(plane + len(blocks))
         pieces += [*lines[last:start], "", name, ""]
-        blocks[name] = "\n".join(_with_single_blanks(lines[start:stop]))
+        blocks[name] = "\n".join(line.rstrip() for line in lines[start:stop])
         last = stop
     return ("\n".join([*pieces, *lines[last:]]), blocks) if blocks else (text, {})
 
@@ -73,6 +80,15 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
         place = max(stop, place + 1)
 
 
+def _with_code(lines: list[str], found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The blocks, and the code without fences between them."""
+    edges = [(0, 0), *found, (len(lines), len(lines))]
+    for (_, before), (start, stop) in pairwise(edges):
+        yield from ((before + first, before + last) for first, last in code_ranges(lines[before:start]))
+        if stop > start:
+            yield start, stop
+
+
 def _end_of_code(lines: list[str], place: int, fence: str) -> int:
     """The line after the closing fence; `place` if there is none."""
     for end in range(place + 1, len(lines)):
@@ -84,8 +100,3 @@ def _end_of_code(lines: list[str], place: int, fence: str) -> int:
 
 def _is_rule(line: str) -> bool:
     return "|" in line and "-" in line and _RULE.issuperset(line)
-
-
-def _with_single_blanks(lines: list[str]) -> list[str]:
-    stripped = [line.rstrip() for line in lines]
-    return [line for place, line in enumerate(stripped) if line or not place or stripped[place - 1]]

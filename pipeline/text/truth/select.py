@@ -5,16 +5,21 @@ Columns of the truth table: id, fate (keep | drop), plants (for a document to dr
 
 import pyarrow as pa
 
+# reason: the planted kind of which it is a sign too. A document in another language has few of the stop words of English
+_SIGNS = {"few_stopwords": "foreign"}
+
 
 def selection_metrics(truth: pa.Table, dropped: pa.Table) -> dict[str, dict[str, float | int | None]]:
-    """Precision and recall by reason: a document counts as found only if it was dropped for the planted reason.
+    """Precision and recall by kind: a document counts as found only if it was dropped for the planted reason, or another sign of it.
 
     Documents without a truth row are ignored.
     """
     rows = truth.select(["id", "fate", "plants"]).to_pylist()
     known = {row["id"] for row in rows}
     wanted = {(row["id"], reason) for row in rows if row["fate"] == "drop" for reason in row["plants"]}
-    found = {(row["id"], row["reason"]) for row in dropped.select(["id", "reason"]).to_pylist() if row["id"] in known}
+    found = {
+        (row["id"], _SIGNS.get(row["reason"], row["reason"])) for row in dropped.select(["id", "reason"]).to_pylist() if row["id"] in known
+    }
     return {reason: _compare(reason, found, wanted) for reason in sorted({reason for _, reason in wanted | found})}
 
 
