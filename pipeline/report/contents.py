@@ -106,7 +106,7 @@ def text_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     yield from cleaning.ignored_blocks(found(told.metrics.get("corpus") or {}, "ignored_files") or {})
     truth = {stage: found(told.metrics.get(stage) or {}, "truth") or {} for stage in ("clean", "select", "dedup")}
     yield from cleaning.repair_blocks(data.clean, truth["clean"].get("repairs") or {})
-    yield from cleaning.dropped_blocks(data.select, truth["select"].get("drops") or {}, amount)
+    yield from cleaning.dropped_blocks(data.select, truth["select"], amount)
     yield from cleaning.copy_blocks(data.select, data.dedup, truth["dedup"], amount)
     yield from cleaning.passage_blocks(data.dedup, truth["dedup"], amount)
     yield from leak_blocks(told.metrics.get("split") or {})

@@ -140,7 +140,11 @@ def run(tmp_path: Path) -> Callable[..., tuple[Data, list[Scores], RunRecord]]:
         val = {"bits": 900.0 if facts else None, "tokens": 600, "documents": 3}
         metrics = {
             "clean": {"documents": 2, "repaired": {"page_numbers": 1}},
-            "select": {"documents": 2, "dropped": {"gibberish": 1}},
+            "select": {
+                "documents": 2,
+                "dropped": {"gibberish": 1},
+                "truth": {"gibberish": {"planted": 2, "precision": 1.0, "recall": 0.5}} if facts else {},
+            },
             "split": {"leaks": {"val": 1, EVIL: 0}, "truth": {"val": {"planted": 1, "recall": 1.0, "precision": 1.0}} if facts else {}},
             "tokenize": {"val": val},
             "reward": kinds,

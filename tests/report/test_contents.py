@@ -43,6 +43,14 @@ def test_without_facts_the_fact_tables_are_absent_with_their_reason(run: Finishe
     assert fewer["absent"] < numbers["absent"]
 
 
+def test_what_the_rules_dropped_is_compared_with_the_truth_where_it_is_known(run: Finished) -> None:
+    pages = {facts: page_of("Scriptorium", *run(facts=facts), SHOWN)[0] for facts in (True, False)}
+    tables = {facts: page[page.index("Dropped by rules") :][:1500] for facts, page in pages.items()}
+    assert "Precision and recall are over documents" in tables[True]
+    assert "0.500" in tables[True]
+    assert "No truth is known for this corpus" in tables[False]
+
+
 def test_a_stage_that_has_not_run_says_so(run: Finished) -> None:
     html, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
     assert "Curves of sft: not run." in html

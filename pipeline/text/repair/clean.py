@@ -40,15 +40,15 @@ REPAIRED = pa.schema([("id", pa.string()), ("repair", pa.string()), ("count", pa
 # After these the prefilter runs again; after the next, further bits may be needed; all others only leave white space behind.
 _REVEALING = frozenset(
     [
-        *("encoding", "blobs", "newlines", "controls", "entities", "unicode", "ligatures", "licence", "page_numbers", "running_heads"),
+        *("encoding", "blobs", "newlines", "controls", "entities", "unicode", "ligatures", "licence", "page_numbers"),
         *("editorial", "italics"),
     ]
 )
 _REVEALED = {"quotes": s.HEADS | s.CONTENTS}
 # these change words; the others remove lines or change what is between words
 _REWORDING = frozenset(["encoding", "blobs", "controls", "entities", "editorial", "unicode", "ligatures", "hyphenation", "italics"])
-# these look for lines among the paragraphs that wrapping makes, and run again after it
-_SETTLED = ("boilerplate", "contents", "page_numbers", "running_heads", "duplicate_pages")
+# repairs of lines that run again after another: among paragraphs, and without marks, they see some lines for the first time
+_SETTLED = {"wrapping": ("page_numbers", "running_heads", "duplicate_pages"), "italics": ("boilerplate", "contents")}
 # name -> key of clean.mask
 _MASK_REPAIRS = {"secret": "secret", "mail": "email", "iban": "iban", "card": "card", "ssn": "ssn", "phone": "phone", "ip": "ip"}
 _EVERYWHERE = frozenset(["controls", *_MASK_REPAIRS])  # in code and tables too
@@ -181,7 +181,7 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
     times: Counter[str] = Counter()
     blocks: dict[str, str] = {}
     stale = False  # whether words changed since the last check
-    laid = False  # whether paragraphs were made, or marks around lines removed
+    again: frozenset[str] = frozenset()  # repairs to run once more
     for name, mend, bits in plan:
         if name == "newlines":  # the first repair that would change code; encodings are already fixed
             text, blocks = extract_blocks(text, code=bool(mask & s.CODE))
@@ -194,8 +194,8 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
         if mended != text:
             text, stale = mended, stale or name in _REWORDING
             mask = prefilter_text(text) | (mask & s.WORDS) if name in _REVEALING else mask | s.LAYOUT | _REVEALED.get(name, 0)
-            laid = laid or name in ("wrapping", "italics")
-    text = _settled(text, mask, plan, times) if laid else text
+            again |= frozenset(_SETTLED.get(name, ()))
+    text = _settled(text, mask, [step for step in plan if step[0] in again], times, _wrap_of(plan)) if again else text
     for name, mend, _ in plan if blocks else ():
         if name in _EVERYWHERE:
             for key, block in blocks.items():
@@ -204,14 +204,18 @@ def repair(text: str, mask: int, plan: Plan) -> tuple[str, list[tuple[str, int]]
     return restore_blocks(text, blocks), [(name, count) for name, count in times.items() if count]
 
 
-def _settled(text: str, mask: int, plan: Plan, times: Counter[str]) -> str:
-    """The text after the repairs of lines, which see some lines only once the paragraphs are made: a second cleaning changes nothing."""
-    wraps = [mend for name, mend, _ in plan if name == "wrapping"]
-    for name, mend, bits in plan:
-        if name in _SETTLED and mask & bits:
+def _wrap_of(plan: Plan) -> Repair:
+    """The repair `wrapping`, or one that changes nothing."""
+    return next((mend for name, mend, _ in plan if name == "wrapping"), lambda text: (text, 0))
+
+
+def _settled(text: str, mask: int, again: Plan, times: Counter[str], wrap: Repair) -> str:
+    """The text after some repairs once more, so that a second cleaning changes nothing."""
+    for name, mend, bits in again:
+        if mask & bits:
             mended, count = mend(text)
             if count:
-                text = wraps[0](mended)[0] if wraps else mended
+                text = wrap(mended)[0]
                 times[name] += count
     return text
 
