@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import InputError
-from pipeline.text.reading.ignored import how_to_read
+from pipeline.text.reading.ignored import how_to_read, is_companion
 from tests.text.reading_tools import read, read_limits, source, write_rows
 
 LOST = """<!-- saved -->
@@ -81,6 +81,10 @@ def test_a_pointer_of_git_annex_is_told_too_and_a_text_about_pointers_is_a_text(
     (folder / "b.txt").write_text("/annex/objects/MD5E-s12345--0123456789abcdef0123456789abcdef.txt\n")
     with pytest.raises(InputError, match="git annex get"):
         read(folder)
+
+
+def test_a_program_of_the_name_of_a_companion_is_a_program() -> None:
+    assert [is_companion(name) for name in ("licence.py", "LICENSE.txt", "readme.js", "README.md")] == [False, True, False, True]
 
 
 def test_a_cloned_data_set_is_read_without_its_companions(folder: Path) -> None:

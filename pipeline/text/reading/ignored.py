@@ -12,13 +12,11 @@ _COMPANION = re.compile(
     re.IGNORECASE,
 )
 _WORDS = ".doc .docx .odt .rtf .fb2 .tex .rst .org .ipynb"
-_CODE = (
-    ".py .js .ts .jsx .tsx .java .kt .c .h .cc .cpp .hpp .cs .go .rs .rb .php .pl .lua .r .jl .scala .swift .sh .bat .sql .css .xml"
-    " .yaml .yml .toml .ini .cfg .log .srt .vtt .markdown .text .adoc"
-)
+_PROGRAMS = ".py .js .ts .jsx .tsx .java .kt .c .h .cc .cpp .hpp .cs .go .rs .rb .php .pl .lua .r .jl .scala .swift .sh .bat .sql .css"
+_TEXTS = ".xml .yaml .yml .toml .ini .cfg .log .srt .vtt .markdown .text .adoc"
 _AS_TEXT = 'as it is: a source with {{name: NAME, path: "**/*{kind}", format: txt}}'
 _HINTS = {
-    **dict.fromkeys(_CODE.split(), _AS_TEXT),
+    **dict.fromkeys(f"{_PROGRAMS} {_TEXTS}".split(), _AS_TEXT),
     **dict.fromkeys(_WORDS.split(), "pandoc -t plain FILE -o FILE.txt"),
     ".doc": "soffice --headless --convert-to txt FILE",
     ".pdf": "pdftotext FILE",
@@ -41,7 +39,7 @@ _HINTS = {
 
 def is_companion(name: str) -> bool:
     """Whether a file of this name accompanies data: its card, licence, table of contents."""
-    return _COMPANION.fullmatch(name) is not None
+    return _COMPANION.fullmatch(name) is not None and not name.lower().endswith(tuple(_PROGRAMS.split()))
 
 
 def how_to_read(kind: str) -> str:
