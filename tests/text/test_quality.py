@@ -12,7 +12,8 @@ from pipeline.core.errors import PipelineError
 from pipeline.text.measure.quality import LanguageRule, Rule, StatisticRule, check_rules, first_broken
 from pipeline.text.measure.statistics import measure
 
-PRESETS = Path(__file__).parents[2] / "conf" / "select"
+ROOT = Path(__file__).parents[2]
+PRESETS = ROOT / "conf" / "select"
 ENGLISH = "It was the best of times, it was the worst of times, and the cat sat on the mat by the door of the old house. "
 JUNK = {
     "empty": ["", "12\n\n13", "..."],
@@ -47,10 +48,18 @@ def test_english_breaks_no_rule() -> None:
     assert told([ENGLISH], preset("default")) == [(None, None)]
 
 
-@pytest.mark.parametrize("name", ["default", "gopher", "c4", "fineweb", "none"])
+@pytest.mark.parametrize("name", ["default", "gopher", "c4", "fineweb", "code", "none"])
 def test_a_preset_asks_only_for_what_is_measured(name: str) -> None:
     columns = measure(pa.array(["a"]), pa.array([ENGLISH]), language_characters=300).column_names
     check_rules(preset(name), columns)
+
+
+def test_the_preset_for_code_keeps_the_code_of_this_repository_and_drops_data_and_minified_files() -> None:
+    modules = [text for path in sorted((ROOT / "pipeline").rglob("*.py")) if len(text := path.read_text(encoding="utf-8")) > 300]
+    assert set(told(modules, preset("code"))) == {(None, None)}
+    minified = "".join(f"var a{i}=f(b{i});" for i in range(200))
+    assert [reason for reason, _ in told([minified, "0 1 22 3 " * 100], preset("code"))] == ["long_lines", "long_lines"]
+    assert [reason for reason, _ in told(["\n".join("1 2 3 4" for _ in range(100))], preset("code"))] == ["data"]
 
 
 def test_the_first_broken_rule_is_the_reason_and_its_value_is_told() -> None:
