@@ -10,7 +10,7 @@ B ?= workspace
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal test test-fast check fix groups chat why compare sources sample queue report publish reset accept reproduce bench-chain bench-text gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue report publish reset accept reproduce bench-chain bench-text gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ $(READY): requirements.lock
 setup-cluster: setup ## add Ray, for hardware.engine=ray
 	$(V)/pip install --quiet --requirement requirements-cluster.lock
 
-repro: heal ## run the whole chain (what is up to date is skipped) and print its table
+repro: heal-lock ## run the whole chain (what is up to date is skipped) and print its table
 	@$(V)/python -m stages.plan --params
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(V)/dvc config --local core.no_scm true  # a download without .git
 	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
@@ -36,7 +36,10 @@ smoke: setup ## run the chain at size=smoke, in two minutes, and print its table
 	@PIPELINE_RUN=smoke $(V)/dvc exp run -S size=smoke
 	@$(V)/python -m apps.table
 
-heal: setup ## mend a dvc.lock that a kill has cut short; no finished stage is lost
+heal: setup ## mend a dvc.lock that a kill has cut short, and damaged objects of DVC's cache; no finished stage is lost
+	@$(V)/python -m apps.heal --cache
+
+heal-lock: setup
 	@$(V)/python -m apps.heal
 
 test: setup ## run all tests, the smoke chain among them
@@ -70,7 +73,7 @@ sources: setup ## propose weights of the sources from the base model's loss on e
 sample: setup ## write text with the base model, as a source (TARGET=data/input/own.jsonl)
 	@$(V)/python -m apps.sample --target $(TARGET)
 
-queue: heal ## run the queued experiments (JOBS=2 at once)
+queue: heal-lock ## run the queued experiments (JOBS=2 at once)
 	@$(V)/python -m apps.queue --jobs $(JOBS)
 
 report: setup ## print the table of the last run

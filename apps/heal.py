@@ -1,23 +1,28 @@
 """Heal ./dvc.lock where a kill cut it short while DVC wrote it, and say so; with `--keep`, keep a copy of a whole one for that.
 
+With `--cache`, look also at every object of DVC's cache that dvc.lock names: the damaged are brought back from the workspace, else
+from a remote, else by their stages.
+
 Nothing is done while another dvc is at work here: what looks torn may be half written.
 """
 
 import fcntl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.core.cache import Healed, heal_cache, stored
 from pipeline.core.lockfile import heal, keep
+from pipeline.core.progress import progress
 
 LOCK, COPY = Path("dvc.lock"), Path(".run/dvc.lock")
 BUSY = Path(".dvc/tmp/lock")  # dvc holds it by flock while it reads and writes, not while a stage runs
 
 
 def main() -> None:
-    """Keep a copy, or heal."""
+    """Keep a copy of the lock, or heal."""
     with alone() as free:
         if not free:
             return
@@ -25,6 +30,44 @@ def main() -> None:
             keep(LOCK, COPY)
         elif told := heal(LOCK, COPY, committed()):
             print(told)
+        healed = heal_cache(progress(list(stored(LOCK, cache())), "cache")) if "--cache" in sys.argv else Healed()
+    for line in lines(healed):
+        print(line)
+    if healed.stages:
+        bring_back(healed.stages)
+
+
+def lines(healed: Healed) -> Iterator[str]:
+    """What was found, a sentence each."""
+    if not healed.checked:
+        return
+    found = len(healed.restored) + len(healed.lost)
+    yield f"{healed.checked} objects of the cache: {f'{found} damaged' if found else 'all whole'}"
+    if healed.restored:
+        yield f"restored from the workspace: {', '.join(str(one.place) for one in healed.restored)}"
+    if healed.lost:
+        yield f"taken out: {', '.join(str(one.place) for one in healed.lost)}; {', '.join(healed.stages)} brings back what no remote has"
+    for place in healed.changed:
+        yield f"{place} is not what dvc.lock says; `make repro` makes it again, `dvc checkout --force {place}` puts back what the cache has"
+
+
+def bring_back(stages: Sequence[str]) -> None:
+    """Fetch what a remote has of these stages, and run those that still miss something."""
+    if dvc("remote", "list").stdout.strip():
+        dvc("fetch", *stages)
+    dvc("checkout", *stages)
+    if subprocess.run([sys.executable, "-m", "dvc", "repro", *stages], check=False).returncode:
+        sys.exit(1)
+
+
+def cache() -> Path:
+    """The folder of DVC's objects."""
+    return Path(dvc("cache", "dir").stdout.strip() or ".dvc/cache")
+
+
+def dvc(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of DVC; what it says is not shown."""
+    return subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True, check=False)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import NonNegativeInt
 
 from pipeline.core.artifact.base import Artifact
+from pipeline.core.disk import full_disk
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import fingerprint, write_json, write_text
 from pipeline.core.handover import leave_note, take_over
@@ -186,8 +187,12 @@ class Stage:
             log.error("%s", fault)
             log.debug("where", exc_info=True)
             sys.exit(1)
-        except Exception:
-            log.exception("a fault of the program, not of its settings or input")
+        except Exception as fault:
+            if told := full_disk(fault, ROOT / ".run", ROOT / "data", ROOT):
+                log.error("%s", told)
+                log.debug("where", exc_info=True)
+            else:
+                log.exception("a fault of the program, not of its settings or input")
             sys.exit(1)
         except KeyboardInterrupt:
             log.error("stopped; what was done is kept: run again to go on")

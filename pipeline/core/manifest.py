@@ -1,4 +1,4 @@
-"""What makes a folder whole: a manifest, written last, with the size and SHA-256 of every file."""
+"""What makes a folder whole: a manifest, written last, with the size and SHA-256 of every file, and its own."""
 
 import hashlib
 import json
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ArtifactError
-from pipeline.core.files import read_json, sha256_of, write_json
+from pipeline.core.files import sha256_of, write_json
 from pipeline.core.owned import MANIFEST
 
 NAME = MANIFEST
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,8 @@ def seal(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != NAME
     }
-    write_json(folder / NAME, {"format": FORMAT, "kind": kind, "facts": dict(facts), "files": files})
+    written = {"format": FORMAT, "kind": kind, "facts": dict(facts), "files": files}
+    write_json(folder / NAME, written | {"sha256": _digest(written)})
 
 
 def check(folder: Path, kind: str, *, mend: str) -> Manifest:
@@ -48,17 +49,38 @@ def check(folder: Path, kind: str, *, mend: str) -> Manifest:
         if not path.is_file():
             raise ArtifactError(f"{path} is missing", mend=mend)
         if path.stat().st_size != entry["bytes"] or sha256_of(path) != entry["sha256"]:
-            raise ArtifactError(f"{path} is damaged: its bytes are not the ones that were written", mend=mend)
+            raise _damaged(path, mend)
     return content
 
 
 def read(folder: Path, kind: str, *, mend: str) -> Manifest:
-    """The manifest alone, its files not looked at. ArtifactError where there is none, or one of another kind."""
+    """The manifest alone, its files not looked at. ArtifactError where there is none, a damaged one, or one of another kind."""
     if not (folder / NAME).is_file():
         state = "is not there" if not folder.exists() else f"is not whole: it has no {NAME}"
         raise ArtifactError(f"{folder} ({kind}) {state}", mend=mend)
-    content = read_json(folder / NAME)
+    content = _intact(folder / NAME, mend)
     if content.get("format") != FORMAT or content.get("kind") != kind:
         found = f"{content.get('kind')}, format {content.get('format')}"
         raise ArtifactError(f"{folder} holds {found}; expected {kind}, format {FORMAT}", mend=mend)
     return Manifest(kind=kind, facts=content["facts"], files=content["files"])
+
+
+def _intact(path: Path, mend: str) -> dict[str, Any]:
+    """The content of a manifest, compared with its own digest. One of another format is not looked into."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or (content.get("format") == FORMAT and content.pop("sha256", None) != _digest(content)):
+        raise _damaged(path, mend)
+    return content
+
+
+def _damaged(path: Path, mend: str) -> ArtifactError:
+    return ArtifactError(f"{path} is damaged: its bytes are not the ones that were written", mend=f"make heal, then {mend}")
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of what a reader finds: JSON knows no tuples and no numbers as keys."""
+    found = json.loads(json.dumps(content))
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()

@@ -60,7 +60,7 @@ class StageFiles:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as fault:
-            raise ArtifactError(f"{self.folder}/{manifest.NAME} can't be read: {fault}", mend="dvc checkout --force") from fault
+            raise ArtifactError(f"{self.folder}/{manifest.NAME} can't be read: {fault}", mend="make heal") from fault
         return content
 
     def bytes(self, name: str) -> bytes:
@@ -82,7 +82,7 @@ class StageFiles:
                 there = file.schema_arrow.names
                 return file.read(columns=there if columns is None else [column for column in columns if column in there])
         except (OSError, pa.ArrowInvalid) as fault:
-            raise ArtifactError(f"{self.folder}/{name} can't be read: {fault}", mend=f"dvc checkout --force {self.folder}") from fault
+            raise ArtifactError(f"{self.folder}/{name} can't be read: {fault}", mend=f"make heal {self.folder}") from fault
 
     def shards(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Columns of a table, file by file."""

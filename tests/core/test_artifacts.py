@@ -77,6 +77,17 @@ def test_one_flipped_bit_is_found(corpus):
         Corpus(corpus.path).read()
 
 
+def test_a_flipped_bit_anywhere_in_the_manifest_is_found(corpus):
+    path = corpus.path / "manifest.json"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ArtifactError, match=r"manifest\.json is damaged|expected corpus"):
+            Corpus(corpus.path).read()
+    path.write_bytes(whole)
+    assert Corpus(corpus.path).read().num_rows == 1
+
+
 def test_another_kind_is_refused(corpus):
-    with pytest.raises(ArtifactError, match="holds corpus, format 1; expected scores"):
+    with pytest.raises(ArtifactError, match="holds corpus, format 2; expected scores"):
         Scores(corpus.path).read()

@@ -39,7 +39,7 @@ class Artifact:
         """The manifest, after all files were compared with it. Raises ArtifactError with the mend."""
         listed = len(self.path.parts) == 3 and self.path.parts[0] == "data"  # data/align/dpo is of the stage align@dpo
         stage = "@".join(self.path.parts[1:]) if listed else self.path.name
-        return manifest.check(self.path, self.kind, mend=f"dvc repro {stage}, or dvc checkout --force {self.path}")
+        return manifest.check(self.path, self.kind, mend=f"dvc repro {stage}")
 
     @property
     def facts(self) -> dict[str, Any]:
