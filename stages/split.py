@@ -44,7 +44,7 @@ class Config:
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     sources, ranges = source_info(cfg.corpus), hash_ranges(cfg.source.shards, cfg.val + cfg.test)
-    assigned = assign_parts(cfg.source, cfg.corpus, val=cfg.val, test=cfg.test, seed=cfg.seed)
+    assigned, by = assign_parts(cfg.source, cfg.corpus, val=cfg.val, test=cfg.test, seed=cfg.seed, tell=run.log.warning)
     items = eval_items(cfg.dialogues, cfg.corpus, cfg.benchmarks, cfg.benchmark_fields)
     ngrams = run.shards("held", partial(held_out_ngrams, ngram=cfg.overlap.ngram, ranges=ranges), assigned)
     index = write_index(run.scratch / "table", ngrams, items, overlap=cfg.overlap, ranges=ranges)
@@ -53,7 +53,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     work = run.shards("parts", how, assigned)
     check(work.total, left := run.shards("recount", partial(count_overlaps, index=index), work.paths("train")).total)
     cfg.target.gather(work, tables=("cut",), sides={})
-    return {**split_metrics(work, index, left, sources), **leak_metrics(cfg.corpus, work, items, ngram=cfg.overlap.ngram)}
+    return {**split_metrics(work, index, left, sources, by), **leak_metrics(cfg.corpus, work, items, ngram=cfg.overlap.ngram)}
 
 
 if __name__ == "__main__":

@@ -241,7 +241,7 @@ def _values(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _whole(ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.replace_substring_regex(ids, "#[0-9]+$", "")
+    return pc.replace_substring_regex(ids, "(#(val|test))?(#[0-9]+)?$", "")
 
 
 def _told(ids: pa.ChunkedArray, *words: Any) -> pa.Table:

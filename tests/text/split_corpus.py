@@ -49,7 +49,7 @@ def corpus(path: Path, rows: Sequence[Mapping[str, Any]], *, shards: int = 1, cl
 
 def parts_of(made: Corpus, *, seed: int = 1, val: float = 0.1, test: float = 0.1, whole: Corpus | None = None) -> dict[str, int]:
     """The part of each document by its id, from its shard; the groups are those of the whole corpus."""
-    assigned = assign_parts(made, whole or made, val=val, test=test, seed=seed)
+    assigned, _ = assign_parts(made, whole or made, val=val, test=test, seed=seed)
     ids = [(one, one.shard.table("documents", ["id"])["id"].to_pylist()) for one in assigned]
     return {identity: code for one, names in ids for identity, code in zip(names, one.parts.tolist(), strict=True)}
 
@@ -98,4 +98,4 @@ def written(
     work = map_shards(how, assigned, folder=folder / "parts", run_map=plain_map)
     left = map_shards(partial(count_overlaps, index=index), work.paths("train"), folder=folder / "recount", run_map=plain_map).total
     check(work.total, left)
-    return Done(work, split_metrics(work, index, left, sources))
+    return Done(work, split_metrics(work, index, left, sources, "hash"))

@@ -12,6 +12,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.text.splitting.assignment import assign_parts, part_of
 from pipeline.text.splitting.components import component_names, connected_components
+from pipeline.text.splitting.few import deal_by_size
 from tests.text.split_corpus import corpus, document, parts_of
 
 POOLS: list[pa.MemoryPool] = []  # Arrow's threads give some memory back late: to a pool that is gone by then, the process would crash
@@ -116,20 +117,60 @@ def test_the_shares_are_met() -> None:
     assert parts.count("test") / 20_000 == pytest.approx(0.1, abs=0.009)
 
 
-def test_an_empty_part_is_an_error_whose_mend_works(tmp_path) -> None:
-    made = corpus(tmp_path, [document(name) for name in "abcd"])
-    with pytest.raises(PipelineError, match="fell into") as fault:
-        parts_of(made, val=0.01, test=0.01)
-    seed = int(fault.value.mend.split("split.seed=")[1].split(",")[0])
-    assert Counter(parts_of(made, val=0.01, test=0.01, seed=seed)).keys() == set("abcd")
-    assert set(parts_of(made, val=0.01, test=0.01, seed=seed).values()) == {0, 1, 2}
+@pytest.mark.parametrize("count", [3, 4, 5, 12])
+def test_few_documents_are_dealt_by_size_so_that_no_part_is_empty(tmp_path, count: int) -> None:
+    rows = [document(name, text=name * (1000 if name == "a" else 100)) for name in "abcdefghijkl"[:count]]
+    made, told = corpus(tmp_path, rows), list[str]()
+    assigned, by = assign_parts(made, made, val=0.01, test=0.01, seed=1, tell=told.append)
+    parts = parts_of(made, val=0.01, test=0.01)
+    assert by == "size"
+    assert len(told) == 1
+    assert set(parts.values()) == {0, 1, 2}
+    assert parts["a"] == 0
+    assert Counter(parts.values()) == {0: count - 2, 1: 1, 2: 1}
+    assert [one.documents(["id"])["book"].to_pylist() for one in assigned] == [[row["id"] for row in rows]]
 
 
-def test_two_sets_of_documents_can_not_be_split(tmp_path) -> None:
-    made = corpus(tmp_path, [document("a", group="g"), document("b", group="g"), document("c")])
-    with pytest.raises(PipelineError, match="fell into") as fault:
-        parts_of(made, val=0.3, test=0.3)
-    assert "add documents" in fault.value.mend
+def test_units_are_held_out_by_how_near_their_size_is_to_the_share() -> None:
+    assert deal_by_size([500, 10, 380, 60, 50], val=0.06, test=0.05).tolist() == [0, 0, 0, 1, 2]
+    assert deal_by_size([1, 1, 1], val=0.05, test=0.05).tolist().count(0) == 1
+    many = deal_by_size([10] * 100, val=0.1, test=0.2)
+    assert [many.tolist().count(part) for part in range(3)] == [70, 10, 20]
+
+
+@pytest.mark.parametrize("rows", [["a"], ["a", "b"]])
+def test_fewer_than_three_documents_are_cut_into_spans(tmp_path, rows: list[str]) -> None:
+    texts = {name: "\n\n".join(f"{name} {place} {'x' * 20}" for place in range(100)) for name in rows}
+    made = corpus(tmp_path, [document(name, text=text, bits=[float(place) for place in range(100)]) for name, text in texts.items()])
+    assigned, by = assign_parts(made, made, val=0.05, test=0.1, seed=1)
+    assert by == "spans"
+    table = assigned[0].documents(["id", "source", "text", "bits"])
+    for name, text in texts.items():
+        spans = [row for row in table.to_pylist() if row["book"] == name]
+        assert [row["id"] for row in spans] == [name, f"{name}#val", f"{name}#test"]
+        assert "\n\n".join(row["text"] for row in spans) == text
+        assert [len(row["bits"]) for row in spans] == [85, 5, 10]
+    assert table.filter(assigned[0].mask("test"))["id"].to_pylist() == [f"{name}#test" for name in rows]
+
+
+def test_a_group_of_two_and_one_more_are_cut_too(tmp_path) -> None:
+    rows = [document("a", group="g", text="1\n\n2\n\n3"), document("b", group="g"), document("c")]
+    made = corpus(tmp_path, rows)
+    (shard,), by = assign_parts(made, made, val=0.3, test=0.3, seed=1)
+    assert by == "spans"
+    assert dict(zip(shard.documents(["id"])["id"].to_pylist(), shard.parts.tolist(), strict=True)) == {
+        "a": 0,
+        "a#val": 1,
+        "a#test": 2,
+        "b": 0,
+        "c": 0,
+    }
+
+
+def test_two_documents_of_one_paragraph_can_not_be_split(tmp_path) -> None:
+    with pytest.raises(PipelineError, match="too little for train, val and test") as fault:
+        parts_of(corpus(tmp_path, [document("a"), document("b")]))
+    assert "add text" in fault.value.mend
 
 
 def test_shares_that_leave_no_train_are_an_error(tmp_path) -> None:
@@ -146,5 +187,5 @@ def test_a_document_that_no_cluster_names_is_an_error(tmp_path) -> None:
 
 
 def test_a_corpus_without_documents_can_not_be_split(tmp_path) -> None:
-    with pytest.raises(PipelineError, match="none of 0 documents fell into train and val and test"):
+    with pytest.raises(PipelineError, match="holds 0 documents"):
         parts_of(corpus(tmp_path, []))

@@ -1,5 +1,6 @@
 """The stage: from a corpus without copies to the parts, the same bytes from every engine."""
 
+import logging
 import shutil
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ class Plain:
     """What the recipe asks of a run."""
 
     def __init__(self, scratch: Path, run_map) -> None:
-        self.scratch, self.run_map = scratch, run_map
+        self.scratch, self.run_map, self.log = scratch, run_map, logging.getLogger("split")
 
     def shards(self, phase, function, items):
         return map_shards(function, items, folder=self.scratch / phase, run_map=self.run_map)

@@ -4,32 +4,51 @@ Documents are connected if they are copies of each other (a cluster) or in one g
 The part is a hash of the least group name in the component or, without groups, of the least id, dropped copies included. So a document
 only moves if a copy of it, or a member of its group, is added with a lesser name; ids and groups that sort by age (dates, running numbers)
 never cause that.
+
+Where the hash leaves a part empty, the components are few: then they are dealt by size, and fewer than three are cut into spans.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.split import PARTS, Part
 from pipeline.core.artifact.tables import Shard, batches
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.seed import seed_of
-from pipeline.text.splitting.components import component_names, connected_components
+from pipeline.text.splitting.components import Components, Named, component_names, connected_components
+from pipeline.text.splitting.few import cut_spans, deal_by_size
 
-_HASHES = 1_000_000  # budget for finding a seed for the mend
+By = Literal["hash", "size", "spans"]  # how the parts came about
+_FEW = {  # what a person is told
+    "size": "few documents: a hash would leave a part empty, so val and test are those of the sizes nearest to their shares",
+    "spans": "fewer than three documents: val and test are spans at the end of each; what train shares with them is cut",
+}
+_COLUMNS = ["id", "text", "bits"]
 
 
 @dataclass(frozen=True)
 class AssignedShard:
-    """A shard, and the part of each document (position in PARTS)."""
+    """A shard, and the part of each document (position in PARTS), or of each span of one."""
 
     shard: Shard
     parts: npt.NDArray[np.int8]
+    spans: tuple[float, float] | None = None  # the shares of val and test, if the documents are cut into spans
+
+    def documents(self, columns: Sequence[str]) -> pa.Table:
+        """The columns of the documents or spans, and `book`, the id of the document that a row is of."""
+        if self.spans is None:
+            table = self.shard.table("documents", list(columns))
+            return table.append_column("book", table["id"]) if "id" in columns else table
+        val, test = self.spans
+        return cut_spans(self.shard.table("documents", list(dict.fromkeys([*columns, *_COLUMNS]))), val=val, test=test)[0]
 
     def mask(self, part: Part) -> pa.BooleanArray:
         """Which documents belong to the part."""
@@ -44,12 +63,14 @@ def part_of(identity: str, *, val: float, test: float, seed: int) -> Part:
     return "val" if place < test + val else "train"
 
 
-def assign_parts(corpus: Corpus, whole: Corpus, *, val: float, test: float, seed: int) -> list[AssignedShard]:
-    """The part of every document of the corpus, by shard.
+def assign_parts(
+    corpus: Corpus, whole: Corpus, *, val: float, test: float, seed: int, tell: Callable[[str], object] = lambda line: None
+) -> tuple[list[AssignedShard], By]:
+    """The part of every document of the corpus, by shard, and how the parts came about.
 
     The corpus has a table `clusters` {id, cluster} with a row for each document and each dropped copy; the documents of `whole`, its
-    superset, have a nullable column `group`.
-    Raises PipelineError if a part is empty, with a seed or share that fills it.
+    superset, have a nullable column `group`. `tell` is given what a person should know.
+    Raises PipelineError if the shares leave nothing for train, or there is too little text for three parts.
     """
     if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
         raise PipelineError(
@@ -57,39 +78,65 @@ def assign_parts(corpus: Corpus, whole: Corpus, *, val: float, test: float, seed
         )
     clusters, groups = partial(batches, corpus.shards, "clusters", ["id", "cluster"]), partial(_grouped, whole)
     components = connected_components(clusters, groups)
+    names = partial(component_names, components, clusters, groups)
     codes = np.empty(components.count, np.int8)
-    for numbers, names in component_names(components, clusters, groups):
-        codes[numbers] = [PARTS.index(part_of(name, val=val, test=test, seed=seed)) for name in names.to_pylist()]
-    kept, assigned, unknown = np.zeros(components.count, np.bool_), list[AssignedShard](), 0
+    for numbers, own in names():
+        codes[numbers] = [PARTS.index(part_of(name, val=val, test=test, seed=seed)) for name in own.to_pylist()]
+    kept, of = _kept(corpus, components)
+    by: By = "hash"
+    if not set(range(len(PARTS))) <= set(codes[kept].tolist()):
+        by = "size" if kept.sum() >= len(PARTS) else "spans"
+    if by != "hash":
+        tell(_FEW[by])
+    if by == "size":
+        order = _by_hash(names, kept, seed)
+        codes[order] = deal_by_size(_sizes(corpus, components)[order].tolist(), val=val, test=test)
+    if by != "spans":
+        return [AssignedShard(shard, codes[some]) for shard, some in zip(corpus.shards, of, strict=True)], by
+    shares = (val, test)
+    cut = [cut_spans(shard.table("documents", _COLUMNS), val=val, test=test)[1] for shard in corpus.shards]
+    if len(set(np.concatenate([np.empty(0, np.int8), *cut]).tolist())) < len(PARTS):
+        raise PipelineError(
+            f"{corpus.path} holds {sum(part.size for part in cut)} documents that are no copies of each other, of one or two paragraphs:"
+            " too little for train, val and test",
+            mend="add text: three documents, or one of three paragraphs",
+        )
+    return [AssignedShard(shard, parts, shares) for shard, parts in zip(corpus.shards, cut, strict=True)], by
+
+
+def _kept(corpus: Corpus, components: Components) -> tuple[npt.NDArray[np.bool_], list[npt.NDArray[np.int64]]]:
+    """Which components have a document in the corpus, and the component of each document, by shard."""
+    kept, of, unknown = np.zeros(components.count, np.bool_), list[npt.NDArray[np.int64]](), 0
     for shard in corpus.shards:
-        of = components.of(shard.table("documents", ["id"])["id"])
-        unknown += int((of < 0).sum())
-        kept[of[of >= 0]] = True
-        assigned.append(AssignedShard(shard, codes[of[of >= 0]]))
+        found = components.of(shard.table("documents", ["id"])["id"])
+        unknown += int((found < 0).sum())
+        kept[found[found >= 0]] = True
+        of.append(found[found >= 0])
     if unknown:
         raise ArtifactError(f"{corpus.path} has {unknown} documents without a cluster", mend=f"dvc repro {corpus.path.name}")
-    if missing := [part for number, part in enumerate(PARTS) if number not in codes[kept]]:
-        total = sum(one.parts.size for one in assigned)
-        own = [
-            name
-            for numbers, names in component_names(components, clusters, groups)
-            for name, here in zip(names.to_pylist(), kept[numbers], strict=True)
-            if here
-        ]
-        raise PipelineError(f"none of {total} documents fell into {' and '.join(missing)}", mend=_mend(own, val=val, test=test))
-    return assigned
+    return kept, of
+
+
+def _by_hash(names: Callable[[], Iterator[Named]], kept: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.int64]:
+    """The components that have a document, in the order of their hashes."""
+    place = {
+        number: seed_of(seed, "split", name)
+        for numbers, own in names()
+        for number, name in zip(numbers.tolist(), own.to_pylist(), strict=True)
+        if kept[number]
+    }
+    return np.array(sorted(place, key=place.__getitem__), np.int64)
+
+
+def _sizes(corpus: Corpus, components: Components) -> npt.NDArray[np.int64]:
+    """The bytes of the text of each component."""
+    sizes = np.zeros(components.count, np.int64)
+    for shard in corpus.shards:
+        table = shard.table("documents", ["id", "text"])
+        np.add.at(sizes, components.of(table["id"]), pc.binary_length(table["text"]).to_numpy())
+    return sizes
 
 
 def _grouped(corpus: Corpus) -> Iterator[pa.Table]:
     """id and group of the documents with a group."""
     return (table.filter(table["group"].is_valid()) for table in batches(corpus.shards, "documents", ["id", "group"]))
-
-
-def _mend(names: Sequence[str], *, val: float, test: float) -> str:
-    """The least seed that fills every part, or other advice."""
-    if len(names) < len(PARTS):
-        return "add documents: at least three are needed that are neither copies nor in one group"
-    for seed in range(max(1, _HASHES // len(names))):
-        if len({part_of(name, val=val, test=test, seed=seed) for name in names}) == len(PARTS):
-            return f"split.seed={seed}, or larger split.val and split.test"
-    return "larger split.val and split.test, or more documents"

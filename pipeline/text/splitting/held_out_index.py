@@ -69,7 +69,7 @@ def hash_ranges(shards: Sequence[Shard], share: float) -> int:
 
 def held_out_ngrams(assigned: AssignedShard, *, ngram: int, ranges: int) -> Iterator[Piece]:
     """The unique n-grams of a shard's val and test, one piece per hash range."""
-    texts = assigned.shard.table("documents", ["text"])["text"]
+    texts = assigned.documents(["text"])["text"]
     ngrams = {part: sorted_unique(ngrams_in(texts.filter(assigned.mask(part)), [ngram]).hashes) for part in HELD_OUT_PARTS}
     bounds = np.array([(turn << 64) // ranges for turn in range(1, ranges)], np.uint64)
     pieces = {part: np.split(ngrams[part], np.searchsorted(ngrams[part], bounds)) for part in HELD_OUT_PARTS}

@@ -12,20 +12,20 @@ import pyarrow.compute as pc
 from pipeline.core.artifact.split import PARTS, TEXTS
 from pipeline.core.artifact.tables import read_table
 from pipeline.core.shards import Piece, Work
-from pipeline.text.splitting.assignment import AssignedShard
+from pipeline.text.splitting.assignment import AssignedShard, By
 from pipeline.text.splitting.chapters import Chunk, split_into_chunks
 from pipeline.text.splitting.decontamination import EditedDocument, OverlapPolicies, decontaminate
 from pipeline.text.splitting.held_out_index import HeldOutIndex
 from pipeline.text.splitting.mixture import SourceInfo, Weights, count_by_source, mixture_metrics, repeat_by_weight
 
-_COLUMNS = ("id", "source", "text", "bits")
+_COLUMNS = ("id", "source", "text", "bits")  # and book, which is the document that a span was cut from
 
 
 def split_shard(
     assigned: AssignedShard, *, index: Path, policies: OverlapPolicies, max_characters: int, weights: Weights, seed: int
 ) -> Iterator[Piece]:
     """The tables train, val and test (TEXTS), cut, and found (matched items) of a shard."""
-    documents = assigned.shard.table("documents", _COLUMNS)
+    documents = assigned.documents(_COLUMNS)
     parts = {part: documents.filter(assigned.mask(part)) for part in PARTS}
     decontaminated = decontaminate(parts["train"], HeldOutIndex(index), policies)
     texts: dict[str, pa.Table] = {
@@ -42,7 +42,7 @@ def split_shard(
 
 
 def split_texts(documents: pa.Table, edits: Mapping[int, EditedDocument | None], *, max_characters: int) -> pa.Table:
-    """The documents {id, source, text, bits} with their edits; longer ones than `max_characters` are split."""
+    """The documents {id, source, text, bits, book} with their edits; longer ones than `max_characters` are split."""
     long = np.flatnonzero(pc.greater(pc.utf8_length(documents["text"]), max_characters).to_numpy())
     touched = sorted({*long.tolist(), *edits})
     rest = np.setdiff1d(np.arange(documents.num_rows), touched)
@@ -52,7 +52,7 @@ def split_texts(documents: pa.Table, edits: Mapping[int, EditedDocument | None],
         "source": plain["source"],
         "text": plain["text"],
         "bits": _sums(plain["bits"]),
-        "book": plain["id"],
+        "book": plain["book"],
         "heading": pa.nulls(len(rest), pa.string()),
         "position": pa.array(np.zeros(len(rest), np.int32)),
     }
@@ -62,17 +62,17 @@ def split_texts(documents: pa.Table, edits: Mapping[int, EditedDocument | None],
     rows: list[dict[str, Any]] = []
     order = rest.tolist()
     for row in touched:
-        document = {name: documents[name][row].as_py() for name in _COLUMNS}
+        document = {name: documents[name][row].as_py() for name in (*_COLUMNS, "book")}
         if (edited := edits.get(row, EditedDocument(document["text"], document["bits"]))) is not None:
-            chunks = chunk_document(document["id"], document["source"], edited, max_characters=max_characters)
+            chunks = chunk_document(document, edited, max_characters=max_characters)
             rows += chunks
             order += [row] * len(chunks)
     both = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=TEXTS)])
     return both.take(pa.array(np.argsort(order, kind="stable")))
 
 
-def chunk_document(identity: str, source: str, document: EditedDocument, *, max_characters: int) -> list[dict[str, Any]]:
-    """A document as rows of TEXTS: ID#0, ID#1, ... if it is too long."""
+def chunk_document(whole: Mapping[str, Any], document: EditedDocument, *, max_characters: int) -> list[dict[str, Any]]:
+    """A document as rows of TEXTS: ID#0, ID#1, ... if it is too long. `whole` has its id, book and source."""
     paragraphs = document.text.split("\n\n")
     cut = (
         split_into_chunks(paragraphs, max_characters=max_characters)
@@ -82,11 +82,11 @@ def chunk_document(identity: str, source: str, document: EditedDocument, *, max_
     known = document.bits if document.bits is not None and len(document.bits) == len(paragraphs) else None
     return [
         {
-            "id": identity if len(cut) == 1 else f"{identity}#{position}",
-            "source": source,
+            "id": whole["id"] if len(cut) == 1 else f"{whole['id']}#{position}",
+            "source": whole["source"],
             "text": "\n\n".join(paragraphs[chunk.start : chunk.stop]),
             "bits": known and math.fsum(known[chunk.start : chunk.stop]),
-            "book": identity,
+            "book": whole["book"],
             "heading": chunk.heading if len(cut) > 1 else None,
             "position": position,
         }
@@ -94,12 +94,13 @@ def chunk_document(identity: str, source: str, document: EditedDocument, *, max_
     ]
 
 
-def split_metrics(work: Work, index: Path, left: Mapping[str, Mapping[str, int]], sources: SourceInfo) -> dict[str, Any]:
+def split_metrics(work: Work, index: Path, left: Mapping[str, Mapping[str, int]], sources: SourceInfo, by: By) -> dict[str, Any]:
     """The metrics."""
     total = work.total
     cut = total["cut"]
     items = HeldOutIndex(index).item_counts(read_table(path)["item"].to_numpy() for path in work.paths("found"))
     return {
+        "assigned_by": by,
         **{part: {**total[part], "source_bits": _source_bits(work, part)} for part in PARTS},
         "documents": sum(total[part]["documents"] for part in PARTS),
         "books_cut": total["books_cut"],
