@@ -93,6 +93,7 @@ STAGES: Mapping[str, Work] = {
         "train, val and test",
         (
             Number("train", "train.bytes", size),
+            Number("dealt by", "assigned_by", str),
             Number("paragraphs cut", "paragraphs_cut", number),
             Number("leaks left", "leaks_left", _sum),
         ),

@@ -1,6 +1,7 @@
 """What a finished chain leaves behind."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,36 +58,54 @@ def test_the_table_and_the_chat_work_on_what_was_made(clone):
     assert said.strip()
 
 
-def test_your_own_text_and_dialogues_go_through_to_the_exported_files(clone, tmp_path):
-    texts, talks = tmp_path / "texts", tmp_path / "talks"
-    texts.mkdir(), talks.mkdir()
+def own_dialogues(clone, folder: Path) -> None:
+    """Dialogues as a user writes them; one pair is bad."""
+    folder.mkdir()
     world = [json.loads(line) for line in (clone.folder / "data/dialogues/instructions.jsonl").read_text().splitlines()]
     pairs = [json.loads(line) for line in (clone.folder / "data/dialogues/preferences.jsonl").read_text().splitlines()]
     rows = [{"prompt": row["messages"][-2]["content"], "response": row["messages"][-1]["content"]} for row in world]
     ranked = [{"prompt": row["prompt"][-1]["content"], "chosen": row["chosen"], "rejected": row["rejected"]} for row in pairs]
     ranked.append({"prompt": "Who?", "chosen": "I.", "rejected": "I."})
-    (talks / "instructions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (talks / "preferences.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ranked))
+    (folder / "instructions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "preferences.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ranked))
+
+
+def own(texts: Path, talks: Path) -> list[str]:
+    return ["-S", "corpus=folder", "-S", f"corpus.path={texts}", "-S", "dialogues=files", "-S", f"dialogues.path={talks}"]
+
+
+@pytest.fixture
+def restored(clone):
+    """The clone, put back afterwards."""
+    yield clone
+    clone.run("git", "reset", "--hard", "--quiet")
+    clone.dvc("checkout", "--force")
+
+
+def test_your_own_text_and_dialogues_go_through_to_the_exported_files(restored, tmp_path):
+    clone, texts, talks = restored, tmp_path / "texts", tmp_path / "talks"
+    texts.mkdir()
+    own_dialogues(clone, talks)
     for row in Corpus(clone.folder / "data/dedup").read().to_pylist():
         (texts / f"{row['id']}.txt").write_text(row["text"])
-    own = [
-        "-S",
-        "corpus=folder",
-        "-S",
-        f"corpus.path={texts}",
-        "-S",
-        "dialogues=files",
-        "-S",
-        f"dialogues.path={talks}",
-        "-S",
-        "split.seed=6",
-    ]
-    ran = clone.reran("exp", "run", *own)
+    ran = clone.reran("exp", "run", *own(texts, talks), "-S", "split.seed=6")
     assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
     scores = json.loads((clone.folder / "metrics/evaluate/base.json").read_text())
     assert scores["facts"]["choice"] is None, "without the world's facts the row is absent"
     assert scores["books"]["bits_per_byte"] > 0
     assert json.loads((clone.folder / "metrics/dialogues.json").read_text())["quarantine_by_reason"] == {"chosen_equals_rejected": 1}
     assert (clone.folder / "data/export/gguf/model-Q4_0.gguf").is_file()
-    clone.run("git", "reset", "--hard", "--quiet")
-    clone.dvc("checkout", "--force")
+
+
+def test_one_file_is_a_corpus(restored, tmp_path):
+    clone, text, talks = restored, tmp_path / "all.txt", tmp_path / "talks"
+    own_dialogues(clone, talks)
+    books = [row["text"] for row in Corpus(clone.folder / "data/dedup").read().to_pylist()]
+    text.write_text("\n\n".join(books))
+    ran = clone.reran("exp", "run", *own(text, talks))
+    assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
+    split = json.loads((clone.folder / "metrics/split.json").read_text())
+    assert split["assigned_by"] == "spans"
+    assert all(split[part]["bytes"] > 0 for part in ("train", "val", "test"))
+    assert not any(split["leaks_left"].values())
+    assert (clone.folder / "data/export/gguf/model-Q4_0.gguf").is_file()
