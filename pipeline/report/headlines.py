@@ -101,7 +101,12 @@ STAGES: Mapping[str, Work] = {
     "tokenizer": Work("a vocabulary", (Number("tokens", "vocabulary", number), Number("bytes a token", "bytes_per_token", fixed))),
     "tokenize": Work(
         "rows of tokens",
-        (Number("train tokens", "train.tokens", large), Number("rows", "train.rows", number), Number("filled", "train.fill", share)),
+        (
+            Number("train tokens", "train.tokens", large),
+            Number("rows", "train.rows", number),
+            Number("filled", "train.fill", share),
+            Number("95% of texts within", "train.document_tokens.95", number),
+        ),
     ),
     "pretrain": Work(
         "a base model",

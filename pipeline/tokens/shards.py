@@ -15,7 +15,7 @@ from pipeline.core.artifact.split import PARTS, Part, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError
-from pipeline.tokens.dialogues import IGNORE_INDEX
+from pipeline.tokens.dialogues import IGNORE_INDEX, quantiles
 from pipeline.tokens.pack import pack_rows
 from pipeline.tokens.special import IDS, PAD
 from pipeline.tokens.tokenizer import encode, load
@@ -29,7 +29,7 @@ class Rows:
 
     rows: npt.NDArray[np.unsignedinteger]  # [N, length]
     pieces: npt.NDArray[np.int64]  # [P, 5], in the order of documents and offsets
-    facts: Mapping[str, Any]  # documents, bytes, tokens, bits, rows, fill
+    facts: Mapping[str, Any]  # documents, bytes, tokens, bits, document_tokens, rows, fill
 
     @property
     def length(self) -> int:
@@ -52,7 +52,10 @@ class Rows:
 
 
 def write_rows(source: Split, tokenizer: Tokenizer, target: Tokens, *, sequence_length: int) -> dict[str, dict[str, Any]]:
-    """Encode and pack the three parts; returns the facts of each: documents, bytes, tokens, bits, rows, fill."""
+    """Encode and pack the three parts; returns the facts of each: documents, bytes, tokens, bits, rows, fill, and document_tokens.
+
+    document_tokens is the row length that holds 50, 90, 95 and 99 % of the documents whole.
+    """
     codec = load(tokenizer)
     vocabulary = codec.get_vocab_size()
     with target.writing() as draft:
@@ -92,6 +95,7 @@ def _pack(source: Split, part: Part, codec: tokenizers.Tokenizer, *, length: int
         "bytes": sum(len(text.encode()) for text in texts),
         "tokens": filled,
         "bits": None if None in bits else sum(bits),
+        "document_tokens": quantiles(np.bincount(table_of_pieces[:, 0], table_of_pieces[:, 4]).astype(np.int64).tolist()),
         "rows": len(rows),
         "fill": filled / rows.size if rows.size else 0.0,
     }

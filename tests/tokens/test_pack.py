@@ -50,6 +50,8 @@ def test_reading_gives_back_the_documents_and_the_facts(split: Split, artifact: 
     assert [tokenizer.decode(ids[1:].tolist()) for ids in val.documents()] == texts[24:28]
     assert facts["val"]["bytes"] == sum(len(text.encode()) for text in texts[24:28])
     assert facts["val"]["bits"] == 8.0 * (24 + 25 + 26 + 27)
+    lengths = sorted(ids.size for ids in val.documents())
+    assert facts["val"]["document_tokens"] == {"50": lengths[1], "90": lengths[3], "95": lengths[3], "99": lengths[3]}
     assert val.rows.dtype == np.uint16
 
 
