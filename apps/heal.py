@@ -1,7 +1,7 @@
 """Heal ./dvc.lock where a kill cut it short while DVC wrote it, and say so; with `--keep`, keep a copy of a whole one for that.
 
-With `--cache`, look also at every object of DVC's cache that dvc.lock names: the damaged are brought back from the workspace, else
-from a remote, else by their stages.
+With `--cache`, look also at every object of DVC's cache that dvc.lock names: the damaged are brought back from the workspace or a remote;
+what neither has, a stage makes again, which is told.
 
 Nothing is done while another dvc is at work here: what looks torn may be half written.
 """
@@ -14,50 +14,61 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.core.cache import Healed, heal_cache, stored
+from pipeline.core.errors import PipelineError
 from pipeline.core.lockfile import heal, keep
 from pipeline.core.progress import progress
 
 LOCK, COPY = Path("dvc.lock"), Path(".run/dvc.lock")
+ASIDE = Path(".run/damaged")  # objects that were taken out
 BUSY = Path(".dvc/tmp/lock")  # dvc holds it by flock while it reads and writes, not while a stage runs
 
 
 def main() -> None:
     """Keep a copy of the lock, or heal."""
+    looks = "--cache" in sys.argv
     with alone() as free:
         if not free:
+            if looks:
+                sys.exit("another dvc is at work here; run again when it has ended")
             return
         if "--keep" in sys.argv:
             keep(LOCK, COPY)
         elif told := heal(LOCK, COPY, committed()):
             print(told)
-        healed = heal_cache(progress(list(stored(LOCK, cache())), "cache")) if "--cache" in sys.argv else Healed()
-    for line in lines(healed):
+        if not looks:
+            return
+        try:
+            healed = heal_cache(progress(list(stored(LOCK, cache())), "cache"), ASIDE)
+        except PipelineError as fault:
+            sys.exit(str(fault))
+    missing = bring_back(healed) if healed.lost else []
+    for line in lines(healed, missing):
         print(line)
-    if healed.stages:
-        bring_back(healed.stages)
 
 
-def lines(healed: Healed) -> Iterator[str]:
+def lines(healed: Healed, missing: Sequence[str]) -> Iterator[str]:
     """What was found, a sentence each."""
-    if not healed.checked:
-        return
-    found = len(healed.restored) + len(healed.lost)
-    yield f"{healed.checked} objects of the cache: {f'{found} damaged' if found else 'all whole'}"
+    found = len(healed.lost) + len(healed.restored)
+    yield f"{healed.checked} objects of the cache: {f'damaged: {found}, kept in {ASIDE}' if found else 'all whole'}"
     if healed.restored:
         yield f"restored from the workspace: {', '.join(str(one.place) for one in healed.restored)}"
     if healed.lost:
-        yield f"taken out: {', '.join(str(one.place) for one in healed.lost)}; {', '.join(healed.stages)} brings back what no remote has"
+        yield f"taken out: {', '.join(str(one.place) for one in healed.lost)}"
+    if healed.lost and not missing:
+        yield "a remote had all of it"
+    if missing:  # not run from here: dvc would also replace what you may have changed in their folders
+        yield f"made again by: dvc repro {' '.join(missing)}"
     for place in healed.changed:
         yield f"{place} is not what dvc.lock says; `make repro` makes it again, `dvc checkout --force {place}` puts back what the cache has"
 
 
-def bring_back(stages: Sequence[str]) -> None:
-    """Fetch what a remote has of these stages, and run those that still miss something."""
+def bring_back(healed: Healed) -> list[str]:
+    """Fetch what a remote has of what was lost, and name the stages that still miss something."""
     if dvc("remote", "list").stdout.strip():
-        dvc("fetch", *stages)
-    dvc("checkout", *stages)
-    if subprocess.run([sys.executable, "-m", "dvc", "repro", *stages], check=False).returncode:
-        sys.exit(1)
+        dvc("fetch", *healed.stages)
+        for place in sorted({str(one.place) for one in healed.lost if one.path.is_file() and not one.place.exists()}):
+            dvc("checkout", place)
+    return list(dict.fromkeys(one.stage for one in healed.lost if not (one.path.is_file() and one.place.exists())))
 
 
 def cache() -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.owned import remove_file, replace_file
 
 _TREE = ".dir"  # the suffix of a folder's object: a list of its files
@@ -52,8 +53,14 @@ class Healed:
 
 
 def stored(lock: Path, cache: Path) -> Iterator[Stored]:
-    """Every object of the cache that dvc.lock names as an out, folders before their files. An object that is absent is none."""
-    content: dict[str, Any] = yaml.load(lock.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) if lock.exists() else {}
+    """Every object of the cache that dvc.lock names as an out, folders before their files. An object that is absent is none.
+
+    PipelineError where the lock is no YAML.
+    """
+    try:
+        content: dict[str, Any] = yaml.load(lock.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) if lock.exists() else {}
+    except (yaml.YAMLError, ValueError) as fault:
+        raise PipelineError(f"{lock} can't be read", mend="resolve the merge in it, or git checkout dvc.lock") from fault
     for stage, entry in (content.get("stages") or {}).items():
         for out in entry.get("outs", ()):
             if out.get("hash") != "md5":  # of another version of DVC, or elsewhere
@@ -64,31 +71,38 @@ def stored(lock: Path, cache: Path) -> Iterator[Stored]:
             yield from _files(one, cache)
 
 
-def heal_cache(objects: Iterable[Stored]) -> Healed:
+def heal_cache(objects: Iterable[Stored], aside: Path) -> Healed:
     """Take out every damaged object, and put back those that the workspace has whole.
 
-    A file of the workspace that is as damaged as its object goes too, so that DVC sees that it is missing.
+    The damaged bytes are kept in the folder `aside`. A file of the workspace that is as damaged as its object goes too, so that DVC sees
+    that it is missing; one that is otherwise is the user's.
     """
-    healed, seen = Healed(), set[str]()
+    healed, places = Healed(), dict[str, list[Stored]]()
     for one in objects:
-        if one.name in seen:
-            continue
-        seen.add(one.name)
+        places.setdefault(one.name, []).append(one)
+    for name, mine in places.items():
         healed.checked += 1
-        if one.is_whole():
-            if _differs(one):
+        path = mine[0].path
+        if mine[0].is_whole():
+            for one in filter(_differs, mine):
                 os.utime(one.place)  # DVC looks at a file again when its time is another
                 healed.changed.append(one.place)
             continue
-        content = _whole_copy(one)
+        aside.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, aside / name)
+        content = next((copy for copy in map(_whole_copy, mine) if copy is not None), None)
+        damaged = [one for one in mine if one.place.is_file() and (one.place.samefile(path) or md5_of(one.place) == md5_of(path))]
+        for one in damaged if content is None else ():
+            remove_file(one.place)
         if content is None:
-            if one.place.is_file() and (one.place.samefile(one.path) or md5_of(one.place) == md5_of(one.path)):
-                remove_file(one.place)
-            remove_file(one.path)
-            healed.lost.append(one)
+            remove_file(path)
+            healed.lost += mine
         else:
-            _store(content, one.path)
-            healed.restored.append(one)
+            _store(content, path)
+            healed.restored.append(mine[0])
+            for one in filter(_differs, damaged):
+                os.utime(one.place)
+                healed.changed.append(one.place)
     return healed
 
 
@@ -115,8 +129,8 @@ def _files(folder: Stored, cache: Path) -> Iterator[Stored]:
 
 def _listed(folder: Stored) -> bytes:
     """The list of a folder of the workspace, in the bytes that DVC writes."""
-    files = sorted((path.relative_to(folder.place).parts, path) for path in folder.place.rglob("*") if path.is_file())
-    return json.dumps([{"md5": md5_of(path), "relpath": "/".join(parts)} for parts, path in files], sort_keys=True).encode()
+    files = sorted((path.relative_to(folder.place).as_posix(), path) for path in folder.place.rglob("*") if path.is_file())
+    return json.dumps([{"md5": md5_of(path), "relpath": name} for name, path in files], sort_keys=True).encode()
 
 
 def _whole_copy(one: Stored) -> bytes | Path | None:

@@ -1,6 +1,7 @@
 """A full disk, told as what it is: libraries report it in many ways."""
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,21 +9,29 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_SAID = re.compile(r"no space left on device|os error 28\b|disk quota exceeded", re.IGNORECASE)
 _NOTHING = 1 << 20  # bytes; with less than this left, whatever failed failed for want of room
 
 
 def full_disk(fault: BaseException, *folders: Path) -> PipelineError | None:
-    """The error to show if the fault comes from a disk without room, on which one of the folders lies; else None."""
-    free = {folder: shutil.disk_usage(folder).free for folder in folders if folder.exists()}
-    if not free:
-        return None
-    fullest = min(free, key=lambda folder: free[folder])
-    if free[fullest] >= _NOTHING and not any(isinstance(one, OSError) and one.errno in _FULL for one in _causes(fault)):
-        return None
-    return PipelineError(
-        f"no room is left on the disk of {fullest.resolve()} ({free[fullest] / 1e6:.1f} MB free)",
-        mend="make room (dvc gc --workspace removes what no experiment here needs), then run again: it goes on where it was",
-    )
+    """The error to show if the fault comes from a disk without room; else None.
+
+    Some libraries hide what the system said: then it counts whether the disk of one of the folders is full.
+    """
+    for one in _causes(fault):
+        if (isinstance(one, OSError) and one.errno in _FULL) or _SAID.search(str(one)):
+            place = Path(one.filename).parent if isinstance(one, OSError) and isinstance(one.filename, str) else None
+            where = f"on the disk of {place.resolve()}" if place else "on a disk"
+            return _error(f"no room is left {where}, or in your quota of it")
+    for folder in folders:
+        if folder.exists() and (free := shutil.disk_usage(folder).free) < _NOTHING:
+            return _error(f"no room is left on the disk of {folder.resolve()} ({free / 1e3:.0f} kB free)")
+    return None
+
+
+def _error(message: str) -> PipelineError:
+    mend = "make room (dvc gc --workspace removes what no experiment here needs), then run again: it goes on where it was"
+    return PipelineError(message, mend=mend)
 
 
 def _causes(fault: BaseException | None) -> Iterator[BaseException]:

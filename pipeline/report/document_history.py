@@ -209,7 +209,7 @@ def _of(identity: str) -> Where:
     """Rows of a document, whole or in pieces (ID#3), and where its source weighs more, a second time (ID#3*2)."""
 
     def where(table: pa.Table) -> pa.ChunkedArray:
-        pieces = pc.match_substring_regex(table["id"], "^" + _escaped(identity) + r"(#[0-9]+)?(\*[0-9]+)?$")
+        pieces = pc.match_substring_regex(table["id"], "^" + _escaped(identity) + r"(#(val|test))?(#[0-9]+)?(\*[0-9]+)?$")
         return pc.or_kleene(pieces, pc.equal(table["book"], identity)) if "book" in table.column_names else pieces
 
     return where
@@ -221,7 +221,7 @@ def _which(paragraph: int | None) -> str:
 
 def _wanted(asked: Asked, place: Place) -> bool:
     piece, identity = asked.found.piece, place.row["id"]
-    return piece is None or identity == piece or identity.startswith(f"{piece}*")
+    return piece is None or identity == piece or identity.startswith((f"{piece}*", f"{piece}#"))
 
 
 def _weight(asked: Asked) -> float:

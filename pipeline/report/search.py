@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipeline.core.errors import ArtifactError, InputError
 from pipeline.report.stage_files import Row, StageFiles, Where
 
-_PIECE = re.compile(r"(?P<id>.+?)(?P<piece>#\d+(\*\d+)?|\*\d+)")
+_PIECE = re.compile(r"(?P<id>.+?)(?P<piece>(#(val|test))?(#\d+)?(\*\d+)?)")
 _LISTED = 5  # near matches in an error
 _COMPARED = 20_000  # documents whose names are compared letter by letter
 
@@ -33,7 +33,7 @@ def find_document(corpus: StageFiles, asked: str) -> Found | None:
         raise ArtifactError(f"{corpus.folder} has no documents", mend="dvc repro corpus")
     if (identity := _named(corpus, asked)) is not None:
         return Found(identity, None)
-    if (piece := _PIECE.fullmatch(asked)) and (identity := _named(corpus, piece["id"])) is not None:
+    if (piece := _PIECE.fullmatch(asked)) and piece["piece"] and (identity := _named(corpus, piece["id"])) is not None:
         return Found(identity, identity + piece["piece"])
     return None
 

@@ -90,12 +90,13 @@ def _pack(source: Split, part: Part, codec: tokenizers.Tokenizer, *, length: int
     table_of_pieces = np.array(fields, dtype=np.int64).reshape(-1, 5)
     first = table_of_pieces[table_of_pieces[:, 1] == 0]
     filled = int(table_of_pieces[:, 4].sum())
+    lengths = np.bincount(table_of_pieces[:, 0], table_of_pieces[:, 4], minlength=len(texts)).astype(np.int64)
     facts = {
         "documents": len(texts),
         "bytes": sum(len(text.encode()) for text in texts),
         "tokens": filled,
         "bits": None if None in bits else sum(bits),
-        "document_tokens": quantiles(np.bincount(table_of_pieces[:, 0], table_of_pieces[:, 4]).astype(np.int64).tolist()),
+        "document_tokens": quantiles(lengths.tolist()),
         "rows": len(rows),
         "fill": filled / rows.size if rows.size else 0.0,
     }

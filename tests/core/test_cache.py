@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from pipeline.core.cache import Stored, heal_cache, md5_of, stored
+from pipeline.core.errors import PipelineError
 
-LOCK, CACHE, OUT = Path("dvc.lock"), Path("cache"), Path("data/word")
-FILES = {"a.txt": b"one", "deep/b.txt": b"two"}
+LOCK, CACHE, ASIDE, OUT = Path("dvc.lock"), Path("cache"), Path("aside"), Path("data/word")
+FILES = {"deep.txt": b"one", "deep/b.txt": b"two"}  # in the order in which DVC lists them
 
 
 @pytest.fixture
@@ -41,30 +42,31 @@ def hurt(path: Path) -> None:
 
 
 def test_whole_objects_are_left_alone(objects: dict[str, Stored]) -> None:
-    assert set(objects) == {"data/word", "data/word/a.txt", "data/word/deep/b.txt", "data/one.txt"}
-    healed = heal_cache(objects.values())
+    assert set(objects) == {"data/word", "data/word/deep.txt", "data/word/deep/b.txt", "data/one.txt"}
+    healed = heal_cache(objects.values(), ASIDE)
     assert (healed.checked, healed.restored, healed.lost, healed.changed) == (4, [], [], [])
 
 
 @pytest.mark.parametrize("place", ["data/word", "data/word/deep/b.txt", "data/one.txt"])
 def test_what_the_workspace_has_whole_goes_in_again(objects: dict[str, Stored], place: str) -> None:
     hurt(objects[place].path)
-    assert [one.place.as_posix() for one in heal_cache(stored(LOCK, CACHE)).restored] == [place]
+    assert [one.place.as_posix() for one in heal_cache(stored(LOCK, CACHE), ASIDE).restored] == [place]
     assert objects[place].is_whole()
     assert objects[place].path.stat().st_mode & 0o777 == 0o444
-    assert heal_cache(stored(LOCK, CACHE)).restored == []
+    assert heal_cache(stored(LOCK, CACHE), ASIDE).restored == []
     assert not list(CACHE.rglob(".*.part"))
 
 
 def test_what_both_have_damaged_is_taken_out_of_both_and_its_stage_named(objects: dict[str, Stored]) -> None:
-    one = objects["data/word/a.txt"]
+    one = objects["data/word/deep.txt"]
     hurt(one.path)
     one.place.unlink()
     one.place.hardlink_to(one.path)
-    healed = heal_cache(stored(LOCK, CACHE))
+    healed = heal_cache(stored(LOCK, CACHE), ASIDE)
     assert healed.stages == ["word"]
     assert not one.path.exists()
     assert not one.place.exists()
+    assert (ASIDE / one.name).read_bytes() == b"nne"  # nothing is lost
     assert objects["data/word/deep/b.txt"].place.exists()
 
 
@@ -72,18 +74,40 @@ def test_a_file_of_the_workspace_that_was_edited_stays(objects: dict[str, Stored
     one = objects["data/one.txt"]
     hurt(one.path)
     one.place.write_bytes(b"my own")
-    assert heal_cache(stored(LOCK, CACHE)).stages == ["word"]
+    assert heal_cache(stored(LOCK, CACHE), ASIDE).stages == ["word"]
     assert one.place.read_bytes() == b"my own"
-    other = objects["data/word/a.txt"]
+    other = objects["data/word/deep.txt"]
     before = other.place.stat().st_mtime_ns
     hurt(other.place)
-    assert heal_cache(stored(LOCK, CACHE)).changed == [other.place]
+    assert heal_cache(stored(LOCK, CACHE), ASIDE).changed == [other.place]
     assert other.place.stat().st_mtime_ns > before  # so that dvc looks at it again
+
+
+def test_equal_files_share_an_object_and_each_is_looked_at(objects: dict[str, Stored]) -> None:
+    first = objects["data/one.txt"]
+    twin = Stored("two", first.name, first.path, Path("data/twin.txt"))
+    twin.place.write_bytes(first.place.read_bytes())
+    hurt(first.path)
+    hurt(first.place)
+    healed = heal_cache([first, twin], ASIDE)
+    assert (healed.restored, healed.lost, healed.changed) == ([first], [], [first.place])
+    assert first.is_whole()
+    for path in (first.path, twin.place):
+        hurt(path)
+    assert heal_cache([first, twin], ASIDE).stages == ["word", "two"]
+    assert not first.place.exists()
+    assert not twin.place.exists()
+
+
+def test_a_lock_that_is_no_yaml_is_named(objects: dict[str, Stored]) -> None:
+    LOCK.write_text("<<<<<<< HEAD\n a: [\n=======\n")
+    with pytest.raises(PipelineError, match=r"dvc\.lock can't be read"):
+        list(stored(LOCK, CACHE))
 
 
 def test_what_is_absent_is_not_damaged(objects: dict[str, Stored]) -> None:
     for one in objects.values():
         one.path.unlink()
-    assert heal_cache(stored(LOCK, CACHE)).checked == 0
+    assert heal_cache(stored(LOCK, CACHE), ASIDE).checked == 0
     LOCK.unlink()
     assert list(stored(LOCK, CACHE)) == []

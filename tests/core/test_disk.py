@@ -15,7 +15,7 @@ Usage = namedtuple("Usage", "total used free")
 def test_the_error_of_the_system_is_found_among_the_causes(tmp_path: Path) -> None:
     try:
         try:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "half.bin"))
         except OSError as fault:
             raise ValueError("can't write") from fault
     except ValueError as fault:
@@ -34,4 +34,10 @@ def test_a_library_that_hides_it_is_seen_through_by_what_is_left(tmp_path: Path,
 
 def test_other_errors_are_none_of_it(tmp_path: Path) -> None:
     assert full_disk(OSError(errno.EACCES, "no"), tmp_path) is None
-    assert full_disk(OSError(errno.ENOSPC, "no"), tmp_path / "absent") is None
+    assert full_disk(ValueError("no space"), tmp_path / "absent") is None
+
+
+def test_what_a_library_says_of_it_is_enough(tmp_path: Path) -> None:
+    told = full_disk(RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), tmp_path)
+    assert told is not None
+    assert "on a disk" in str(told)

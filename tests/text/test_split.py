@@ -153,6 +153,14 @@ def test_fewer_than_three_documents_are_cut_into_spans(tmp_path, rows: list[str]
     assert table.filter(assigned[0].mask("test"))["id"].to_pylist() == [f"{name}#test" for name in rows]
 
 
+def test_a_document_without_text_fills_no_part(tmp_path) -> None:
+    rows = [document("a", text="1\n\n2\n\n3"), document("b", text=""), document("c", text="")]
+    made = corpus(tmp_path, rows)
+    (shard,), by = assign_parts(made, made, val=0.3, test=0.3, seed=1)
+    assert by == "spans"
+    assert shard.parts.tolist() == [0, 1, 2, 0, 0]
+
+
 def test_a_group_of_two_and_one_more_are_cut_too(tmp_path) -> None:
     rows = [document("a", group="g", text="1\n\n2\n\n3"), document("b", group="g"), document("c")]
     made = corpus(tmp_path, rows)

@@ -82,17 +82,17 @@ def assign_parts(
     codes = np.empty(components.count, np.int8)
     for numbers, own in names():
         codes[numbers] = [PARTS.index(part_of(name, val=val, test=test, seed=seed)) for name in own.to_pylist()]
-    kept, of = _kept(corpus, components)
+    kept = _kept(corpus, components)
     by: By = "hash"
-    if not set(range(len(PARTS))) <= set(codes[kept].tolist()):
-        by = "size" if kept.sum() >= len(PARTS) else "spans"
-    if by != "hash":
+    if not np.bincount(codes[kept], minlength=len(PARTS)).all():
+        sizes = _sizes(corpus, components)
+        by = "size" if (sizes > 0).sum() >= len(PARTS) else "spans"
         tell(_FEW[by])
-    if by == "size":
-        order = _by_hash(names, kept, seed)
-        codes[order] = deal_by_size(_sizes(corpus, components)[order].tolist(), val=val, test=test)
+        order = _by_hash(names, sizes > 0, seed)
+        codes[kept] = PARTS.index("train")  # also what has no text
+        codes[order] = deal_by_size(sizes[order].tolist(), val=val, test=test) if by == "size" else PARTS.index("train")
     if by != "spans":
-        return [AssignedShard(shard, codes[some]) for shard, some in zip(corpus.shards, of, strict=True)], by
+        return [AssignedShard(shard, codes[components.of(shard.table("documents", ["id"])["id"])]) for shard in corpus.shards], by
     shares = (val, test)
     cut = [cut_spans(shard.table("documents", _COLUMNS), val=val, test=test)[1] for shard in corpus.shards]
     if len(set(np.concatenate([np.empty(0, np.int8), *cut]).tolist())) < len(PARTS):
@@ -104,17 +104,16 @@ def assign_parts(
     return [AssignedShard(shard, parts, shares) for shard, parts in zip(corpus.shards, cut, strict=True)], by
 
 
-def _kept(corpus: Corpus, components: Components) -> tuple[npt.NDArray[np.bool_], list[npt.NDArray[np.int64]]]:
-    """Which components have a document in the corpus, and the component of each document, by shard."""
-    kept, of, unknown = np.zeros(components.count, np.bool_), list[npt.NDArray[np.int64]](), 0
+def _kept(corpus: Corpus, components: Components) -> npt.NDArray[np.bool_]:
+    """Which components have a document in the corpus."""
+    kept, unknown = np.zeros(components.count, np.bool_), 0
     for shard in corpus.shards:
         found = components.of(shard.table("documents", ["id"])["id"])
         unknown += int((found < 0).sum())
         kept[found[found >= 0]] = True
-        of.append(found[found >= 0])
     if unknown:
         raise ArtifactError(f"{corpus.path} has {unknown} documents without a cluster", mend=f"dvc repro {corpus.path.name}")
-    return kept, of
+    return kept
 
 
 def _by_hash(names: Callable[[], Iterator[Named]], kept: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.int64]:

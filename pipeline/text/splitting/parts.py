@@ -32,7 +32,7 @@ def split_shard(
         part: split_texts(table, decontaminated.edits if part == "train" else {}, max_characters=max_characters)
         for part, table in parts.items()
     }
-    books = sum(pc.sum(pc.equal(table["position"], 1)).as_py() or 0 for table in texts.values())
+    books = len({book for table in texts.values() for book in table.filter(pc.equal(table["position"], 1))["book"].to_pylist()})
     texts["train"], left_out = repeat_by_weight(texts["train"], weights, seed)
     sizes: dict[str, Any] = {
         part: {"documents": table.num_rows, "bytes": pc.sum(pc.binary_length(table["text"])).as_py() or 0} for part, table in texts.items()
