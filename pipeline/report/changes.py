@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.artifact.split import PARTS
 from pipeline.report.cleaning import first_difference
+from pipeline.report.search import PIECE
 from pipeline.report.stage_files import StageFiles
 
 STAGES = ("corpus", "clean", "select", "dedup", "split")
@@ -241,7 +242,7 @@ def _values(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _whole(ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.replace_substring_regex(ids, "(#(val|test))?(#[0-9]+)?$", "")
+    return pc.replace_substring_regex(ids, f"{PIECE}$", "")
 
 
 def _told(ids: pa.ChunkedArray, *words: Any) -> pa.Table:

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from pipeline.core.artifact.split import PARTS
 from pipeline.report.blocks import excerpt
 from pipeline.report.figures import fixed, number, size, text
-from pipeline.report.search import Found
+from pipeline.report.search import PIECE, Found
 from pipeline.report.stage_files import Place, Row, StageFiles, Where, equals
 from pipeline.text.measure.quality import LanguageRule, Rule, first_broken
 
@@ -209,7 +209,7 @@ def _of(identity: str) -> Where:
     """Rows of a document, whole or in pieces (ID#3), and where its source weighs more, a second time (ID#3*2)."""
 
     def where(table: pa.Table) -> pa.ChunkedArray:
-        pieces = pc.match_substring_regex(table["id"], "^" + _escaped(identity) + r"(#(val|test))?(#[0-9]+)?(\*[0-9]+)?$")
+        pieces = pc.match_substring_regex(table["id"], f"^{_escaped(identity)}{PIECE}$")
         return pc.or_kleene(pieces, pc.equal(table["book"], identity)) if "book" in table.column_names else pieces
 
     return where

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from pipeline.core.errors import ArtifactError, InputError
 from pipeline.report.stage_files import Row, StageFiles, Where
 
-_PIECE = re.compile(r"(?P<id>.+?)(?P<piece>(#(val|test))?(#\d+)?(\*\d+)?)")
+PIECE = r"(#(val|test))?(#[0-9]+)?(\*[0-9]+)?"  # what may follow a document's id in the split: a span, a piece, a further time
+_PIECE = re.compile(f"(?P<id>.+?)(?P<piece>{PIECE})")
 _LISTED = 5  # near matches in an error
 _COMPARED = 20_000  # documents whose names are compared letter by letter
 

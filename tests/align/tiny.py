@@ -11,18 +11,9 @@ from pipeline.model.build import build
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair
 from pipeline.tokens.special import IDS
 from pipeline.train.workspace import Workspace
+from tests.tiny_shape import SHAPE
 
 VOCABULARY = 270
-SHAPE = {
-    "kind": "qwen3",
-    "layers": 2,
-    "hidden_size": 32,
-    "heads": 2,
-    "kv_heads": 1,
-    "intermediate_size": 64,
-    "context": 64,
-    "tie_embeddings": True,
-}
 
 
 def tiny(seed: int) -> PreTrainedModel:

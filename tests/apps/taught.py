@@ -20,18 +20,10 @@ from pipeline.model.score import token_logprobs
 from pipeline.tokens import tokenizer as bpe
 from pipeline.tokens.shards import open_rows, write_rows
 from tests.apps.tiny import CLEAN, write_corpus
+from tests.tiny_shape import SHAPE as TINY
 
 STEPS, RATE = 60, 0.01
-SHAPE = {
-    "kind": "qwen3",
-    "layers": 1,
-    "hidden_size": 32,
-    "heads": 2,
-    "kv_heads": 1,
-    "intermediate_size": 48,
-    "context": 64,
-    "tie_embeddings": True,
-}
+SHAPE = TINY | {"layers": 1, "intermediate_size": 48}
 WORDS = {"books": "the old mill stood by a river", "pages": "buy now a cheap red fox coat here today"}
 SIZE, LENGTH = 300, 32  # tokens
 

@@ -26,19 +26,11 @@ from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens import tokenizer as bpe
 from pipeline.tokens.shards import write_rows
+from tests.tiny_shape import SHAPE as TINY
 
 SIZE = 320  # tokens
 LENGTH = 48
-SHAPE = {
-    "kind": "qwen3",
-    "layers": 1,
-    "hidden_size": 32,
-    "heads": 2,
-    "kv_heads": 1,
-    "intermediate_size": 48,
-    "context": 96,
-    "tie_embeddings": True,
-}
+SHAPE = TINY | {"layers": 1, "intermediate_size": 48, "context": 96}
 TALE = "Ada Bo lives in Oakham the old fox of a mill went over hill and told that her red coat was at harbour"
 PLACES = ["Oakham", "Elmton", "Ashby"]
 NAMES = ["Ada", "Bo", "Cy", "Dee", "Eve", "Finn"]

@@ -17,17 +17,9 @@ from pipeline.model.build import build
 from pipeline.model.score import document_nats
 from pipeline.tokens import tokenizer as bpe
 from pipeline.tokens.shards import open_rows, write_rows
+from tests.tiny_shape import SHAPE as TINY
 
-SHAPE = {
-    "kind": "qwen3",
-    "layers": 1,
-    "hidden_size": 16,
-    "heads": 2,
-    "kv_heads": 1,
-    "intermediate_size": 24,
-    "context": 64,
-    "tie_embeddings": True,
-}
+SHAPE = TINY | {"layers": 1, "hidden_size": 16, "intermediate_size": 24}
 READING = Reading(documents=50, counted=100_000, order=3, batch=4, seed=1)
 SOURCES = ("drone", "noise", "absent")  # one that repeats itself, one that does not, one that is held out nowhere
 

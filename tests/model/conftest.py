@@ -7,17 +7,8 @@ from transformers import PreTrainedModel
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.model.build import build
 from pipeline.tokens.tokenizer import save, train
+from tests.tiny_shape import SHAPE
 
-SHAPE = {
-    "kind": "qwen3",
-    "layers": 2,
-    "hidden_size": 32,
-    "heads": 2,
-    "kv_heads": 1,
-    "intermediate_size": 64,
-    "context": 64,
-    "tie_embeddings": True,
-}
 SIZE = 270
 
 

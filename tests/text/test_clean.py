@@ -15,7 +15,6 @@ from pipeline.text.repair.clean import (
     _SETTLED,
     NAMES,
     Plan,
-    Settings,
     _settled,
     check,
     clean_text,
@@ -29,14 +28,8 @@ from pipeline.text.repair.paragraphs import wrapping
 from pipeline.text.repair.prefilter import prefilter, prefilter_text
 from pipeline.text.repair.verbatim import extract_blocks
 from pipeline.text.truth.clean import cleaning_metrics
+from tests.text.repair_settings import SETTINGS
 
-SETTINGS = Settings(
-    repairs=None,
-    quotes="straight",
-    italics="strip",
-    editorial="strip",
-    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
-)
 FRAGMENTS = [
     "the ", "House ", "THE LAMP\n", "Chapter 1. The Lamp\n", "1\n", "- 2 -\n", "[Pg 4]", "\n", "\n\n", " ", "  ", "\t", "\r\n", "\r", "\f",
     "\x85", "\u2028", "’", "“", "â€™", "Ã©",

@@ -9,17 +9,11 @@ import pytest
 
 from pipeline.text.dialogues.files import read_dialogues
 from pipeline.text.reading.encoding import decode
-from pipeline.text.repair.clean import Settings, clean_text
+from pipeline.text.repair.clean import clean_text
+from tests.text.repair_settings import SETTINGS
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 pytestmark = [pytest.mark.shared, pytest.mark.skipif(not DATA.is_dir(), reason="no shared data beside the checkout")]
-SETTINGS = Settings(
-    repairs=None,
-    quotes="straight",
-    italics="strip",
-    editorial="strip",
-    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
-)
 FILES, DOCUMENTS = 12, 200
 LICENCE = re.compile(r"project gutenberg|gutenberg-tm|small print|\be-?texts?\b|\be-?books?\b|\*\*\* ?(?:start|end) of", re.IGNORECASE)
 ITALICS = re.compile(r"(?<![\w_])_[^\W_][^_]*[^\s_]_(?![\w_])")

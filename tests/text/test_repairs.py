@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.text.repair.boilerplate import boilerplate
 from pipeline.text.repair.characters import PAGE, controls, encoding, ligatures, newlines, quotes, unicode
-from pipeline.text.repair.clean import NAMES, Settings, clean_text
+from pipeline.text.repair.clean import NAMES, clean_text
 from pipeline.text.repair.contents import contents
 from pipeline.text.repair.duplicate_pages import duplicate_pages
 from pipeline.text.repair.furniture import page_numbers, running_heads
@@ -12,6 +12,7 @@ from pipeline.text.repair.italics import italics
 from pipeline.text.repair.licence import licence
 from pipeline.text.repair.ocr import ocr
 from pipeline.text.repair.paragraphs import hyphenation, wrapping
+from tests.text.repair_settings import SETTINGS
 
 PROSE = """The Green Gate
 
@@ -41,15 +42,6 @@ def wrapped(text: str, width: int = 60) -> list[str]:
                 line = f"{line} {word}".strip()
         lines += [line, ""]
     return lines[:-1]
-
-
-SETTINGS = Settings(
-    repairs=None,
-    quotes="straight",
-    italics="strip",
-    editorial="strip",
-    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
-)
 
 
 def mended(text: str) -> str:

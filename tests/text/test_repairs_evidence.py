@@ -1,19 +1,16 @@
 """Words, lines and paragraphs are changed on evidence alone: what is right in another language or about another matter stays."""
 
+from dataclasses import replace
+
 import pytest
 
-from pipeline.text.repair.clean import Settings, clean_text
+from pipeline.text.repair.clean import clean_text
 from pipeline.text.repair.licence import licence
 from pipeline.text.repair.ocr import ocr
 from pipeline.text.repair.paragraphs import wrapping
+from tests.text.repair_settings import SETTINGS as ALL
 
-SETTINGS = Settings(
-    repairs=None,
-    quotes="straight",
-    italics="strip",
-    editorial="strip",
-    mask=dict.fromkeys(("email", "phone", "card", "ip", "ssn", "iban", "secret")),
-)
+SETTINGS = replace(ALL, mask=dict.fromkeys(ALL.mask))
 PROSE = """The House
 
 The gate stood open when the two friends came up the long road, and nobody had seen the keeper since the morning.

@@ -8,16 +8,10 @@ import pytest
 
 from pipeline.text.reading.encoding import decode
 from pipeline.text.repair.clean import Settings, clean_text
+from tests.text.repair_settings import SETTINGS
 
 HERE = Path(__file__).parents[2]
 DATA = HERE.parent / "shared" / "data"
-SETTINGS = Settings(
-    repairs=None,
-    quotes="straight",
-    italics="strip",
-    editorial="strip",
-    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
-)
 PROSE = (
     "The keeper of the gate went home in the evening, and nobody in the town had seen him since, so the two friends "
     "went to look for him by the old mill, where the water was high and the lamp still burned behind the door."

@@ -5,15 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.text.repair.clean import Settings, clean_text
+from pipeline.text.repair.clean import clean_text
+from tests.text.repair_settings import SETTINGS
 
-SETTINGS = Settings(
-    repairs=None,
-    quotes="straight",
-    italics="strip",
-    editorial="strip",
-    mask={"email": "[mail]", "phone": "[phone]", "card": "[card]", "ip": "[ip]", "ssn": "[ssn]", "iban": "[iban]", "secret": "[secret]"},
-)
 PROSE = "This is a line of prose that is wrapped\nby hand, and “quoted” with _care_."
 MENDED = 'This is a line of prose that is wrapped by hand, and "quoted" with care.'
 CODE = """```python

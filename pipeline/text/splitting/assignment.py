@@ -82,18 +82,35 @@ def assign_parts(
     codes = np.empty(components.count, np.int8)
     for numbers, own in names():
         codes[numbers] = [PARTS.index(part_of(name, val=val, test=test, seed=seed)) for name in own.to_pylist()]
-    kept = _kept(corpus, components)
-    by: By = "hash"
-    if not np.bincount(codes[kept], minlength=len(PARTS)).all():
-        sizes = _sizes(corpus, components)
-        by = "size" if (sizes > 0).sum() >= len(PARTS) else "spans"
-        tell(_FEW[by])
-        order = _by_hash(names, sizes > 0, seed)
-        codes[kept] = PARTS.index("train")  # also what has no text
-        codes[order] = deal_by_size(sizes[order].tolist(), val=val, test=test) if by == "size" else PARTS.index("train")
-    if by != "spans":
-        return [AssignedShard(shard, codes[components.of(shard.table("documents", ["id"])["id"])]) for shard in corpus.shards], by
-    shares = (val, test)
+    kept, assigned = _assigned(corpus, components, codes)
+    if np.bincount(codes[kept], minlength=len(PARTS)).all():
+        return assigned, "hash"
+    sizes = _sizes(corpus, components)
+    by: By = "size" if (sizes > 0).sum() >= len(PARTS) else "spans"
+    tell(_FEW[by])
+    if by == "spans":
+        return _spans(corpus, val=val, test=test), by
+    order = _by_hash(names, sizes > 0, seed)
+    codes[kept] = PARTS.index("train")  # also what has no text
+    codes[order] = deal_by_size(sizes[order].tolist(), val=val, test=test)
+    return _assigned(corpus, components, codes)[1], by
+
+
+def _assigned(corpus: Corpus, components: Components, codes: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.bool_], list[AssignedShard]]:
+    """Which components have a document in the corpus, and the shards with the parts of their documents, by the code of each component."""
+    kept, assigned, unknown = np.zeros(components.count, np.bool_), list[AssignedShard](), 0
+    for shard in corpus.shards:
+        of = components.of(shard.table("documents", ["id"])["id"])
+        unknown += int((of < 0).sum())
+        kept[of[of >= 0]] = True
+        assigned.append(AssignedShard(shard, codes[of[of >= 0]]))
+    if unknown:
+        raise ArtifactError(f"{corpus.path} has {unknown} documents without a cluster", mend=f"dvc repro {corpus.path.name}")
+    return kept, assigned
+
+
+def _spans(corpus: Corpus, *, val: float, test: float) -> list[AssignedShard]:
+    """The shards with their documents cut into spans. PipelineError if a part stays empty."""
     cut = [cut_spans(shard.table("documents", _COLUMNS), val=val, test=test)[1] for shard in corpus.shards]
     if len(set(np.concatenate([np.empty(0, np.int8), *cut]).tolist())) < len(PARTS):
         raise PipelineError(
@@ -101,19 +118,7 @@ def assign_parts(
             " too little for train, val and test",
             mend="add text: three documents, or one of three paragraphs",
         )
-    return [AssignedShard(shard, parts, shares) for shard, parts in zip(corpus.shards, cut, strict=True)], by
-
-
-def _kept(corpus: Corpus, components: Components) -> npt.NDArray[np.bool_]:
-    """Which components have a document in the corpus."""
-    kept, unknown = np.zeros(components.count, np.bool_), 0
-    for shard in corpus.shards:
-        found = components.of(shard.table("documents", ["id"])["id"])
-        unknown += int((found < 0).sum())
-        kept[found[found >= 0]] = True
-    if unknown:
-        raise ArtifactError(f"{corpus.path} has {unknown} documents without a cluster", mend=f"dvc repro {corpus.path.name}")
-    return kept
+    return [AssignedShard(shard, parts, (val, test)) for shard, parts in zip(corpus.shards, cut, strict=True)]
 
 
 def _by_hash(names: Callable[[], Iterator[Named]], kept: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.int64]:
