@@ -146,7 +146,7 @@ def test_a_fault_of_pip_stops_the_set_up(machine: Machine) -> None:
 
 def test_make_hands_its_python_on(root: Path) -> None:
     told = subprocess.run(
-        ["make", "--dry-run", "--assume-new=requirements.lock", "setup", "PYTHON=python3.12"],
+        ["make", "--no-print-directory", "--dry-run", "--assume-new=requirements.lock", "setup", "PYTHON=python3.12"],
         cwd=root,
         env={**os.environ, "MAKEFLAGS": ""},
         capture_output=True,
