@@ -10,7 +10,7 @@ B ?= workspace
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue report publish reset accept reproduce bench-chain bench-text gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue experiments report publish reset accept reproduce bench-chain bench-text gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,12 +88,15 @@ reset: setup ## drop an applied experiment: params.yaml as conf/ says
 groups: setup ## print the groups of conf/ and their files
 	@$(V)/python -m stages._help
 
+experiments: setup ## the experiments side by side: what was changed, and the headline figures that it moved
+	@$(V)/dvc exp show --only-changed --drop 'Created|(plan|data|metrics|plots)(/|$$)' --no-pager
+
 accept: setup ## take what lies in data/ as the result of STAGE although its code changed (harmlessly)
 	$(V)/dvc commit --force $(STAGE)
 
 reproduce: setup ## run every stage again and compare dvc.lock with the one in git
 	$(V)/dvc repro --force
-	git diff --exit-code dvc.lock metrics
+	git diff --exit-code dvc.lock metrics metrics.json
 
 bench-chain: setup ## time the chain in a clone of its own: full, no-op, smoke
 	@$(V)/python -m benchmarks.chain
@@ -108,4 +111,4 @@ docs: setup ## draw the pipeline into README.md
 	@$(V)/python -m apps.drawing
 
 clean: ## remove what the pipeline made (not the cache of DVC)
-	rm -rf .run plots metrics $(shell sed -n 's|.*outs: \["\{0,1\}\(data/[a-z]*\).*|\1|p' dvc.yaml)
+	rm -rf .run plots metrics metrics.json $(shell sed -n 's|.*outs: \["\{0,1\}\(data/[a-z]*\).*|\1|p' dvc.yaml)

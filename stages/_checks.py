@@ -66,7 +66,7 @@ def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineErr
     if target is not None and (target.path.as_posix(),) != block.outs:
         message = f"{at}.target is {target.path}, and dvc.yaml says that the stage writes {block.outs[0]}"
         yield PipelineError(message, mend=f"{at}.target={block.outs[0]}")
-    watched = [Path(path) for path in (*block.deps, *block.outs)]
+    watched = [Path(path) for path in (*block.deps, *block.outs, *block.notes)]
     for path in stage.paths(cfg):
         told = target is not None and path == target.path
         if not told and not any(path.is_relative_to(one) for one in watched):

@@ -85,7 +85,7 @@ def test_every_path_that_a_stage_is_told_is_a_dep_or_an_out_of_its_block(name):
     stage = importlib.import_module(block.module).main
     cfg = typed(stage.config, stage.section(DEFAULT, block.entry), at=name)
     told = {path.as_posix() for path in stage.paths(cfg)}
-    known = [*block.deps, *block.outs]
+    known = [*block.deps, *block.outs, *block.notes]
     assert [path for path in told if not any(Path(path).is_relative_to(one) for one in known)] == []
     data = {path for path in known if path.startswith("data/")}
     assert [path for path in data if not any(Path(one).is_relative_to(path) for one in told)] == [], "reruns the stage for nothing"

@@ -25,7 +25,7 @@ class Clone:
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
         ).stdout
         for name in sorted(filter(None, listed.decode().split("\0"))):
-            if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
+            if (ROOT / name).is_file() and not name.startswith(("metrics", "plots/", "dvc.lock")):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         self.edit("conf/config.yaml", "- size: laptop", "- size: smoke")
