@@ -22,7 +22,7 @@ def summary(metrics: Mapping[str, Metrics | None]) -> dict[str, Row]:
     base      bits per byte on held-out text, beside an n-gram model's and the source's own entropy; share of multiple choices it gets right
     sft       loss on held-out answers; share of held-out questions that it answers rightly, beside base's
     reward    share of held-out pairs that it ranks rightly (chance: .5)
-    <entry>   of `align`: share of answers that beat those of the reference (`ci`: half the width of the 95 % interval), KL in nats an answer
+    <entry>   of `align`: share of answers that beat the reference's (`ci`: half the width of the 95 % interval), KL in nats an answer
     file      bytes of the smallest exported file, and its KL in nats a token from the model it was made of
     """
 
