@@ -7,10 +7,13 @@ STAGE ?= pretrain
 JOBS ?= 1
 A ?= HEAD
 B ?= workspace
+DATA ?=
+SET ?=
+NAME ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue experiments report publish reset accept reproduce bench-chain bench-text gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue experiments report publish save reset accept reproduce bench-chain bench-text gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +27,8 @@ $(READY): requirements.lock
 setup-cluster: setup ## add Ray, for hardware.engine=ray
 	$(V)/pip install --quiet --requirement requirements-cluster.lock
 
-repro: heal-lock ## run the whole chain (what is up to date is skipped) and print its table
-	@$(V)/python -m stages.plan --params
+repro: heal-lock ## run the whole chain, on your own folder with DATA=DIR, with more values by SET='KEY=VALUE GROUP=FILE', and print its table
+	@$(V)/python -m stages.plan --params --data "$(DATA)" $(SET)
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(V)/dvc config --local core.no_scm true  # a download without .git
 	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
 	@$(V)/python -m apps.heal --keep
@@ -82,6 +85,9 @@ report: setup ## print the table of the last run
 publish: setup ## send the finished run to W&B, skipped stages included
 	@$(V)/python -m apps.publish
 
+save: setup ## keep what is applied as conf/experiment/NAME.yaml (NAME=mine)
+	@$(V)/python -m stages.plan --save "$(NAME)"
+
 reset: setup ## drop an applied experiment: params.yaml as conf/ says
 	@$(V)/python -m stages.plan --reset
 
@@ -89,7 +95,7 @@ groups: setup ## print the groups of conf/ and their files
 	@$(V)/python -m stages._help
 
 experiments: setup ## the experiments side by side: what was changed, and the headline figures that it moved
-	@$(V)/dvc exp show --only-changed --drop 'Created|(plan|data|metrics|plots)(/|$$)' --no-pager
+	@$(V)/dvc exp show --only-changed --drop 'Created|State|Executor|(plan|data|metrics|plots)(/|$$)' --no-pager
 
 accept: setup ## take what lies in data/ as the result of STAGE although its code changed (harmlessly)
 	$(V)/dvc commit --force $(STAGE)

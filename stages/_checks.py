@@ -13,6 +13,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
+from stages._paths import OUTSIDE, faults_of_places, joined
 from stages._plan import EMPTY, LISTS, code_files
 from stages._settings import ROOT, typed
 
@@ -37,10 +38,10 @@ def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerp
         if key not in checked:
             faults += list(faults_of(block, settings))
             checked.append(key)
-    faults += [*faults_between(settings), *faults_of_paths(blocks), *faults_of_names(settings)]
+    places = faults_of_places(settings, [out for block in blocks for out in block.outs])
+    faults += [*faults_between(settings), *places, *faults_of_paths(blocks, settings), *faults_of_names(settings)]
     if faults:
-        messages, mends = ([getattr(fault, name) for fault in faults] for name in ("message", "mend"))
-        raise PipelineError("\n".join(dict.fromkeys("\n".join(messages).split("\n"))), mend="; ".join(dict.fromkeys(mends)))
+        raise joined(faults)
     write_json(CHECKED, checked[-REMEMBERED:])
 
 
@@ -74,12 +75,13 @@ def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineErr
             yield PipelineError(message, mend=f"name it in {at}.reads, or in dvc.yaml's deps")
 
 
-def faults_of_paths(blocks: Sequence[Block]) -> Iterator[PipelineError]:
+def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """Dependencies that no stage makes and that are not there: DVC would tell them when their stage's turn comes, without a mend."""
+    outside = {Path(value_at(settings, key)) for key in OUTSIDE}  # told by their key
     made = [Path(path) for block in blocks for path in (*block.outs, *block.notes)] + [Path("plan")]
     for block in blocks:
         for dep in map(Path, block.deps):
-            if any(dep.is_relative_to(path) or path.is_relative_to(dep) for path in made):
+            if dep in outside or any(dep.is_relative_to(path) or path.is_relative_to(dep) for path in made):
                 continue
             listed = len(dep.parts) > 2 and dep.parts[0] == "data" and dep.parts[1] in LISTS  # what an entry of before left is removed
             if listed or (not dep.exists() and dep not in EMPTY):

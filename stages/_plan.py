@@ -1,6 +1,5 @@
 """What the plan does, step by step: settings, sections, strays."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,20 @@ from pipeline.core.blocks import Block, blocks_of, edges_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
 from pipeline.core.lockfile import prune
-from pipeline.core.merge import same, settle, value_at
+from pipeline.core.merge import settle, value_at
 from pipeline.core.owned import remove_file, remove_folder
+from stages._paths import faults_of_places, joined
 from stages._settings import compose, plain, read_params
+from stages._words import applied
 
 PARAMS, COMPOSED = Path("params.yaml"), Path("plan/composed.yaml")
 HEAD = "# GENERATED from conf/ by the stage plan and by dvc exp run -S; edit conf/, not this file.\n"
-OUTSIDE = ("corpus.path", "select.examples", "dialogues.path", "split.benchmarks")
 LISTS = ("align", "evaluate", "export")  # their outs lie in folders of these names
-MOST_WORDS = 12  # of what differs from conf/, on the terminal
 EMPTY = [Path("data/evaluate"), Path("data/export"), Path("metrics"), Path("plots")]  # DVC wants them there, though nothing lies in them
 
 
-def write_params(*, reset: bool, under_dvc: bool) -> None:
-    """Bring params.yaml up to conf/; values that an experiment set stay, unless `reset`.
+def write_params(words: Sequence[str] = (), *, reset: bool = False, under_dvc: bool = False) -> None:
+    """Bring params.yaml up to conf/; values that an experiment set stay, unless `reset`, and `words` go on from them.
 
     DVC has read the lists and paths of dvc.yaml before the plan runs, and would record the old ones: where they changed the plan
     stops under DVC and asks for the command again.
@@ -35,9 +34,12 @@ def write_params(*, reset: bool, under_dvc: bool) -> None:
     theirs = plain(compose([]))
     mine = read_params() if PARAMS.exists() and not reset else theirs
     merged = settle(plain(OmegaConf.load(COMPOSED)) if COMPOSED.exists() else mine, mine, theirs)
-    if lost := [f"{key}={value_at(merged, key)}" for key in OUTSIDE if not Path(value_at(merged, key)).exists()]:
-        raise PipelineError(f"there is no {', no '.join(lost)}", mend="correct the path, or make the folder")
-    changed = list(moved(pipeline_before(mine), pipeline_of(merged)))
+    if words:
+        merged = applied(merged, words)
+    blocks = pipeline_of(merged)
+    if faults := list(faults_of_places(merged, [out for block in blocks for out in block.outs])):
+        raise joined(faults)
+    changed = list(moved(pipeline_before(mine), blocks))
     for path, text in (
         (PARAMS, HEAD + OmegaConf.to_yaml(OmegaConf.create(merged))),
         (COMPOSED, OmegaConf.to_yaml(OmegaConf.create(theirs))),
@@ -89,29 +91,6 @@ def told(blocks: Sequence[Block], settings: Mapping[str, Any]) -> dict[str, Any]
     ]
     edges = [[names[writer], names[reader]] for writer, reader in edges_of(list(blocks)) if writer != "plan"]
     return {"stages": stages, "edges": edges}
-
-
-def print_differences(settings: Mapping[str, Any]) -> None:
-    """Say what differs from conf/, as the words of a command line: `dvc exp run -S` starts from conf/ each time."""
-    if words := differences(plain(compose([])), settings):
-        shown = " ".join(f"-S {shlex.quote(word)}" for word in words[:MOST_WORDS])
-        rest = f" … and {len(words) - MOST_WORDS} more (dvc params diff)" if len(words) > MOST_WORDS else ""
-        print(f"plan: this run differs from conf/ by {shown}{rest}")
-
-
-def differences(defaults: Mapping[str, Any], settings: Mapping[str, Any], at: str = "") -> list[str]:
-    """KEY=VALUE of a value that differs from the default, +KEY=VALUE of a new one, ~KEY of one that is gone; budget shows in its users."""
-    words = [f"~{at}{key}" for key in defaults if key not in settings]
-    for key, value in settings.items():
-        if at + key in ("hardware", "track", "budget"):
-            continue
-        default = defaults.get(key)
-        if isinstance(value, Mapping) and isinstance(default, Mapping):
-            words += differences(default, value, f"{at}{key}.")
-        elif key not in defaults or not same(value, default):
-            text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
-            words.append(f"{'' if key in defaults else '+'}{at}{key}={text}")
-    return words
 
 
 def remove_strays(blocks: Sequence[Block]) -> None:

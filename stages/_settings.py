@@ -49,8 +49,8 @@ def plain(settings: Any) -> dict[str, Any]:
     return OmegaConf.to_container(settings, resolve=True)  # type: ignore[return-value]
 
 
-def compose(overrides: Sequence[str]) -> Any:
-    """conf/ composed by Hydra. A wrong key or group is a PipelineError in Hydra's words."""
+def compose(overrides: Sequence[str], *, resolve: bool = True) -> Any:
+    """conf/ composed by Hydra, every ${...} filled in if asked to. A wrong key or group is a PipelineError in Hydra's words."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
@@ -60,7 +60,8 @@ def compose(overrides: Sequence[str]) -> Any:
     try:
         with initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
             composed = hydra_compose("config", list(overrides))
-            OmegaConf.resolve(composed)
+            if resolve:
+                OmegaConf.resolve(composed)
             return composed
     except yaml.YAMLError as fault:  # a tab, a key that stands twice: its message names file and line
         raise PipelineError(

@@ -14,7 +14,7 @@ from pipeline.core.files import write_json
 from stages import _checks, _plan
 from stages._checks import check_sections, faults_between, faults_of_names, faults_of_paths
 from stages._help import comments_of, groups, leaves, ways
-from stages._plan import differences, moved, pipeline_before, pipeline_of, remove_strays
+from stages._plan import moved, pipeline_before, pipeline_of, remove_strays
 from stages._settings import compose, plain
 
 ROOT = Path(__file__).parents[2]
@@ -103,9 +103,10 @@ def test_names_that_hide_another_or_do_not_fit_are_refused(settings) -> None:
 
 
 def test_a_dependency_that_nobody_makes_is_named_before_anything_runs(settings) -> None:
-    assert list(faults_of_paths(pipeline_of(settings))) == []
+    assert list(faults_of_paths(pipeline_of(settings), settings)) == []
     for words, told in (("align.ppo.source=data/align/dop", "align@ppo reads data/align/dop"), ("final_model=data/x", "reads data/x")):
-        found = [fault.message for fault in faults_of_paths(pipeline_of(plain(compose([words]))))]
+        other = plain(compose([words]))
+        found = [fault.message for fault in faults_of_paths(pipeline_of(other), other)]
         assert any(told in message for message in found), found
 
 
@@ -130,15 +131,6 @@ def test_two_tasks_that_are_empty_folders_are_made_for_dvc(settings, tmp_path, m
     monkeypatch.chdir(tmp_path)
     remove_strays(blocks)
     assert all(Path(name).is_dir() for name in ("data/evaluate", "data/export", "metrics", "plots"))
-
-
-def test_what_differs_from_conf_is_told_as_words_that_give_it_again(settings) -> None:
-    words = ["align=[dpo]", "pretrain.steps=7", "corpus.path=data/examples", "contest.reference=data/pretrain"]
-    other = plain(compose(words))
-    told = differences(settings, other)
-    assert {"pretrain.steps=7", "corpus.path=data/examples", "contest.reference=data/pretrain", "~align.ppo", "~models.ppo"} <= set(told)
-    assert plain(compose([word for word in told])) == other
-    assert differences(settings, settings) == []
 
 
 def test_a_file_of_conf_that_is_no_yaml_is_named_with_its_line(tmp_path, monkeypatch) -> None:

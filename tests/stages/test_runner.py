@@ -188,7 +188,8 @@ def recipe(cfg, run):
     with open({ran!r}, "a") as file:
         file.write("ran\\n")
     print("in", flush=True)
-    time.sleep(1.0)
+    while os.environ["TURN"] == "1" and not os.path.exists({ran!r} + ".seen"):
+        time.sleep(0.01)
     if {fails!r} and os.environ["TURN"] == "1":
         raise SystemExit(1)
     cfg.target.write(cfg.source.read(), sides={{}}, texts={{}})
@@ -213,9 +214,11 @@ def test_two_experiments_that_share_a_stage_compute_it_once(place, tmp_path, fai
         processes.append(subprocess.Popen([sys.executable, "-c", code], cwd=workspace, env=environment, **pipes))
         if turn == "1":
             assert "in" in processes[0].stdout.readline()
+    waits = processes[1].stdout.readline()
+    Path(f"{ran}.seen").touch()
     said = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [int(fails), 0], said
-    assert "waiting for its result" in said[1]
+    assert "waiting for its result" in waits
     assert ran.read_text().count("ran") == 1 + fails
     second = tmp_path / "experiment-2"
     assert json.loads((second / "metrics/probe.json").read_text()) == {"documents": 1}

@@ -1,0 +1,58 @@
+"""The places that a user names, told with the mend before DVC meets them: its own words for them are bare."""
+
+import difflib
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.merge import value_at
+
+OUTSIDE = ("corpus.path", "select.examples", "dialogues.path", "split.benchmarks")  # dvc.yaml depends on them
+WITHOUT_EXTRA = {"http", "https", "file", "local"}  # DVC reads these by itself
+
+
+def faults_of_places(settings: Mapping[str, Any], outs: Sequence[str]) -> Iterator[PipelineError]:
+    """What is wrong with the places outside that the stages read. `outs`: the folders that the stages write."""
+    for key in OUTSIDE:
+        if fault := fault_of_place(key, str(value_at(settings, key)), outs):
+            yield fault
+
+
+def fault_of_place(key: str, place: str, outs: Sequence[str]) -> PipelineError | None:
+    """The error to show for one place; None where DVC can read it."""
+    if not place.strip():
+        return PipelineError(f"{key} is empty", mend=f"{key}=DIR, a folder or a file of yours")
+    if "://" in place:
+        scheme = place.partition("://")[0]
+        if scheme in WITHOUT_EXTRA or importlib.util.find_spec(f"dvc_{scheme}"):
+            return None
+        return PipelineError(
+            f"{key} is {place}, and DVC's part for {scheme} is not installed", mend=f".venv/bin/pip install 'dvc[{scheme}]'"
+        )
+    if (whole := expanded(place)) != str(Path(place)):
+        return PipelineError(f"{key} is {place}, and neither DVC nor Hydra expands it", mend=f"{key}={whole}")
+    path = Path(place).resolve()
+    if held := [out for out in outs if Path(out).resolve().is_relative_to(path) or path.is_relative_to(Path(out).resolve())]:
+        return PipelineError(
+            f"{key} is {place}, which holds what the pipeline itself writes ({held[0]})",
+            mend=f"{key}=DIR, a folder of its own: data/input/NAME",
+        )
+    if not path.exists():
+        near = difflib.get_close_matches(path.name, [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else [], n=1)
+        mend = f"{key}={Path(place).parent / near[0]}" if near else "correct the path, or make the folder"
+        return PipelineError(f"there is no {key}={place}", mend=mend)
+    return None
+
+
+def expanded(place: str) -> str:
+    """With ~ and $VARIABLES filled in, as a shell does at the beginning of a word."""
+    return str(Path(os.path.expandvars(place)).expanduser())
+
+
+def joined(faults: Sequence[PipelineError]) -> PipelineError:
+    """All faults as one, nothing said twice."""
+    messages, mends = ([getattr(fault, name) for fault in faults] for name in ("message", "mend"))
+    return PipelineError("\n".join(dict.fromkeys("\n".join(messages).split("\n"))), mend="; ".join(dict.fromkeys(mends)))

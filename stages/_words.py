@@ -1,0 +1,191 @@
+"""What a run is told beyond the defaults of conf/, as the words of a command line: groups and values that give it again."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import write_text
+from pipeline.core.merge import ABSENT, same
+from pipeline.core.owned import remove_file
+from stages._settings import compose, plain
+
+CONF = Path("conf")
+UNTOLD = ("hardware", "track")  # they change no result
+MOST_WORDS = 12  # on the terminal
+
+
+def words_of(settings: Mapping[str, Any]) -> list[str]:
+    """Few words that give these settings: `compose(words_of(settings))` are they.
+
+    First the files of groups and the lists of entries that say several of the values at once, then the values that others are taken
+    from, then what is left. A file is judged by its own lines, since to compose takes a quarter of a second.
+    """
+    words: list[str] = []
+    composed = plain(compose(words))
+    for choose in (_global_files, _lists, _files, _sources):
+        if more := list(choose(composed, settings)):
+            words += more
+            composed = plain(compose(words))
+    return [*words, *differences(composed, settings)]
+
+
+def differences(defaults: Mapping[str, Any], settings: Mapping[str, Any], at: str = "") -> list[str]:
+    """KEY=VALUE of a value that differs from the default, +KEY=VALUE of a new one, ~KEY of one that is gone."""
+    words = [f"~{at}{key}" for key in defaults if key not in settings]
+    for key, value in settings.items():
+        default = defaults.get(key)
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            words += differences(default, value, f"{at}{key}.")
+        elif key not in defaults or not same(value, default):
+            words.append(f"{'' if key in defaults else '+'}{at}{key}={_flow(value)}")
+    return words
+
+
+def key_of(word: str) -> str:
+    """What a word sets: `corpus.path` of +corpus.path=DIR."""
+    return word.partition("=")[0].lstrip("+~")
+
+
+def applied(settings: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """The settings with more words: they go on from what is applied, where `dvc exp run -S` starts from conf/ each time."""
+    said = {key_of(word): word for word in [*words_of(settings), *words]}
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
+    ordered = sorted(said.values(), key=lambda word: key_of(word) not in groups)  # a value may lie in a group
+    return plain(compose(ordered))
+
+
+def print_differences(settings: Mapping[str, Any]) -> None:
+    """Say what differs from conf/, for the next command."""
+    if words := [word for word in words_of(settings) if key_of(word).split(".")[0] not in UNTOLD]:
+        shown = " ".join(f"-S {shlex.quote(word)}" for word in words[:MOST_WORDS])
+        rest = f" … and {len(words) - MOST_WORDS} more (dvc params diff)" if len(words) > MOST_WORDS else ""
+        print(f"plan: this run differs from conf/ by {shown}{rest}")
+
+
+def save(name: str, settings: Mapping[str, Any]) -> Path:
+    """Write what is applied as conf/experiment/NAME.yaml. PipelineError where that says nothing, or is there already."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise PipelineError(f"{name!r} is no name of an experiment", mend="make save NAME=mine")
+    path = CONF / "experiment" / f"{name}.yaml"
+    if path.exists():
+        raise PipelineError(f"{path} is there already", mend="another name: make save NAME=…, or remove that file")
+    words = words_of(settings)
+    if not words:
+        raise PipelineError("nothing differs from conf/, so there is nothing to keep", mend="make repro SET='pretrain.steps=500 …' first")
+    groups = [word for word in words if (CONF / key_of(word)).is_dir()]
+    values: dict[str, Any] = {}
+    for word in words:
+        if word.startswith("~"):
+            raise PipelineError(f"{word} can't be said in a file of conf/experiment/", mend="choose another file of its group, or empty it")
+        if word not in groups:
+            _put(values, keys := key_of(word).split("."), _at(settings, keys))
+    defaults = [{f"override /{key_of(word)}": yaml.safe_load(word.partition("=")[2])} for word in groups]
+    content = ({"defaults": defaults} if defaults else {}) | values
+    head = f"# @package _global_\n# Kept from what was applied: -S experiment={name}\n"
+    write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    if lost := differences(plain(compose([f"experiment={name}"])), settings):
+        remove_file(path)
+        raise PipelineError(f"a file of conf/experiment/ can't say {', '.join(lost[:MOST_WORDS])}", mend="dvc exp run -S with these words")
+    return path
+
+
+def _global_files(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """Files of groups that have no section of their own: size, experiment."""
+    for group in sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in settings):
+        yield from _best(group, composed, settings)
+
+
+def _lists(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """The entries of align, export: each is a file."""
+    for group, entries in settings.items():
+        others = isinstance(entries, Mapping) and entries and set(entries) != set(composed.get(group, ()))
+        if others and all((CONF / group / f"{entry}.yaml").is_file() for entry in entries):
+            yield f"{group}=[{','.join(entries)}]"
+
+
+def _files(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    for group, section in settings.items():
+        if (CONF / group).is_dir() and not same(section, composed.get(group)):
+            yield from _best(group, composed, settings)
+
+
+def _sources(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """Values that are not taken from another one: budget.max_length, from which five sections have theirs."""
+    if words := differences(composed, settings):
+        conf = _unresolved()
+        yield from (word for word in words if not _follows(conf, key_of(word)))
+
+
+def _unresolved() -> Any:
+    """conf/ composed, with ${...} where a value is taken from another one."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(compose([], resolve=False), resolve=False)
+
+
+def _follows(conf: Any, key: str) -> bool:
+    """Whether the value at a key is taken from another one."""
+    keys = key.split(".")
+    above = (_at(conf, keys[:depth]) for depth in range(1, len(keys) + 1))
+    return any(isinstance(value, str) and "${" in value for value in above)
+
+
+def _best(group: str, composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """The file of the group that spares most of what is still to say, if that is more than its own word."""
+    gains = {path.stem: _gain(path, composed, settings) for path in sorted((CONF / group).glob("*.yaml"))}
+    best = max(gains, key=gains.__getitem__, default=None)
+    if best is not None and gains[best] > len(word := f"{group}={best}"):
+        yield word
+
+
+def _gain(path: Path, composed: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
+    """Characters of the words that the file spares: for values that are wrong so far and right in it, less for the other way round."""
+    text = path.read_text(encoding="utf-8")
+    gain = 0
+    for keys, value in _leaves(yaml.safe_load(text) or {}, () if "@package _global_" in text else (path.parent.name,)):
+        if isinstance(value, str) and "${" in value:
+            continue
+        wanted, so_far = _at(settings, keys), _at(composed, keys)
+        if wanted is not ABSENT and same(value, wanted) != same(so_far, wanted):
+            gain += len(f"{'.'.join(keys)}={_flow(wanted)}") * (1 if same(value, wanted) else -1)
+    return gain
+
+
+def _leaves(tree: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(tree, Mapping) and tree:
+        for key, value in tree.items():
+            if not (key == "defaults" and isinstance(value, list)):
+                yield from _leaves(value, (*keys, str(key)))
+    else:
+        yield keys, tree
+
+
+def _at(settings: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        if not isinstance(settings, Mapping) or key not in settings:
+            return ABSENT
+        settings = settings[key]
+    return settings
+
+
+def _flow(value: Any) -> str:
+    """As Hydra reads it on a command line."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_flow, value))}]"
+    if isinstance(value, str) and (not re.fullmatch(r"[\w./@-]+( [\w./@-]+)*", value) or not isinstance(yaml.safe_load(value), str)):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _put(tree: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    for key in keys[:-1]:
+        tree = tree.setdefault(key, {})
+    tree[keys[-1]] = value

@@ -1,0 +1,88 @@
+"""What a run is told beyond conf/'s defaults, as words of a command line."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import PipelineError
+from stages._settings import compose, plain
+from stages._words import applied, differences, print_differences, save, words_of
+
+ROOT = Path(__file__).parents[2]
+SAID = [
+    ["size=smoke"],
+    ["size=smoke", "corpus=folder", "corpus.path=data/examples", "dialogues=files"],
+    ["model.context=512", "budget.max_length=512"],
+    ["pretrain=adamw", "align=[dpo]", "seed=4"],
+    ["align=[dpo,ppo,dpo_strong]", "align.ppo.source=data/align/dpo"],
+    ["select=gopher", "dedup=exact", "hardware=cpu", "contest.resamples=123"],
+    ["split.benchmarks=data/examples", "align.dpo.beta=0.3"],
+]
+
+
+@pytest.fixture(scope="module")
+def defaults() -> dict:
+    return plain(compose([]))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a conf/ of its own."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", SAID, ids=" ".join)
+def test_the_words_are_those_that_were_said_and_give_the_same_settings(words: list[str]) -> None:
+    settings = plain(compose(words))
+    told = words_of(settings)
+    assert sorted(told) == sorted(words)
+    assert plain(compose(told)) == settings
+
+
+def test_a_value_that_is_gone_a_new_one_and_text_that_needs_quotes(defaults: dict) -> None:
+    text = ["corpus.path='data/a b, c'", "report.title='it\\'s 1'", "corpus.source_defaults.tags=['1', x]"]
+    other = plain(compose(["~corpus.world.toxic", "+corpus.world.more=[a, 1.5]", *text]))
+    assert other["report"]["title"] == "it's 1"
+    told = differences(defaults, other)
+    assert plain(compose(told)) == other
+    assert {"~corpus.world.toxic", "+corpus.world.more=[a,1.5]"} <= set(told)
+
+
+def test_nothing_is_said_of_the_defaults(defaults: dict, capsys: pytest.CaptureFixture[str]) -> None:
+    assert words_of(defaults) == []
+    print_differences(plain(compose(["hardware=cpu"])))
+    assert capsys.readouterr().out == "", "hardware changes no result"
+    print_differences(plain(compose(["size=smoke", "corpus.path='a b'"])))
+    assert capsys.readouterr().out == "plan: this run differs from conf/ by -S size=smoke -S 'corpus.path=a b'\n"
+
+
+def test_more_words_go_on_from_what_is_applied() -> None:
+    settings = plain(compose(["size=smoke", "split.seed=9"]))
+    assert applied(settings, ["split.seed=0", "select=none"]) == plain(compose(["size=smoke", "split.seed=0", "select=none"]))
+    assert applied(settings, ["size=laptop"]) == plain(compose(["split.seed=9"]))
+
+
+@pytest.mark.parametrize("words", SAID[1:6:2], ids=" ".join)
+def test_what_is_applied_becomes_a_named_experiment(words: list[str], elsewhere: Path) -> None:
+    settings = plain(compose(words))
+    path = save("mine", settings)
+    assert plain(compose(["experiment=mine"])) == settings
+    assert path.read_text().startswith("# @package _global_\n")
+
+
+def test_an_experiment_is_never_replaced_and_one_that_can_t_be_said_is_not_left_behind(elsewhere: Path) -> None:
+    mine = Path("conf/experiment/mine.yaml")
+    mine.write_text("mine\n")
+    with pytest.raises(PipelineError, match="is there already"):
+        save("mine", plain(compose(["size=smoke"])))
+    assert mine.read_text() == "mine\n"
+    with pytest.raises(PipelineError, match="nothing differs"):
+        save("other", plain(compose([])))
+    with pytest.raises(PipelineError, match=r"~corpus\.world\.toxic can't be said"):
+        save("other", plain(compose(["~corpus.world.toxic"])))
+    with pytest.raises(PipelineError, match="is no name"):
+        save("../other", plain(compose(["size=smoke"])))
+    assert not Path("conf/experiment/other.yaml").exists()
