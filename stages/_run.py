@@ -188,7 +188,7 @@ class Stage:
             log.debug("where", exc_info=True)
             sys.exit(1)
         except Exception as fault:
-            if told := full_disk(fault, ROOT / ".run", ROOT / "data", ROOT):
+            if told := full_disk(fault, ROOT / ".run", ROOT / "data", ROOT, made=Path("data")):
                 log.error("%s", told)
                 log.debug("where", exc_info=True)
             else:

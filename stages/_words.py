@@ -1,5 +1,6 @@
 """What a run is told beyond the defaults of conf/, as the words of a command line: groups and values that give it again."""
 
+import argparse
 import json
 import re
 import shlex
@@ -13,6 +14,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
 from pipeline.core.merge import ABSENT, same
 from pipeline.core.owned import remove_file
+from stages._paths import expanded
 from stages._settings import compose, plain
 
 CONF = Path("conf")
@@ -189,3 +191,17 @@ def _put(tree: dict[str, Any], keys: Sequence[str], value: Any) -> None:
     for key in keys[:-1]:
         tree = tree.setdefault(key, {})
     tree[keys[-1]] = value
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line of the plan says; a folder of one's own becomes words."""
+    parser = argparse.ArgumentParser(prog="python -m stages.plan", description="Compose conf/ into params.yaml and check it.")
+    parser.add_argument("--params", action="store_true", help="only bring params.yaml up to conf/ and the words")
+    parser.add_argument("--reset", action="store_true", help="drop an applied experiment")
+    parser.add_argument("--save", metavar="NAME", help="write what is applied as conf/experiment/NAME.yaml")
+    parser.add_argument("--data", metavar="DIR", default="", help="a folder, or a file, of your own text and dialogues")
+    parser.add_argument("words", nargs="*", help="KEY=VALUE or GROUP=FILE, on top of what is applied")
+    options = parser.parse_args()
+    if options.data:
+        options.words = ["data=own", f"data.path={_flow(expanded(options.data))}", *options.words]
+    return options

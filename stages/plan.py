@@ -4,7 +4,6 @@ reads   conf/, pipeline/, stages/, params.yaml, dvc.yaml (DVC allows no dependen
 writes  params.yaml (no out: `dvc exp run` composes it too), plan/composed.yaml, plan/code/, plan/settings.json
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -14,10 +13,9 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from stages._checks import check_device, check_sections
 from stages._log import logger
-from stages._paths import expanded
 from stages._plan import code_files, pipeline_of, remove_strays, told, write_params
 from stages._settings import read_params
-from stages._words import print_differences, save
+from stages._words import arguments, print_differences, save
 
 
 def main() -> None:
@@ -29,7 +27,7 @@ def main() -> None:
             print(f"plan: wrote {save(options.save, read_params())}; -S experiment={options.save} applies it again")
             return
         if "DVC_EXP_NAME" not in os.environ:  # else DVC has composed already
-            write_params(words_in(options), reset=options.reset, under_dvc="DVC_STAGE" in os.environ)
+            write_params(options.words, reset=options.reset, under_dvc="DVC_STAGE" in os.environ)
         if options.params or options.reset:
             return
         check_lock(Path("requirements.lock"))
@@ -50,23 +48,6 @@ def main() -> None:
     except KeyboardInterrupt:
         log.error("stopped")
         sys.exit(130)
-
-
-def arguments() -> argparse.Namespace:
-    """What the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m stages.plan", description="Compose conf/ into params.yaml and check it.")
-    parser.add_argument("--params", action="store_true", help="only bring params.yaml up to conf/ and the words")
-    parser.add_argument("--reset", action="store_true", help="drop an applied experiment")
-    parser.add_argument("--save", metavar="NAME", help="write what is applied as conf/experiment/NAME.yaml")
-    parser.add_argument("--data", metavar="DIR", default="", help="a folder, or a file, of your own text and dialogues")
-    parser.add_argument("words", nargs="*", help="KEY=VALUE or GROUP=FILE, on top of what is applied")
-    return parser.parse_args()
-
-
-def words_in(options: argparse.Namespace) -> list[str]:
-    """The words of the command line, its folder among them."""
-    own = ["data=own", f"data.path={expanded(options.data)}"] if options.data else []
-    return [*own, *options.words]
 
 
 if __name__ == "__main__":
