@@ -30,6 +30,7 @@ class Config:
     seed: int
     shard_bytes: int
     max_document_bytes: int
+    max_chunk_bytes: int
     max_bad_fraction: float
     policy: Policy
     world: WorldConfig
