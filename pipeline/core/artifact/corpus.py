@@ -28,7 +28,7 @@ _CHUNK = re.compile(r"(?P<text>.*)@[0-9]+", re.DOTALL)
 
 
 def texts_of(documents: pa.Table) -> list[tuple[str, ...]]:
-    """What names the text that each document {id, source, origin} is a chunk of: its source and place; or its own id if it is one itself."""
+    """What names the text that each document {id, source, origin} is a chunk of: source and place; or its id if it is a text itself."""
     rows = zip(*(documents[name].to_pylist() for name in ("id", "source", "origin")), strict=True)
     return [(source, chunk["text"]) if (chunk := _CHUNK.fullmatch(origin)) else (identity,) for identity, source, origin in rows]
 

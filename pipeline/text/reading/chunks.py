@@ -18,7 +18,6 @@ _BLOCK = 1 << 20  # bytes
 _LINE = rb"(?:\r\n?|\n)"
 _BLANK_LINES = re.compile(_LINE + rb"(?:[ \t]*" + _LINE + rb")+")
 _LINE_ENDS = re.compile(_LINE)
-_BLANKS = re.compile(rb"[ \t]")
 _FENCE = re.compile(rb"^ {0,3}(`{3,}|~{3,})([^\r\n]*)", re.MULTILINE)
 _HEADING_BYTES = 512  # of a line that may be a heading
 
@@ -104,9 +103,10 @@ def best_cut(window: bytes, code: list[tuple[int, int]]) -> tuple[int, Cut]:
             return free[turn], "heading"
     if breaks:
         return (free[-1], "paragraph") if free else (breaks[-1], "code")
-    for pattern, kind in ((_LINE_ENDS, "line"), (_BLANKS, "blank")):
-        if ends := [found.end() for found in pattern.finditer(window)]:
-            return ends[-1], kind  # type: ignore[return-value]
+    if last := max(window.rfind(b"\n"), window.rfind(b"\r")) + 1:
+        return last, "line"
+    if last := max(window.rfind(b" "), window.rfind(b"\t")) + 1:
+        return last, "blank"
     return _character_end(window), "character"
 
 

@@ -67,7 +67,8 @@ def separated(
 
 def trimmed(raw: bytes) -> bytes:
     """Without the blank lines before it and the white space behind it."""
-    return _BLANK_LINES.sub(b"", raw).rstrip()
+    blank = _BLANK_LINES.match(raw)
+    return raw[blank.end() :].rstrip() if blank else raw.rstrip()
 
 
 class _Held:
