@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from apps import why
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
@@ -134,7 +136,9 @@ def test_text_too_short_for_the_vocabulary_is_told_before_anything_trains_with_a
     assert 0 < told["pretrain"]["val"]["bits_per_byte"] < 10, "fewer rows than a batch are taken again"
 
 
-def test_a_long_file_alone_is_held_out_at_its_end(place: Path, books: list[str]) -> None:
+def test_a_long_file_alone_is_held_out_at_its_end(
+    place: Path, books: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (place / "texts/all.txt").write_text("\n\n\n".join(books))
     talk(place / "talks")
     settings = own(
@@ -145,10 +149,17 @@ def test_a_long_file_alone_is_held_out_at_its_end(place: Path, books: list[str])
     assert told["split"]["assigned_by"] == "spans"
     size = sum(told["split"][part]["bytes"] for part in ("train", "val", "test"))
     assert all(told["split"][part]["bytes"] / size == pytest.approx(0.1, abs=0.02) for part in ("val", "test"))
-    origins = Corpus(Path("data/corpus")).read().select(["id", "origin"]).to_pylist()
+    documents = Corpus(Path("data/corpus")).read()
+    origins = documents.select(["id", "origin"]).to_pylist()
     offsets = {row["id"]: int(row["origin"].removeprefix("all.txt@")) for row in origins}
     places = {
         part: [offsets[book] for book in Split(Path("data/split")).read(part)["book"].to_pylist()] for part in ("train", "val", "test")
     }
     assert max(places["train"]) <= min(places["val"])
     assert max(places["val"]) <= min(places["test"])
+    monkeypatch.setattr(sys, "argv", ["why", origins[1]["origin"]])
+    why.main()
+    life = capsys.readouterr().out
+    assert life.startswith(origins[1]["id"])
+    assert f"{documents['group'][0]}" in life
+    assert "pieces" in life or "train" in life
