@@ -27,8 +27,8 @@ from pipeline.text.measure.quality import LanguageRule, Rule, StatisticRule
 
 COLOURS = {"good": "green", "bad": "red", "": "default"}
 _EPILOG = """\
-ID is a document's id or the beginning of one, the origin where it was read (books/ada.txt, pages.jsonl:12),
-a piece of it as the split has them (ID#3), or FILE:LINE of a row in quarantine.
+ID is a document's id or the beginning of one, the origin where it was read (books/ada.txt, pages.jsonl:12; of a chunk of a long
+text also the byte where it begins: wiki.txt@1048576), a piece of it as the split has them (ID#3), or FILE:LINE of a row in quarantine.
 """
 
 

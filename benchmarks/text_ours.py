@@ -101,7 +101,9 @@ def read(job: Path) -> dict[str, Any]:
     section = task["sections"]["corpus"]
     source = typed(Source, section["source_defaults"] | section["sources"][0], at="corpus.sources")
     policy = typed(Policy, section["policy"], at="corpus.policy")
-    limits = ReadLimits(policy=policy, **{key: section[key] for key in ("shard_bytes", "max_document_bytes", "max_bad_fraction")})
+    limits = ReadLimits(
+        policy=policy, **{key: section[key] for key in ("shard_bytes", "max_document_bytes", "max_chunk_bytes", "max_bad_fraction")}
+    )
     raw = Path(section["path"]) / source.path
     few = Path("few") / source.path
     few.parent.mkdir()

@@ -1,10 +1,9 @@
 """Read or generate the documents.
 
-reads   corpus.path  text files, and what corpus.sources names (reader=sources)
+reads   corpus.path  text files of any size (one of 2 GB takes 0.7 GB of memory), and what corpus.sources names (reader=sources)
 writes  data/corpus  Corpus with quarantine.jsonl and sources.json; for the world also truth.parquet and world.json
 """
 
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +29,7 @@ class Config:
     seed: int
     shard_bytes: int
     max_document_bytes: int
+    max_chunk_bytes: int
     max_bad_fraction: float
     policy: Policy
     world: WorldConfig
@@ -51,8 +51,7 @@ def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table]
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
     reading, sides, texts = {"world": from_world, "sources": from_sources}[cfg.reader](cfg, run)
-    read_texts = {"quarantine.jsonl": reading.quarantine, "sources.json": json.dumps(reading.sources, indent=1) + "\n"}
-    cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | read_texts)
+    cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | reading.texts)
     return reading.metrics
 
 

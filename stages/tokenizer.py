@@ -5,6 +5,7 @@ writes  data/tokenizer   Tokenizer
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from pydantic import PositiveInt
@@ -27,10 +28,9 @@ class Config:
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Train, save, and measure bytes per token on held-out text."""
-    trained = tokenizer.train(cfg.source.read("train")["text"].to_pylist(), vocab_size=cfg.vocab_size)
+    trained = tokenizer.train(chain.from_iterable(cfg.source.texts("train")), vocab_size=cfg.vocab_size)
     tokenizer.save(trained, cfg.target)
-    held_out = cfg.source.read("val")["text"].to_pylist()
-    return {"vocabulary": cfg.vocab_size, "bytes_per_token": tokenizer.bytes_per_token(held_out, trained)}
+    return {"vocabulary": cfg.vocab_size, "bytes_per_token": tokenizer.bytes_per_token(cfg.source.texts("val"), trained)}
 
 
 if __name__ == "__main__":

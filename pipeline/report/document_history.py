@@ -95,7 +95,7 @@ def _corpus(asked: Asked, files: StageFiles) -> Chapter:
         _size(row["text"]),
     ]
     if row.get("group"):
-        lines.append(Line("group", row["group"], "stands on one side of the split, whole"))
+        lines.append(Line("group", row["group"], "stands on one side of the split, if there are others"))
     lines += [_truth(truth.row) for truth in files.find("truth", ["id"], equals("id", asked.id))]
     return Chapter("corpus", "read", lines, "good")
 

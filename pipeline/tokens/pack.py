@@ -5,7 +5,7 @@ pieces; the remainders are packed best-fit. No token is lost or moved within a d
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pipeline.tokens.special import ENDOFTEXT, IDS, PAD
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A run of tokens of one document, and its place in the rows."""
 
@@ -54,7 +54,7 @@ def best_fit(lengths: Sequence[int], *, row: int) -> list[Piece]:
     return sorted(pieces, key=lambda piece: (piece.document, piece.offset))
 
 
-def pack_rows(documents: Sequence[Sequence[int]], *, row: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[np.unsignedinteger], list[Piece]]:
+def pack_rows(documents: Iterable[Sequence[int]], *, row: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[np.unsignedinteger], list[Piece]]:
     """The rows [N, row], padded with PAD, and the pieces. BOS precedes each document; an empty one takes no room."""
     begun = [np.array([IDS[ENDOFTEXT], *ids], dtype=dtype) if len(ids) else np.array([], dtype=dtype) for ids in documents]
     pieces = best_fit([len(ids) for ids in begun], row=row)

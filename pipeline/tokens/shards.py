@@ -81,19 +81,21 @@ def open_rows(tokens: Tokens, part: Part, *, tokenizer_digest: str) -> Rows:
 
 def _pack(source: Split, part: Part, codec: tokenizers.Tokenizer, *, length: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The tensors of a part and its facts. `bits` is null where the source's entropy is unknown for any document."""
-    table = source.read(part)
-    texts = table["text"].to_pylist()
-    bits = table["bits"].to_pylist()
+    sizes = [len(text.encode()) for texts in source.texts(part) for text in texts]
+    bits = source.read(part, ["bits"])["bits"].to_pylist()
     dtype = np.uint16 if codec.get_vocab_size() <= 1 << 16 else np.uint32
-    rows, pieces = pack_rows(encode(texts, codec), row=length, dtype=dtype)
-    fields = [(piece.document, piece.offset, piece.row, piece.column, piece.tokens) for piece in pieces]
-    table_of_pieces = np.array(fields, dtype=np.int64).reshape(-1, 5)
+    encoded = (
+        ids for texts in source.texts(part) for ids in encode(texts, codec)
+    )  # lists of ids take nine times the text: a shard at a time
+    rows, pieces = pack_rows(encoded, row=length, dtype=dtype)
+    fields = (field for piece in pieces for field in (piece.document, piece.offset, piece.row, piece.column, piece.tokens))
+    table_of_pieces = np.fromiter(fields, np.int64, count=5 * len(pieces)).reshape(-1, 5)
     first = table_of_pieces[table_of_pieces[:, 1] == 0]
     filled = int(table_of_pieces[:, 4].sum())
-    lengths = np.bincount(table_of_pieces[:, 0], table_of_pieces[:, 4], minlength=len(texts)).astype(np.int64)
+    lengths = np.bincount(table_of_pieces[:, 0], table_of_pieces[:, 4], minlength=len(sizes)).astype(np.int64)
     facts = {
-        "documents": len(texts),
-        "bytes": sum(len(text.encode()) for text in texts),
+        "documents": len(sizes),
+        "bytes": sum(sizes),
         "tokens": filled,
         "bits": None if None in bits else sum(bits),
         "document_tokens": quantiles(lengths.tolist()),

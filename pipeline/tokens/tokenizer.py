@@ -76,10 +76,13 @@ def encode(texts: list[str], tokenizer: tokenizers.Tokenizer) -> list[list[int]]
     return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
-def bytes_per_token(texts: list[str], tokenizer: tokenizers.Tokenizer) -> float:
-    """How many UTF-8 bytes a token carries on average; 0 for no text."""
-    tokens = sum(len(ids) for ids in encode(texts, tokenizer))
-    return sum(len(text.encode()) for text in texts) / max(1, tokens)
+def bytes_per_token(batches: Iterable[list[str]], tokenizer: tokenizers.Tokenizer) -> float:
+    """How many UTF-8 bytes a token carries on average over batches of texts; 0 for no text."""
+    size, tokens = 0, 0
+    for texts in batches:
+        size += sum(len(text.encode()) for text in texts)
+        tokens += sum(len(ids) for ids in encode(texts, tokenizer))
+    return size / max(1, tokens)
 
 
 def vocabulary(tokenizer: tokenizers.Tokenizer) -> list[str]:

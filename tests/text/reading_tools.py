@@ -73,11 +73,17 @@ def source(**settings: Any) -> Source:
 
 
 def read_limits(
-    *, shard_bytes: int = 1 << 20, max_document_bytes: int = 1 << 20, max_bad_fraction: float = 1.0, **policy: str
+    *,
+    shard_bytes: int = 1 << 20,
+    max_document_bytes: int = 1 << 20,
+    max_chunk_bytes: int | None = None,
+    max_bad_fraction: float = 1.0,
+    **policy: str,
 ) -> ReadLimits:
     return ReadLimits(
         shard_bytes=shard_bytes,
         max_document_bytes=max_document_bytes,
+        max_chunk_bytes=max_chunk_bytes or max_document_bytes // 3,
         max_bad_fraction=max_bad_fraction,
         policy=Policy(**{**POLICY, **policy}),
     )

@@ -4,17 +4,18 @@ import random
 
 import pytest
 
-from pipeline.text.splitting.chapters import is_heading, split_into_chunks
+from pipeline.text.headings import is_heading
+from pipeline.text.splitting.chapters import split_into_chunks
 from tests.text.split_corpus import document, written
 
 HEADINGS = (
     "CHAPTER I. Down the Rabbit-Hole | Chapter 12 | BOOK TWO | I. | XIV | # Title | ## 2 Methods | Chapter 3. The Pond",
     "Epilogue | 7 | PART SIX--Captain Silver | CHAPTER THE LAST | Chapter Twenty-One | STAVE ONE: MARLEY'S GHOST",
-    "I. A SCANDAL IN BOHEMIA | Letter 4 | Act iv.",
+    "I. A SCANDAL IN BOHEMIA | Letter 4 | Act iv. | == History == | = Homarus gammarus = | = = Description = =",
 )
 SENTENCES = (
     "Chapter and verse | Part of the ship sank. | I am here. | #hashtag | Act one way or another, he said | He read chapter 4.",
-    "I. Newton wrote it, and he was right. | MIX it well. | Book two rooms for us. | 1. Buy milk",
+    "== not === | I. Newton wrote it, and he was right. | MIX it well. | Book two rooms for us. | 1. Buy milk",
     "CHAPTER I. And a long, long sentence, a long, long sentence, a long, long sentence, that is no title of any chapter",
 )
 

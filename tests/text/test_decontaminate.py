@@ -115,6 +115,16 @@ def test_the_sieve_lets_through_all_it_was_made_of_and_little_else() -> None:
     assert (~np.isin(passed, known)).sum() < 0.03 * 30_000
 
 
+def test_short_paragraphs_that_a_cut_makes_neighbours_are_looked_at_again(tmp_path) -> None:
+    first, second = LONG[: LONG.index(" seven")], LONG[LONG.index("seven") :]
+    train = [document("x", "Alone."), document("a", f"{first}\n\n{OTHER}\n\n{second}\n\nThe rest stays.")]
+    held_out = {"val": [document("v", OTHER)], "test": [document("t", f"{first}\n\n{second}")]}
+    done = written(tmp_path, held_out | {"train": train})
+    assert done.texts("train") == {"x": "Alone.", "a": f"{first}\n\nThe rest stays."}
+    assert done.cut == [("a", 1, "val"), ("a", 2, "test")]
+    assert done.told["leaks"] == {"val": 1, "test": 1}
+
+
 def test_a_paragraph_that_shares_thirteen_words_is_cut_and_its_neighbours_stay(tmp_path) -> None:
     train = [
         document("a", f"Title\n\n* * *\n\nBefore, {LONG.upper()}! and after.\n\nThe rest stays.", bits=[1.0, 2.0, 4.0, 8.0]),

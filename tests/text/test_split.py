@@ -153,6 +153,33 @@ def test_fewer_than_three_documents_are_cut_into_spans(tmp_path, rows: list[str]
     assert table.filter(assigned[0].mask("test"))["id"].to_pylist() == [f"{name}#test" for name in rows]
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_the_chunks_of_one_text_are_cut_as_the_text(tmp_path, shards: int) -> None:
+    """Shard by shard they stand in order, as reading leaves them."""
+    ids, size = [f"c{number:02d}" for number in range(12)], 12 // shards
+    rows = [
+        document(name, "\n\n".join(f"{name} {place}" for place in range(10)), group="g", origin=f"a.txt@{number}")
+        for number, name in enumerate(ids)
+    ]
+    dealt = [rows[turn * size + place] for place in range(size) for turn in range(shards)]
+    made = corpus(tmp_path, dealt, shards=shards)
+    assigned, by = assign_parts(made, made, val=0.15, test=0.25, seed=1)
+    assert by == "spans"
+    spans = [(row["id"], code) for one in assigned for row, code in zip(one.documents(["id"]).to_pylist(), one.parts.tolist(), strict=True)]
+    whole = [(name, 0) for name in ids[:7]]
+    assert spans == [*whole, ("c07", 0), ("c07#val", 1), ("c08", 1), ("c09", 2), ("c10", 2), ("c11", 2)]
+    texts = [text for one in assigned for text in one.documents(["text"])["text"].to_pylist()]
+    assert "\n\n".join(texts) == "\n\n".join(row["text"] for row in rows)
+
+
+def test_the_chunks_of_a_text_stay_together_while_there_are_others(tmp_path) -> None:
+    rows = [document(f"c{number}", group="long", origin=f"a.txt@{number}") for number in range(20)]
+    rows += [document(f"d{number}") for number in range(100)]
+    parts = parts_of(corpus(tmp_path, rows))
+    assert len({parts[f"c{number}"] for number in range(20)}) == 1
+    assert set(parts.values()) == {0, 1, 2}
+
+
 def test_a_document_without_text_fills_no_part(tmp_path) -> None:
     rows = [document("a", text="1\n\n2\n\n3"), document("b", text=""), document("c", text="")]
     made = corpus(tmp_path, rows)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.text.headings import is_heading
 from pipeline.text.splitting.benchmarks import read_benchmarks
-from pipeline.text.splitting.chapters import is_heading
 from tests.text.split_corpus import corpus, document, parts_of, written
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

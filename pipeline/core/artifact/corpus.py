@@ -1,5 +1,6 @@
 """Documents in shards, with side tables."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,12 +16,21 @@ DOCUMENTS = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),  # the name of the source, as in corpus.sources
-        pa.field("origin", pa.string(), nullable=False),  # the file, and the row, where the document was read
+        pa.field("origin", pa.string(), nullable=False),  # where it was read: FILE, FILE:ROW, and of a chunk of a long text further @BYTE
         pa.field("group", pa.string()),  # documents of one group (editions of a book, pages of a site) never stand on both sides of a split
         pa.field("text", pa.string(), nullable=False),
         pa.field("bits", pa.list_(pa.float64())),  # -log2 P of each paragraph of the clean text where the source is known, else null
     ]
 )
+
+
+_CHUNK = re.compile(r"(?P<text>.*)@[0-9]+", re.DOTALL)
+
+
+def texts_of(documents: pa.Table) -> list[tuple[str, ...]]:
+    """What names the text that each document {id, source, origin} is a chunk of: source and place; or its id if it is a text itself."""
+    rows = zip(*(documents[name].to_pylist() for name in ("id", "source", "origin")), strict=True)
+    return [(source, chunk["text"]) if (chunk := _CHUNK.fullmatch(origin)) else (identity,) for identity, source, origin in rows]
 
 
 class Corpus(Sharded):

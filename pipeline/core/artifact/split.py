@@ -1,12 +1,12 @@
 """The corpus in three parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 import pyarrow as pa
 
 from pipeline.core.artifact.sharded import Sharded
-from pipeline.core.artifact.tables import conform
+from pipeline.core.artifact.tables import batches, conform
 from pipeline.core.shards import Work
 
 Part = Literal["train", "val", "test"]
@@ -32,6 +32,10 @@ class Split(Sharded):
     def read(self, part: Part, columns: Sequence[str] | None = None) -> pa.Table:
         """The documents of one part at once."""
         return self.table(part, columns)
+
+    def texts(self, part: Part) -> Iterator[list[str]]:
+        """The texts of one part, a shard at a time."""
+        return (table["text"].to_pylist() for table in batches(self.shards, part, ["text"]))
 
     def gather(self, work: Work, *, tables: Sequence[str], sides: Mapping[str, pa.Table]) -> None:
         """Take over the shards that were worked out, all or nothing: the three parts, and `tables` of the same pieces."""

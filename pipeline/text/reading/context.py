@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.core.errors import InputError
 from pipeline.text.reading.encoding import UndecodableError, decode_cp1252, is_wide, mostly_utf8
@@ -11,7 +11,16 @@ from pipeline.text.reading.rows import BadRow, open_decompressed
 from pipeline.text.reading.sources import POLICY_KEY, ROWS, FileRange, ReadLimits, Source
 
 _HEAD = 1 << 20  # bytes by which UTF-8 is detected in a file whose source states an encoding
-Document = tuple[int | None, str, Any]  # row from 1 (None: the whole file), text, value of the group column
+
+
+class ChunkPlace(NamedTuple):
+    """Where a chunk of a long text was read; the chunks of a text are one group."""
+
+    row: int | None  # of the text in the file, from 1; None: the text is the file
+    offset: int  # bytes from the start of the unpacked file
+
+
+Document = tuple[int | ChunkPlace | None, str, Any]  # row from 1 (None: the whole file), text, value of the group column
 Record = Document | BadRow
 
 
@@ -51,6 +60,11 @@ class ReadContext:
         return self.limits.policy.undecodable == "replace"
 
     @property
+    def cuts(self) -> bool:
+        """Whether texts that are too long are cut into chunks."""
+        return self.limits.policy.too_long == "cut"
+
+    @property
     def truncates(self) -> bool:
         """Whether texts that are too long are truncated."""
         return self.limits.policy.too_long == "truncate"
@@ -64,6 +78,7 @@ class ReadStats:
     mended: Counter[str] = field(default_factory=Counter)
     passed_over: Counter[str] = field(default_factory=Counter)  # records outside any policy
     separators: Counter[str] = field(default_factory=Counter)  # between documents, by name; they are in no document
+    cuts: Counter[str] = field(default_factory=Counter)  # of long texts, by the kind of place
     read_as: Counter[str] = field(default_factory=Counter)  # files whose content is of another format than their name says
     rows_with_column: int = 0  # rows of this range that have the column
     columns: set[str] = field(default_factory=set)  # of rows that lack it

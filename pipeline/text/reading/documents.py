@@ -69,7 +69,7 @@ def read_whole(
     with open_decompressed(part.file.address) as file:
         raw = file.read(max_document_bytes + 1)
         if len(raw) > max_document_bytes and not context.truncates:
-            yield _too_long(file, name, raw)
+            yield bad_whole(file, name, "file_too_long", raw)
             return
     try:
         if len(raw) > max_document_bytes:
@@ -91,12 +91,12 @@ def cut_bytes(raw: bytes, max_document_bytes: int) -> bytes:
     return raw[: end - end % 2 if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else end]
 
 
-def _too_long(file: IO[bytes], name: str, raw: bytes) -> BadRow:
-    """The quarantine row, with the digest of the whole file."""
+def bad_whole(file: IO[bytes], name: str, reason: str, raw: bytes = b"") -> BadRow:
+    """The quarantine row of a file whose first bytes `raw` were read, with the digest of all of it."""
     digest = hashlib.sha256(raw)
     while block := file.read(_BLOCK):
         digest.update(block)
-    return BadRow(file=name, line=None, offset=0, reason="file_too_long", sha256=digest.hexdigest())
+    return BadRow(file=name, line=None, offset=0, reason=reason, sha256=digest.hexdigest())
 
 
 def _bad(file: IO[bytes], name: str, reason: str) -> BadRow:

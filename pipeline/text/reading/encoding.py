@@ -98,6 +98,14 @@ def is_wide(name: str) -> bool:
         return False
 
 
+def wide_of(raw: bytes, stated: str | None) -> str | None:
+    """The wide encoding that bytes are decoded from: by their mark, or the stated one for bytes with NULs; None for all others."""
+    for mark, name in _BOMS:
+        if raw.startswith(mark):
+            return name if name in _WIDE else None
+    return stated.lower() if stated is not None and is_wide(stated) and b"\0" in raw else None
+
+
 def wide_encoding(raw: bytes) -> str | None:
     """The wide encoding that bytes with NULs and without a mark are likely in; None if none fits.
 

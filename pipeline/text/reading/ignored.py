@@ -71,3 +71,6 @@ def notices(metrics: Mapping[str, Any]) -> Iterator[str]:
         yield f"passed over: {told(ignored)}; to read them: {mends(ignored) or 'name them in the path of a source'}"
     if tokens := metrics["special_tokens"]:
         yield f"texts hold special tokens: {told(tokens)}; if one parts documents: corpus.source_defaults.separator=TOKEN"
+    if cuts := metrics["cuts"]:
+        parts = "if something parts documents: corpus.source_defaults.separator=TEXT"
+        yield f"long texts were cut {sum(cuts.values())} times, by the place: {told(cuts)}; {parts}"

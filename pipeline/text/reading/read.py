@@ -1,5 +1,6 @@
 """Read every source into shards of documents."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ class ReadResult:
     quarantine: Path | str  # quarantine.jsonl, or its content
     sources: dict[str, Any]  # sources.json
     metrics: dict[str, Any]
+
+    @property
+    def texts(self) -> dict[str, Path | str]:
+        """The small files beside the shards, by name."""
+        return {"quarantine.jsonl": self.quarantine, "sources.json": json.dumps(self.sources, indent=1) + "\n"}
 
 
 def read_sources(

@@ -24,7 +24,7 @@ _FORMATS = (
     " data again"
 )
 _MENDS = {  # by key of corpus.policy
-    "too_long": "a greater corpus.max_document_bytes, or corpus.policy.too_long=truncate; or state the separator of its documents",
+    "too_long": "a greater corpus.max_document_bytes, or corpus.policy.too_long=truncate (of texts cut); or state what separates documents",
     "wrong_type": "corpus.sources: the column must be one with text",
     "missing_text": "corpus.path=FOLDER with documents in it, another column, or remove the source",
     "malformed": "correct the rows, or state the format of the source (and for .csv its delimiter)",
@@ -113,7 +113,7 @@ def read_metrics(sources: Sequence[Source], capped: CappedRead, ignored: Mapping
         }
         for source in sources
     }
-    names = ("files", "encodings", "mended", "passed_over", "separators", "special_tokens", "read_as", "quarantine")
+    names = ("files", "encodings", "mended", "passed_over", "separators", "cuts", "special_tokens", "read_as", "quarantine")
     counts = {name: {key: read[name][key] for key in sorted(read[name])} for name in names}
     counts["special_tokens"] = _most(read["special_tokens"])
     return {

@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
+from pipeline.text.reading.chunks import Chunk, Chunker
 from pipeline.text.reading.lines import Line
 from pipeline.text.reading.marks import Separator
 
@@ -15,6 +16,7 @@ _MARK = b"\xef\xbb\xbf"
 _BLANK_LINES = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*[\r\n])+")
 
 Found = tuple[int, bytes, str | None]  # offset, bytes, and the name of a separator (None: text)
+NewChunker = Callable[[int, int], Chunker]  # for a document of this number, from this offset on
 
 
 def count_separators(file: IO[bytes], separator: Separator, start: int, end: int | None) -> Counter[str]:
@@ -28,53 +30,76 @@ def count_separators(file: IO[bytes], separator: Separator, start: int, end: int
 
 
 def separated(
-    file: IO[bytes], separator: Separator, limit: int, *, start: int, end: int | None, number: int, names: Counter[str]
-) -> Iterator[Line]:
+    file: IO[bytes],
+    separator: Separator,
+    limit: int,
+    cut: NewChunker | None,
+    *,
+    start: int,
+    end: int | None,
+    number: int,
+    names: Counter[str],
+) -> Iterator[Line | Chunk]:
     """The documents whose preceding separator begins in [start, end); the first one of a file is preceded by its start.
 
     `number` separators lie before start; those of the range are counted in `names`. Each with its number from 1, its offset, and its bytes
-    without the blank lines around it; of one that is longer than `limit` bytes only the head and a byte more, with the digest of all of it.
-    Documents of white space alone are left out.
+    without the blank lines around it. One that is longer than `limit` bytes is cut into chunks; without `cut` it is only the head and a
+    byte more, with the digest of all of it. Documents of white space alone are left out.
     """
-    held = None if start else _Held(number + 1, 0, limit)
+    held = None if start else _Held(number + 1, 0, limit, cut)
     for offset, raw, name in _scan(file, separator, start):
         if name is None:
             if held is not None:
-                held.add(raw)
+                yield from held.add(raw)
             elif end is not None and offset + len(raw) >= end:
                 return
             continue
         if held is not None:
-            yield from held.line()
+            yield from held.end()
         if end is not None and offset >= end:
             return
         number += 1
         names[name] += 1
-        held = _Held(number + 1, offset + len(raw), limit)
+        held = _Held(number + 1, offset + len(raw), limit, cut)
     if held is not None:
-        yield from held.line()
+        yield from held.end()
+
+
+def trimmed(raw: bytes) -> bytes:
+    """Without the blank lines before it and the white space behind it."""
+    blank = _BLANK_LINES.match(raw)
+    return raw[blank.end() :].rstrip() if blank else raw.rstrip()
 
 
 class _Held:
     """A document that is being read."""
 
-    def __init__(self, number: int, offset: int, limit: int) -> None:
-        self._number, self._offset, self._limit = number, offset, limit
+    def __init__(self, number: int, offset: int, limit: int, cut: NewChunker | None) -> None:
+        self._number, self._offset, self._limit, self._cut = number, offset, limit, cut
         self._raw = bytearray()
         self._digest: hashlib._Hash | None = None
+        self._chunker: Chunker | None = None
 
-    def add(self, raw: bytes) -> None:
+    def add(self, raw: bytes) -> Iterator[Chunk]:
+        if self._chunker is None and self._cut is not None and len(self._raw) + len(raw) > self._limit:
+            self._chunker = self._cut(self._number, self._offset)
+            yield from self._chunker.add(bytes(self._raw))
+            self._raw.clear()
+        if self._chunker is not None:
+            yield from self._chunker.add(raw)
+            return
         if self._digest is None and len(self._raw) + len(raw) > self._limit:
             self._digest = hashlib.sha256(self._raw)
         if self._digest is not None:
             self._digest.update(raw)
         self._raw += raw[: max(0, self._limit + 1 - len(self._raw))]
 
-    def line(self) -> Iterator[Line]:
-        raw = _BLANK_LINES.sub(b"", bytes(self._raw))
-        if self._digest is not None:
-            yield self._number, self._offset, raw, self._digest.hexdigest()
-        elif raw := raw.rstrip():
+    def end(self) -> Iterator[Line | Chunk]:
+        if self._chunker is not None:
+            yield from self._chunker.end()
+        elif self._digest is not None:
+            yield self._number, self._offset, _BLANK_LINES.sub(b"", bytes(self._raw)), self._digest.hexdigest()
+        elif raw := trimmed(bytes(self._raw)):
             yield self._number, self._offset, raw, None
 
 

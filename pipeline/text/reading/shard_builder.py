@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.shards import Piece
-from pipeline.text.reading.context import ReadContext, ReadStats, Record
+from pipeline.text.reading.context import ChunkPlace, ReadContext, ReadStats, Record
 from pipeline.text.reading.encoding import replace_surrogates
 from pipeline.text.reading.marks import special_tokens
 from pipeline.text.reading.rows import BadRow
@@ -33,14 +33,13 @@ PARTS = pa.schema(  # files with rows that lack the column, or that were read in
         pa.field("columns", pa.list_(pa.string()), nullable=False),  # of rows that lack it
     ]
 )
-_COUNTED = ("encodings", "mended", "passed_over", "separators", "read_as")  # by the readers
+_COUNTED = ("encodings", "mended", "passed_over", "separators", "cuts", "read_as")  # by the readers
 _ROWS = 4096  # documents held as Python objects
 
 
-def document_id(source: str, name: str, row: int | None) -> str:
-    """16 hex digits, a hash of the source's name, the file's relative path and the row."""
-    prefix = _prefix(source, name)
-    return prefix.hexdigest() if row is None else _digest(prefix, row)
+def document_id(source: str, name: str, row: int | ChunkPlace | None) -> str:
+    """16 hex digits, a hash of the source's name, the file's relative path and the row (of a chunk also its offset)."""
+    return _digest(_prefix(source, name), _place(row))
 
 
 class ShardBuilder:
@@ -71,7 +70,8 @@ class ShardBuilder:
         if len(raw) > self._job.limits.max_document_bytes:
             if not self._job.truncates:
                 digest = hashlib.sha256(_bytes(raw)).hexdigest()
-                self._quarantine(BadRow(file=self._name, line=row, offset=None, reason="text_too_long", sha256=digest), stats)
+                line, offset = row if isinstance(row, ChunkPlace) else (row, None)
+                self._quarantine(BadRow(file=self._name, line=line, offset=offset, reason="text_too_long", sha256=digest), stats)
                 return
             text = _bytes(raw)[: self._job.limits.max_document_bytes].decode("utf-8", "ignore")
             raw = text.encode()
@@ -126,12 +126,13 @@ class ShardBuilder:
         self._job.check_policy(bad.reason, bad.file, bad.line, detail)
         self._bad.append({"source": self._job.source.name, **bad.as_dict(), "file": replace_surrogates(bad.file)})
 
-    def _append(self, row: int | None, raw: str | bytes, group: Any) -> None:
-        if row is None:
-            origin, identity = self._name, self._hash.hexdigest()
-        else:
-            origin, identity = f"{self._name}:{row}", _digest(self._hash, row)
-        self._rows.append((identity, origin, self._folder if group is None else group, raw))
+    def _append(self, row: int | ChunkPlace | None, raw: str | bytes, group: Any) -> None:
+        place = _place(row)
+        if group is None:
+            group = self._folder
+        if group is None and isinstance(row, ChunkPlace):
+            group = _digest(self._hash, _place(row.row))
+        self._rows.append((_digest(self._hash, place), self._name + place, group, raw))
         self.bytes += len(raw)
         if len(self._rows) >= _ROWS:
             self._flush()
@@ -170,7 +171,15 @@ def _prefix(source: str, name: str) -> "hashlib.blake2b":
     return hashlib.blake2b(f"{source}\x1f{name}".encode("utf-8", "surrogateescape"), digest_size=8)
 
 
-def _digest(prefix: "hashlib.blake2b", row: int) -> str:
+def _place(row: int | ChunkPlace | None) -> str:
+    """What follows the name of the file in an origin: :ROW, of a chunk :ROW@OFFSET or @OFFSET."""
+    if isinstance(row, ChunkPlace):
+        return f"{_place(row.row)}@{row.offset}"
+    return "" if row is None else f":{row}"
+
+
+def _digest(prefix: "hashlib.blake2b", place: str) -> str:
     digest = prefix.copy()
-    digest.update(b"\x1f%d" % row)
+    if place:
+        digest.update(b"\x1f" + place.removeprefix(":").encode())
     return digest.hexdigest()

@@ -47,7 +47,7 @@ class Policy:
     """What is done about each kind of fault; documented in conf/corpus/world.yaml."""
 
     undecodable: Literal["replace", "drop", "fail"]
-    too_long: Literal["drop", "truncate", "fail"]
+    too_long: Literal["cut", "drop", "truncate", "fail"]
     binary: Literal["drop", "fail"]
     wrong_type: Literal["drop", "fail"]
     missing_text: Literal["drop", "fail"]
@@ -88,6 +88,7 @@ class ReadLimits:
 
     shard_bytes: int
     max_document_bytes: int  # also of the row that holds the document
+    max_chunk_bytes: int  # of a longer text, as stored; in UTF-8 up to three times as many
     max_bad_fraction: float
     policy: Policy
 
@@ -111,6 +112,7 @@ class FileRange:
     end: int | None  # None: to the end of the file
     line: int  # newlines, or separators, before start
     separator: Separator | None = None  # of a text file that is read in ranges
+    chunked: bool = False  # a long text without separators: the chunks whose steps begin within
 
     @property
     def whole(self) -> bool:
@@ -145,6 +147,11 @@ def check_sources(sources: Sequence[Source], limits: ReadLimits) -> None:
             f"corpus.{key}={value} is not within 1..{_MAX_BYTES}"
             for key, value in (("shard_bytes", limits.shard_bytes), ("max_document_bytes", limits.max_document_bytes))
             if not 0 < value <= _MAX_BYTES
+        ),
+        *(
+            []
+            if 0 < limits.max_chunk_bytes <= limits.max_document_bytes // 3
+            else [f"corpus.max_chunk_bytes={limits.max_chunk_bytes} is not within 1..max_document_bytes/3={limits.max_document_bytes // 3}"]
         ),
         *(f"source {source.name!r}: {fault}" for source in sources for fault in _faults(source)),
     ]

@@ -10,6 +10,7 @@ from pipeline.core.shards import Counts, Piece, RunShards, Work
 from pipeline.text.reading.csv_rows import count_odd_quote_lines
 from pipeline.text.reading.lines import newlines
 from pipeline.text.reading.marks import Separator, separator_of
+from pipeline.text.reading.plain import HEAD, can_be_read_anywhere
 from pipeline.text.reading.rows import COMPRESSED, open_raw
 from pipeline.text.reading.separated import count_separators
 from pipeline.text.reading.sources import HUB, File, FileRange, ReadLimits, ReadTask, Source
@@ -23,21 +24,32 @@ def plan_tasks(
     sources: Sequence[Source], found: Sequence[Sequence[File]], limits: ReadLimits, run_shards: RunShards
 ) -> list[list[ReadTask]]:
     """The tasks of each source, in file order. Uncompressed .jsonl, .csv and .parquet files larger than a shard are split into ranges,
-    and so are .txt files with separators.
+    and so are .txt files with separators, and long ones that are cut into chunks.
 
     A .csv file whose rows may span several lines is one task.
     """
     large = [
-        (file, separator_of(source.separator, source.encoding))
+        (file, source)
         for source, files in zip(sources, found, strict=True)
         for file in files
-        if _ranged(file, source) and file.size > limits.shard_bytes
+        if file.kind in _RANGED and file.size > limits.shard_bytes and Path(file.address).suffix.lower() not in COMPRESSED
     ]
-    ranges = {file.address: _ranges(file, separator if file.kind == "txt" else None, limits.shard_bytes) for file, separator in large}
-    counted = [part for file, _ in large if file.kind in _SURVEYED for part in ranges[file.address]]
-    if counted:
+    separators = {file.address: separator_of(source.separator, source.encoding) for file, source in large if file.kind == "txt"}
+    ranges = {
+        file.address: _ranges(file, separators.get(file.address), limits.shard_bytes)
+        for file, _ in large
+        if file.kind != "txt" or ((separator := separators[file.address]) is not None and separator.can_be_cut)
+    }
+    if counted := [part for parts in ranges.values() for part in parts if part.file.kind in _SURVEYED]:
         work = run_shards("survey", _Survey(limits.max_document_bytes), counted)
         ranges |= _numbered(counted, work)
+    ranges |= {
+        file.address: _chunked(file, limits)
+        for file, source in large
+        if file.kind == "txt"
+        and (separators[file.address] is None or ranges.get(file.address) == [_entire(file)])
+        and _is_long_text(file, source, limits)
+    }
     parts = [
         hub_shards(source)
         if source.path.startswith(HUB)
@@ -62,11 +74,12 @@ class _Survey:
         yield Piece({}, {"newlines": count, "odd": count_odd_quote_lines(part, self._max_bytes) if part.file.kind == "csv" else 0})
 
 
-def _ranged(file: File, source: Source) -> bool:
-    if file.kind not in _RANGED or Path(file.address).suffix.lower() in COMPRESSED:
+def _is_long_text(file: File, source: Source, limits: ReadLimits) -> bool:
+    """Whether the file is longer than a document may be, and cut into chunks that can be found from any place."""
+    if limits.policy.too_long != "cut" or file.size <= limits.max_document_bytes:
         return False
-    separator = separator_of(source.separator, source.encoding)
-    return file.kind != "txt" or (separator is not None and separator.can_be_cut)
+    with open_raw(file.address) as opened:
+        return can_be_read_anywhere(opened.read(HEAD), source)
 
 
 def _entire(file: File) -> FileRange:
@@ -75,6 +88,13 @@ def _entire(file: File) -> FileRange:
 
 def _ranges(file: File, separator: Separator | None, shard_bytes: int) -> list[FileRange]:
     return [FileRange(file, start, min(start + shard_bytes, file.size), 0, separator) for start in range(0, file.size, shard_bytes)]
+
+
+def _chunked(file: File, limits: ReadLimits) -> list[FileRange]:
+    """Ranges whose chunks fit into a shard, if it has room for several."""
+    room = limits.shard_bytes - limits.max_chunk_bytes
+    size = room if room >= limits.max_chunk_bytes else limits.shard_bytes
+    return [replace(part, chunked=True) for part in _ranges(file, None, size)]
 
 
 def _numbered(parts: Sequence[FileRange], work: Work) -> dict[str, list[FileRange]]:

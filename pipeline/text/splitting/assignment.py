@@ -5,7 +5,8 @@ The part is a hash of the least group name in the component or, without groups, 
 only moves if a copy of it, or a member of its group, is added with a lesser name; ids and groups that sort by age (dates, running numbers)
 never cause that.
 
-Where the hash leaves a part empty, the components are few: then they are dealt by size, and fewer than three are cut into spans.
+Where the hash leaves a part empty, the components are few: then they are dealt by size, and fewer than three are cut into spans: each
+document, and the chunks of a long text as the one text that they are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +19,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.corpus import Corpus, texts_of
 from pipeline.core.artifact.split import PARTS, Part
 from pipeline.core.artifact.tables import Shard, batches
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.seed import seed_of
 from pipeline.text.splitting.components import Components, Named, component_names, connected_components
-from pipeline.text.splitting.few import cut_spans, deal_by_size
+from pipeline.text.splitting.few import cut_spans, deal_by_size, paragraph_sizes, span_borders
 
 By = Literal["hash", "size", "spans"]  # how the parts came about
 _FEW = {  # what a person is told
@@ -40,15 +41,14 @@ class AssignedShard:
 
     shard: Shard
     parts: npt.NDArray[np.int8]
-    spans: tuple[float, float] | None = None  # the shares of val and test, if the documents are cut into spans
+    borders: npt.NDArray[np.int64] | None = None  # where val and test begin in each document, if they are cut into spans
 
     def documents(self, columns: Sequence[str]) -> pa.Table:
         """The columns of the documents or spans, and `book`, the id of the document that a row is of."""
-        if self.spans is None:
+        if self.borders is None:
             table = self.shard.table("documents", list(columns))
             return table.append_column("book", table["id"]) if "id" in columns else table
-        val, test = self.spans
-        return cut_spans(self.shard.table("documents", list(dict.fromkeys([*columns, *_COLUMNS]))), val=val, test=test)[0]
+        return cut_spans(self.shard.table("documents", list(dict.fromkeys([*columns, *_COLUMNS]))), self.borders)[0]
 
     def mask(self, part: Part) -> pa.BooleanArray:
         """Which documents belong to the part."""
@@ -110,15 +110,26 @@ def _assigned(corpus: Corpus, components: Components, codes: npt.NDArray[np.int8
 
 
 def _spans(corpus: Corpus, *, val: float, test: float) -> list[AssignedShard]:
-    """The shards with their documents cut into spans. PipelineError if a part stays empty."""
-    cut = [cut_spans(shard.table("documents", _COLUMNS), val=val, test=test)[1] for shard in corpus.shards]
+    """The shards with their documents cut into spans. PipelineError if a part stays empty. Holds 8 bytes a paragraph."""
+    sizes, rows, of_text = list[npt.NDArray[np.int64]](), list[int](), dict[tuple[str, ...], list[int]]()
+    for shard in corpus.shards:
+        table = shard.table("documents", ["id", "source", "origin", "text"])
+        for text, size in zip(texts_of(table), map(paragraph_sizes, table["text"].to_pylist()), strict=True):
+            of_text.setdefault(text, []).append(len(sizes))
+            sizes.append(size)
+        rows.append(table.num_rows)
+    borders = np.empty((len(sizes), 2), np.int64)
+    for own in of_text.values():
+        borders[own] = span_borders([sizes[place] for place in own], val=val, test=test)
+    by_shard = np.split(borders, np.cumsum(rows)[:-1])
+    cut = [cut_spans(shard.table("documents", _COLUMNS), own)[1] for shard, own in zip(corpus.shards, by_shard, strict=True)]
     if len(set(np.concatenate([np.empty(0, np.int8), *cut]).tolist())) < len(PARTS):
         raise PipelineError(
             f"{corpus.path} holds {sum(part.size for part in cut)} documents that are no copies of each other, of one or two paragraphs:"
             " too little for train, val and test",
             mend="add text: three documents, or one of three paragraphs",
         )
-    return [AssignedShard(shard, parts, (val, test)) for shard, parts in zip(corpus.shards, cut, strict=True)]
+    return [AssignedShard(shard, parts, own) for shard, parts, own in zip(corpus.shards, cut, by_shard, strict=True)]
 
 
 def _by_hash(names: Callable[[], Iterator[Named]], kept: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.int64]:

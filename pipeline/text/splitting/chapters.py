@@ -1,25 +1,12 @@
 """Split texts that are too long for one document where chapters begin, or else between paragraphs."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-_LONGEST_HEADING = 100  # characters
+from pipeline.text.headings import is_heading
+
 _LEVELS = 3  # volume, book, chapter: more consecutive headings are a table of contents, of which the last are used
-_FIRST = frozenset("#0123456789ABCEILPSVX")  # first characters of a heading
-_HEADING = re.compile(
-    r"""\#{1,6}[ ]\S.*
-      | (?:CHAPTER|Chapter|BOOK|Book|PART|Part|VOLUME|Volume|STAVE|Stave|LETTER|Letter|ACT|Act|SCENE|Scene|CANTO|Canto)[ ]
-        (?: [IVXLCDM]+ | [ivxlcdm]+ | \d+ | (?i: the[ ](?:first|last|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)
-          | one | two | three | four | five | six | seven | eight | nine | ten | eleven | twelve | first | second | third | fourth | last
-          | (?:thir|four|fif|six|seven|eigh|nine)teen | (?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:[- ][a-z]+)? ) )
-        (?: [.:,]?$ | [.:]?[ ]?[-–—]{1,2}[ ]?.* | [.:][ ].* | [ ][A-Z"'].* )
-      | (?:PROLOGUE|Prologue|EPILOGUE|Epilogue|PREFACE|Preface|INTRODUCTION|Introduction|CONCLUSION|Conclusion|APPENDIX|Appendix)[.]?
-      | [IVXLC]{1,7}[.]? | \d{1,3}[.]?
-      | [IVXLC]{1,7}[.][ ][A-Z"'].*[^.!?;:,"']""",
-    re.VERBOSE,
-)
 
 
 @dataclass(frozen=True)
@@ -29,11 +16,6 @@ class Chunk:
     start: int
     stop: int  # exclusive
     heading: str | None  # of the chapter in which it begins; consecutive headings (book, chapter) are joined by a comma
-
-
-def is_heading(paragraph: str) -> bool:
-    """Whether a paragraph is a chapter heading: "CHAPTER I. Title", "Book Two", "XIV.", "# Title"."""
-    return len(paragraph) <= _LONGEST_HEADING and paragraph[:1] in _FIRST and _HEADING.fullmatch(paragraph) is not None
 
 
 def split_into_chunks(paragraphs: Sequence[str], *, max_characters: int) -> list[Chunk]:

@@ -5,7 +5,7 @@ The unit is the paragraph: in one small world, shared 13-grams hit every book bu
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -64,7 +64,7 @@ class DecontaminatedShard:
 
 def decontaminate(train: pa.Table, index: HeldOutIndex, policies: OverlapPolicies) -> DecontaminatedShard:
     """Remove what overlaps from training documents {id, text, bits}."""
-    hits = index.find(train["text"])
+    hits = all_hits(train["text"], index)
     edits: dict[int, EditedDocument | None] = {}
     cut: list[dict[str, Any]] = []
     for row, places in _by_row(hits):
@@ -84,6 +84,32 @@ def decontaminate(train: pa.Table, index: HeldOutIndex, policies: OverlapPolicie
     }
     found = pa.table({"item": pa.array(hits.items, pa.int32())})
     return DecontaminatedShard(edits, pa.Table.from_pylist(cut, schema=CUT), found, counts)
+
+
+def all_hits(texts: pa.ChunkedArray, index: HeldOutIndex) -> Hits:
+    """All matches in the texts, also those that come about when short paragraphs become neighbours since what parted them is cut.
+
+    An item may be told more than once.
+    """
+    rounds = [index.find(texts)]
+    gone: dict[int, set[int]] = {}
+    while rounds[-1].rows.size:
+        fresh: dict[int, set[int]] = {}
+        for row, paragraph in zip(rounds[-1].rows.tolist(), rounds[-1].paragraphs.tolist(), strict=True):
+            fresh.setdefault(row, set()).add(paragraph)
+        rows, lefts, edited = list[int](), list[list[int]](), list[str]()
+        for row, found in fresh.items():
+            paragraphs = texts[row].as_py().split("\n\n")
+            own = gone.setdefault(row, set())
+            own |= found
+            if left := [place for place in range(len(paragraphs)) if place not in own]:
+                rows.append(row)
+                lefts.append(left)
+                edited.append("\n\n".join(paragraphs[place] for place in left))
+        again = index.find(pa.chunked_array([pa.array(edited, pa.string())]))
+        places = [lefts[row][paragraph] for row, paragraph in zip(again.rows.tolist(), again.paragraphs.tolist(), strict=True)]
+        rounds.append(replace(again, rows=np.array(rows, np.int32)[again.rows], paragraphs=np.array(places, np.int32)))
+    return Hits(*(np.concatenate([getattr(one, field.name) for one in rounds]) for field in fields(Hits)))
 
 
 def without_paragraphs(text: str, bits: Sequence[float] | None, places: Container[int]) -> EditedDocument | None:

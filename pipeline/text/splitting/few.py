@@ -30,33 +30,58 @@ def deal_by_size(sizes: Sequence[int], *, val: float, test: float) -> npt.NDArra
     return parts
 
 
-def cut_spans(documents: pa.Table, *, val: float, test: float) -> tuple[pa.Table, npt.NDArray[np.int8]]:
-    """Each document {id, text, bits} of three paragraphs or more as three spans of it, and the part of each row.
+def span_borders(sizes: Sequence[npt.NDArray[np.int64]], *, val: float, test: float) -> npt.NDArray[np.int64]:
+    """Where val and test begin in the documents of one text, as (documents, 2) numbers of their paragraphs.
 
-    The last share of the characters is test, what stands before it val, the rest train; the borders lie between paragraphs. A span for
-    train keeps the document's id, the others are ID#val and ID#test; the column `book` has the id. A shorter document is all train.
+    `sizes` are the characters of the paragraphs of each document, with what parts them. The last share of the text is test, what stands
+    before it val, the rest train; each has a paragraph at least. A text of fewer than three paragraphs is all train.
+    """
+    counts, together = np.array([len(one) for one in sizes]), np.concatenate(sizes)
+    borders = np.array(_borders(together, val=val, test=test))
+    starts = np.cumsum(counts) - counts
+    clipped: npt.NDArray[np.int64] = np.clip(borders[None, :] - starts[:, None], 0, counts[:, None])
+    return clipped
+
+
+def cut_spans(documents: pa.Table, borders: npt.NDArray[np.int64]) -> tuple[pa.Table, npt.NDArray[np.int8]]:
+    """Each document {id, text, bits} as the spans of it between its borders, and the part of each row.
+
+    A document within one part keeps its id, and so does the span of another for train; the others are ID#val and ID#test. The column
+    `book` has the id.
     """
     rows, parts = [], list[int]()
-    for document in documents.to_pylist():
-        paragraphs = document["text"].split("\n\n")
-        bounds = _borders([len(paragraph) + 2 for paragraph in paragraphs], val=val, test=test)
+    for document, (first, last) in zip(documents.to_pylist(), borders.tolist(), strict=True):
+        paragraphs = paragraphs_of(document["text"])
+        bounds = ((_TRAIN, 0, first), (_VAL, first, last), (_TEST, last, len(paragraphs)))
         known = document["bits"] if document["bits"] is not None and len(document["bits"]) == len(paragraphs) else None
         for part, start, stop in bounds:
+            if start == stop:
+                continue
+            whole = stop - start == len(paragraphs)
             span = {"text": "\n\n".join(paragraphs[start:stop]), "bits": known and known[start:stop]}
-            name = document["id"] if part == _TRAIN else f"{document['id']}#{PARTS[part]}"
-            rows.append(document | span | {"id": name, "book": document["id"]})
+            name = document["id"] if whole or part == _TRAIN else f"{document['id']}#{PARTS[part]}"
+            rows.append(document | ({} if whole else span) | {"id": name, "book": document["id"]})
             parts.append(part)
     schema = documents.schema.append(pa.field("book", pa.string()))
     return pa.Table.from_pylist(rows, schema=schema), np.array(parts, np.int8)
 
 
-def _borders(sizes: Sequence[int], *, val: float, test: float) -> list[tuple[int, int, int]]:
-    """(part, first paragraph, one beyond the last) of each span; each has a paragraph at least."""
+def paragraph_sizes(text: str) -> npt.NDArray[np.int64]:
+    """The characters of each paragraph, with what parts them."""
+    return np.array([len(paragraph) + 2 for paragraph in paragraphs_of(text)], np.int64)
+
+
+def paragraphs_of(text: str) -> list[str]:
+    """What stands between blank lines."""
+    return text.split("\n\n")
+
+
+def _borders(sizes: npt.NDArray[np.int64], *, val: float, test: float) -> tuple[int, int]:
+    """The first paragraphs of val and of test."""
     count = len(sizes)
     if count < len(PARTS):
-        return [(_TRAIN, 0, count)]
-    before = np.cumsum([0, *sizes[:-1]]) / sum(sizes)  # the share of the characters before each paragraph
+        return count, count
+    before = (np.cumsum(sizes) - sizes) / sizes.sum()  # the share of the characters before each paragraph
     nearest = [int(np.abs(before - (1 - share)).argmin()) for share in (val + test, test)]
     last = min(max(nearest[1], 2), count - 1)
-    first = min(max(nearest[0], 1), last - 1)
-    return [(_TRAIN, 0, first), (_VAL, first, last), (_TEST, last, count)]
+    return min(max(nearest[0], 1), last - 1), last
