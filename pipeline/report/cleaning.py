@@ -13,7 +13,7 @@ from pipeline.core.artifact.split import PARTS, Split
 from pipeline.core.artifact.tables import batches
 from pipeline.report.blocks import Absent, Block, Quote, Quotes, Table, excerpt
 from pipeline.report.charts import bar
-from pipeline.report.figures import fixed, number, size, text
+from pipeline.report.figures import fixed, found_in, number, size, text
 from pipeline.text.reading.ignored import how_to_read
 
 Row = dict[str, Any]
@@ -69,10 +69,7 @@ def dropped_blocks(selected: Corpus, truth: Mapping[str, Any], amount: Amount) -
     yield Table("Dropped by rules", ("reason", "documents", "", "precision", "recall"), table, _note(truth))
     for reason, _ in table_order(counts):
         some = [row for row in rows if row["reason"] == reason][: amount.examples]
-        quotes = [
-            Quote(f"{row['id']}, measured {number(row['value'])}", excerpt(row["text"], amount.excerpt) or "(no text)", "bad")
-            for row in some
-        ]
+        quotes = [Quote(f"{row['id']}, {found_in(row)}", excerpt(row["text"], amount.excerpt) or "(no text)", "bad") for row in some]
         yield Quotes(f"Dropped as {reason}", quotes, folded=True)
 
 

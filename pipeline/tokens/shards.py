@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import tokenizers
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from pipeline.core.artifact.metadata import UNKNOWN, leading
 from pipeline.core.artifact.split import PARTS, Part, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
@@ -19,6 +21,8 @@ from pipeline.tokens.dialogues import IGNORE_INDEX, quantiles
 from pipeline.tokens.pack import pack_rows
 from pipeline.tokens.special import IDS, PAD
 from pipeline.tokens.tokenizer import encode, load
+
+Int64Array = npt.NDArray[np.int64]
 
 METADATA = {"format": "np"}  # one key: with two, safetensors writes them in random order
 
@@ -54,7 +58,8 @@ class Rows:
 def write_rows(source: Split, tokenizer: Tokenizer, target: Tokens, *, sequence_length: int) -> dict[str, dict[str, Any]]:
     """Encode and pack the three parts; returns the facts of each: documents, bytes, tokens, bits, rows, fill, and document_tokens.
 
-    document_tokens is the row length that holds 50, 90, 95 and 99 % of the documents whole.
+    document_tokens is the row length that holds 50, 90, 95 and 99 % of the documents whole. Where the text carries licenses, train also has
+    `licenses`: documents, bytes and tokens by license.
     """
     codec = load(tokenizer)
     vocabulary = codec.get_vocab_size()
@@ -91,13 +96,25 @@ def _pack(source: Split, part: Part, codec: tokenizers.Tokenizer, *, length: int
     first = table_of_pieces[table_of_pieces[:, 1] == 0]
     filled = int(table_of_pieces[:, 4].sum())
     lengths = np.bincount(table_of_pieces[:, 0], table_of_pieces[:, 4], minlength=len(texts)).astype(np.int64)
+    sizes = np.array([len(text.encode()) for text in texts], np.int64)
     facts = {
         "documents": len(texts),
-        "bytes": sum(len(text.encode()) for text in texts),
+        "bytes": int(sizes.sum()),
         "tokens": filled,
         "bits": None if None in bits else sum(bits),
         "document_tokens": quantiles(lengths.tolist()),
         "rows": len(rows),
         "fill": filled / rows.size if rows.size else 0.0,
     }
+    if part == "train" and "license" in table.column_names:
+        facts["licenses"] = _by_license(table["license"], sizes, lengths)
     return {"rows": rows, "pieces": table_of_pieces, "starts": first[:, 2] * length + first[:, 3]}, facts
+
+
+def _by_license(licenses: pa.ChunkedArray, sizes: Int64Array, tokens: Int64Array) -> dict[str, dict[str, int]]:
+    """Documents, bytes and tokens of each license, given those of each document, [documents]."""
+    found: dict[str, dict[str, int]] = {}
+    for name, size, count in zip(licenses.to_pylist(), sizes.tolist(), tokens.tolist(), strict=True):
+        own = found.setdefault(name or UNKNOWN, {"documents": 0, "bytes": 0, "tokens": 0})
+        own.update(documents=own["documents"] + 1, bytes=own["bytes"] + size, tokens=own["tokens"] + count)
+    return leading(found)

@@ -7,11 +7,14 @@ from typing import Any
 
 from pipeline.core.errors import InputError
 from pipeline.text.reading.encoding import UndecodableError, decode_cp1252, is_wide, mostly_utf8
+from pipeline.text.reading.metadata import Columns
 from pipeline.text.reading.rows import BadRow, open_decompressed
 from pipeline.text.reading.sources import POLICY_KEY, ROWS, FileRange, ReadLimits, Source
 
 _HEAD = 1 << 20  # bytes by which UTF-8 is detected in a file whose source states an encoding
-Document = tuple[int | None, str, Any]  # row from 1 (None: the whole file), text, value of the group column
+Document = tuple[
+    int | None, str, Columns
+]  # row from 1 (None: the whole file), text, what else is known of it by name: at least Source.columns
 Record = Document | BadRow
 
 

@@ -11,6 +11,7 @@ from pipeline.text.reading.documents import cut_bytes, read_html, read_whole
 from pipeline.text.reading.encoding import UndecodableError, decode_as, is_wide
 from pipeline.text.reading.lines import Line, row_digest
 from pipeline.text.reading.marks import AUTO, Separator, separator_of
+from pipeline.text.reading.metadata import NO_COLUMNS, Columns
 from pipeline.text.reading.rows import BadRow, bad_file, open_decompressed
 from pipeline.text.reading.separated import count_separators, separated
 from pipeline.text.reading.sources import FileRange
@@ -36,7 +37,11 @@ def read_text(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterat
     elif separator := _separator(part, context):
         yield from _parted(raw, separator, part, context, stats)
     else:
-        yield from read_whole(part, context, stats, lambda raw: decode_as(raw, context.source.encoding), str)
+        yield from read_whole(part, context, stats, lambda raw: decode_as(raw, context.source.encoding), _as_it_is)
+
+
+def _as_it_is(text: str) -> tuple[str, Columns]:
+    return text, NO_COLUMNS
 
 
 def _parted(raw: bytes, separator: Separator, part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
@@ -56,7 +61,7 @@ def _parted(raw: bytes, separator: Separator, part: FileRange, context: ReadCont
         with io.BytesIO(raw) if short else open_decompressed(part.file.address) as file:
             separator_found = separator.only(count_separators(file, separator, 0, None))
     if separator_found is None:
-        yield from read_whole(part, context, stats, lambda raw: decode_as(raw, stated), str)
+        yield from read_whole(part, context, stats, lambda raw: decode_as(raw, stated), _as_it_is)
         return
     with io.BytesIO(raw) if short else open_decompressed(part.file.address) as file:
         yield from _documents(file, separator_found, part, context, stats)
@@ -96,5 +101,5 @@ def _document(line: Line, name: str, context: ReadContext, stats: ReadStats) -> 
     stats.mended.update(own.mended)
     stats.encodings.update({encoding: count for encoding, count in own.encodings.items() if encoding != "utf-8"})
     if reason is None:
-        return number, text, None
+        return number, text, NO_COLUMNS
     return BadRow(file=name, line=number, offset=offset, reason=reason, sha256=digest or row_digest(raw))
