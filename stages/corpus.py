@@ -43,9 +43,7 @@ def from_world(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], 
 
 
 def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
-    sources = [
-        typed(Source, with_defaults(one, cfg.source_defaults), at=f"corpus.sources.{place}") for place, one in enumerate(cfg.sources)
-    ]
+    sources = [typed(Source, with_defaults(one, cfg.source_defaults), at=f"corpus.sources.{n}") for n, one in enumerate(cfg.sources)]
     limits = ReadLimits(**{field.name: getattr(cfg, field.name) for field in fields(ReadLimits)})
     return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch, tell=run.log.warning), {}, {}
 

@@ -129,7 +129,7 @@ def test_histograms_count_each_document_once_in_the_bin_of_its_value(tmp_path: P
         assert [sum(row["documents"] for row in rows), sum(row["kept"] for row in rows)] == [3, 2]
         for value in statistics[name].to_pylist():
             assert any(row["low"] <= value < row["high"] and row["documents"] for row in rows), name
-    assert {"words", "mean_word_length"} <= COUNTED
+    assert {"words", "mean_word_length", "lix"} <= COUNTED
     assert "toxic_words" not in COUNTED
 
 
