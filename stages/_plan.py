@@ -18,7 +18,7 @@ from stages._settings import compose, plain, read_params
 
 PARAMS, COMPOSED = Path("params.yaml"), Path("plan/composed.yaml")
 HEAD = "# GENERATED from conf/ by the stage plan and by dvc exp run -S; edit conf/, not this file.\n"
-OUTSIDE = ("corpus.path", "select.examples", "select.url_lists", "dialogues.path", "split.benchmarks")
+OUTSIDE = ("corpus.path", "select.examples", "select.url_lists", "dedup.embedding_model", "dialogues.path", "split.benchmarks")
 LISTS = ("align", "evaluate", "export")  # their outs lie in folders of these names
 MOST_WORDS = 12  # of what differs from conf/, on the terminal
 EMPTY = [Path("data/evaluate"), Path("data/export"), Path("metrics"), Path("plots")]  # DVC wants them there, though nothing lies in them
