@@ -103,7 +103,7 @@ def copy_blocks(selected: Corpus, deduplicated: Corpus, truth: Mapping[str, Any]
     table = [(kind, number(count), fixed((truth.get(kind) or {}).get("recall"))) for kind, count in table_order(counts)]
     told = f"Precision over both kinds: {fixed(truth['precision'])}." if truth.get("precision") is not None else _note(truth)
     yield Table("Copies removed", ("kind", "documents", "recall"), table, told)
-    near = [row for row in removed if row["kind"] == "near"][: amount.examples]
+    near = [row for row in removed if row["kind"] in ("near", "semantic")][: amount.examples]
     texts = _texts(selected, {row["id"] for row in near} | {keepers[row["cluster"]] for row in near})
     for row in near:
         keeper = keepers[row["cluster"]]

@@ -127,6 +127,13 @@ def test_web_archives_pages_and_books_state_it_themselves(folder: Path) -> None:
     ]
 
 
+def test_a_page_without_an_element_states_nothing(folder: Path) -> None:
+    (folder / "a.html").write_text("<!-- nothing -->")
+    (folder / "b.html").write_text(PAGE)
+    found = read(folder, source(metadata=columns(author="author")))
+    assert (known(found), found.reasons) == ([{"author": "Ada; Bo"}], ["empty_text"])
+
+
 def test_a_book_states_it_in_its_package(folder: Path) -> None:
     terms = "<metadata xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:creator>Ada</dc:creator><dc:creator>Bo</dc:creator>"
     terms += "<dc:date>1923</dc:date><dc:rights>CC0-1.0</dc:rights></metadata>"

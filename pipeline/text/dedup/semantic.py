@@ -36,6 +36,7 @@ Float64Array = npt.NDArray[np.float64]
 
 _SAMPLE = 64  # documents a cluster from which k-means learns
 _ITERATIONS = 10
+_FINER = 16  # steps of a mean's numbers in one of a vector's
 _CHUNK = 1 << 16  # documents assigned to clusters at a time
 _BLOCK, _PRODUCTS = 512, 1 << 23  # rows of a product of matrices, and its numbers
 
@@ -139,11 +140,13 @@ def _centroids(sample: Float32Array, count: int) -> Float32Array:
     centroids = sample[np.arange(count) * len(sample) // count].copy()
     for _ in range(_ITERATIONS):
         labels = _nearest(sample, centroids, 1)[:, 0]
-        sums = np.zeros(centroids.shape, np.int64)
-        np.add.at(sums, labels, sample.astype(np.int64))
-        lengths = np.sqrt((sums**2).sum(axis=1).astype(np.float64))
+        order = np.argsort(labels, kind="stable")
+        names, starts, sizes = np.unique(labels[order], return_index=True, return_counts=True)
+        sums = np.add.reduceat(sample[order], starts, axis=0, dtype=np.float64)
+        means = np.rint(_FINER * sums / sizes[:, None])
+        lengths = np.sqrt(np.square(means).sum(axis=1))
         full = lengths > 0
-        centroids[full] = np.rint(sums[full] / lengths[full, None] * SCALE)
+        centroids[names[full]] = np.rint(means[full] / lengths[full, None] * SCALE)
     return centroids
 
 
@@ -195,8 +198,9 @@ def similar_leaders(vectors: Float32Array, threshold: float) -> tuple[Int64Array
         leads = np.arange(others.size) < known
         for row in range(rows.size):
             mine = np.flatnonzero(alike[row] & leads)
-            found.append((np.full(mine.size, rows[row]), others[mine], cosines[row, mine]))
             leads[known + row] = not mine.size
+            if mine.size:
+                found.append((np.full(mine.size, rows[row]), others[mine], cosines[row, mine]))
         new = rows[leads[others.size - rows.size :]]
         leaders[known : known + new.size], names[known : known + new.size] = vectors[new], new
         known += new.size

@@ -64,8 +64,9 @@ MetadataRule = UrlRule | DateRule | NameRule
 def is_idle(rule: MetadataRule) -> bool:
     """Whether it can never, or only, be broken."""
     if isinstance(rule, DateRule):
-        open_ended = rule.min is None or rule.max is None
-        return (rule.min is rule.max is None and rule.missing == "keep") or not (open_ended or rule.min <= rule.max)  # type: ignore[operator]
+        if rule.min is None or rule.max is None:
+            return rule.min is None and rule.max is None and rule.missing == "keep"
+        return rule.min > rule.max
     return not (rule.keep or rule.drop or rule.missing == "drop") or "" in (*rule.keep, *rule.drop)
 
 

@@ -45,7 +45,7 @@ def _kind(rule: Any) -> str:
     if not isinstance(rule, Mapping):
         return type(rule).__name__
     if "field" in rule:
-        return {"url": "UrlRule", "date": "DateRule"}.get(rule["field"], "NameRule")
+        return {"url": "UrlRule", "date": "DateRule"}.get(str(rule["field"]), "NameRule")
     return "LanguageRule" if "languages" in rule else "StatisticRule"
 
 

@@ -91,7 +91,10 @@ def web_page_columns(page: str, wanted: Sequence[str]) -> dict[str, Any]:
 
     if not page.strip() or not _STATED.keys() & set(wanted):
         return {}
-    tree = lxml.html.document_fromstring(_DECLARED.sub("", page), ensure_head_body=True)
+    try:
+        tree = lxml.html.document_fromstring(_DECLARED.sub("", page))
+    except lxml.etree.ParserError:  # no element: empty, or only a comment
+        return {}
     found = {name: [str(value) for value in tree.xpath(path)] for name, path in _STATED.items() if name in wanted}
     return {name: values if name in _SEVERAL else next(iter(values), None) for name, values in found.items()}
 
