@@ -1,6 +1,7 @@
 """The life of a document: `python -m apps.why ID`. What each source is worth: `python -m apps.why --sources`."""
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 import yaml
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.padding import Padding
@@ -23,7 +25,7 @@ from pipeline.report.document_history import STAGES, Asked, Chapter, Shown, hist
 from pipeline.report.figures import fixed, number, text
 from pipeline.report.search import find_document, near_matches, quarantined
 from pipeline.report.stage_files import Disk, Row, StageFiles
-from pipeline.text.measure.quality import LanguageRule, Rule, StatisticRule
+from pipeline.text.measure.quality import Rule
 
 COLOURS = {"good": "green", "bad": "red", "": "default"}
 _EPILOG = """\
@@ -119,8 +121,8 @@ def rules_of(params: Path) -> list[Rule]:
     if section.get("min_score") is not None:
         rules.append({"name": "score", "statistic": "score", "min": section["min_score"], "max": None})
     try:
-        return [(LanguageRule if "languages" in rule else StatisticRule)(**rule) for rule in rules]
-    except TypeError as fault:
+        return list(TypeAdapter(tuple[Rule, ...]).validate_json(json.dumps(rules)))
+    except ValidationError as fault:
         raise InputError(
             f"{params} has a rule in select.rules that can't be used: {fault}", mend="make reset, or correct conf/select"
         ) from fault

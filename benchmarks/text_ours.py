@@ -130,7 +130,7 @@ def _read(source: Any, limits: Any, base: Path) -> int:
         limits,
         lambda phase, function, items: map_shards(function, items, folder=Path(f"{base.name}-{phase}"), run_map=one),
     )
-    return sum(piece.counts["documents"] for plan in plans for task in plan for piece in read_task(task, limits))
+    return sum(piece.counts["documents"] for plan in plans for task in plan for piece in read_task(task, limits, ()))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 from pipeline.core.errors import PipelineError
 from pipeline.core.merge import value_at
 
-OUTSIDE = ("corpus.path", "select.examples", "dialogues.path", "split.benchmarks")  # dvc.yaml depends on them
+# dvc.yaml depends on them
+OUTSIDE = ("corpus.path", "select.examples", "select.url_lists", "dedup.embedding_model", "dialogues.path", "split.benchmarks")
 WITHOUT_EXTRA = {"http", "https", "file", "local"}  # DVC reads these by itself
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources
-from pipeline.text.reading.sources import Policy, ReadLimits, Source
+from pipeline.text.reading.sources import Policy, ReadLimits, Source, with_defaults
 from pipeline.world.library import generate
 from pipeline.world.settings import WorldConfig
 from stages._run import Metrics, Run, stage
@@ -37,13 +37,13 @@ class Config:
 
 def from_world(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
     library = generate(cfg.world, cfg.seed)
-    source = typed(Source, cfg.source_defaults | {"name": "world", "path": "."}, at="corpus.source_defaults")
+    source = typed(Source, with_defaults({"name": "world", "path": "."}, cfg.source_defaults), at="corpus.source_defaults")
     reading = generated_corpus(library.documents, source, shard_bytes=cfg.shard_bytes, run_shards=run.shards)
     return reading, {"truth": library.truth}, {"world.json": library.world_json()}
 
 
 def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
-    sources = [typed(Source, cfg.source_defaults | source, at=f"corpus.sources.{place}") for place, source in enumerate(cfg.sources)]
+    sources = [typed(Source, with_defaults(one, cfg.source_defaults), at=f"corpus.sources.{n}") for n, one in enumerate(cfg.sources)]
     limits = ReadLimits(**{field.name: getattr(cfg, field.name) for field in fields(ReadLimits)})
     return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch, tell=run.log.warning), {}, {}
 

@@ -2,16 +2,19 @@
 
 reads   data/select  Corpus
 reads   data/corpus  Corpus; only its truth.parquet, if present
+reads   data/embedding_model  a model of embeddings; only if dedup.embeddings are set
 writes  data/dedup   Corpus with clusters and passages
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.text.dedup.clusters import NearRule
 from pipeline.text.dedup.corpus import TABLES, DedupRules, deduplicate
 from pipeline.text.dedup.paragraphs import ParagraphRule
+from pipeline.text.dedup.semantic import EmbeddingRule
 from pipeline.text.dedup.substrings import SubstringRule
 from pipeline.text.truth.dedup import dedup_metrics
 from stages._run import Run, stage
@@ -27,12 +30,15 @@ class Config:
     priorities: list[str]
     paragraph: ParagraphRule | None
     substring: SubstringRule | None
+    embeddings: EmbeddingRule | None
+    embedding_model: Path
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     near = cfg.near if cfg.method == "minhash" else None
-    rules = DedupRules(near=near, priorities=cfg.priorities, paragraph=cfg.paragraph, substring=cfg.substring)
+    names = ("priorities", "paragraph", "substring", "embeddings", "embedding_model")
+    rules = DedupRules(near=near, **{name: getattr(cfg, name) for name in names})
     done = deduplicate(cfg.source, rules, scratch=run.scratch, memory=run.memory, run_map=run.map)
     run.log.info("of %(shards)d shards %(signed)d signed; of the pairs %(compared)d compared, %(cached)d cached", done.stats)
     if done.metrics["pairs_left"]:

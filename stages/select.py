@@ -1,8 +1,9 @@
-"""Keep good documents, by rules on their statistics and by a quality score trained on examples.
+"""Keep good documents, by rules on their statistics and metadata, and by a quality score trained on examples.
 
 reads   data/clean     Corpus with statistics
 reads   data/corpus    Corpus; only its truth.parquet, if present
 reads   data/examples  folders good/ and bad/ of documents; both may be empty
+reads   data/url_lists lists of domains and addresses that rules name; may be empty
 writes  data/select    Corpus; dropped; histograms.parquet; scores and score.parquet if a score is trained
 """
 
@@ -24,6 +25,7 @@ class Config:
     source: Corpus
     truth: Corpus
     examples: Path
+    url_lists: Path
     target: Corpus
     rules: tuple[Rule, ...]
     score: ScoreConfig
@@ -33,7 +35,7 @@ class Config:
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     model, score_metrics = train_score(cfg.source, cfg.examples, cfg.rules, cfg.score, run.shards)
-    work = select(cfg.source, QualityFilter(cfg.rules, model, cfg.min_score), run.shards)
+    work = select(cfg.source, QualityFilter(cfg.rules, model, cfg.min_score, cfg.url_lists), run.shards)
     sides = {"histograms": sum_histograms(work.table("histograms"))}
     tables = ["documents", "dropped"]
     if model is not None:

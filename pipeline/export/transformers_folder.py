@@ -51,4 +51,6 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
         report = {"fp32": {"perplexity": whole}, FOLDER: {"bytes": size, "perplexity": back} | measured}
         write_json(draft.path / "parity.json", report)
         draft.facts |= {"source": source.path.name, "model": source.digest, "tokenizer": tokenizer_digest(source), "types": []}
+        if licenses := tokens.facts["train"].get("licenses"):  # of the text that the model was pretrained on
+            draft.facts["licenses"] = licenses
     return report

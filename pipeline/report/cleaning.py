@@ -13,7 +13,7 @@ from pipeline.core.artifact.split import PARTS, Split
 from pipeline.core.artifact.tables import batches
 from pipeline.report.blocks import Absent, Block, Quote, Quotes, Table, excerpt
 from pipeline.report.charts import bar
-from pipeline.report.figures import fixed, number, size, text
+from pipeline.report.figures import fixed, found_in, number, size, text
 from pipeline.text.reading.ignored import how_to_read
 
 Row = dict[str, Any]
@@ -69,10 +69,7 @@ def dropped_blocks(selected: Corpus, truth: Mapping[str, Any], amount: Amount) -
     yield Table("Dropped by rules", ("reason", "documents", "", "precision", "recall"), table, _note(truth))
     for reason, _ in table_order(counts):
         some = [row for row in rows if row["reason"] == reason][: amount.examples]
-        quotes = [
-            Quote(f"{row['id']}, measured {number(row['value'])}", excerpt(row["text"], amount.excerpt) or "(no text)", "bad")
-            for row in some
-        ]
+        quotes = [Quote(f"{row['id']}, {found_in(row)}", excerpt(row["text"], amount.excerpt) or "(no text)", "bad") for row in some]
         yield Quotes(f"Dropped as {reason}", quotes, folded=True)
 
 
@@ -106,7 +103,7 @@ def copy_blocks(selected: Corpus, deduplicated: Corpus, truth: Mapping[str, Any]
     table = [(kind, number(count), fixed((truth.get(kind) or {}).get("recall"))) for kind, count in table_order(counts)]
     told = f"Precision over both kinds: {fixed(truth['precision'])}." if truth.get("precision") is not None else _note(truth)
     yield Table("Copies removed", ("kind", "documents", "recall"), table, told)
-    near = [row for row in removed if row["kind"] == "near"][: amount.examples]
+    near = [row for row in removed if row["kind"] in ("near", "semantic")][: amount.examples]
     texts = _texts(selected, {row["id"] for row in near} | {keepers[row["cluster"]] for row in near})
     for row in near:
         keeper = keepers[row["cluster"]]

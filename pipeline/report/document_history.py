@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from safetensors import safe_open
 
+from pipeline.core.artifact.metadata import values_of
 from pipeline.core.artifact.split import PARTS
 from pipeline.report.blocks import excerpt
-from pipeline.report.figures import fixed, number, size, text
+from pipeline.report.figures import fixed, found_in, number, size, text
 from pipeline.report.search import PIECE, Found
 from pipeline.report.stage_files import Place, Row, StageFiles, Where, equals
-from pipeline.text.measure.quality import LanguageRule, Rule, first_broken
+from pipeline.text.measure.metadata_rules import DateRule, MetadataRule
+from pipeline.text.measure.quality import LanguageRule, Rule, TextRule, first_broken
 
 _PARAGRAPH = "\n\n"
 
@@ -79,11 +81,21 @@ def history_of(asked: Asked) -> Iterator[Chapter]:
 
 def allowed(rule: Rule) -> str:
     """What a rule asks for, in words."""
+    if isinstance(rule, MetadataRule):
+        return _asked(rule)
     if isinstance(rule, LanguageRule):
         return f"{', '.join(rule.languages)}, unless less than {number(rule.min_probability)} sure"
     if rule.min is not None and rule.max is not None:
         return f"{number(rule.min)} to {number(rule.max)}"
     return f"at least {number(rule.min)}" if rule.min is not None else f"at most {number(rule.max)}"
+
+
+def _asked(rule: MetadataRule) -> str:
+    if isinstance(rule, DateRule):
+        told = [f"{word} {day}" for word, day in (("from", rule.min), ("to", rule.max)) if day]
+    else:
+        told = [f"{word} {', '.join(names)}" for word, names in (("only", rule.keep), ("not", rule.drop)) if names]
+    return ", ".join([*told, *(["known"] if rule.missing == "drop" else [])])
 
 
 def _corpus(asked: Asked, files: StageFiles) -> Chapter:
@@ -96,6 +108,7 @@ def _corpus(asked: Asked, files: StageFiles) -> Chapter:
     ]
     if row.get("group"):
         lines.append(Line("group", row["group"], "stands on one side of the split, if there are others"))
+    lines += [Line(name, value) for name, value in values_of(row).items()]
     lines += [_truth(truth.row) for truth in files.find("truth", ["id"], equals("id", asked.id))]
     return Chapter("corpus", "read", lines, "good")
 
@@ -121,18 +134,20 @@ def _clean(asked: Asked, files: StageFiles) -> Chapter:
 def _select(asked: Asked, files: StageFiles) -> Chapter:
     measured = next((place.row for place in asked.folders["clean"].find("statistics", ["id"], equals("id", asked.id))), {})
     measured |= next((place.row for place in files.find("scores", ["id"], equals("id", asked.id))), {})
-    lines = [line for name, value in measured.items() if name != "id" for line in _judged(name, value, asked.rules, measured)]
-    unmeasured = [rule for rule in asked.rules if _statistic(rule) not in measured]
+    rules = [rule for rule in asked.rules if isinstance(rule, TextRule)]
+    lines = [line for name, value in measured.items() if name != "id" for line in _judged(name, value, rules, measured)]
+    unmeasured = [rule for rule in rules if _statistic(rule) not in measured]
     lines += [Line(_statistic(rule), "not measured", f"{rule.name}: {allowed(rule)}") for rule in unmeasured]
-    dropped = next((place.row for place in files.find("dropped", ["id"], equals("id", asked.id), ["reason", "value"])), None)
+    lines += [Line(rule.field, "asked for", f"{rule.name}: {allowed(rule)}") for rule in asked.rules if isinstance(rule, MetadataRule)]
+    dropped = next((place.row for place in files.find("dropped", ["id"], equals("id", asked.id))), None)
     if dropped is not None:
-        return Chapter("select", f"dropped as {dropped['reason']}, measured {text(dropped['value'])}", lines, "bad", end=True)
+        return Chapter("select", f"dropped as {dropped['reason']}, {found_in(dropped)}", lines, "bad", end=True)
     if not any(True for _ in files.find("documents", ["id"], equals("id", asked.id), ["id"])):
         return _unknown("select", files)
     return Chapter("select", "kept", lines, "good")
 
 
-def _judged(name: str, value: Any, rules: Sequence[Rule], measured: Row) -> Iterator[Line]:
+def _judged(name: str, value: Any, rules: Sequence[TextRule], measured: Row) -> Iterator[Line]:
     """A line for each rule about the statistic; one without remark where there is none."""
     about = [rule for rule in rules if _statistic(rule) == name]
     for rule in about:
@@ -143,7 +158,7 @@ def _judged(name: str, value: Any, rules: Sequence[Rule], measured: Row) -> Iter
         yield Line(name, text(value))
 
 
-def _statistic(rule: Rule) -> str:
+def _statistic(rule: TextRule) -> str:
     return "language" if isinstance(rule, LanguageRule) else rule.statistic
 
 

@@ -1,5 +1,10 @@
 """Numbers as people read them. A number that is not there is a dash, never a zero."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.core.artifact.metadata import values_of
+
 ABSENT = "–"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _KILO = 1000
@@ -44,6 +49,13 @@ def large(value: float | int | None) -> str:
         if abs(value) >= limit:
             return f"{value / limit:.3g} {unit}"
     return f"{value / 1e3:.0f} k"
+
+
+def found_in(dropped: Mapping[str, Any]) -> str:
+    """What made a rule drop a document: what it measured, or what is known of the document."""
+    if dropped["value"] is not None:
+        return f"measured {number(dropped['value'])}"
+    return ", ".join(f"{name} {value}" for name, value in values_of(dropped).items()) or "of which nothing is known"
 
 
 def text(value: object) -> str:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
-from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.split import PARTS, Split
+from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.manifest import NAME
@@ -23,6 +25,7 @@ from pipeline.export.gguf_files import Gguf
 from pipeline.export.llama_runtime import Runtime
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
+from pipeline.tokens.shards import write_rows
 from tests.export.conftest import SIZE
 
 Make = Callable[..., Model]
@@ -46,6 +49,22 @@ def test_every_file_says_what_the_model_says(
     assert report["F16"]["max_logit_share"] <= 0.02
     assert report["F16"]["bytes"] > report["Q8_0"]["bytes"] > report["Q4_0"]["bytes"]
     assert json.loads(Exports(target).file("parity.json").read_text()) == report
+
+
+def test_the_folder_says_which_licenses_went_into_training(
+    model: Make, tokens: Tokens, split: Split, tokenizer: Tokenizer, settings: Gguf, target: Path
+) -> None:
+    def facts(tokens: Tokens, name: str) -> dict[str, Any]:
+        folder = Exports(target.parent / name)
+        transformers_folder.export(model("qwen3"), folder, tokens=tokens, split=split, settings=settings, section="export.transformers")
+        return folder.facts
+
+    parts = {part: split.read(part) for part in PARTS}
+    licensed = {part: table.append_column("license", pa.array(["MIT"] * table.num_rows)) for part, table in parts.items()}
+    (other := Split(target.parent / "licensed")).write(licensed, sides={})
+    write_rows(other, tokenizer, mine := Tokens(target.parent / "tokens"), sequence_length=tokens.facts["length"])
+    assert facts(mine, "b")["licenses"] == {"MIT": {kind: mine.facts["train"][kind] for kind in ("documents", "bytes", "tokens")}}
+    assert "licenses" not in facts(tokens, "c")
 
 
 def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:

@@ -1,6 +1,7 @@
 """Every document's life can be told, to its end."""
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from pipeline.core.artifact.tables import write_table
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError, InputError
 from pipeline.report.document_history import STAGES, Asked, Chapter, Shown, history_of
+from pipeline.report.figures import found_in
 from pipeline.report.search import Found, find_document, near_matches, quarantined
 from pipeline.report.stage_files import Disk, StageFiles
+from pipeline.text.measure.metadata_rules import DateRule, NameRule
 from pipeline.text.measure.quality import LanguageRule, StatisticRule
 from tests.apps.tiny import RULES, write_chain
 
@@ -204,3 +207,22 @@ def test_a_rule_about_what_was_not_measured_says_so(data: Path) -> None:
     chapters = history_of(Asked(folders={stage: files(data, stage) for stage in STAGES}, found=found, rules=rules, shown=SHOWN))
     told = next(chapter for chapter in chapters if chapter.stage == "select")
     assert facts(told)["score"] == ("not measured", "score: at least 0.5")
+
+
+def test_a_rule_on_metadata_is_told_with_what_it_asks_for(data: Path) -> None:
+    found = find_document(files(data, "corpus"), "ada")
+    assert found is not None
+    rules = [
+        NameRule(name="unlicensed", field="license", keep=("MIT", "CC0-1.0"), drop=("GPL-*",), missing="drop"),
+        DateRule(name="old", field="date", min=date(2000, 1, 1), max=None, missing="keep"),
+    ]
+    chapters = history_of(Asked(folders={stage: files(data, stage) for stage in STAGES}, found=found, rules=rules, shown=SHOWN))
+    told = facts(next(chapter for chapter in chapters if chapter.stage == "select"))
+    assert told["license"] == ("asked for", "unlicensed: only MIT, CC0-1.0, not GPL-*, known")
+    assert told["date"] == ("asked for", "old: from 2000-01-01")
+
+
+def test_a_dropped_document_is_told_with_what_was_measured_or_is_known() -> None:
+    assert found_in({"value": 0.25, "license": "MIT"}) == "measured 0.25"
+    assert found_in({"value": None, "date": date(2000, 1, 1), "license": "MIT", "author": None}) == "date 2000-01-01, license MIT"
+    assert found_in({"value": None, "license": None}) == "of which nothing is known"

@@ -101,12 +101,23 @@ def test_sources_take_from_the_defaults_what_they_do_not_say(place: Path) -> Non
     assert round(sum(one["share"] for one in metrics["sources"].values()), 4) == 1
 
 
+def test_metadata_is_named_for_all_sources_or_for_one(place: Path) -> None:
+    Path("data/input/web/x.jsonl").write_text('{"text": "a page", "url": "https://a.org", "terms": "MIT"}\n')
+    books, web = "{name: books, path: books, license: CC0-1.0, metadata: {url: null}}", "{name: web, path: web, metadata: {license: terms}}"
+    target, metrics = recipe("corpus=folder", f"corpus.sources=[{books}, {web}]", "corpus.source_defaults.metadata.url=url")
+    assert target.read().select(["url", "license"]).to_pylist() == [
+        *[{"url": None, "license": "CC0-1.0"}] * 3,
+        {"url": "https://a.org", "license": "MIT"},
+    ]
+    assert metrics["sources"]["web"]["metadata"] == {"url": {"known": 1, "missing": 0}, "license": {"known": 1, "missing": 0}}
+
+
 @pytest.mark.parametrize("group", ["folder", "mixture", "world"])
 def test_every_corpus_that_conf_offers_is_understood(group: str) -> None:
     cfg = settings(f"corpus={group}")
     for place, source in enumerate(cfg.sources):
-        typed(corpus.Source, cfg.source_defaults | source, at=f"corpus.sources.{place}")
-    typed(corpus.Source, cfg.source_defaults | {"name": "world", "path": "."}, at="corpus.source_defaults")
+        typed(corpus.Source, corpus.with_defaults(source, cfg.source_defaults), at=f"corpus.sources.{place}")
+    typed(corpus.Source, corpus.with_defaults({"name": "world", "path": "."}, cfg.source_defaults), at="corpus.source_defaults")
 
 
 def test_a_wrong_key_of_a_source_is_named(place: Path) -> None:
@@ -142,11 +153,11 @@ def test_a_stage_that_was_stopped_goes_on_at_the_next_item(place: Path, monkeypa
 
     read_task, begun = read.read_task, []
 
-    def stumbling(task: Any, limits: Any) -> Any:
+    def stumbling(task: Any, **told: Any) -> Any:
         begun.append(task.parts[0].file.name)
         if len(begun) == 2:
             raise RuntimeError("the power went off")
-        return read_task(task, limits)
+        return read_task(task, **told)
 
     monkeypatch.setattr(read, "read_task", stumbling)
     overrides = ("corpus=folder", "corpus.shard_bytes=20", "corpus.path=data/input/books")

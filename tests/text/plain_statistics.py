@@ -12,7 +12,7 @@ _POLICIES = ("terms of use", "privacy policy", "cookie policy", "uses cookies", 
 
 
 def plain_statistics(text: str) -> dict[str, float]:
-    """By name, as in STATISTICS."""
+    """By name, as in NAMES."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     paragraphs = _paragraphs(text)
     tokens = text.split()
@@ -50,15 +50,17 @@ def _of_tokens(text: str, tokens: Sequence[str], lines: Sequence[str]) -> dict[s
     plain = [one for one in bare if one]
     ink = "".join(tokens)
     letters = sum(map(is_letter, ink))
+    ends = sum(map(_sentences, lines))
     digits = sum(c.isnumeric() and not is_letter(c) for c in ink)
     return {
         "characters": len(ink),
         "words": len(plain),
         "mean_word_length": share(sum(map(len, plain)), len(plain)),
         "mean_token_length": share(len(ink), len(tokens)),
+        "lix": share(len(plain), ends) + 100 * share(sum(len(one) > 6 for one in plain), len(plain)),
         "longest_token": max(map(len, tokens), default=0),
         "words_per_line": share(len(plain), len(lines)),
-        "words_per_sentence": share(len(plain), sum(map(_sentences, lines))),
+        "words_per_sentence": share(len(plain), ends),
         "letters": share(letters, len(ink)),
         "digits": share(digits, len(ink)),
         "capitals": share(sum(is_letter(c) and c.isupper() for c in ink), letters),

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.core.parallel import Engine, parallel_map
 from pipeline.core.shards import map_shards
+from pipeline.text.reading.metadata import MetadataColumns
 from pipeline.text.reading.read import ReadResult, read_sources
 from pipeline.text.reading.sources import Policy, ReadLimits, Source
 
@@ -39,6 +40,8 @@ COMMON = {
     "encoding": None,
     "delimiter": None,
     "separator": "auto",
+    "metadata": MetadataColumns(url=None, date=None, author=None, license=None),
+    "license": None,
 }
 
 

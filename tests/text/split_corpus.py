@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
-from pipeline.core.artifact.tables import conform, write_table
+from pipeline.core.artifact.metadata import with_metadata
+from pipeline.core.artifact.tables import write_table
 from pipeline.core.shards import Work, map_shards
 from pipeline.text.splitting.assignment import AssignedShard, assign_parts
 from pipeline.text.splitting.decontamination import OverlapPolicies, Policy, check, count_overlaps
@@ -33,14 +34,15 @@ def document(identity: str, text: str = "x", **more: Any) -> dict[str, Any]:
 
 def corpus(path: Path, rows: Sequence[Mapping[str, Any]], *, shards: int = 1, cluster: Mapping[str, str | None] | None = None) -> Corpus:
     """Documents; and clusters, in which each is alone where `cluster` {id: cluster} doesn't say otherwise; None: it is in none."""
-    tables = [pa.Table.from_pylist(list(rows[turn::shards]), schema=DOCUMENTS) for turn in range(shards)]
+    schema = with_metadata(DOCUMENTS, rows[0] if rows else ())
+    tables = [pa.Table.from_pylist(list(rows[turn::shards]), schema=schema) for turn in range(shards)]
     given = {row["id"]: row["id"] for row in rows} | dict(cluster or {})
     clusters = [(identity, name) for identity, name in given.items() if name is not None]
     with (made := Corpus(path)).writing() as draft:
         (draft.path / "documents").mkdir()
         (draft.path / "clusters").mkdir()
         for turn, table in enumerate(tables):
-            write_table(conform(table, DOCUMENTS), draft.path / f"documents/{turn:05d}.parquet")
+            write_table(table, draft.path / f"documents/{turn:05d}.parquet")
             own = [dict(zip(("id", "cluster"), pair, strict=True)) for pair in clusters[turn::shards]]
             write_table(pa.Table.from_pylist(own, schema=CLUSTERS), draft.path / f"clusters/{turn:05d}.parquet")
         draft.facts |= {"shards": shards, "documents": len(rows)}

@@ -26,9 +26,10 @@ from pipeline.text.dedup.paragraphs import ParagraphRule
 from pipeline.text.dedup.substrings import SubstringRule
 
 NEAR = NearRule(shingle=5, threshold=0.8, bands=20, rows=6, pivots=4, rounds=16)
-WHOLE = DedupRules(near=NEAR, priorities=(), paragraph=None, substring=None)
-BOTH = DedupRules(near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=3), substring=None)
-EXACT = DedupRules(near=None, priorities=(), paragraph=None, substring=None)
+NO_EMBEDDINGS: Any = {"embeddings": None, "embedding_model": Path("none")}
+WHOLE = DedupRules(**NO_EMBEDDINGS, near=NEAR, priorities=(), paragraph=None, substring=None)
+BOTH = DedupRules(**NO_EMBEDDINGS, near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=3), substring=None)
+EXACT = DedupRules(**NO_EMBEDDINGS, near=None, priorities=(), paragraph=None, substring=None)
 serial = partial(parallel_map, engine="threading", workers=1)
 
 
@@ -126,7 +127,7 @@ def test_short_texts_are_compared_as_a_whole(tmp_path: Path) -> None:
 
 def test_a_source_that_is_named_first_keeps_its_copies(tmp_path: Path, texts: list[str]) -> None:
     sources = ["web" if place < 20 else "books" for place in range(len(texts))]
-    rules = DedupRules(near=NEAR, priorities=("books",), paragraph=None, substring=None)
+    rules = DedupRules(**NO_EMBEDDINGS, near=NEAR, priorities=("books",), paragraph=None, substring=None)
     rows = clusters_of(tmp_path, texts, rules, sources=sources, shards=4)
     members: dict[str, list[int]] = {}
     for row in rows:
@@ -136,7 +137,7 @@ def test_a_source_that_is_named_first_keeps_its_copies(tmp_path: Path, texts: li
 
 
 def test_a_source_without_documents_may_have_priority_and_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rules = DedupRules(near=None, priorities=("boks",), paragraph=None, substring=None)
+    rules = DedupRules(**NO_EMBEDDINGS, near=None, priorities=("boks",), paragraph=None, substring=None)
     assert deduped(tmp_path, corpus_of(tmp_path, ["a", "b"]), rules).metrics["documents"] == 2
     assert "dedup.priorities names boks" in caplog.text
 
@@ -244,7 +245,9 @@ def test_counts_tell_what_was_removed(tmp_path: Path) -> None:
 
 
 def test_rules_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    rules = DedupRules(near=replace(NEAR, pivots=0, threshold=1.5), priorities=(), paragraph=ParagraphRule(min_words=0), substring=None)
+    rules = DedupRules(
+        **NO_EMBEDDINGS, near=replace(NEAR, pivots=0, threshold=1.5), priorities=(), paragraph=ParagraphRule(min_words=0), substring=None
+    )
     with pytest.raises(PipelineError, match=r"near.threshold=1.5, dedup.near.pivots=0, dedup.paragraph.min_words=0"):
         deduped(tmp_path, corpus_of(tmp_path, ["a"]), rules)
 

@@ -13,10 +13,10 @@ from pipeline.text.dedup.paragraphs import ParagraphRule
 from pipeline.text.dedup.substrings import SubstringRule, repeated_sentences
 from pipeline.text.dedup.winnowing import winnow
 from pipeline.text.ngrams import texts_of, words_of_rows
-from tests.text.test_dedup import NEAR, corpus_of, deduped
+from tests.text.test_dedup import NEAR, NO_EMBEDDINGS, corpus_of, deduped
 
-PARAGRAPHS = DedupRules(near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=4), substring=None)
-SPANS = DedupRules(near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=4), substring=SubstringRule(min_words=8))
+PARAGRAPHS = DedupRules(**NO_EMBEDDINGS, near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=4), substring=None)
+SPANS = DedupRules(**NO_EMBEDDINGS, near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=4), substring=SubstringRule(min_words=8))
 
 
 def sentence(words: int, seed: int) -> str:
@@ -42,7 +42,7 @@ def test_a_paragraph_stays_where_it_stands_first(tmp_path: Path) -> None:
 
 def test_a_source_with_priority_keeps_its_paragraph(tmp_path: Path) -> None:
     texts = [f"{sentence(9, seed)}\n\nA paragraph that comes again." for seed in range(2)]
-    rules = DedupRules(near=None, priorities=["y"], paragraph=ParagraphRule(min_words=4), substring=None)
+    rules = DedupRules(**NO_EMBEDDINGS, near=None, priorities=["y"], paragraph=ParagraphRule(min_words=4), substring=None)
     assert tables(tmp_path, texts, rules, sources=["x", "y"])[0] == {"0": sentence(9, 0), "1": texts[1]}
 
 
@@ -118,7 +118,7 @@ def test_every_long_run_is_found_and_none_that_is_short(seed: int, tmp_path: Pat
                 if (run := tuple(words[start : start + least])) in seen:
                     expected.setdefault((str(document), number), set()).update(range(start, start + least))
                 seen.add(run)
-    rules = DedupRules(near=None, priorities=(), paragraph=None, substring=SubstringRule(min_words=least))
+    rules = DedupRules(**NO_EMBEDDINGS, near=None, priorities=(), paragraph=None, substring=SubstringRule(min_words=least))
     texts = ["\n\n".join(" ".join(words) for words in paragraphs) for paragraphs in documents]
     _, passages, _ = tables(tmp_path, texts, rules, shards=3)
     found: dict[tuple[str, int], int] = {}

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text.measure.score import BUCKETS, Features, TrainingConfig, features, scores, train
-from pipeline.text.measure.statistics import NAMES, measure
+from pipeline.text.measure.score import BUCKETS, INPUTS, Features, TrainingConfig, features, scores, train
+from pipeline.text.measure.statistics import measure
 
 TRAINING = TrainingConfig(epochs=5, learning_rate=0.1, weight_decay=1e-4)
 GOOD = "the king was in his house and queen with him river morning letter old friend walked slowly garden answered"
@@ -81,5 +81,5 @@ def test_pairs_of_words_and_their_order_are_features() -> None:
 def test_the_table_names_each_statistic_and_each_bucket_that_weighs() -> None:
     model, _ = train(seen([*written(GOOD, 20, 1), *written(BAD, 20, 2)]), np.arange(40) < 20, TRAINING)
     table = model.table()
-    assert table["feature"].to_pylist()[: len(NAMES) + 1] == [*NAMES, "bias"]
-    assert table.num_rows == len(NAMES) + 1 + np.count_nonzero(model.buckets)
+    assert table["feature"].to_pylist()[: len(INPUTS) + 1] == [*INPUTS, "bias"]
+    assert table.num_rows == len(INPUTS) + 1 + np.count_nonzero(model.buckets)

@@ -34,7 +34,7 @@ def as_csv(*rows: tuple[str, ...], delimiter: str = ",") -> bytes:
     return file.getvalue().encode()
 
 
-def as_epub(pages: dict[str, str], *, left_out: tuple[str, ...] = ()) -> bytes:
+def as_epub(pages: dict[str, str], *, left_out: tuple[str, ...] = (), metadata: str = "") -> bytes:
     names = {f"p{number}": name for number, name in enumerate(pages)}
     items = "".join(
         f'<item id="{key}" href="{name.replace(" ", "%20")}" media-type="application/xhtml+xml"/>' for key, name in names.items()
@@ -50,7 +50,7 @@ def as_epub(pages: dict[str, str], *, left_out: tuple[str, ...] = ()) -> bytes:
         )
         archive.writestr(
             "OEBPS/content.opf",
-            f'<package xmlns="http://www.idpf.org/2007/opf"><manifest>{items}</manifest><spine>{spine}</spine></package>',
+            f'<package xmlns="http://www.idpf.org/2007/opf">{metadata}<manifest>{items}</manifest><spine>{spine}</spine></package>',
         )
         for name, page in pages.items():
             if name not in left_out:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.shards import Piece
 from pipeline.text.reading.lines import lines, newlines
 from pipeline.text.reading.readers import read_task
-from pipeline.text.reading.sources import ReadLimits, ReadTask
+from pipeline.text.reading.sources import ReadTask
 from tests.text.reading_tools import Outcome, read, read_limits, source, write_rows
 
 LINES = [b"", b"a", b"\n", b"abc\n", b"\n\n", b"x" * 30 + b"\n", b" \r\n", b"no end"]
@@ -104,10 +105,10 @@ def test_a_stopped_reading_goes_on_at_the_next_item(folder: Path, tmp_path: Path
     done: list[ReadTask] = []
     stops = [1, None]
 
-    def faltering(task: ReadTask, limits: ReadLimits) -> Iterator[Piece]:
+    def faltering(task: ReadTask, **told: Any) -> Iterator[Piece]:
         if len(done) == stops[0]:
             raise KeyboardInterrupt
-        yield from read_task(task, limits)
+        yield from read_task(task, **told)
         done.append(task)
 
     undisturbed = read(folder, limits=read_limits(shard_bytes=4000))
@@ -123,6 +124,7 @@ LONGEST = {"drop": 1 << 24, "truncate": 1 << 22}  # bytes; what is truncated is 
 MEASURE = """
 import resource, sys
 from pathlib import Path
+from typing import Any
 from tests.text.reading_tools import read, read_limits
 base, longest, policy = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 (base / "warm").mkdir()
@@ -141,7 +143,7 @@ from pipeline.text.reading.readers import read_task
 from pipeline.text.reading.sources import File, FileRange, ReadTask
 from tests.text.reading_tools import read_limits, source
 limits, task = read_limits(shard_bytes=1 << 23), ReadTask(source(), (FileRange(File(sys.argv[1], "a.txt.gz", 0, "txt"), 0, None, 0),))
-pieces = read_task(task, limits)
+pieces = read_task(task, limits, ())
 next(pieces)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 count = sum(piece.counts["documents"] for piece in pieces)

@@ -63,7 +63,7 @@ def corpus(path: Path, *shards: Sequence[str]) -> Corpus:
 
 
 def chosen(path: Path, source: Corpus, *rules: Rule) -> Work:
-    return select(source, QualityFilter(tuple(rules), None, None), Folder(path / "select").shards)
+    return select(source, QualityFilter(tuple(rules), None, None, path), Folder(path / "select").shards)
 
 
 def test_every_document_is_kept_or_dropped_with_its_reason_and_value(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_histograms_count_each_document_once_in_the_bin_of_its_value(tmp_path: P
         assert [sum(row["documents"] for row in rows), sum(row["kept"] for row in rows)] == [3, 2]
         for value in statistics[name].to_pylist():
             assert any(row["low"] <= value < row["high"] and row["documents"] for row in rows), name
-    assert {"words", "mean_word_length"} <= COUNTED
+    assert {"words", "mean_word_length", "lix"} <= COUNTED
     assert "toxic_words" not in COUNTED
 
 
@@ -159,7 +159,7 @@ def test_a_score_is_learned_from_what_the_rules_keep_and_drop(tmp_path: Path) ->
     model, told = train_score(source, tmp_path / "examples", (wordy,), training, Folder(tmp_path / "learn").shards)
     assert model is not None
     assert (told["good"], told["bad"], told["auc"]) == (40, 40, 1.0)
-    work = select(source, QualityFilter((), model, 0.5), Folder(tmp_path / "select").shards)
+    work = select(source, QualityFilter((), model, 0.5, tmp_path), Folder(tmp_path / "select").shards)
     assert all(text.startswith("the king") for text in work.table("documents")["text"].to_pylist())
     assert set(work.table("dropped")["reason"].to_pylist()) == {"score"}
     assert work.table("scores").num_rows == 120
@@ -217,7 +217,16 @@ def test_the_stage_writes_what_was_kept_dropped_and_counted(tmp_path: Path) -> N
     known = pa.table({"id": ["d0001"], "fate": ["drop"], "plants": pa.array([["short"]], pa.list_(pa.string()))})
     truth.write(source.read(), sides={"truth": known}, texts={})
     target = Corpus(tmp_path / "select-out")
-    cfg = stage.Config(source=source, truth=truth, examples=tmp_path / "none", target=target, rules=(SHORT,), score=NEVER, min_score=None)
+    cfg = stage.Config(
+        source=source,
+        truth=truth,
+        examples=tmp_path / "none",
+        url_lists=tmp_path,
+        target=target,
+        rules=(SHORT,),
+        score=NEVER,
+        min_score=None,
+    )
     run = SimpleNamespace(shards=Folder(tmp_path / "run").shards)
     metrics = stage.main.__dict__["recipe"](cfg, run)
     assert metrics["truth"] == {"short": {"planted": 1, "precision": 1.0, "recall": 1.0}}
@@ -236,7 +245,8 @@ def test_the_bytes_do_not_depend_on_who_worked_them_out(tmp_path: Path) -> None:
 
         run = partial(_in_order, folder=tmp_path / f"run{turn}", run_map=backwards)
         target = Corpus(tmp_path / f"out{turn}")
-        target.gather(select(source, QualityFilter((SHORT,), None, None), run), tables=("documents", "dropped"), sides={}, texts={})
+        work = select(source, QualityFilter((SHORT,), None, None, tmp_path), run)
+        target.gather(work, tables=("documents", "dropped"), sides={}, texts={})
         written.append(target.digest)
     assert written[0] == written[1]
 
@@ -261,4 +271,4 @@ def test_an_invalid_rule_is_refused(rule: StatisticRule | LanguageRule) -> None:
 
 def test_a_minimum_score_without_a_score_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="too few examples"):
-        select(corpus(tmp_path / "c", [GOOD]), QualityFilter((), None, 0.5), Folder(tmp_path / "l").shards)
+        select(corpus(tmp_path / "c", [GOOD]), QualityFilter((), None, 0.5, tmp_path), Folder(tmp_path / "l").shards)

@@ -75,3 +75,10 @@ def test_there_are_more_than_thirty_statistics_and_each_is_a_number() -> None:
     table = measure(pa.array(["a"]), pa.array([TEXTS[0]]), language_characters=200)
     assert len(STATISTICS) >= 32
     assert all(table[name].type == pa.float64() for name in NAMES)
+
+
+def test_readability_is_that_of_its_formula_and_harder_text_has_more() -> None:
+    easy = "The old cat sat here. Yesterday somebody washed something there."  # 10 words, 2 sentences, 3 words of more than six letters
+    hard = "Notwithstanding considerable deliberation, authorities subsequently postponed implementation of reorganisation measures."
+    found = [row["lix"] for row in measured([easy, hard, "..."])]
+    assert found == [pytest.approx(10 / 2 + 100 * 3 / 10), pytest.approx(10 / 1 + 100 * 9 / 10), 0]

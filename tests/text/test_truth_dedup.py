@@ -13,7 +13,7 @@ from pipeline.text.dedup.paragraphs import ParagraphRule
 from pipeline.text.dedup.substrings import SubstringRule
 from pipeline.text.truth.dedup import dedup_metrics
 from pipeline.world.library import Library, WorldConfig, generate
-from tests.text.test_dedup import deduped
+from tests.text.test_dedup import NO_EMBEDDINGS, deduped
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -37,7 +37,7 @@ def test_every_copy_is_found_and_nothing_else_is_removed(tmp_path: Path, library
         "paragraph": ParagraphRule(**rules["paragraph"]),
         "substring": SubstringRule(**rules["substring"]),
     }
-    work = deduped(tmp_path, corpus, DedupRules(priorities=(), **parts)).work
+    work = deduped(tmp_path, corpus, DedupRules(**NO_EMBEDDINGS, priorities=(), **parts)).work
     told = dedup_metrics(library.truth, work.table("documents"), work.table("clusters"), work.table("passages"))
     perfect = {"removed": 4, "recall": 1.0, "precision": 1.0, "planted": 4}
     assert told == {

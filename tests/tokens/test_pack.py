@@ -3,9 +3,10 @@
 import random
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.split import PARTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError
@@ -53,6 +54,23 @@ def test_reading_gives_back_the_documents_and_the_facts(split: Split, artifact: 
     lengths = sorted(ids.size for ids in val.documents())
     assert facts["val"]["document_tokens"] == {"50": lengths[1], "90": lengths[3], "95": lengths[3], "99": lengths[3]}
     assert val.rows.dtype == np.uint16
+
+
+def test_tokens_are_counted_by_license_where_the_text_carries_them(split: Split, artifact: Tokenizer, tmp_path) -> None:
+    plain = write_rows(split, artifact, Tokens(tmp_path / "plain"), sequence_length=32)
+    parts = {part: split.read(part) for part in PARTS}
+    for part, table in parts.items():
+        names = [("MIT", "CC0-1.0", None)[place % 3] for place in range(table.num_rows)]
+        parts[part] = table.append_column("license", pa.array(names, pa.string()))
+    (licensed := Split(tmp_path / "licensed")).write(parts, sides={})
+    facts = write_rows(licensed, artifact, Tokens(tmp_path / "tokens"), sequence_length=32)
+    found = facts["train"].pop("licenses")
+    assert facts == plain
+    assert list(found) == ["CC0-1.0", "MIT", "unknown"]
+    assert {kind: sum(one[kind] for one in found.values()) for kind in ("documents", "bytes", "tokens")} == {
+        kind: facts["train"][kind] for kind in ("documents", "bytes", "tokens")
+    }
+    assert found["MIT"]["bytes"] == sum(len(text.encode()) for text in parts["train"]["text"].to_pylist()[::3])
 
 
 def test_padding_and_the_first_token_of_a_piece_are_never_predicted(split: Split, artifact: Tokenizer, tmp_path) -> None:

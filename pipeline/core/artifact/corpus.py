@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.core.artifact.base import Draft
+from pipeline.core.artifact.metadata import with_metadata
 from pipeline.core.artifact.sharded import Sharded
 from pipeline.core.artifact.tables import conform
 from pipeline.core.files import place
@@ -34,7 +35,7 @@ def texts_of(documents: pa.Table) -> list[tuple[str, ...]]:
 
 
 class Corpus(Sharded):
-    """Shards of documents, columns as in DOCUMENTS; side tables likewise in shards, or whole."""
+    """Shards of documents, columns as in DOCUMENTS and perhaps of METADATA; side tables likewise in shards, or whole."""
 
     kind = "corpus"
 
@@ -55,7 +56,7 @@ class Corpus(Sharded):
     def write(self, documents: pa.Table, *, sides: Mapping[str, pa.Table], texts: Mapping[str, str | Path]) -> None:
         """Write documents as one shard."""
         with self.writing() as draft:
-            self.write_shard(draft, {"documents": conform(documents, DOCUMENTS)})
+            self.write_shard(draft, {"documents": conform(documents, with_metadata(DOCUMENTS, documents.column_names))})
             self._finish(draft, sides, texts, documents=documents.num_rows)
 
     def _finish(self, draft: Draft, sides: Mapping[str, pa.Table], texts: Mapping[str, str | Path], *, documents: int) -> None:

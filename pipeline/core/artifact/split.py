@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 
+from pipeline.core.artifact.metadata import with_metadata
 from pipeline.core.artifact.sharded import Sharded
 from pipeline.core.artifact.tables import batches, conform
 from pipeline.core.shards import Work
@@ -25,7 +26,7 @@ TEXTS = pa.schema(
 
 
 class Split(Sharded):
-    """Shards of the parts train, val and test, columns as in TEXTS; and side tables."""
+    """Shards of the parts train, val and test, columns as in TEXTS and perhaps of METADATA; and side tables."""
 
     kind = "split"
 
@@ -47,6 +48,6 @@ class Split(Sharded):
     def write(self, parts: Mapping[Part, pa.Table], *, sides: Mapping[str, pa.Table]) -> None:
         """Write the three parts, as one shard, and the side tables."""
         with self.writing() as draft:
-            self.write_shard(draft, {part: conform(parts[part], TEXTS) for part in PARTS})
+            self.write_shard(draft, {part: conform(parts[part], with_metadata(TEXTS, parts[part].column_names)) for part in PARTS})
             self.write_sides(draft, sides)
             draft.facts.update((part, parts[part].num_rows) for part in PARTS)

@@ -76,6 +76,10 @@ class Shard:
         """The file of one of the tables."""
         return self.folder / name / f"{self.number:05d}.parquet"
 
+    def columns(self, name: str) -> list[str]:
+        """The names of the columns of one of the tables."""
+        return list(pq.read_schema(self.path(name)).names)
+
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """One of the tables, or some of its columns."""
         return read_table(self.path(name), columns)

@@ -51,6 +51,7 @@ class Clustering:
     keeper: Uint32Array  # position of the document that is kept
     similarity: Similarities  # to the most similar document of its cluster; nan for a single one
     exact: npt.NDArray[np.bool_]  # whether that is an exact copy
+    semantic: npt.NDArray[np.bool_]  # whether the similarity is the cosine of embeddings
 
     @property
     def kept(self) -> npt.NDArray[np.bool_]:
@@ -112,7 +113,8 @@ def find_clusters(
         replace_array(folder / "leaders.npy", parent)
         comparisons = _join_near(source, index, near, parent, similarity, folder=folder, memory=memory, run_map=run_map)
     positions = inverse_permutation(numbers)
-    return ClusterResult(Clustering(positions[parent[numbers]], similarity[numbers], exact[numbers]), comparisons)
+    found = Clustering(positions[parent[numbers]], similarity[numbers], exact[numbers], np.zeros(parent.size, np.bool_))
+    return ClusterResult(found, comparisons)
 
 
 def _join_near(

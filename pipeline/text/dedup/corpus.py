@@ -3,6 +3,8 @@
     sign        a shard            hashes of bands, paragraphs, fingerprints             (index; cached)
     equal       a key range        exact copies                                          (clusters)
     rounds      a key range        candidates; a shard: sets; pairs: exact similarity    (clusters, similarity; cached)
+    embed       a shard            vectors of its documents, if asked for                (embeddings; cached)
+    semantic    a cluster          documents that say the same                           (semantic)
     paragraphs  a key range        repeated paragraphs of kept documents                 (paragraphs)
     shared      a key range        paragraphs that may share a span of words             (substrings)
     windows     a shard            their windows of words; a key range: repeated ones
@@ -31,6 +33,7 @@ from pipeline.text.dedup.clusters import Clustering, NearRule, find_clusters, pr
 from pipeline.text.dedup.filter import filter_shard, write_original_ids
 from pipeline.text.dedup.index import SignatureConfig, build_index, replace_array
 from pipeline.text.dedup.paragraphs import ParagraphRule, cut_repeated_paragraphs
+from pipeline.text.dedup.semantic import EmbeddingRule, embed, join_semantic
 from pipeline.text.dedup.similarity import cache_name
 from pipeline.text.dedup.substrings import SubstringRule, cut_repeated_spans
 
@@ -45,6 +48,8 @@ class DedupRules:
     priorities: Sequence[str]  # sources whose copies are kept first, in order; unnamed ones come last
     paragraph: ParagraphRule | None
     substring: SubstringRule | None
+    embeddings: EmbeddingRule | None  # None: no near copies in other words
+    embedding_model: Path  # looked at only for these
 
 
 @dataclass(frozen=True)
@@ -67,22 +72,28 @@ def deduplicate(source: Corpus, rules: DedupRules, *, scratch: Path, memory: Pat
     index = build_index(source, config, memory=memory, run_map=run_map)
     numbers = priority_order(source, index, rules.priorities)
     found = find_clusters(source, index, rules.near, numbers, folder=scratch, memory=memory, run_map=run_map)
-    replace_array(scratch / "kept.npy", found.clusters.kept)
+    clusters, used = found.clusters, {folder.name for folder in index.folders}
+    if rules.embeddings:
+        embedded = embed(source, index, rules.embedding_model, rules.embeddings.max_tokens, memory=memory, run_map=run_map)
+        clusters = join_semantic(clusters, embedded, rules.embeddings, numbers, folder=scratch, run_map=run_map)
+        used |= {folder.name for folder in embedded.folders}
+    replace_array(scratch / "kept.npy", clusters.kept)
     cuts = cut_repeated_paragraphs(index, folder=scratch, run_map=run_map) if rules.paragraph else []
     if rules.substring:
         cuts += cut_repeated_spans(index, source.shards, rules.substring, cuts, folder=scratch, run_map=run_map)
-    _save(found.clusters, scratch)
-    write_original_ids(source, index, found.clusters, cuts, folder=scratch, run_map=run_map)
+    _save(clusters, scratch)
+    write_original_ids(source, index, clusters, cuts, folder=scratch, run_map=run_map)
     work = map_shards(partial(filter_shard, index, tuple(cuts), scratch), source.shards, folder=scratch / "filter", run_map=run_map)
-    _prune_memory(memory, {folder.name for folder in index.folders} | ({cache_name(rules.near.shingle)} if rules.near else set()))
-    largest = int(np.bincount(found.clusters.keeper).max(initial=0)) if index.documents else 0
+    _prune_memory(memory, used | ({cache_name(rules.near.shingle)} if rules.near else set()))
+    largest = int(np.bincount(clusters.keeper).max(initial=0)) if index.documents else 0
     stats = {
         "shards": len(index.folders),
         "signed": index.signed,
         "compared": found.comparisons.compared,
         "cached": found.comparisons.cached,
     }
-    return DedupResult(work, {**work.total, "largest_cluster": largest, "pairs_left": found.comparisons.left}, stats)
+    copies = work.total["copies"] | ({"semantic": work.total["copies"].get("semantic", 0)} if rules.embeddings else {})
+    return DedupResult(work, {**work.total, "copies": copies, "largest_cluster": largest, "pairs_left": found.comparisons.left}, stats)
 
 
 def _check(rules: DedupRules) -> None:
@@ -104,7 +115,7 @@ def _signature_config(rules: DedupRules) -> SignatureConfig:
 
 
 def _save(clusters: Clustering, scratch: Path) -> None:
-    for name in ("keeper", "similarity", "exact"):
+    for name in ("keeper", "similarity", "exact", "semantic"):
         replace_array(scratch / f"{name}.npy", getattr(clusters, name))
 
 

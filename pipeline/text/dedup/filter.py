@@ -29,7 +29,7 @@ CLUSTERS = pa.schema(
         pa.field("cluster", pa.string(), nullable=False),  # id of the kept document
         pa.field("kept", pa.bool_(), nullable=False),
         pa.field("similarity", pa.float64()),  # to the most similar document of its cluster; null for a single one
-        pa.field("kind", pa.string(), nullable=False),  # exact | near | single; emptied: every paragraph was cut
+        pa.field("kind", pa.string(), nullable=False),  # exact | near | semantic | single; emptied: every paragraph was cut
     ]
 )
 PASSAGES = pa.schema(
@@ -41,7 +41,7 @@ PASSAGES = pa.schema(
         pa.field("level", pa.string(), nullable=False),  # paragraph | substring
     ]
 )
-_KINDS = ("single", "near", "exact", "emptied")
+_KINDS = ("single", "near", "exact", "emptied", "semantic")
 _IDS = pa.schema([pa.field("id", pa.string())])
 
 
@@ -53,6 +53,7 @@ class ShardFindings:
     own: Int64Array  # position
     similarity: npt.NDArray[np.float64]
     exact: Mask
+    semantic: Mask
     cuts: Mapping[int, Sequence[Cut]]  # of kept documents
 
 
@@ -69,7 +70,7 @@ def write_original_ids(source: Corpus, index: Index, copies: Clustering, cuts: S
 
 
 def filter_shard(index: Index, cuts: Sequence[Path], folder: Path, shard: Shard) -> Iterator[Piece]:
-    """The kept documents, the clusters of all, and the passages of a shard. The folder holds keeper, similarity, exact and names."""
+    """The kept documents, the clusters of all, and the passages of a shard. The folder holds what _findings reads, and names."""
     documents = shard.kept("documents").combine_chunks()
     findings = _findings(index, cuts, folder, shard.number)
     changed, passages = _cut(documents, findings, folder)
@@ -85,8 +86,9 @@ def filter_shard(index: Index, cuts: Sequence[Path], folder: Path, shard: Shard)
 
 def _findings(index: Index, cuts: Sequence[Path], folder: Path, number: int) -> ShardFindings:
     first, end = int(index.starts[number]), int(index.starts[number + 1])
-    keeper, similarity, exact = (load_array(folder / f"{name}.npy")[first:end] for name in ("keeper", "similarity", "exact"))
-    return ShardFindings(keeper.astype(np.int64), np.arange(first, end), similarity, exact, cuts_in_range(cuts, first, end))
+    names = ("keeper", "similarity", "exact", "semantic")
+    keeper, similarity, exact, semantic = (load_array(folder / f"{name}.npy")[first:end] for name in names)
+    return ShardFindings(keeper.astype(np.int64), np.arange(first, end), similarity, exact, semantic, cuts_in_range(cuts, first, end))
 
 
 def _cut(documents: pa.Table, findings: ShardFindings, folder: Path) -> tuple[dict[int, tuple[str, list[float] | None]], pa.Table]:
@@ -130,7 +132,7 @@ def _clusters(ids: pa.ChunkedArray, findings: ShardFindings, kept: Mask, empty: 
     copied = findings.keeper != findings.own
     cluster = pc.replace_with_mask(ids.combine_chunks(), columns.flags(copied), _names(folder, findings.keeper[copied]))
     alone = np.isnan(findings.similarity)
-    kind = np.where(empty, 3, np.where(alone, 0, np.where(findings.exact, 2, 1)))
+    kind = np.where(empty, 3, np.where(alone, 0, np.where(findings.exact, 2, np.where(findings.semantic, 4, 1))))
     kinds = columns.strings(_KINDS).take(columns.numbers(kind))
     return pa.table([ids, cluster, columns.flags(kept), columns.numbers(findings.similarity, null=alone), kinds], schema=CLUSTERS)
 
@@ -142,7 +144,7 @@ def _counts(documents: pa.Table, clusters: pa.Table, passages: pa.Table) -> dict
     before, after = tally(sources), tally(sources.filter(kept))
     return {
         "documents": pc.sum(kept).as_py() or 0,
-        "copies": {kind: dropped.get(kind, 0) for kind in ("exact", "near")},
+        "copies": {kind: dropped.get(kind, 0) for kind in ("exact", "near", *({"semantic"} & dropped.keys()))},
         "emptied": dropped.get("emptied", 0),
         "passages": {level: levels.get(level, 0) for level in ("paragraph", "substring")},
         "sources": {name: {"documents": after.get(name, 0), "removed": before[name] - after.get(name, 0)} for name in before},

@@ -121,10 +121,15 @@ def key_ranges(count: int) -> list[tuple[int, int]]:
 
 def build_index(source: Corpus, config: SignatureConfig, *, memory: Path, run_map: Map) -> Index:
     """Build the index of a corpus in the cache folder `memory`; cached shards are not read."""
-    digests = [source.manifest.files[shard.path("documents").relative_to(source.path).as_posix()]["sha256"] for shard in source.shards]
+    digests = digests_of(source)
     by_digest = {digest: shard for shard, digest in zip(reversed(source.shards), reversed(digests), strict=True)}  # empty shards are equal
     fresh = run_map(partial(_sign, config, memory), list(by_digest.items()))
     return Index(tuple(memory / config.name(digest) for digest in digests), sum(fresh))
+
+
+def digests_of(source: Corpus) -> list[str]:
+    """The SHA-256 of the documents of each shard."""
+    return [source.manifest.files[shard.path("documents").relative_to(source.path).as_posix()]["sha256"] for shard in source.shards]
 
 
 def rows_by_shard(index: Index, positions: Int64Array) -> Iterator[tuple[int, Int64Array]]:

@@ -16,8 +16,9 @@ Int32Array = npt.NDArray[np.int32]
 COUNTERS = (
     # characters: all, without white space, and by kind
     "all", "nonspace", "newlines", "letters", "digits", "upper", "hashes", "ellipses", "curly",
-    # tokens are runs without white space; plain: with a letter or digit; bare: characters from the first of these to the last
-    "tokens", "plain", "bare", "lettered", "alphabetic", "longest", "distinct",
+    # tokens are runs without white space; plain: with a letter or digit; bare: characters from the first of these to the last; long_words:
+    # plain ones of more than six
+    "tokens", "plain", "bare", "long_words", "lettered", "alphabetic", "longest", "distinct",
     # words are runs of letters; latin: of two or more plain Latin letters
     "words", "stopwords", "gopher", "toxic", "latin", "latin_letters", "unpronounceable", "lorem",
     "lines", "terminal", "short", "bullets", "trailing", "javascript", "c4_lines", "c4_sentences", "sentences",

@@ -16,7 +16,7 @@ from pipeline.core.artifact.tables import Shard
 from pipeline.core.errors import InputError
 from pipeline.core.seed import seed_of
 from pipeline.core.shards import Piece, RunShards
-from pipeline.text.measure.quality import Rule, check_rules, first_broken
+from pipeline.text.measure.quality import Rule, TextRule, check_rules, first_broken
 from pipeline.text.measure.score import QualityModel, TrainingConfig, features, train
 from pipeline.text.measure.select import statistics_of
 from pipeline.text.measure.statistics import NAMES, statistics
@@ -45,6 +45,7 @@ def train_score(source: Corpus, folder: Path, rules: Sequence[Rule], config: Sco
         return None, {}
     named = read_examples(folder)
     if named is None:
+        rules = [rule for rule in rules if isinstance(rule, TextRule)]  # where a text comes from makes it no example of bad text
         check_rules(rules, statistics_of(source.shards[0]).column_names)
         named = _by_rules(source, rules, config, run_shards)
     good = np.asarray(named["good"])

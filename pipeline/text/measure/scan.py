@@ -15,6 +15,7 @@ from pipeline.text.ngrams import BASIS, PRIME
 
 ENDS_SENTENCE, ENDS_TERMINAL, ENDS_ELLIPSIS, BULLET, LOREM, JAVASCRIPT, POLICY = (1 << bit for bit in range(7))
 
+LONG_WORD = 6  # characters; longer words are long (LIX)
 _VOWELS = sum(1 << ord(letter) - ord("a") for letter in "aeiouy")
 _STREAK = 0b111111  # six consonants in a row: in no English word (five: "lengthscale")
 _NEWLINE, _HASH, _DASH, _DOT, _CURLY_BRACKET, _BULLET, _DOTS = (ord(sign) for sign in "\n#-.{•…")
@@ -35,9 +36,10 @@ _HASHES, _ELLIPSES, _CURLY, _LOREM, _TOKENS, _LONGEST = (
     COUNTER_INDEX["tokens"],
     COUNTER_INDEX["longest"],
 )
-_PLAIN, _BARE, _LETTERED, _ALPHABETIC = (
+_PLAIN, _BARE, _LONG_WORDS, _LETTERED, _ALPHABETIC = (
     COUNTER_INDEX["plain"],
     COUNTER_INDEX["bare"],
+    COUNTER_INDEX["long_words"],
     COUNTER_INDEX["lettered"],
     COUNTER_INDEX["alphabetic"],
 )
@@ -119,6 +121,7 @@ def count_tokens(count: int, workspace: Workspace, out: Counters) -> None:
         out[_LONGEST] = max(out[_LONGEST], length)
         out[_PLAIN] += bare[row] > 0
         out[_BARE] += bare[row]
+        out[_LONG_WORDS] += bare[row] > LONG_WORD
 
 
 @kernel

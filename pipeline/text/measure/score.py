@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.core.kernel import kernel
-from pipeline.text.measure.statistics import COUNTED, NAMES
+from pipeline.text.measure.statistics import COUNTED, STATISTICS
 from pipeline.text.ngrams import STEP, Hashes, texts_of, words_of_rows
 
 BUCKETS = 1 << 16
+INPUTS = tuple(STATISTICS)  # without readability, which follows from others
 HELD_OUT = 5  # every fifth example is held out for evaluation
 _FARTHEST = 5.0  # standard deviations; statistics are clipped to it
 _FOLD = np.uint64(48)  # the upper 16 bits are the bucket
@@ -50,7 +51,7 @@ class QualityModel:
         blank = np.zeros(used.size + 1)
         return pa.table(
             {
-                "feature": [*NAMES, "bias", *(f"ngram_{bucket}" for bucket in used.tolist())],
+                "feature": [*INPUTS, "bias", *(f"ngram_{bucket}" for bucket in used.tolist())],
                 "weight": np.concatenate([self.statistics, self.bias, self.buckets[used]]),
                 "centre": np.concatenate([self.centres, blank]),
                 "scale": np.concatenate([self.scales, blank + 1]),
@@ -70,8 +71,8 @@ class Features:
 
 def features(texts: pa.ChunkedArray, statistics: pa.Table) -> Features:
     """The features of texts and their rows of statistics; counts and means by their logarithm."""
-    columns = [statistics[name].to_numpy() for name in NAMES]
-    scored = np.stack([np.log1p(column) if name in COUNTED else column for name, column in zip(NAMES, columns, strict=True)], axis=1)
+    columns = [statistics[name].to_numpy() for name in INPUTS]
+    scored = np.stack([np.log1p(column) if name in COUNTED else column for name, column in zip(INPUTS, columns, strict=True)], axis=1)
     column = texts_of(texts)
     words = words_of_rows(column, np.arange(column.starts.size - 1))
     places, values = np.empty(2 * words.hashes.size, np.int64), np.empty(2 * words.hashes.size, np.float64)
@@ -87,7 +88,7 @@ def train(examples: Features, good: npt.NDArray[np.bool_], training: TrainingCon
     """
     learned = np.arange(good.size) % HELD_OUT != HELD_OUT - 1
     centres, scales = examples.statistics[learned].mean(axis=0), examples.statistics[learned].std(axis=0)
-    model = QualityModel(centres, np.where(scales > 0, scales, 1.0), np.zeros(len(NAMES)), np.zeros(BUCKETS), np.zeros(1))
+    model = QualityModel(centres, np.where(scales > 0, scales, 1.0), np.zeros(len(INPUTS)), np.zeros(BUCKETS), np.zeros(1))
     counted = max(1, int(good[learned].sum())), max(1, int((~good[learned]).sum()))
     importance = np.where(good, sum(counted) / (2 * counted[0]), sum(counted) / (2 * counted[1]))
     _train(

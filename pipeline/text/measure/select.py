@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.core.artifact.tables import Shard, tally
+from pipeline.core.artifact.metadata import carried, with_metadata
+from pipeline.core.artifact.tables import Shard, conform, tally
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.shards import Piece, RunShards, Work
 from pipeline.text.measure.histograms import histograms
+from pipeline.text.measure.metadata_rules import lists_of
 from pipeline.text.measure.quality import Rule, check_rules, first_broken
 from pipeline.text.measure.score import QualityModel, features, scores
+from pipeline.text.measure.url_lists import UrlLists, read_url_lists
 
 DROPPED = pa.schema(
     [
@@ -23,10 +27,10 @@ DROPPED = pa.schema(
         ("source", pa.string()),
         ("origin", pa.string()),
         ("reason", pa.string()),  # name of the first broken rule, or SCORE
-        ("value", pa.float64()),  # of the rule's statistic
+        ("value", pa.float64()),  # of the rule's statistic; null for a rule on metadata, which stands in its own column
         ("text", pa.string()),
     ]
-)
+)  # and those of METADATA that the corpus carries
 SCORES = pa.schema([("id", pa.string()), ("score", pa.float64())])  # of each document that breaks no rule
 SCORE = "score"
 
@@ -38,21 +42,23 @@ class QualityFilter:
     rules: tuple[Rule, ...]
     model: QualityModel | None
     min_score: float | None  # 0..1
+    url_lists: Path  # folder of the lists that rules name
 
 
 def select(source: Corpus, quality_filter: QualityFilter, run_shards: RunShards) -> Work:
     """Each shard's documents, dropped (DROPPED), histograms and, with a model, scores (SCORES).
 
-    Raises PipelineError if nothing is kept or a rule names an unknown statistic.
+    Raises PipelineError if nothing is kept or a rule names what is not known.
     """
-    check_rules(quality_filter.rules, statistics_of(source.shards[0]).column_names)
+    check_rules(quality_filter.rules, [*statistics_of(source.shards[0]).column_names, *source.shards[0].columns("documents")])
     if quality_filter.min_score is not None and not (quality_filter.model is not None and 0 <= quality_filter.min_score <= 1):
         raise PipelineError(
             f"select.min_score={quality_filter.min_score} is invalid: "
             + ("there are too few examples for a score" if quality_filter.model is None else "it is not a probability"),
             mend="add examples to the folder select.examples, or select.min_score=null",
         )
-    work = run_shards("select", partial(select_shard, quality_filter=quality_filter), source.shards)
+    lists = read_url_lists(quality_filter.url_lists, lists_of(quality_filter.rules), run_shards)
+    work = run_shards("select", partial(select_shard, quality_filter=quality_filter, lists=lists), source.shards)
     if not work.total["documents"]:
         dropped = work.total["dropped"]
         worst = max(dropped, key=lambda reason: dropped[reason], default="none")
@@ -63,12 +69,18 @@ def select(source: Corpus, quality_filter: QualityFilter, run_shards: RunShards)
     return work
 
 
-def select_shard(shard: Shard, *, quality_filter: QualityFilter) -> Iterator[Piece]:
+def select_shard(shard: Shard, *, quality_filter: QualityFilter, lists: UrlLists) -> Iterator[Piece]:
     """Filter one shard."""
     documents, statistics = shard.table("documents"), statistics_of(shard)
     if documents["id"] != statistics["id"]:
         raise ArtifactError(f"{shard.path('statistics')} does not match the documents of {shard.path('documents')}", mend="dvc repro clean")
-    reasons, values = first_broken(statistics, quality_filter.rules)
+    known = pa.table(
+        {
+            **dict(zip(statistics.column_names, statistics.columns, strict=True)),
+            **{name: documents[name] for name in carried(documents.column_names)},
+        }
+    )
+    reasons, values = first_broken(known, quality_filter.rules, lists)
     tables: dict[str, pa.Table] = {}
     if quality_filter.model is not None:
         scored = pa.array(scores(quality_filter.model, features(documents["text"], statistics)))
@@ -78,8 +90,11 @@ def select_shard(shard: Shard, *, quality_filter: QualityFilter) -> Iterator[Pie
             reasons, values = pc.if_else(low, SCORE, reasons), pc.if_else(low, scored, values)
     good = pc.is_null(reasons)
     kept = documents.filter(good)
-    dropped = documents.append_column("reason", reasons).append_column("value", values).filter(pc.invert(good)).select(DROPPED.names)
-    tables |= {"documents": kept, "dropped": dropped.cast(DROPPED), "histograms": histograms(statistics, np.asarray(good))}
+    dropped = conform(
+        documents.append_column("reason", reasons).append_column("value", values).filter(pc.invert(good)),
+        with_metadata(DROPPED, documents.column_names),
+    )
+    tables |= {"documents": kept, "dropped": dropped, "histograms": histograms(statistics, np.asarray(good))}
     yield Piece(tables, counts(kept, dropped))
 
 

@@ -3,6 +3,7 @@
 Gopher   Rae et al. 2021, Scaling Language Models, appendix A1.1 and table A1
 C4       Raffel et al. 2020, Exploring the Limits of Transfer Learning, section 2.2
 FineWeb  Penedo et al. 2024, The FineWeb Datasets, section 3.6
+LIX      Björnsson 1968, Läsbarhet: words a sentence + percent of the words that have more than six letters; for any language
 
 The definitions follow datatrove, which made FineWeb, with these differences: words are split at white space, not by a tokenizer, and
 punctuation at both ends of a word does not count towards its length; blank lines are not lines; lines are equal if their tokens are; C4's
@@ -72,13 +73,16 @@ STATISTICS: dict[str, tuple[str, str | None]] = {
     **{f"top_{n}_gram": (f"top_{n}", "all") for n in (2, 3, 4)},  # share of the characters in the most common n-gram (Gopher)
     **{f"duplicate_{n}_grams": (f"repeated_{n}", "all") for n in range(5, 11)},  # share of the characters in repeated n-grams (Gopher)
 }
-NAMES = tuple(STATISTICS)  # all are float64
+READABILITY = "lix"  # 25: children's books; 60: dissertations
+NAMES = (*STATISTICS, READABILITY)  # all are float64
 # Counts and means; all others are shares, or ratios that rarely reach 1
-COUNTED = frozenset(name for name, (_, whole) in STATISTICS.items() if whole is None or name.startswith(("mean_", "words_per_")))
+COUNTED = frozenset(
+    [*(name for name, (_, whole) in STATISTICS.items() if whole is None or name.startswith(("mean_", "words_per_"))), READABILITY]
+)
 
 
 def measure(ids: pa.Array | pa.ChunkedArray, texts: pa.Array | pa.ChunkedArray, *, language_characters: int) -> pa.Table:
-    """One row per document: id, the STATISTICS, and the language with its probability, from `language_characters` within the text."""
+    """One row per document: id, NAMES, and the language with its probability, from `language_characters` within the text."""
     column = texts_of(texts)
     numbers = dict(zip(NAMES, statistics(column), strict=True))
     language, score = detect_languages(column, characters=language_characters)
@@ -86,14 +90,16 @@ def measure(ids: pa.Array | pa.ChunkedArray, texts: pa.Array | pa.ChunkedArray, 
 
 
 def statistics(texts: Texts) -> list[npt.NDArray[np.float64]]:
-    """The STATISTICS, each [documents]."""
+    """The statistics in the order of NAMES, each [documents]."""
     counters = np.zeros((texts.starts.size - 1, len(COUNTERS)), np.int64)
     most = int(np.diff(texts.starts).max(initial=0))
     _count(texts.data, texts.starts, lookup_tables(), workspace(most), counters)
     columns = {name: counters[:, place].astype(np.float64) for name, place in COUNTER_INDEX.items()}
     columns["symbols"] = columns["nonspace"] - columns["letters"] - columns["digits"]
     columns["without_newlines"] = columns["all"] - columns["newlines"]
-    return [_ratio(columns[part], None if whole is None else columns[whole]) for part, whole in STATISTICS.values()]
+    ratios = {name: _ratio(columns[part], None if whole is None else columns[whole]) for name, (part, whole) in STATISTICS.items()}
+    long_words = _ratio(columns["long_words"], columns["plain"])
+    return [*ratios.values(), ratios["words_per_sentence"] + 100 * long_words]
 
 
 def _ratio(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.core.artifact.tables import read_table
 from pipeline.core.shards import Counts, Piece, RunShards, Work
+from pipeline.text.reading.metadata import metadata_counts
 from pipeline.text.reading.sources import ReadTask, Source
 
 
@@ -49,7 +50,8 @@ def keep_first(cut: tuple[Path, int]) -> Iterator[Piece]:
     folder, count = cut
     documents = read_table(folder / "documents.parquet").slice(0, count)
     name = documents["source"][0].as_py() if count else ""
-    own = {"documents": count, "bytes": sum(_sizes(folder)[:count]), "grouped": count - documents["group"].null_count}
+    own: dict[str, Any] = {"documents": count, "bytes": sum(_sizes(folder)[:count]), "grouped": count - documents["group"].null_count}
+    own |= {"metadata": found} if (found := metadata_counts(documents)) else {}
     yield Piece({"documents": documents}, {"documents": count, "bytes": own["bytes"], "sources": {name: own} if count else {}})
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.errors import InputError
 from pipeline.text.reading.encoding import UndecodableError, decode_cp1252, is_wide, mostly_utf8
+from pipeline.text.reading.metadata import Columns
 from pipeline.text.reading.rows import BadRow, open_decompressed
 from pipeline.text.reading.sources import POLICY_KEY, ROWS, FileRange, ReadLimits, Source
 
@@ -20,7 +21,8 @@ class ChunkPlace(NamedTuple):
     offset: int  # bytes from the start of the unpacked file
 
 
-Document = tuple[int | ChunkPlace | None, str, Any]  # row from 1 (None: the whole file), text, value of the group column
+# row from 1 (None: the whole file), text, what else is known of it by name: at least Source.columns
+Document = tuple[int | ChunkPlace | None, str, Columns]
 Record = Document | BadRow
 
 

@@ -128,11 +128,11 @@ def _rows(feed: Iterator[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _documents(feed: _Feed, columns: list[str], delimiter: str, name: str, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
-    column, group = context.source.column, context.source.group_column
+    column = context.source.column
     if column not in columns:
         stats.columns.update(columns)
     place = columns.index(column) if column in columns else None
-    other = columns.index(group) if group in columns else None
+    others = {name: columns.index(name) for name in context.source.columns if name in columns}
     reader = _rows(feed, delimiter)
     while True:
         feed.begin()
@@ -158,7 +158,7 @@ def _documents(feed: _Feed, columns: list[str], delimiter: str, name: str, conte
             stats.rows_with_column += 1
             reason = text_fault(row[place])
             if reason is None:
-                yield line, row[place], row[other] if other is not None else None
+                yield line, row[place], {name: row[other] for name, other in others.items()}
                 continue
         digest = hashlib.sha256(b"".join(held[2] for held, _ in feed.row).rstrip(b"\r\n")).hexdigest()
         yield BadRow(file=name, line=line, offset=offset, reason=str(reason), sha256=digest)

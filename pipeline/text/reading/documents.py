@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 
 from pipeline.text.reading.context import ReadContext, ReadStats, Record, decode_file, text_fault
 from pipeline.text.reading.encoding import UndecodableError
-from pipeline.text.reading.html import book_page_text, decode_page, web_page_text
+from pipeline.text.reading.html import book_page_text, decode_page, web_page_columns, web_page_text
+from pipeline.text.reading.metadata import NO_COLUMNS, Columns
 from pipeline.text.reading.rows import BadRow, bad_file, open_decompressed
 from pipeline.text.reading.seekable import seekable
 from pipeline.text.reading.sources import FileRange
@@ -20,8 +21,12 @@ from pipeline.text.reading.sources import FileRange
 _BLOCK = 1 << 20  # bytes
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _PACKAGE = "{http://www.idpf.org/2007/opf}"
+_DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 _TAG = re.compile(r"<[a-zA-Z!/?]")
 _PAGES = ("application/xhtml+xml", "text/html")
+
+
+Extract = Callable[[str], tuple[str, Columns]]
 
 
 class _TooLongError(Exception):
@@ -29,24 +34,25 @@ class _TooLongError(Exception):
 
 
 def read_html(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
-    """The main text of the page; all of a text that has no tag and only is named as a page."""
+    """The main text of the page, with the columns of web_page_columns; all of a text that has no tag and only is named as a page."""
 
-    def extracted(page: str) -> str:
+    def extracted(page: str) -> tuple[str, Columns]:
         if context.source.format != "auto" or _TAG.search(page):
-            return web_page_text(page)
+            return web_page_text(page), web_page_columns(page, context.source.columns)
         stats.read_as["html as txt"] += 1
-        return page
+        return page, NO_COLUMNS
 
     yield from read_whole(part, context, stats, lambda raw: decode_page(raw, None, context.source.encoding), extracted)
 
 
 def read_epub(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
-    """The text of all pages of the book, in spine order."""
+    """The text of all pages of the book, in spine order; the columns creator, date and rights as its package states them (Dublin Core)."""
     name, max_document_bytes, own = part.file.name, context.limits.max_document_bytes, ReadStats()
     with seekable(part.file.address) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                raws = (_member(archive, member, max_document_bytes) for member in _spine(archive, max_document_bytes))
+                package, folder = _package(archive, max_document_bytes)
+                raws = (_member(archive, member, max_document_bytes) for member in _spine(package, folder))
                 pages = [decode_file(raw, lambda raw: decode_page(raw, None, None), context, own) for raw in raws]
         except _TooLongError:
             yield _bad(file, name, "file_too_long")
@@ -58,13 +64,13 @@ def read_epub(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterat
             stats.encodings.update(own.encodings)
             stats.mended.update(own.mended)
             text = "\n\n".join(filter(None, map(book_page_text, pages)))
-            yield (None, text, None) if text else _bad(file, name, "empty_text")
+            yield (None, text, _dublin_core(package)) if text else _bad(file, name, "empty_text")
 
 
 def read_whole(
-    part: FileRange, context: ReadContext, stats: ReadStats, decoded: Callable[[bytes], tuple[str, str]], extracted: Callable[[str], str]
+    part: FileRange, context: ReadContext, stats: ReadStats, decoded: Callable[[bytes], tuple[str, str]], extracted: Extract
 ) -> Iterator[Record]:
-    """The text that is extracted from the file's decoded content."""
+    """The text, and what else is known of it, that is extracted from the file's decoded content."""
     name, max_document_bytes = part.file.name, context.limits.max_document_bytes
     with open_decompressed(part.file.address) as file:
         raw = file.read(max_document_bytes + 1)
@@ -75,12 +81,12 @@ def read_whole(
         if len(raw) > max_document_bytes:
             raw = cut_bytes(raw, max_document_bytes)
             stats.mended["truncated"] += 1
-        text = extracted(decode_file(raw, decoded, context, stats))
+        text, columns = extracted(decode_file(raw, decoded, context, stats))
     except UndecodableError as fault:
         yield bad_file(name, str(fault), raw)
         return
     reason = text_fault(text)
-    yield (None, text, None) if reason is None else bad_file(name, reason, raw)
+    yield (None, text, columns) if reason is None else bad_file(name, reason, raw)
 
 
 def cut_bytes(raw: bytes, max_document_bytes: int) -> bytes:
@@ -104,14 +110,23 @@ def _bad(file: IO[bytes], name: str, reason: str) -> BadRow:
     return BadRow(file=name, line=None, offset=0, reason=reason, sha256=hashlib.file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]
 
 
-def _spine(archive: zipfile.ZipFile, max_document_bytes: int) -> list[str]:
-    """The names of the pages in reading order (EPUB 3.3): container.xml names the package, whose spine orders its manifest."""
+def _package(archive: zipfile.ZipFile, max_document_bytes: int) -> tuple[ElementTree.Element, str]:
+    """The package that container.xml names (EPUB 3.3), and the folder it lies in."""
     container = ElementTree.fromstring(_member(archive, "META-INF/container.xml", max_document_bytes))
     root = next((place.attrib["full-path"] for place in container.iter(f"{_CONTAINER}rootfile")), "")
-    package = ElementTree.fromstring(_member(archive, root, max_document_bytes))
+    return ElementTree.fromstring(_member(archive, root, max_document_bytes)), posixpath.dirname(root)
+
+
+def _dublin_core(package: ElementTree.Element) -> Columns:
+    """All creators and rights; of dates, which may be several, the first."""
+    found = {name: [one.text or "" for one in package.iter(f"{_DUBLIN_CORE}{name}")] for name in ("creator", "rights", "date")}
+    return {**found, "date": next(iter(found["date"]), None)}
+
+
+def _spine(package: ElementTree.Element, folder: str) -> list[str]:
+    """The names of the pages in reading order: the spine of the package orders its manifest."""
     items = {task.attrib["id"]: task.attrib for task in package.iter(f"{_PACKAGE}item")}
     chosen = [items[reference.attrib["idref"]] for reference in package.iter(f"{_PACKAGE}itemref")]
-    folder = posixpath.dirname(root)
     return [
         posixpath.normpath(posixpath.join(folder, unquote(task["href"])))
         for task in chosen

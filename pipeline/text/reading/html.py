@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.text.reading.encoding import UndecodableError, decode_as, is_ascii_superset, mostly_utf8
@@ -52,6 +53,14 @@ _BACK = str.maketrans(dict(zip(_KEPT, "\n\t ", strict=True)))
 _GONE = str.maketrans(dict.fromkeys([_OPEN, _SHUT, *_KEPT]))
 _CODE = re.compile(rf"\s*{_OPEN}([^{_OPEN}{_SHUT}]*){_SHUT}\s*")
 _TICKS = re.compile(r"`+")
+_RELATION = "//*[self::link or self::a or self::area][contains(concat(' ', normalize-space(@rel), ' '), ' {} ')]/@href"
+_STATED = {  # where a page says what it is
+    "author": "//meta[translate(@name, 'AUTHOR', 'author') = 'author']/@content",
+    "license": _RELATION.format("license"),
+    "canonical": _RELATION.format("canonical"),
+    "published": "//meta[@property = 'article:published_time']/@content",
+}
+_SEVERAL = ("author", "license")  # what may be several at once
 _UNSEEN = frozenset({"head", "script", "style", "nav", "template"})  # invisible tags in a page of a book
 
 
@@ -73,6 +82,21 @@ def web_page_text(page: str) -> str:
     for code in [code for code in body.iter("code") if not _is_block(code)]:
         code.tag = "hi"
     return _joined(_blocks(body, _WEB, frozenset()))
+
+
+def web_page_columns(page: str, wanted: Sequence[str]) -> dict[str, Any]:
+    """What a page says of itself, as far as it is wanted: author, license and canonical (HTML standard, 4.2.5.1 and 4.6.7; RFC 6596), and
+    published (article:published_time of Open Graph)."""
+    import lxml.html
+
+    if not page.strip() or not _STATED.keys() & set(wanted):
+        return {}
+    try:
+        tree = lxml.html.document_fromstring(_DECLARED.sub("", page))
+    except lxml.etree.ParserError:  # no element: empty, or only a comment
+        return {}
+    found = {name: [str(value) for value in tree.xpath(path)] for name, path in _STATED.items() if name in wanted}
+    return {name: values if name in _SEVERAL else next(iter(values), None) for name, values in found.items()}
 
 
 def book_page_text(page: str) -> str:

@@ -10,6 +10,7 @@ import orjson
 
 from pipeline.text.reading.context import Document, ReadContext, ReadStats, Record, decode_row, text_fault
 from pipeline.text.reading.lines import Line, lines, row_digest
+from pipeline.text.reading.metadata import looked_up
 from pipeline.text.reading.rows import BadRow, bad_file, loads, open_decompressed
 from pipeline.text.reading.sources import FileRange
 
@@ -169,7 +170,7 @@ def _document(value: dict[str, Any], number: int, context: ReadContext, stats: R
         return "missing_column"
     stats.rows_with_column += 1
     text = value[column]
-    return text_fault(text) or (number, text, value.get(context.source.group_column) if context.source.group_column else None)
+    return text_fault(text) or (number, text, {name: looked_up(value, name) for name in context.source.columns})
 
 
 def _loads(raw: bytes, context: ReadContext, stats: ReadStats) -> tuple[Any, str | None]:

@@ -13,6 +13,7 @@ from pipeline.text.reading.documents import bad_whole, cut_bytes, read_html, rea
 from pipeline.text.reading.encoding import UndecodableError, decode_as, is_binary, is_wide, wide_of
 from pipeline.text.reading.lines import Line, row_digest
 from pipeline.text.reading.marks import AUTO, Separator, separator_of
+from pipeline.text.reading.metadata import NO_COLUMNS, Columns
 from pipeline.text.reading.rows import BadRow, DamagedError, bad_file, open_decompressed
 from pipeline.text.reading.separated import count_separators, separated, trimmed
 from pipeline.text.reading.sources import FileRange, Source
@@ -55,8 +56,12 @@ def can_be_read_anywhere(head: bytes, source: Source) -> bool:
 
 def _whole(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
     """The file as one document."""
-    for found in read_whole(part, context, stats, lambda raw: decode_as(raw, context.source.encoding), str):
+    for found in read_whole(part, context, stats, lambda raw: decode_as(raw, context.source.encoding), _as_it_is):
         yield from [found] if isinstance(found, BadRow) else _fitting(None, found[1], 0, part, context, stats)
+
+
+def _as_it_is(text: str) -> tuple[str, Columns]:
+    return text, NO_COLUMNS
 
 
 def _parted(raw: bytes, separator: Separator, part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
@@ -202,11 +207,11 @@ def _fitting(
     """The document; in chunks if only in UTF-8 it is longer than one may be, with offsets in UTF-8. A chunk always fits."""
     limits = context.limits
     if isinstance(row, ChunkPlace) or not context.cuts or 4 * len(text) <= limits.max_document_bytes:
-        yield row, text, None
+        yield row, text, NO_COLUMNS
         return
     raw = text.encode("utf-8", "replace")
     if len(raw) <= limits.max_document_bytes:
-        yield row, text, None
+        yield row, text, NO_COLUMNS
         return
     chunker = Chunker(limits.max_chunk_bytes, markdown=part.file.kind == "md", row=row, at=offset)
     yield from _records(chain(chunker.add(raw), chunker.end()), part, context, ReadStats(cuts=stats.cuts))

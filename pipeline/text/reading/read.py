@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.artifact.metadata import carried
 from pipeline.core.shards import RunShards, Work
 from pipeline.text.reading.caps import read_all
 from pipeline.text.reading.find import check_disjoint, find_source_files
@@ -48,7 +49,9 @@ def read_sources(
     check_sources(sources, limits)
     found, ignored = zip(*(find_source_files(source, base) for source in sources), strict=True)
     check_disjoint(found, [source.name for source in sources])
-    capped = read_all(sources, plan_tasks(sources, found, limits, run_shards), partial(read_task, limits=limits), run_shards)
+    names = carried(set().union(*(source.carries for source in sources)))
+    read = partial(read_task, limits=limits, carried=names)
+    capped = read_all(sources, plan_tasks(sources, found, limits, run_shards), read, run_shards)
     check_result(sources, found, capped, limits.max_bad_fraction)
     metrics = read_metrics(sources, capped, sum(ignored, Counter()))
     for notice in notices(metrics):

@@ -1,7 +1,7 @@
 """Read file ranges into tables of documents and bad rows: the pure function that every engine runs."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,13 +37,13 @@ READERS: dict[str, Reader] = {
 _DATA = ("jsonl", "json", "csv", "parquet", "epub", "warc")  # formats that never begin as a page does
 
 
-def read_task(task: ReadTask, limits: ReadLimits) -> Iterator[Piece]:
+def read_task(task: ReadTask, limits: ReadLimits, carried: Sequence[str]) -> Iterator[Piece]:
     """The documents of a task, at most a shard of text per piece (a longer document alone); at least one piece, perhaps empty.
 
-    Raises InputError if the policy is fail, or if a file can't be opened.
+    `carried` is what of METADATA the corpus has a column for. Raises InputError if the policy is fail, or if a file can't be opened.
     """
     context = ReadContext(task.source, limits, stated=False)
-    builder = ShardBuilder(context)
+    builder = ShardBuilder(context, carried)
     for part in task.parts:
         stats = ReadStats()
         builder.begin_range(part)

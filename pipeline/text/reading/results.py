@@ -55,6 +55,12 @@ def check_result(sources: Sequence[Source], found: Sequence[Sequence[File]], cap
                 f"source {source.name!r} has group={source.group}, but no document of it has one",
                 mend="name an existing column, or null",
             )
+        for name, column in source.metadata.named.items():
+            if not by_source[source.name]["metadata"][name]["known"]:
+                raise InputError(
+                    f"source {source.name!r} has metadata.{name}={column}, but no document of it has one",
+                    mend="name an existing column (of JSON rows and structs also as meta.url), or null",
+                )
     check_ids(capped.kept)
 
 
@@ -110,6 +116,7 @@ def read_metrics(sources: Sequence[Source], capped: CappedRead, ignored: Mapping
             "quarantined": read["sources"][source.name]["quarantined"],
             "capped": capped.capped[source.name],
             "unread_bytes": capped.unread[source.name],
+            **({"metadata": kept["sources"][source.name]["metadata"]} if "metadata" in kept["sources"][source.name] else {}),
         }
         for source in sources
     }
@@ -124,6 +131,7 @@ def read_metrics(sources: Sequence[Source], capped: CappedRead, ignored: Mapping
         "quarantined": read["quarantined"],
         "ignored_files": dict(sorted(ignored.items())),
         **counts,
+        **({"unusable_metadata": read["unusable_metadata"]} if "unusable_metadata" in read else {}),
     }
 
 

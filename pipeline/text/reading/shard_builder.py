@@ -2,16 +2,18 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import DOCUMENTS
+from pipeline.core.artifact.metadata import with_metadata
 from pipeline.core.shards import Piece
 from pipeline.text.reading.context import ChunkPlace, ReadContext, ReadStats, Record
 from pipeline.text.reading.encoding import replace_surrogates
 from pipeline.text.reading.marks import special_tokens
+from pipeline.text.reading.metadata import Columns, MetadataReader, metadata_arrays, metadata_counts
 from pipeline.text.reading.rows import BadRow
 from pipeline.text.reading.sources import FileRange
 
@@ -43,10 +45,11 @@ def document_id(source: str, name: str, row: int | ChunkPlace | None) -> str:
 
 
 class ShardBuilder:
-    """Collects the documents and bad rows of a piece."""
+    """Collects the documents and bad rows of a piece; of the documents also what of METADATA the corpus carries."""
 
-    def __init__(self, context: ReadContext) -> None:
-        self._job = context
+    def __init__(self, context: ReadContext, carried: Sequence[str]) -> None:
+        self._job, self._carried = context, carried
+        self._schema = with_metadata(DOCUMENTS, carried)
         self._reset()
 
     def begin_range(self, part: FileRange) -> None:
@@ -65,7 +68,7 @@ class ShardBuilder:
         if isinstance(found, BadRow):
             self._quarantine(found, stats)
             return
-        row, text, group = found
+        row, text, columns = found
         raw: str | bytes = text if text.isascii() else _encoded(text, stats)
         if len(raw) > self._job.limits.max_document_bytes:
             if not self._job.truncates:
@@ -79,7 +82,7 @@ class ShardBuilder:
         if self.bytes and self.bytes + len(raw) > self._job.limits.shard_bytes:
             yield self.finish_piece()
         self._counts["special_tokens"].update(special_tokens(text))
-        self._append(row, raw, group)
+        self._append(row, raw, columns)
 
     def end_range(self, stats: ReadStats) -> None:
         """End the file range."""
@@ -101,8 +104,14 @@ class ShardBuilder:
         self._flush()
         documents = pa.concat_tables(self._tables)
         reasons = Counter(row["reason"] for row in self._bad)
-        own = {"documents": documents.num_rows, "bytes": self.bytes, "grouped": documents.num_rows - documents["group"].null_count}
+        own: dict[str, Any] = {
+            "documents": documents.num_rows,
+            "bytes": self.bytes,
+            "grouped": documents.num_rows - documents["group"].null_count,
+        }
         counts: dict[str, Any] = {"documents": documents.num_rows, "bytes": self.bytes, "quarantined": len(self._bad)}
+        if self._carried:
+            own["metadata"], counts["unusable_metadata"] = metadata_counts(documents), dict(sorted(self._metadata.unusable.items()))
         counts |= {name: dict(sorted(counter.items())) for name, counter in {**self._counts, "quarantine": reasons}.items()}
         counts["sources"] = {self._job.source.name: own | {"quarantined": len(self._bad)}}
         tables = {
@@ -115,8 +124,9 @@ class ShardBuilder:
 
     def _reset(self) -> None:
         self.bytes = 0
-        self._rows: list[tuple[str, str, Any, str | bytes]] = []
-        self._tables = [DOCUMENTS.empty_table()]
+        self._rows: list[tuple[str, str, Any, str | bytes, tuple[Any, ...]]] = []
+        self._tables = [self._schema.empty_table()]
+        self._metadata = MetadataReader(self._job.source.metadata, self._job.source.license, self._carried)
         self._bad: list[dict[str, Any]] = []
         self._parts: list[dict[str, Any]] = []
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in ("files", "special_tokens", *_COUNTED)}
@@ -126,13 +136,14 @@ class ShardBuilder:
         self._job.check_policy(bad.reason, bad.file, bad.line, detail)
         self._bad.append({"source": self._job.source.name, **bad.as_dict(), "file": replace_surrogates(bad.file)})
 
-    def _append(self, row: int | ChunkPlace | None, raw: str | bytes, group: Any) -> None:
+    def _append(self, row: int | ChunkPlace | None, raw: str | bytes, columns: Columns) -> None:
         place = _place(row)
+        group = columns.get(self._job.source.group_column) if self._job.source.group_column else None
         if group is None:
             group = self._folder
         if group is None and isinstance(row, ChunkPlace):
             group = _digest(self._hash, _place(row.row))
-        self._rows.append((_digest(self._hash, place), self._name + place, group, raw))
+        self._rows.append((_digest(self._hash, place), self._name + place, group, raw, self._metadata.values(columns)))
         self.bytes += len(raw)
         if len(self._rows) >= _ROWS:
             self._flush()
@@ -141,7 +152,7 @@ class ShardBuilder:
         """Convert the collected rows to Arrow."""
         if not self._rows:
             return
-        ids, origins, groups, texts = zip(*self._rows, strict=True)
+        ids, origins, groups, texts, metadata = zip(*self._rows, strict=True)
         names = [None if group is None else replace_surrogates(str(group)) for group in groups]
         columns = [
             pa.array(ids, pa.string()),
@@ -150,8 +161,9 @@ class ShardBuilder:
             pa.array(names, pa.string()),
             pa.array(texts, pa.binary()).view(pa.string()),  # ASCII as str, anything else is encoded once
             pa.nulls(len(ids), DOCUMENTS.field("bits").type),
+            *metadata_arrays(self._carried, metadata),
         ]
-        self._tables.append(pa.Table.from_arrays(columns, schema=DOCUMENTS))
+        self._tables.append(pa.Table.from_arrays(columns, schema=self._schema))
         self._rows = []
 
 

@@ -5,14 +5,16 @@ A source is a folder, a file or a glob under corpus.path, an fsspec address, or 
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.core.errors import InputError
 from pipeline.text.reading.encoding import is_ascii_superset, is_wide
 from pipeline.text.reading.marks import AUTO, Separator
+from pipeline.text.reading.metadata import MetadataColumns
 
 HUB = "hub:"
 Format = Literal["auto", "txt", "md", "html", "jsonl", "json", "csv", "parquet", "epub", "warc"]
@@ -75,11 +77,23 @@ class Source:
     encoding: str | None
     delimiter: str | None
     separator: str | None
+    metadata: MetadataColumns
+    license: str | None
 
     @property
     def group_column(self) -> str | None:
         """The column that names a row's group, if any."""
         return None if self.group == "folder" else self.group
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read beside the text."""
+        return tuple(dict.fromkeys([*([self.group_column] if self.group_column else []), *self.metadata.named.values()]))
+
+    @property
+    def carries(self) -> set[str]:
+        """What of METADATA it may know of a document."""
+        return {*self.metadata.named, *(["license"] if self.license is not None else [])}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +150,11 @@ class ReadTask:
     def size(self) -> int:
         """Bytes as stored."""
         return sum(part.size for part in self.parts)
+
+
+def with_defaults(stated: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a source: what it states, also of its metadata, and the defaults for what it does not."""
+    return {**defaults, **stated, "metadata": {**defaults["metadata"], **(stated.get("metadata") or {})}}
 
 
 def check_sources(sources: Sequence[Source], limits: ReadLimits) -> None:
@@ -196,6 +215,11 @@ def _faults(source: Source) -> list[str]:
         (
             source.separator not in (None, AUTO) and (hub or source.format not in ("auto", "txt", "md")),
             f"separator={source.separator!r} parts the documents of text files, not the rows of other formats; null or {AUTO}",
+        ),
+        (source.license is not None and not source.license.strip(), "license is empty; an SPDX identifier, or null"),
+        (
+            any(not column.strip() for column in source.metadata.named.values()),
+            "a column of metadata has no name; null: it is not carried",
         ),
         (
             source.separator is not None and not 0 < len(source.separator.strip(" ")) <= _MAX_SEPARATOR,

@@ -4,6 +4,7 @@ import hashlib
 import os
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import IO, Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import InputError
 from pipeline.text.reading.context import ReadContext, ReadStats, Record, decode_utf8, text_fault
+from pipeline.text.reading.metadata import NO_COLUMNS, Columns, looked_up
 from pipeline.text.reading.rows import BadRow, bad_file
 from pipeline.text.reading.seekable import seekable
 from pipeline.text.reading.sources import HUB, File, FileRange, Source
@@ -64,20 +66,41 @@ def hub_shards(source: Source) -> list[FileRange]:
 
 def read_batches(batches: Iterable[pa.RecordBatch], name: str, context: ReadContext, stats: ReadStats, first: int) -> Iterator[Record]:
     """The rows of the batches; the first is row first + 1."""
-    column, group = context.source.column, context.source.group_column
     for batch in batches:
-        texts = _values(batch.column(column))
-        groups = batch.column(group).to_pylist() if group else [None] * len(texts)
+        texts = _values(batch.column(context.source.column))
         stats.rows_with_column += len(texts)
-        for row, (text, of) in enumerate(zip(texts, groups, strict=True), start=first + 1):
+        for row, (text, beside) in enumerate(zip(texts, _beside(batch, context.source), strict=True), start=first + 1):
             value = decode_utf8(text, context, stats) if isinstance(text, bytes) else text
             reason = "invalid_utf8" if value is None and text is not None else text_fault(value)
             if reason is None and isinstance(value, str):
-                yield row, value, of
+                yield row, value, beside
             else:
                 raw = text if isinstance(text, bytes) else str(text or "").encode("utf-8", "surrogatepass")
                 yield BadRow(file=name, line=row, offset=None, reason=str(reason), sha256=hashlib.sha256(raw).hexdigest())
         first += len(texts)
+
+
+def _beside(batch: pa.RecordBatch, source: Source) -> Iterator[Columns]:
+    """The columns of each row beside its text, as far as the file has them."""
+    if not source.columns:
+        yield from repeat(NO_COLUMNS, batch.num_rows)
+        return
+    days = {source.metadata.date} if source.metadata.date != source.group else set()
+    there = {name: _values(_day(batch.column(name)) if name in days else batch.column(name)) for name in _there(batch.schema, source)}
+    for row in zip(*there.values(), strict=True) if there else repeat((), batch.num_rows):
+        whole = dict(zip(there, row, strict=True))
+        yield {name: looked_up(whole, name) for name in source.columns}
+
+
+def _there(schema: pa.Schema, source: Source) -> list[str]:
+    """The columns of the file to read beside the text: by their names, or those that hold them (`meta` for `meta.url`)."""
+    names = (name if name in schema.names else name.partition(".")[0] for name in source.columns)
+    return [name for name in dict.fromkeys(names) if name in schema.names]
+
+
+def _day(column: pa.Array) -> pa.Array:
+    """A time as its day: Python has no nanoseconds."""
+    return column.cast(pa.date32(), safe=False) if pa.types.is_timestamp(column.type) else column
 
 
 def _values(column: pa.Array) -> list[Any]:
@@ -108,7 +131,7 @@ def _columns(schema: pa.Schema, context: ReadContext, name: str) -> list[str]:
             + ", ".join(f"{field.name} ({field.type})" for field in schema),
             mend=f"corpus.sources: column of {context.source.name!r} must be one with text",
         )
-    return wanted
+    return list(dict.fromkeys([*wanted, *_there(schema, context.source)]))
 
 
 def _row_groups(metadata: pq.FileMetaData, part: FileRange) -> tuple[Sequence[int], int]:

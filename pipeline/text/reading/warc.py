@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pipeline.text.reading.context import ReadContext, ReadStats, Record, decode_file, text_fault
 from pipeline.text.reading.encoding import UndecodableError, decode_as
-from pipeline.text.reading.html import decode_page, web_page_text
+from pipeline.text.reading.html import decode_page, web_page_columns, web_page_text
 from pipeline.text.reading.rows import BadRow, bad_file, open_decompressed
 from pipeline.text.reading.sources import FileRange
 
@@ -18,7 +18,8 @@ _PAGES = ("text/html", "application/xhtml+xml")
 def read_warc(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterator[Record]:
     """One document per record with a page or plain text; other records, and responses other than 200, are skipped and counted.
 
-    `group` may be host, url or type; the row is the number of the record.
+    The row is the number of the record. Columns are url, host, type and date (of the capture), and what the page says of itself
+    (html.web_page_columns).
     """
     from warcio.archiveiterator import ArchiveIterator  # type: ignore[import-untyped]
     from warcio.exceptions import ArchiveLoadFailed  # type: ignore[import-untyped]
@@ -85,8 +86,8 @@ def _document(record: Any, kind: str, number: int, part: FileRange, context: Rea
         return bad(reason)
     stats.rows_with_column += 1
     url = record.rec_headers.get_header("WARC-Target-URI") or ""
-    columns = {"url": url, "host": _host(url), "type": kind}
-    return number, text, columns.get(context.source.group_column) if context.source.group_column else None
+    columns = {"url": url, "host": _host(url), "type": kind, "date": record.rec_headers.get_header("WARC-Date")}
+    return number, text, columns | (web_page_columns(page, context.source.columns) if kind in _PAGES else {})
 
 
 def _host(url: str) -> str | None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.metadata import UNKNOWN
 from pipeline.core.files import read_json
 from pipeline.core.seed import seed_of
 
@@ -47,11 +48,11 @@ def repeat_by_weight(train: pa.Table, weights: Weights, seed: int) -> tuple[pa.T
     return pa.concat_tables(named), sum(count == 0 for count in by_book.values())
 
 
-def count_by_source(train: pa.Table) -> dict[str, dict[str, int]]:
-    """Documents and bytes (of UTF-8) of each source."""
-    sizes = pa.table({"source": train["source"], "bytes": pc.cast(pc.binary_length(train["text"]), pa.int64())})
-    rows = sizes.group_by("source", use_threads=False).aggregate([("bytes", "count"), ("bytes", "sum")]).sort_by("source")
-    return {row["source"]: {"documents": row["bytes_count"], "bytes": row["bytes_sum"]} for row in rows.to_pylist()}
+def count_by(train: pa.Table, column: str) -> dict[str, dict[str, int]]:
+    """Documents and bytes (of UTF-8) by the values of a column, null as UNKNOWN."""
+    sizes = pa.table({"by": pc.fill_null(train[column], UNKNOWN), "bytes": pc.cast(pc.binary_length(train["text"]), pa.int64())})
+    rows = sizes.group_by("by", use_threads=False).aggregate([("bytes", "count"), ("bytes", "sum")]).sort_by("by")
+    return {row["by"]: {"documents": row["bytes_count"], "bytes": row["bytes_sum"]} for row in rows.to_pylist()}
 
 
 def mixture_metrics(found: Mapping[str, Mapping[str, int]], sources: SourceInfo) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.artifact.metadata import carried, leading, with_metadata
 from pipeline.core.artifact.split import PARTS, TEXTS
 from pipeline.core.artifact.tables import read_table
 from pipeline.core.shards import Piece, Work
@@ -16,7 +17,7 @@ from pipeline.text.splitting.assignment import AssignedShard, By
 from pipeline.text.splitting.chapters import Chunk, split_into_chunks
 from pipeline.text.splitting.decontamination import EditedDocument, OverlapPolicies, decontaminate
 from pipeline.text.splitting.held_out_index import HeldOutIndex
-from pipeline.text.splitting.mixture import SourceInfo, Weights, count_by_source, mixture_metrics, repeat_by_weight
+from pipeline.text.splitting.mixture import SourceInfo, Weights, count_by, mixture_metrics, repeat_by_weight
 
 _COLUMNS = ("id", "source", "text", "bits")  # and book, which is the document that a span was cut from
 
@@ -25,7 +26,7 @@ def split_shard(
     assigned: AssignedShard, *, index: Path, policies: OverlapPolicies, max_characters: int, weights: Weights, seed: int
 ) -> Iterator[Piece]:
     """The tables train, val and test (TEXTS), cut, and found (matched items) of a shard."""
-    documents = assigned.documents(_COLUMNS)
+    documents = assigned.documents([*_COLUMNS, *carried(assigned.shard.columns("documents"))])
     parts = {part: documents.filter(assigned.mask(part)) for part in PARTS}
     decontaminated = decontaminate(parts["train"], HeldOutIndex(index), policies)
     texts: dict[str, pa.Table] = {
@@ -37,12 +38,15 @@ def split_shard(
     sizes: dict[str, Any] = {
         part: {"documents": table.num_rows, "bytes": pc.sum(pc.binary_length(table["text"])).as_py() or 0} for part, table in texts.items()
     }
-    counts = {"books_cut": books, "left_out": left_out, "mixture": count_by_source(texts["train"]), "cut": decontaminated.counts}
+    counts = {"books_cut": books, "left_out": left_out, "mixture": count_by(texts["train"], "source"), "cut": decontaminated.counts}
+    if "license" in documents.column_names:
+        counts["licenses"] = count_by(texts["train"], "license")
     yield Piece({**texts, "cut": decontaminated.cut, "found": decontaminated.found}, {**sizes, **counts})
 
 
 def split_texts(documents: pa.Table, edits: Mapping[int, EditedDocument | None], *, max_characters: int) -> pa.Table:
-    """The documents {id, source, text, bits, book} with their edits; longer ones than `max_characters` are split."""
+    """The documents {id, source, text, bits, book, and perhaps METADATA} with their edits; longer ones than `max_characters` are split."""
+    schema, names = with_metadata(TEXTS, documents.column_names), carried(documents.column_names)
     long = np.flatnonzero(pc.greater(pc.utf8_length(documents["text"]), max_characters).to_numpy())
     touched = sorted({*long.tolist(), *edits})
     rest = np.setdiff1d(np.arange(documents.num_rows), touched)
@@ -55,24 +59,25 @@ def split_texts(documents: pa.Table, edits: Mapping[int, EditedDocument | None],
         "book": plain["book"],
         "heading": pa.nulls(len(rest), pa.string()),
         "position": pa.array(np.zeros(len(rest), np.int32)),
+        **{name: plain[name] for name in names},
     }
-    table = pa.table(whole, schema=TEXTS)
+    table = pa.table(whole, schema=schema)
     if not touched:
         return table
     rows: list[dict[str, Any]] = []
     order = rest.tolist()
     for row in touched:
-        document = {name: documents[name][row].as_py() for name in (*_COLUMNS, "book")}
+        document = {name: documents[name][row].as_py() for name in (*_COLUMNS, "book", *names)}
         if (edited := edits.get(row, EditedDocument(document["text"], document["bits"]))) is not None:
             chunks = chunk_document(document, edited, max_characters=max_characters)
             rows += chunks
             order += [row] * len(chunks)
-    both = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=TEXTS)])
+    both = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=schema)])
     return both.take(pa.array(np.argsort(order, kind="stable")))
 
 
 def chunk_document(whole: Mapping[str, Any], document: EditedDocument, *, max_characters: int) -> list[dict[str, Any]]:
-    """A document as rows of TEXTS: ID#0, ID#1, ... if it is too long. `whole` has its id, book and source."""
+    """A document as rows of TEXTS: ID#0, ID#1, ... if it is too long. `whole` has its id, book and source, and perhaps METADATA."""
     paragraphs = document.text.split("\n\n")
     cut = (
         split_into_chunks(paragraphs, max_characters=max_characters)
@@ -89,6 +94,7 @@ def chunk_document(whole: Mapping[str, Any], document: EditedDocument, *, max_ch
             "book": whole["book"],
             "heading": chunk.heading if len(cut) > 1 else None,
             "position": position,
+            **{name: whole[name] for name in carried(whole)},
         }
         for position, chunk in enumerate(cut)
     ]
@@ -111,6 +117,7 @@ def split_metrics(work: Work, index: Path, left: Mapping[str, Mapping[str, int]]
         "leaks_left": {name: counts["paragraphs"] for name, counts in left.items()},
         "benchmarks": {name: {**counts, **cut["leaks"][name]} for name, counts in items.items()},
         "mixture": mixture_metrics(total["mixture"], sources) | {"left_out": total["left_out"]},
+        **({"licenses": leading(total["licenses"])} if "licenses" in total else {}),
     }
 
 
