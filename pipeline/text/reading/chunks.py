@@ -1,8 +1,8 @@
 """Cut a text that is longer than a document may be into chunks.
 
-Every cut lies in a window before a multiple of a step, at the best place of that window. So where a text is cut depends on what stands in
-the windows (in Markdown also on the fences before them), neither on where reading began, nor on the blocks in which the text came, nor on
-what is added behind it.
+Every cut lies in a window before a multiple of a step, at the best place of that window. So only what stands in the windows (and in
+Markdown the fences before them) decides where a text is cut: neither where reading began, nor the blocks in which the text came, nor what
+is added behind it.
 """
 
 import re

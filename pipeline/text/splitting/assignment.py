@@ -110,7 +110,7 @@ def _assigned(corpus: Corpus, components: Components, codes: npt.NDArray[np.int8
 
 
 def _spans(corpus: Corpus, *, val: float, test: float) -> list[AssignedShard]:
-    """The shards with their documents cut into spans. PipelineError if a part stays empty. Holds 8 bytes a paragraph."""
+    """The shards with their documents cut into spans. PipelineError if a part stays empty. Holds 40 bytes a paragraph."""
     sizes, rows, of_text = list[npt.NDArray[np.int64]](), list[int](), dict[tuple[str, ...], list[int]]()
     for shard in corpus.shards:
         table = shard.table("documents", ["id", "source", "origin", "text"])
