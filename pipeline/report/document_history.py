@@ -14,9 +14,10 @@ from pipeline.core.artifact.metadata import values_of
 from pipeline.core.artifact.split import PARTS
 from pipeline.report.blocks import excerpt
 from pipeline.report.figures import fixed, found_in, number, size, text
+from pipeline.report.rules import allowed
 from pipeline.report.search import PIECE, Found
 from pipeline.report.stage_files import Place, Row, StageFiles, Where, equals
-from pipeline.text.measure.metadata_rules import DateRule, MetadataRule
+from pipeline.text.measure.metadata_rules import MetadataRule
 from pipeline.text.measure.quality import LanguageRule, Rule, TextRule, first_broken
 
 _PARAGRAPH = "\n\n"
@@ -77,25 +78,6 @@ def history_of(asked: Asked) -> Iterator[Chapter]:
         yield chapter
         if chapter.end:
             return
-
-
-def allowed(rule: Rule) -> str:
-    """What a rule asks for, in words."""
-    if isinstance(rule, MetadataRule):
-        return _asked(rule)
-    if isinstance(rule, LanguageRule):
-        return f"{', '.join(rule.languages)}, unless less than {number(rule.min_probability)} sure"
-    if rule.min is not None and rule.max is not None:
-        return f"{number(rule.min)} to {number(rule.max)}"
-    return f"at least {number(rule.min)}" if rule.min is not None else f"at most {number(rule.max)}"
-
-
-def _asked(rule: MetadataRule) -> str:
-    if isinstance(rule, DateRule):
-        told = [f"{word} {day}" for word, day in (("from", rule.min), ("to", rule.max)) if day]
-    else:
-        told = [f"{word} {', '.join(names)}" for word, names in (("only", rule.keep), ("not", rule.drop)) if names]
-    return ", ".join([*told, *(["known"] if rule.missing == "drop" else [])])
 
 
 def _corpus(asked: Asked, files: StageFiles) -> Chapter:
