@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
+from torch import Tensor
 from transformers import PreTrainedModel
 from trl import RewardConfig, RewardTrainer
 
@@ -19,7 +20,12 @@ from pipeline.train.workspace import History, Workspace
 class Trainer(trl_adapter.Sealed, RewardTrainer):
     """Bradley-Terry loss."""
 
-    method, arguments = "reward", RewardConfig
+    method, arguments, sides = "reward", RewardConfig, 2
+
+    def compute_loss(self, model: Any, inputs: dict[str, Tensor], *more: Any, **named: Any) -> Tensor:
+        """A mean over pairs."""
+        loss: Tensor = super().compute_loss(model, inputs, *more, **named)
+        return loss * (len(inputs["input_ids"]) / len(self.whole["input_ids"]))
 
 
 def train_reward(reward: PreTrainedModel, tokenizer: Tokenizer, pairs: Sequence[Pair], recipe: FineTuning, workspace: Workspace) -> History:
@@ -35,7 +41,7 @@ def learn(
     history = train_reward(reward, tokenizer, train, recipe, workspace)
 
     def scores(dialogues: list[tuple[list[int], list[int]]]) -> Any:
-        return rewards_of(reward, [[*prompt, *answer] for prompt, answer in dialogues], batch=recipe.batch_size)
+        return rewards_of(reward, [[*prompt, *answer] for prompt, answer in dialogues], batch=recipe.at_once)
 
     found = agreement(test, scores, seed=seed_of(recipe.seed, "accuracy"))
     return found | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history

@@ -19,7 +19,7 @@ from pipeline.train.workspace import History, Workspace, tail_mean
 
 
 class Trainer(trl_adapter.Sealed, SFTTrainer):
-    """Next-token loss."""
+    """Next-token loss: the trainer divides by the tokens of the whole batch."""
 
     method, arguments = "sft", SFTConfig
 
@@ -43,7 +43,7 @@ def fine_tune(
 ) -> tuple[dict[str, Any], History]:
     """Train the module in place on the assistant's tokens; the metrics (losses in nats a token) and the history by step."""
     history = train_sft(module, tokenizer, train, recipe, workspace)
-    losses = {"train_loss": tail_mean(history, "loss"), "val_loss": val_loss(module, val, batch=recipe.batch_size)}
+    losses = {"train_loss": tail_mean(history, "loss"), "val_loss": val_loss(module, val, batch=recipe.at_once)}
     return losses | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history
 
 
