@@ -14,7 +14,7 @@ from trl import DPOConfig, DPOTrainer
 
 from pipeline.align import trl_adapter
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import agreement
+from pipeline.align.rows import agreement, longest_of
 from pipeline.core.seed import seed_of
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
@@ -78,6 +78,8 @@ def prefer(
     workspace: Workspace,
 ) -> tuple[dict[str, Any], History]:
     """Train the policy in place; how its implicit rewards rank pairs it has seen and pairs it has not, and the history by step."""
+    longest = longest_of([*train, *test])
+    trl_adapter.refuse_beyond_memory(policy, recipe, workspace, sides=Trainer.sides, longest=longest)
     history = train_dpo(policy, reference, tokenizer, train, recipe, workspace)
     metrics = {
         "train_loss": tail_mean(history, "loss"),

@@ -21,6 +21,7 @@ from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sa
 from pipeline.core.errors import PipelineError
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
+from pipeline.model import memory
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
@@ -95,10 +96,26 @@ def improve(
     players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, workspace: Workspace
 ) -> tuple[dict[str, Any], History]:
     """Train policy and critic in place; the metrics and the history by step."""
+    refuse_beyond_memory(players, max(len(prompt) for prompt in prompts), recipe, workspace)
     history = train(_ActorCritic(players, prompts, scale, recipe), recipe, workspace)
     found = summary(history)
     workspace.refuse_end("KL from the reference", found["last"]["kl"], most=recipe.max_kl, key="max_kl")
     return found, history
+
+
+def refuse_beyond_memory(players: Players, longest: int, recipe: Rollouts, workspace: Workspace) -> None:
+    """OutOfMemory when sampling or an update takes more than is free; prompts have at most `longest` tokens."""
+    policy, tokens, key = players.policy, longest + recipe.max_new_tokens, f"{workspace.section}.micro_batch"
+    looked_at = memory.logits(policy, tokens=recipe.max_new_tokens, copies=5)  # with their softmax, its gradient or the entropy's terms
+    state, free = memory.state(players.policy, players.critic), memory.free(workspace.device)
+    for rows, row in (
+        (
+            recipe.rollout_batch,
+            max(memory.sampling(policy, prompt=longest, new=recipe.max_new_tokens), memory.passing(policy, tokens=tokens) + looked_at),
+        ),
+        (recipe.mini_batch_size, memory.learning(policy, tokens=tokens) + looked_at),
+    ):
+        memory.Need(state, row).refuse_beyond(free, rows=min(recipe.micro_batch or rows, rows), key=key)
 
 
 @torch.no_grad()

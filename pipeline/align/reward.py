@@ -10,7 +10,7 @@ from trl import RewardConfig, RewardTrainer
 
 from pipeline.align import trl_adapter
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import agreement
+from pipeline.align.rows import agreement, longest_of
 from pipeline.core.seed import seed_of
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
@@ -38,6 +38,8 @@ def learn(
     reward: PreTrainedModel, tokenizer: Tokenizer, train: Sequence[Pair], test: Sequence[Pair], recipe: FineTuning, workspace: Workspace
 ) -> tuple[dict[str, Any], History]:
     """Train the reward model in place; how it ranks pairs that it has not seen, overall and by kind, and the history by step."""
+    longest = longest_of([*train, *test])
+    trl_adapter.refuse_beyond_memory(reward, recipe, workspace, sides=Trainer.sides, longest=longest)
     history = train_reward(reward, tokenizer, train, recipe, workspace)
 
     def scores(dialogues: list[tuple[list[int], list[int]]]) -> Any:

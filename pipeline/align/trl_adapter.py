@@ -31,12 +31,14 @@ from pipeline.core.files import sync
 from pipeline.core.owned import remove_folder
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
+from pipeline.model import memory
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
 from pipeline.train.checkpoint import KEPT
 from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import History, Row, Workspace
 
 _KIND = "trainer checkpoint"
+_TILE, _TILES = 4096, 7  # tokens that TRL's fused head takes at once, and what it holds of them, in logits (measured)
 
 
 def train(
@@ -75,6 +77,18 @@ def train(
         raise Interrupted(trainer.state.global_step)
     module.eval()  # type: ignore[no-untyped-call]
     return [_clean(row) for row in trainer.state.log_history if "loss" in row]
+
+
+def refuse_beyond_memory(module: PreTrainedModel, recipe: FineTuning, workspace: Workspace, *, sides: int, longest: int) -> None:
+    """OutOfMemory when a step, or the scoring of held-out rows after the last, takes more than is free; sequences have `longest` tokens.
+
+    The fused head of sft and dpo looks at the vocabulary tile by tile.
+    """
+    tile = min(_TILE, recipe.at_once * sides * longest)
+    once = memory.state(module) + memory.logits(module, tokens=tile, copies=_TILES)
+    row = max(sides * memory.learning(module, tokens=longest), memory.scoring(module, tokens=longest))
+    key = f"{workspace.section}.micro_batch"
+    memory.Need(once, row).refuse_beyond(memory.free(workspace.device), rows=recipe.at_once, key=key)
 
 
 def _arguments(trainer_class: Any, recipe: FineTuning, workspace: Workspace) -> dict[str, Any]:
