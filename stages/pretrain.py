@@ -8,15 +8,13 @@ writes  data/pretrain    Model and samples.json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from transformers import PreTrainedModel
-
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.seed import seed_of
 from pipeline.model import count, disk, memory
 from pipeline.model.build import Shape, build
-from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate
+from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate, refuse_beyond_memory
 from pipeline.model.objective import NextToken
 from pipeline.tokens.shards import open_rows
 from pipeline.tokens.tokenizer import load
@@ -43,27 +41,16 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     train, val = (open_rows(cfg.source, part, tokenizer_digest=cfg.tokenizer.digest) for part in ("train", "val"))
     codec, seed = load(cfg.tokenizer), seed_of(cfg.seed, "pretrain")
     module = build(asdict(cfg.shape), vocabulary=codec.get_vocab_size(), seed=seed)
-    check_memory(cfg, module, train.length, run)
     score = lambda module: evaluate(module, val, codec, cfg.evaluation, seed=seed)  # noqa: E731
     objective = NextToken(train, context=cfg.shape.context)
+    objective.need(module).refuse_beyond(memory.free(run.device), rows=cfg.micro_batch, key=f"{run.section}.micro_batch")
+    refuse_beyond_memory(module, cfg.evaluation, cfg.final_evaluation, length=train.length, device=run.device, section=run.section)
     history, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)
     disk.save(module, cfg.target, tokenizer=cfg.tokenizer, facts={"steps": cfg.steps}, sides={"samples.json": samples})
     run.curve(history)
     size = {"parameters": count.parameters(module), "training_flops_per_token": count.training_flops(module, length=train.length)}
     done = {"steps": cfg.steps, "tokens": cfg.steps * cfg.batch_tokens, "train_loss": history[-1]["loss"]}
     return size | done | {"val": bits_per_byte(module, val, cfg.final_evaluation)}
-
-
-def check_memory(cfg: Config, module: PreTrainedModel, length: int, run: Run) -> None:
-    """Refuse micro-batches, of training and of reading, that don't fit into the memory."""
-    final, state, free = cfg.final_evaluation, memory.state(module), memory.free(run.device)
-    learning = memory.learning(module, tokens=length) + memory.logits(module, tokens=length, copies=4)
-    for key, rows, row in (
-        ("micro_batch", cfg.micro_batch, learning),
-        ("evaluation.batch_size", min(cfg.evaluation.batch_size, cfg.evaluation.rows), memory.scoring(module, tokens=length)),
-        ("final_evaluation.batch_size", final.batch_size, memory.scoring(module, tokens=final.window)),
-    ):
-        memory.Need(state, row).refuse_beyond(free, rows=rows, key=f"{run.section}.{key}")
 
 
 if __name__ == "__main__":

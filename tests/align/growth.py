@@ -93,8 +93,8 @@ class Folder:
             loss, _ = objective.loss(module, np.arange(rows), "cpu")
             loss.backward()
             optimizer.step()
-        row = memory.learning(module, tokens=TOKENS) + memory.logits(module, tokens=TOKENS, copies=4)
-        estimates["pretrain"] = memory.state(module) + rows * row
+        need = objective.need(module)
+        estimates["pretrain"] = need.once + rows * need.row
 
     def sft(self, rows: int) -> None:
         half = [IGNORE_INDEX] * HALF
