@@ -32,6 +32,7 @@ from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import Track, Tracker, group_of, tracker_for
 from stages import HUB_OFFLINE
 from stages._log import LOG, logger, provenance
+from stages._memory import lack_told
 from stages._settings import ROOT, found, read_settings, typed
 
 A = TypeVar("A")
@@ -242,7 +243,8 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
             log.warning("took the result of the other process")
         else:
             prepare(run)
-            metrics = stage.recipe(cfg, run)
+            with lack_told(section, at=run.section):
+                metrics = stage.recipe(cfg, run)
             if target:
                 leave_note(note, target, metrics=metrics, curve=curve)
         run.tracker.finish(metrics or {})

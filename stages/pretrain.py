@@ -12,9 +12,9 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.seed import seed_of
-from pipeline.model import count, disk
+from pipeline.model import count, disk, memory
 from pipeline.model.build import Shape, build
-from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate
+from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate, refuse_beyond_memory
 from pipeline.model.objective import NextToken
 from pipeline.tokens.shards import open_rows
 from pipeline.tokens.tokenizer import load
@@ -43,6 +43,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     module = build(asdict(cfg.shape), vocabulary=codec.get_vocab_size(), seed=seed)
     score = lambda module: evaluate(module, val, codec, cfg.evaluation, seed=seed)  # noqa: E731
     objective = NextToken(train, context=cfg.shape.context)
+    objective.need(module).refuse_beyond(memory.free(run.device), rows=cfg.micro_batch, key=f"{run.section}.micro_batch")
+    refuse_beyond_memory(module, cfg.evaluation, cfg.final_evaluation, length=train.length, device=run.device, section=run.section)
     history, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)
     disk.save(module, cfg.target, tokenizer=cfg.tokenizer, facts={"steps": cfg.steps}, sides={"samples.json": samples})
     run.curve(history)

@@ -14,7 +14,7 @@ from trl import DPOConfig, DPOTrainer
 
 from pipeline.align import trl_adapter
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import agreement
+from pipeline.align.rows import agreement, longest_of
 from pipeline.core.seed import seed_of
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
@@ -34,7 +34,21 @@ class DirectPreferences(FineTuning):
 class Trainer(trl_adapter.Sealed, DPOTrainer):
     """Direct preference loss."""
 
-    method, arguments = "dpo", DPOConfig
+    method, arguments, sides = "dpo", DPOConfig, 2
+
+    def compute_loss(self, model: Any, inputs: dict[str, Tensor], *more: Any, **named: Any) -> Any:
+        """The preference is a mean over pairs, the sft term one over the tokens of the chosen answers."""
+        shares = [count(inputs) / count(self.whole) for count in (_pairs, _chosen_tokens)]
+        self.loss_weights = [weight * share for weight, share in zip(self.args.loss_weights, shares, strict=True)]
+        return super().compute_loss(model, inputs, *more, **named)
+
+
+def _pairs(batch: dict[str, Tensor]) -> int:
+    return len(batch["input_ids"]) // 2
+
+
+def _chosen_tokens(batch: dict[str, Tensor]) -> int:
+    return int(batch["completion_mask"][: _pairs(batch), 1:].sum())
 
 
 def train_dpo(
@@ -64,6 +78,8 @@ def prefer(
     workspace: Workspace,
 ) -> tuple[dict[str, Any], History]:
     """Train the policy in place; how its implicit rewards rank pairs it has seen and pairs it has not, and the history by step."""
+    longest = longest_of([*train, *test])
+    trl_adapter.refuse_beyond_memory(policy, recipe, workspace, sides=Trainer.sides, longest=longest)
     history = train_dpo(policy, reference, tokenizer, train, recipe, workspace)
     metrics = {
         "train_loss": tail_mean(history, "loss"),
@@ -71,7 +87,7 @@ def prefer(
         "train_margin": tail_mean(history, "rewards/margins"),
         **agreement(
             test,
-            lambda side: implicit_rewards(policy, reference, side, beta=recipe.beta, batch=recipe.batch_size),
+            lambda side: implicit_rewards(policy, reference, side, beta=recipe.beta, batch=recipe.at_once),
             seed=seed_of(recipe.seed, "accuracy"),
         ),
     }

@@ -4,23 +4,24 @@ Ouyang et al. 2022 (step 3), Stiennon et al. 2020. The terms are in ppo_losses, 
 ppo_rollout; here is the loop. Every random stream is derived from the step number, so a checkpoint needs none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
-from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, sample_answers, scores_of, values_of
+from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, values_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
+from pipeline.model import memory
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
@@ -51,12 +52,17 @@ class Rollouts(Recipe):
     max_new_tokens: PositiveInt  # of an answer
     rollout_batch: PositiveInt  # answers a step
     mini_batch_size: PositiveInt  # answers an update
+    micro_batch: PositiveInt | None  # answers at once, sampled or learned from; None: all of a step, all of an update
     learning_rate: PositiveFloat  # of the policy; both rates decay linearly to zero
     critic_learning_rate: PositiveFloat
     kl_coef: NonNegativeFloat  # at the start, deviations of the reward a nat
     kl_target: PositiveFloat  # nats an answer
     max_kl: PositiveFloat | None  # nats an answer after training; None: whatever it is
     missing_eos_penalty: NonNegativeFloat  # deviations of the reward
+
+    def __post_init__(self) -> None:
+        if self.micro_batch is not None and self.micro_batch > self.rollout_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} is above rollout_batch {self.rollout_batch}: it would have no effect")
 
 
 @dataclass(frozen=True)
@@ -79,15 +85,37 @@ class Experience:
     advantages: Float[Tensor, "B T"]
     returns: Float[Tensor, "B T"]
 
+    def take(self, at: Int[Tensor, " N"]) -> "Experience":
+        """Some of the answers, no longer than the longest of them."""
+        answers = self.answers.take(at)
+        fixed = (self.logprobs, self.values, self.advantages, self.returns)
+        return Experience(answers, *(one[at, : answers.mask.shape[1]] for one in fixed))
+
 
 def improve(
     players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, workspace: Workspace
 ) -> tuple[dict[str, Any], History]:
     """Train policy and critic in place; the metrics and the history by step."""
+    refuse_beyond_memory(players, max(len(prompt) for prompt in prompts), recipe, workspace)
     history = train(_ActorCritic(players, prompts, scale, recipe), recipe, workspace)
     found = summary(history)
     workspace.refuse_end("KL from the reference", found["last"]["kl"], most=recipe.max_kl, key="max_kl")
     return found, history
+
+
+def refuse_beyond_memory(players: Players, longest: int, recipe: Rollouts, workspace: Workspace) -> None:
+    """OutOfMemory when sampling or an update takes more than is free; prompts have at most `longest` tokens."""
+    policy, tokens, key = players.policy, longest + recipe.max_new_tokens, f"{workspace.section}.micro_batch"
+    looked_at = memory.logits(policy, tokens=recipe.max_new_tokens, copies=5)  # with their softmax, its gradient or the entropy's terms
+    state, free = memory.state(players.policy, players.critic), memory.free(workspace.device)
+    for rows, row in (
+        (
+            recipe.rollout_batch,
+            max(memory.sampling(policy, prompt=longest, new=recipe.max_new_tokens), memory.passing(policy, tokens=tokens) + looked_at),
+        ),
+        (recipe.mini_batch_size, memory.learning(policy, tokens=tokens) + looked_at),
+    ):
+        memory.Need(state, row).refuse_beyond(free, rows=min(recipe.micro_batch or rows, rows), key=key)
 
 
 @torch.no_grad()
@@ -95,14 +123,18 @@ def gather(
     players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, *, step: int, kl_coef: float
 ) -> tuple[Experience, dict[str, float]]:
     """Let the policy answer the prompts, and find what each token was worth; with it the step's figures."""
-    answers = sample_answers(
-        players.policy, prompts, max_new_tokens=recipe.max_new_tokens, seed=seed_of(recipe.seed, "ppo", "rollout", step)
-    )
+    batch = recipe.micro_batch or len(prompts)
+    seed = seed_of(recipe.seed, "ppo", "rollout", step)
+    answers = sample_answers(players.policy, prompts, max_new_tokens=recipe.max_new_tokens, seed=seed, batch=batch)
     mask = answers.mask
-    logprobs, entropies = logprobs_of(players.policy, answers)
-    kl = logprobs - logprobs_of(players.reference, answers)[0]
-    scores = scores_of(players.reward, answers, scale, missing_eos_penalty=recipe.missing_eos_penalty)
-    values = values_of(players.critic, answers, scale)
+
+    def look(some: Answers) -> Float[Tensor, "K B T"]:
+        reference, _ = logprobs_of(players.reference, some)
+        return torch.stack([*logprobs_of(players.policy, some), reference, values_of(players.critic, some, scale)])
+
+    logprobs, entropies, reference, values = in_parts(look, answers, batch=batch)
+    kl = logprobs - reference
+    scores = scores_of(players.reward, answers, scale, missing_eos_penalty=recipe.missing_eos_penalty, batch=batch)
     rewards = token_rewards(scores, kl, mask, kl_coef=kl_coef)
     advantages, returns = gae(rewards, values, mask, discount=DISCOUNT, smoothing=SMOOTHING)
     facts = {
@@ -134,6 +166,9 @@ def summary(history: History) -> dict[str, Any]:
     names = ("score", "reward", "kl", "entropy", "tokens", "ended")
     first, last = ({name: mean_of(rows, name) for name in names} for rows in (history[:TAIL], history[-TAIL:]))
     return {"steps": len(history), "first": first, "last": last, "kl_coef": history[-1]["kl_coef"]}
+
+
+Figures = Callable[[Experience], tuple[Tensor, ...]]  # the loss and what is told beside it, each a mean over tokens
 
 
 class _ActorCritic:
@@ -173,23 +208,32 @@ class _ActorCritic:
         return dict(zip(("policy_loss", "value_loss", "clipped"), means, strict=True))
 
     def _update(self, experience: Experience, at: Tensor, factor: float) -> tuple[float, float, float]:
-        answers = experience.answers.take(at)
-        time = answers.mask.shape[1]
-        logprobs, _ = logprobs_of(self._modules["policy"], answers)
-        old, advantages = experience.logprobs[at, :time], experience.advantages[at, :time]
-        loss, clipped = policy_loss(logprobs, old, advantages, answers.mask, clip=CLIP)
-        self._move("policy", loss, factor)
-        values = values_of(self._modules["critic"], answers, self._scale)
-        before, returns = experience.values[at, :time], experience.returns[at, :time]
-        critic_loss = value_loss(values, before, returns, answers.mask, clip=VALUE_CLIP)
-        self._move("critic", critic_loss, factor)
-        return loss.item(), critic_loss.item(), clipped.item()
+        """Policy and critic each step once on these answers."""
+        parts = [experience.take(part) for part in torch.split(at, self._recipe.micro_batch or len(at))]
+        loss, clipped = self._move("policy", self._policy_loss, parts, factor)
+        (critic_loss,) = self._move("critic", self._value_loss, parts, factor)
+        return loss, critic_loss, clipped
 
-    def _move(self, name: str, loss: Tensor, factor: float) -> None:
+    def _policy_loss(self, part: Experience) -> tuple[Tensor, ...]:
+        logprobs, _ = logprobs_of(self._modules["policy"], part.answers)
+        return policy_loss(logprobs, part.logprobs, part.advantages, part.answers.mask, clip=CLIP)
+
+    def _value_loss(self, part: Experience) -> tuple[Tensor, ...]:
+        values = values_of(self._modules["critic"], part.answers, self._scale)
+        return (value_loss(values, part.values, part.returns, part.answers.mask, clip=VALUE_CLIP),)
+
+    def _move(self, name: str, figures: Figures, parts: Sequence[Experience], factor: float) -> list[float]:
+        """One step down the first of the figures; they come back for all the parts. A part weighs by its tokens."""
+        tokens = [int(part.answers.mask.sum()) for part in parts]
         self._modules[name].zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        found = []
+        for part, share in zip(parts, (some / sum(tokens) for some in tokens), strict=True):
+            weighed = [figure * share for figure in figures(part)]
+            weighed[0].backward()  # type: ignore[no-untyped-call]
+            found.append([figure.item() for figure in weighed])
         clip_grad_norm_(self._modules[name].parameters(), self._recipe.max_grad_norm)
         self._optimizers[name].step(factor)
+        return [sum(column) for column in zip(*found, strict=True)]
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the two have learned and what their optimizers remember."""

@@ -4,13 +4,13 @@ Legend: answers B, longest sequence L, time T = L - 1: position t stands for the
 t + 1 of the sequence, and for what was known before it. Padding stands on the right, where a causal model does not see it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 from transformers import PreTrainedModel
 
 from pipeline.align.ppo_losses import entropy
@@ -47,9 +47,9 @@ class Scale:
         return ((numbers - self.mean) / self.deviation).clamp(-self.bound, self.bound)
 
 
-def sample_answers(policy: PreTrainedModel, prompts: Sequence[list[int]], *, max_new_tokens: int, seed: int) -> Answers:
+def sample_answers(policy: PreTrainedModel, prompts: Sequence[list[int]], *, max_new_tokens: int, seed: int, batch: int) -> Answers:
     """One answer a prompt, drawn from the policy's own distribution (temperature 1, or the gradient would be another's)."""
-    answers = generate(policy, list(prompts), max_new=max_new_tokens, temperature=1.0, seed=seed, batch=len(prompts))
+    answers = generate(policy, list(prompts), max_new=max_new_tokens, temperature=1.0, seed=seed, batch=batch)
     return pack_answers(prompts, answers, max_new_tokens=max_new_tokens, device=str(policy.device))
 
 
@@ -61,6 +61,13 @@ def pack_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[in
     first = torch.tensor([len(prompt) for prompt in prompts], device=device).unsqueeze(1)
     mask = real & (torch.arange(ids.shape[1], device=device) >= first)
     return Answers(ids, real, mask[:, 1:], torch.tensor(ended, device=device))
+
+
+def in_parts(look: Callable[[Answers], Float[Tensor, "K B T"]], answers: Answers, *, batch: int) -> Float[Tensor, "K B T"]:
+    """What `look` says of each token, asked for `batch` answers at a time; 0 where a part ends before the longest."""
+    time = answers.mask.shape[1]
+    parts = [look(answers.take(at)) for at in torch.split(torch.arange(len(answers.ids)), batch)]
+    return torch.cat([pad(part, (0, time - part.shape[2])) for part in parts], dim=1)
 
 
 def logprobs_of(module: PreTrainedModel, answers: Answers) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
@@ -84,8 +91,8 @@ def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[
     return values
 
 
-def scores_of(reward: PreTrainedModel, answers: Answers, scale: Scale, *, missing_eos_penalty: float) -> Float[Tensor, " B"]:
+def scores_of(reward: PreTrainedModel, answers: Answers, scale: Scale, *, missing_eos_penalty: float, batch: int) -> Float[Tensor, " B"]:
     """The reward for each whole answer, less the penalty where `<|end|>` is missing."""
     lengths = answers.real.sum(dim=1).tolist()
     sequences = [row[:length] for row, length in zip(answers.ids.tolist(), lengths, strict=True)]
-    return scale(rewards_of(reward, sequences, batch=len(sequences))) - missing_eos_penalty * (~answers.ended).float()
+    return scale(rewards_of(reward, sequences, batch=batch)) - missing_eos_penalty * (~answers.ended).float()

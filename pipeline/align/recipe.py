@@ -15,6 +15,7 @@ class FineTuning(Recipe):
     max_length: PositiveInt  # tokens of a dialogue, or of a prompt with its longer answer
     max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the rows that may be longer
     batch_size: PositiveInt  # examples or pairs a step
+    micro_batch: PositiveInt | None  # examples or pairs at once; None: the whole batch
     learning_rate: PositiveFloat
     embedding_lr_scale: NonNegativeFloat  # times the learning rate, for the embeddings and the head that is tied to them
     warmup_steps: NonNegativeInt
@@ -24,3 +25,10 @@ class FineTuning(Recipe):
             raise ValueError(
                 f"warmup_steps {self.warmup_steps} must be below steps {self.steps}, or the learning rate never reaches its value"
             )
+        if self.micro_batch is not None and self.batch_size % self.micro_batch:
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch {self.micro_batch}")
+
+    @property
+    def at_once(self) -> int:
+        """Examples or pairs that are in memory together."""
+        return self.micro_batch or self.batch_size

@@ -92,12 +92,17 @@ def read_pairs(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer,
     found, lengths = [], []
     for part in parts:
         fitting, dropped = encode_preferences(_rows(dialogues, "preferences", part), tokenizer, max_length=room.tokens)
-        lengths += [len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)) for pair in fitting] + [row["tokens"] for row in dropped]
+        lengths += [longest_of([pair]) for pair in fitting] + [row["tokens"] for row in dropped]
         kept = [pair for pair in fitting if pair.chosen != pair.rejected]
         dropped = dropped + [{"reason": SAME_TOKENS, "tokens": 0}] * (len(fitting) - len(kept))
         found.append((kept, dropped, f"preferences of part {part} in {dialogues.path}"))
     check_fit(lengths, room, f"preferences in {dialogues.path}")
     return [_part(kept, dropped, what, room) for kept, dropped, what in found]
+
+
+def longest_of(pairs: Sequence[Pair]) -> int:
+    """Tokens of the longest prompt with its longer answer."""
+    return max(len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)) for pair in pairs)
 
 
 def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part[list[int]]:

@@ -19,7 +19,7 @@ from pipeline.train.workspace import History, Workspace, tail_mean
 
 
 class Trainer(trl_adapter.Sealed, SFTTrainer):
-    """Next-token loss."""
+    """Next-token loss: the trainer divides by the tokens of the whole batch."""
 
     method, arguments = "sft", SFTConfig
 
@@ -42,8 +42,10 @@ def fine_tune(
     workspace: Workspace,
 ) -> tuple[dict[str, Any], History]:
     """Train the module in place on the assistant's tokens; the metrics (losses in nats a token) and the history by step."""
+    longest = max(len(example.ids) for example in [*train, *val])
+    trl_adapter.refuse_beyond_memory(module, recipe, workspace, sides=Trainer.sides, longest=longest)
     history = train_sft(module, tokenizer, train, recipe, workspace)
-    losses = {"train_loss": tail_mean(history, "loss"), "val_loss": val_loss(module, val, batch=recipe.batch_size)}
+    losses = {"train_loss": tail_mean(history, "loss"), "val_loss": val_loss(module, val, batch=recipe.at_once)}
     return losses | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history
 
 

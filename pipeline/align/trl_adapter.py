@@ -4,7 +4,8 @@ A method that TRL trains names its trainer in its own file, as `class Trainer(Se
 The trainers pad and compute the losses; everything else is ours. The rows come in our order (a seeded
 permutation an epoch), read straight through, so the step number is the data position. Nothing is tokenized,
 cut or dropped there. Their checkpoints lie in scratch, are sealed by a manifest written last, and only one
-that verifies is resumed, so a run that was killed ends with the bits of one that was not.
+that verifies is resumed, so a run that was killed ends with the bits of one that was not. The figures that they
+tell beside the loss are means over the micro-batches.
 
 The trainers seed the global generators of torch, numpy and random: the stated exception to the house's rule.
 """
@@ -18,6 +19,7 @@ from typing import Any, ClassVar
 import torch
 from datasets import Dataset
 from tokenizers import Tokenizer
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
@@ -29,12 +31,14 @@ from pipeline.core.files import sync
 from pipeline.core.owned import remove_folder
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
+from pipeline.model import memory
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
 from pipeline.train.checkpoint import KEPT
 from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import History, Row, Workspace
 
 _KIND = "trainer checkpoint"
+_TILE, _TILES = 4096, 7  # tokens that TRL's fused head takes at once, and what it holds of them, in logits (measured)
 
 
 def train(
@@ -66,12 +70,25 @@ def train(
         args = trainer_class.arguments(**_arguments(trainer_class, recipe, workspace), **options)
         given: dict[str, Any] = {"train_dataset": ordered, "processing_class": wrapped, "callbacks": [_Watch(recipe, workspace, stop)]}
         trainer: Any = trainer_class(model=module, args=args, optimizers=(_optimizer(module, recipe), None), **given, **more)
+        trainer.at_once = recipe.at_once
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.state.global_step < recipe.steps:
         raise Interrupted(trainer.state.global_step)
     module.eval()  # type: ignore[no-untyped-call]
     return [_clean(row) for row in trainer.state.log_history if "loss" in row]
+
+
+def refuse_beyond_memory(module: PreTrainedModel, recipe: FineTuning, workspace: Workspace, *, sides: int, longest: int) -> None:
+    """OutOfMemory when a step, or the scoring of held-out rows after the last, takes more than is free; sequences have `longest` tokens.
+
+    The fused head of sft and dpo looks at the vocabulary tile by tile.
+    """
+    tile = min(_TILE, recipe.at_once * sides * longest)
+    once = memory.state(module) + memory.logits(module, tokens=tile, copies=_TILES)
+    row = max(sides * memory.learning(module, tokens=longest), memory.scoring(module, tokens=longest))
+    key = f"{workspace.section}.micro_batch"
+    memory.Need(once, row).refuse_beyond(memory.free(workspace.device), rows=recipe.at_once, key=key)
 
 
 def _arguments(trainer_class: Any, recipe: FineTuning, workspace: Workspace) -> dict[str, Any]:
@@ -151,8 +168,26 @@ class Sealed:
 
     method: ClassVar[str]  # names the random streams
     arguments: ClassVar[type[Any]]  # the trainer's class of arguments
+    sides: ClassVar[int] = 1  # sequences a row; 2: a batch holds all chosen ones, then all rejected ones
+    at_once: int  # rows
+    whole: dict[str, Tensor]  # the batch of the step
     args: Any
     state: Any
+
+    def training_step(self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Any = None) -> Tensor:
+        """The loss of the batch, and in the weights its gradient, found `at_once` rows at a time.
+
+        A method's compute_loss gives a part the weight that it has in the whole. The trainers' own accumulation does so for a
+        mean over tokens at best: means over rows and over tokens in one loss (dpo) would weigh wrong.
+        """
+        self.whole, losses = inputs, []
+        rows = torch.arange(len(inputs["input_ids"])).view(self.sides, -1)
+        for part in torch.split(rows, self.at_once, dim=1):
+            at = part.flatten()
+            longest = int(inputs["attention_mask"][at].sum(dim=1).max())
+            some = {name: value[at, :longest] for name, value in inputs.items()}
+            losses.append(super().training_step(model, some, num_items_in_batch))  # type: ignore[misc]
+        return torch.stack(losses).sum()
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)  # type: ignore[misc]

@@ -3,10 +3,9 @@
 import errno
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, causes
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _SAID = re.compile(r"no space left on device|os error 28\b|disk quota exceeded", re.IGNORECASE)
@@ -18,7 +17,7 @@ def full_disk(fault: BaseException, *folders: Path, made: Path) -> PipelineError
 
     Some libraries hide what the system said: then it counts whether the disk of one of the folders is full.
     """
-    for one in _causes(fault):
+    for one in causes(fault):
         if (isinstance(one, OSError) and one.errno in _FULL) or _SAID.search(str(one)):
             place = Path(one.filename).parent if isinstance(one, OSError) and isinstance(one.filename, str) else None
             where = f"on the disk of {place.resolve()}" if place else "on a disk"
@@ -39,11 +38,3 @@ def _error(message: str, made: Path) -> PipelineError:
     about = f"; a stage needs about {room / 1e6:.0f} MB, twice the largest artifact so far" if (room := needed(made)) else ""
     mend = "make room (dvc gc --workspace removes what no experiment here needs), then run again: it goes on where it was"
     return PipelineError(message + about, mend=mend)
-
-
-def _causes(fault: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while fault is not None and id(fault) not in seen:
-        seen.add(id(fault))
-        yield fault
-        fault = fault.__cause__ or fault.__context__

@@ -2,8 +2,11 @@
 
 PipelineError            anything the user can heal: says what is wrong and the mend
 ├── ArtifactError        a folder on disk is missing, damaged or of another kind
-└── InputError           the user's own data can't be used
+├── InputError           the user's own data can't be used
+└── OutOfMemory          the work needs more memory than there is (core/memory)
 """
+
+from collections.abc import Iterator
 
 
 class PipelineError(Exception):
@@ -24,3 +27,12 @@ class ArtifactError(PipelineError):
 
 class InputError(PipelineError):
     """The user's own data can't be used as it is."""
+
+
+def causes(fault: BaseException | None) -> Iterator[BaseException]:
+    """The fault, and what it came from, and so on."""
+    seen: set[int] = set()
+    while fault is not None and id(fault) not in seen:
+        seen.add(id(fault))
+        yield fault
+        fault = fault.__cause__ or fault.__context__

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
+from pipeline.model import memory
 from pipeline.model.generate import generate
 from pipeline.model.objective import NextToken
 from pipeline.model.score import document_nats
@@ -56,6 +57,18 @@ def evaluate(
     ]
     answers = generate(module, starts, max_new=settings.max_new_tokens, temperature=settings.temperature, seed=seed, batch=len(starts))
     return {"val_loss": loss}, [tokenizer.decode(start + answer) for start, answer in zip(starts, answers, strict=True)]
+
+
+def refuse_beyond_memory(
+    module: PreTrainedModel, evaluation: Evaluation, final: SlidingWindow, *, length: int, device: str, section: str
+) -> None:
+    """OutOfMemory when what is read at once, while the module learns or afterwards, takes more than is free; rows have `length` tokens."""
+    state, free = memory.state(module), memory.free(device)
+    for name, rows, tokens in (
+        ("evaluation", min(evaluation.batch_size, evaluation.rows), length),
+        ("final_evaluation", final.batch_size, final.window),
+    ):
+        memory.Need(state, memory.scoring(module, tokens=tokens)).refuse_beyond(free, rows=rows, key=f"{section}.{name}.batch_size")
 
 
 def bits_per_byte(module: PreTrainedModel, held_out: Rows, settings: SlidingWindow) -> dict[str, Any]:

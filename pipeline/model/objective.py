@@ -8,8 +8,10 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from pipeline.core.errors import PipelineError
+from pipeline.model import memory
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.shards import Rows
 
@@ -35,6 +37,11 @@ class NextToken:
         targets = torch.from_numpy(labels).to(device).flatten()
         nats = F.cross_entropy(logits.float().flatten(0, 1), targets, ignore_index=IGNORE_INDEX, reduction="sum")
         return nats, int((labels != IGNORE_INDEX).sum())
+
+    def need(self, module: PreTrainedModel) -> memory.Need:
+        """Memory of a step that learns; the logits stand beside what they lack at the end, their softmax, and its gradient."""
+        row = memory.learning(module, tokens=self.tokens) + memory.logits(module, tokens=self.tokens, copies=4)
+        return memory.Need(memory.state(module), row)
 
     @torch.no_grad()
     def mean(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str, *, batch: int) -> float:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.model import memory
 from pipeline.model.batches import right_padded
 from pipeline.tokens.special import IDS, PAD
 
@@ -16,6 +17,8 @@ def rewards_of(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, ba
     """The judge's number for each dialogue, read at its last token, `batch` at a time; no unit, only differences mean something."""
     judge.eval()  # type: ignore[no-untyped-call]
     rewards = torch.empty(len(sequences), device=judge.device)
+    need = memory.Need(0, memory.passing(judge, tokens=max(map(len, sequences), default=0)))
+    need.refuse_beyond(memory.free(str(judge.device)), rows=min(batch, len(sequences)), key=None)
     order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))  # batches of like length waste little padding
     for start in range(0, len(order), batch):
         numbers = order[start : start + batch]

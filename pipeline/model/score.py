@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.model import memory
 from pipeline.tokens.special import IDS, PAD
 
 Tokens = Sequence[int] | npt.NDArray[np.int64]
@@ -34,6 +35,7 @@ def chosen_logprobs(logits: Float[Tensor, "N T V"], tokens: Int[Tensor, "N T"]) 
 @torch.no_grad()
 def answer_logprobs(module: PreTrainedModel, sequences: Sequence[tuple[Tokens, Tokens]], *, batch: int) -> Float[Tensor, " N"]:
     """The log-probability of each answer after its prompt, `batch` sequences at a time. Padding changes nothing."""
+    _refuse_beyond_memory(module, rows=min(batch, len(sequences)), tokens=max((len(one) + len(two) for one, two in sequences), default=0))
     found = torch.zeros(len(sequences))
     order = sorted(range(len(sequences)), key=lambda number: len(sequences[number][0]) + len(sequences[number][1]))
     for start in range(0, len(order), batch):
@@ -54,6 +56,7 @@ def document_nats(
     (fewer only at the beginning of its document).
     """
     spans = [(number, *span) for number, ids in enumerate(documents) for span in _spans(len(ids), window=window, stride=stride)]
+    _refuse_beyond_memory(module, rows=min(batch, len(spans)), tokens=window)
     nats = torch.zeros(len(documents), dtype=torch.float64)
     for start in range(0, len(spans), batch):
         some = spans[start : start + batch]
@@ -63,6 +66,10 @@ def document_nats(
         costs = -(token_logprobs(module, rows.to(module.device)) * counted.to(module.device)).sum(1)
         nats.index_add_(0, torch.tensor([number for number, *_ in some]), costs.double().cpu())
     return nats
+
+
+def _refuse_beyond_memory(module: PreTrainedModel, *, rows: int, tokens: int) -> None:
+    memory.Need(0, memory.scoring(module, tokens=tokens)).refuse_beyond(memory.free(str(module.device)), rows=rows, key=None)
 
 
 def _spans(tokens: int, *, window: int, stride: int) -> list[tuple[int, int, int]]:

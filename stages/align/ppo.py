@@ -40,7 +40,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     (pairs,) = read_pairs(cfg.dialogues, ("train",), disk.tokenizer_of(cfg.source), room)
     usable = required(pairs, "preferences of part train")
     prompts = with_room(usable, room, max_new_tokens=cfg.max_new_tokens)
-    scale = ppo.scale_of(reward, pairs.rows, batch=cfg.mini_batch_size)
+    scale = ppo.scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
     players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
     metrics, history = ppo.improve(players, prompts.rows, scale, cfg, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo"})

@@ -1,9 +1,11 @@
 """Each method in miniature, with all that a resumed run must repeat: weights and history."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -21,6 +23,7 @@ RECIPE = FineTuning(
     max_length=64,
     max_dropped=0.05,
     batch_size=4,
+    micro_batch=None,
     learning_rate=1e-2,
     embedding_lr_scale=0.5,
     warmup_steps=1,
@@ -34,6 +37,7 @@ SETTINGS = ppo_method.Rollouts(
     max_dropped=0.05,
     rollout_batch=6,
     mini_batch_size=4,
+    micro_batch=None,
     max_new_tokens=6,
     max_grad_norm=1.0,
     learning_rate=1e-2,
@@ -56,37 +60,58 @@ class Outcome:
     metrics: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class How:
+    """What a test may change of a run."""
+
+    micro_batch: int | None = None
+    dtype: torch.dtype = torch.float32
+
+    def recipe(self) -> FineTuning:
+        return dataclasses.replace(RECIPE, micro_batch=self.micro_batch)
+
+    def policy(self) -> PreTrainedModel:
+        return tiny(1).to(self.dtype)  # type: ignore[no-any-return]
+
+    def reward(self) -> PreTrainedModel:
+        return fresh_reward().to(self.dtype)  # type: ignore[no-any-return]
+
+
+PLAIN = How()
+
+
 def fresh_reward() -> PreTrainedModel:
     return with_scalar_head(tiny(1), seed=5)
 
 
-def sft(tokenizer: Any, workspace: Workspace, rows: Any = None) -> Outcome:
-    module = tiny(1)
-    history = train_sft(module, tokenizer, rows or examples(10), RECIPE, workspace)
+def sft(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    module = how.policy()
+    history = train_sft(module, tokenizer, rows or examples(10), how.recipe(), workspace)
     return Outcome(weights(module), history, {})
 
 
-def reward(tokenizer: Any, workspace: Workspace, rows: Any = None) -> Outcome:
-    model = fresh_reward()
-    history = train_reward(model, tokenizer, rows or pairs(10), RECIPE, workspace)
+def reward(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    model = how.reward()
+    history = train_reward(model, tokenizer, rows or pairs(10), how.recipe(), workspace)
     return Outcome(weights(model), history, {})
 
 
-def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0) -> Outcome:
-    policy = tiny(1)
-    recipe = DirectPreferences(**vars(RECIPE), beta=0.1, sft_weight=sft_weight)
-    history = train_dpo(policy, tiny(1), tokenizer, pairs(10), recipe, workspace)
+def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How = PLAIN) -> Outcome:
+    policy = how.policy()
+    recipe = DirectPreferences(**vars(how.recipe()), beta=0.1, sft_weight=sft_weight)
+    history = train_dpo(policy, how.policy(), tokenizer, pairs(10), recipe, workspace)
     return Outcome(weights(policy), history, {})
 
 
-def ppo(tokenizer: Any, workspace: Workspace) -> Outcome:
-    policy, model, critic = tiny(1), fresh_reward(), fresh_reward()
-    players = ppo_method.Players(policy=policy, critic=critic, reference=tiny(1), reward=model)
+def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
+    policy, model, critic = how.policy(), how.reward(), how.reward()
+    players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model)
     scale = ppo_method.scale_of(model, pairs(10), batch=4)
-    metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, SETTINGS, workspace)
+    settings = dataclasses.replace(SETTINGS, micro_batch=how.micro_batch)
+    metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, settings, workspace)
     both = {"policy": weights(policy), "critic": weights(critic)}
     return Outcome({f"{name}/{key}": value for name, part in both.items() for key, value in part.items()}, history, metrics)
 
 
-METHODS: dict[str, Callable[[Any, Workspace], Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo}
+METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo}
 ALL = METHODS | {"ppo": ppo}

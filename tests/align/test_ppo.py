@@ -65,7 +65,7 @@ def test_padding_changes_neither_a_loss_nor_a_value_nor_a_score() -> None:
             policy_loss(logprobs, logprobs * 0.9, ones, some.mask, clip=0.2)[0].item(),
             value_loss(values, values * 0.9, ones, some.mask, clip=0.2).item(),
             masked_mean(entropies, some.mask).item(),
-            scores_of(judge, some, PLAIN, missing_eos_penalty=1.0).sum().item(),
+            scores_of(judge, some, PLAIN, missing_eos_penalty=1.0, batch=9).sum().item(),
         ]
 
     assert figures(wide) == pytest.approx(figures(narrow), rel=1e-5)
@@ -81,7 +81,7 @@ def test_the_critic_s_last_value_is_not_the_judge_s_verdict_but_its_forerunner()
 
 def test_an_answer_without_end_pays_and_a_score_is_bounded() -> None:
     judge = methods.fresh_reward()
-    free, dear = (scores_of(judge, answers(), PLAIN, missing_eos_penalty=penalty) for penalty in (0.0, 2.5))
+    free, dear = (scores_of(judge, answers(), PLAIN, missing_eos_penalty=penalty, batch=9) for penalty in (0.0, 2.5))
     torch.testing.assert_close(free - dear, torch.tensor([0.0, 0.0, 2.5]))
     assert Scale(10.0, 2.0, 4.0)(torch.tensor([14.0, 99.0])).tolist() == [2.0, 4.0]
 

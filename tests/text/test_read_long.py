@@ -252,7 +252,7 @@ from pipeline.text.reading.readers import read_task
 from pipeline.text.reading.sources import File, FileRange, ReadTask
 from tests.text.reading_tools import read_limits, source
 limits = read_limits(shard_bytes=1 << 23, max_document_bytes=1 << 24, max_chunk_bytes=1 << 20, too_long="cut")
-pieces = read_task(ReadTask(source(), (FileRange(File(sys.argv[1], "a.txt.gz", 0, "txt"), 0, None, 0),)), limits)
+pieces = read_task(ReadTask(source(), (FileRange(File(sys.argv[1], "a.txt.gz", 0, "txt"), 0, None, 0),)), limits, ())
 next(pieces)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 count = sum(piece.counts["bytes"] for piece in pieces)

@@ -1,0 +1,150 @@
+"""What each kind of work takes of a process's memory, beside what was estimated: run by test_memory_growth, one line of JSON.
+
+Usage: growth.py FOLDER LAYERS WIDTH HEADS INNER VOCABULARY
+"""
+
+import ctypes
+import gc
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+import torch
+from transformers import PreTrainedModel
+
+from pipeline.align import ppo
+from pipeline.align.dpo import DirectPreferences, prefer
+from pipeline.align.recipe import FineTuning
+from pipeline.align.reward import learn
+from pipeline.align.scalar_head import with_scalar_head
+from pipeline.align.sft import fine_tune
+from pipeline.model import memory
+from pipeline.model.build import build
+from pipeline.model.generate import generate
+from pipeline.model.objective import NextToken
+from pipeline.model.score import answer_logprobs
+from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair
+from pipeline.tokens.shards import Rows
+from pipeline.tokens.tokenizer import read
+from pipeline.train.workspace import Workspace
+
+TOKENS, ROWS, FEW = 128, 24, 2  # of a row; rows of a step, and of the one before it, which fills what is filled once
+HALF = TOKENS // 2
+Work = Callable[[int], Any]  # of so many rows
+
+estimates: dict[str, int] = {}
+
+
+def growth(work: Work) -> int:
+    """Bytes by which the process grew at most."""
+    work(FEW)
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the highest use
+    before = _status("VmRSS")
+    work(ROWS)
+    return _status("VmHWM") - before
+
+
+def _status(name: str) -> int:
+    return int(re.search(rf"{name}:\s*(\d+)", Path("/proc/self/status").read_text())[1]) * 1024  # type: ignore[index]
+
+
+class Folder:
+    """Makes the works; what the code under test would refuse beyond is written down instead."""
+
+    def __init__(self, folder: Path, shape: dict[str, Any], vocabulary: int) -> None:
+        self._folder, self._shape, self._vocabulary, self._number = folder, shape, vocabulary, 0
+        self._draws = np.random.default_rng(1)
+        self._tokenizer: tokenizers.Tokenizer = read(folder / "tokenizer.json")
+
+    def model(self) -> PreTrainedModel:
+        return build(self._shape, vocabulary=self._vocabulary, seed=1)
+
+    def reward(self) -> PreTrainedModel:
+        return with_scalar_head(self.model(), seed=1)
+
+    def ids(self, count: int) -> list[int]:
+        return [int(word) for word in self._draws.integers(6, self._vocabulary, count)]
+
+    def pairs(self, count: int) -> list[Pair]:
+        return [Pair(self.ids(HALF), self.ids(HALF), self.ids(HALF), "x") for _ in range(count)]
+
+    def place(self, name: str) -> Workspace:
+        self._number += 1
+        return Workspace(scratch=self._folder / f"{name}-{self._number}", device="cpu", track=lambda step, values: None, section=name)
+
+    def recipe(self, rows: int) -> dict[str, Any]:
+        shared = {"max_length": TOKENS, "max_dropped": 0.1, "max_grad_norm": 1.0, "checkpoint_every": 9, "seed": 1, "micro_batch": None}
+        own = {"steps": 2, "batch_size": rows, "learning_rate": 1e-4, "embedding_lr_scale": 1.0, "warmup_steps": 1}
+        return shared | own
+
+    def pretrain(self, rows: int) -> None:
+        module = self.model()
+        ids = np.array([self.ids(TOKENS) for _ in range(rows)])
+        objective = NextToken(Rows(ids, np.array([[0, 0, row, 0] for row in range(rows)]), {}), context=TOKENS)
+        optimizer = torch.optim.AdamW(module.parameters(), fused=True)
+        for _ in range(2):
+            loss, _ = objective.loss(module, np.arange(rows), "cpu")
+            loss.backward()
+            optimizer.step()
+        need = objective.need(module)
+        estimates["pretrain"] = need.once + rows * need.row
+
+    def sft(self, rows: int) -> None:
+        half = [IGNORE_INDEX] * HALF
+        examples = [Example(self.ids(TOKENS), [*half, *self.ids(HALF)]) for _ in range(rows)]
+        fine_tune(self.model(), self._tokenizer, examples, examples, FineTuning(**self.recipe(rows)), self.place("sft"))
+
+    def score_answers(self, rows: int) -> None:
+        module = self.model()
+        answer_logprobs(module, [(self.ids(HALF), self.ids(HALF)) for _ in range(rows * 4)], batch=rows * 4)
+        estimates["score"] = rows * 4 * memory.scoring(module, tokens=TOKENS)
+
+    def sample(self, rows: int) -> None:
+        module = self.model()
+        generate(module, [self.ids(HALF) for _ in range(rows * 4)], max_new=HALF, temperature=1.0, seed=1, batch=rows * 4)
+        estimates["sample"] = rows * 4 * memory.sampling(module, prompt=HALF, new=HALF)
+
+    def learn_rewards(self, rows: int) -> None:
+        pairs = self.pairs(rows)
+        learn(self.reward(), self._tokenizer, pairs, pairs, FineTuning(**self.recipe(rows)), self.place("reward"))
+
+    def dpo(self, rows: int) -> None:
+        recipe, pairs = DirectPreferences(**self.recipe(rows), beta=0.1, sft_weight=1.0), self.pairs(rows)
+        prefer(self.model(), self.model(), self._tokenizer, pairs, pairs, recipe, self.place("dpo"))
+
+    def ppo(self, rows: int) -> None:
+        own = {"steps": 2, "rollout_batch": rows, "mini_batch_size": rows, "max_new_tokens": HALF, "learning_rate": 1e-4, "kl_coef": 0.1}
+        own |= {"critic_learning_rate": 1e-4, "kl_target": 1.0, "max_kl": None, "missing_eos_penalty": 1.0}
+        shared = {name: value for name, value in self.recipe(rows).items() if name in ppo.Rollouts.__dataclass_fields__}
+        players = ppo.Players(policy=self.model(), critic=self.reward(), reference=self.model(), reward=self.reward())
+        scale = ppo.scale_of(players.reward, self.pairs(FEW), batch=FEW)
+        ppo.improve(players, [self.ids(HALF) for _ in range(rows)], scale, ppo.Rollouts(**(shared | own)), self.place("ppo"))
+
+
+def main(folder: Path, layers: int, width: int, heads: int, inner: int, vocabulary: int) -> None:
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    shape = {"kind": "qwen3", "layers": layers, "hidden_size": width, "heads": heads, "kv_heads": heads, "intermediate_size": inner}
+    make = Folder(folder, shape | {"context": TOKENS, "tie_embeddings": True}, vocabulary)
+
+    def note(self: memory.Need, free: int | None, *, rows: int, key: str | None) -> None:
+        if key:
+            name = key.split(".")[0]
+            estimates[name] = max(estimates.get(name, 0), self.once + rows * self.row)
+
+    memory.Need.refuse_beyond = note  # type: ignore[method-assign]
+    works: dict[str, Work] = {"pretrain": make.pretrain, "score": make.score_answers, "sample": make.sample}
+    works |= {"sft": make.sft, "reward": make.learn_rewards, "dpo": make.dpo, "ppo": make.ppo}
+    taken = {name: growth(work) for name, work in works.items()}
+    print(json.dumps({name: [estimates[name], taken[name]] for name in works}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -1,0 +1,61 @@
+"""A micro-batch changes the memory that a step takes, and the last bits of its sums; never what is learned."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+import torch
+
+from pipeline.align import ppo
+from pipeline.align.ppo_rollout import Answers, pack_answers
+from pipeline.model.generate import generate
+from pipeline.train.workspace import History
+from tests.align.conftest import Undisturbed
+from tests.align.methods import ALL, METHODS, RECIPE, SETTINGS, How
+from tests.align.tiny import same, workspace
+
+LOSSES = {"loss", "grad_norm", "rewards/margins", "rewards/accuracies", "margin", "accuracy", "policy_loss", "value_loss", "clipped", "kl"}
+CLOSE = {"reward": 1e-11, "ppo": 1e-11, "sft": 2e-6, "dpo": 2e-6}  # the fused heads of sft and dpo give fp32, whatever the weights are
+
+
+def losses(history: History) -> list[dict[str, float]]:
+    return [{name: value for name, value in row.items() if name in LOSSES} for row in history]
+
+
+def answers_of_every_length(policy: Any, prompts: Any, *, max_new_tokens: int, seed: int, batch: int) -> Answers:
+    """The policy's answers, cut: a model that has learned nothing seldom ends one."""
+    found = generate(policy, prompts, max_new=max_new_tokens, temperature=1.0, seed=seed, batch=batch)
+    return pack_answers(prompts, [answer[:number] for number, answer in enumerate(found)], max_new_tokens=max_new_tokens, device="cpu")
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2])
+@pytest.mark.parametrize("method", ALL)
+def test_micro_batches_learn_what_the_whole_batch_learns(
+    method: str, micro_batch: int, tmp_path: Path, tokenizer: tokenizers.Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights in float64 after all steps, each of which moves some by a hundredth; rows, answers and masks have every length."""
+    monkeypatch.setattr(ppo, "sample_answers", answers_of_every_length)
+    whole = ALL[method](tokenizer, workspace(tmp_path / "whole"), how=How(None, torch.float64))
+    parts = ALL[method](tokenizer, workspace(tmp_path / "parts"), how=How(micro_batch, torch.float64))
+    for name, weight in whole.weights.items():
+        torch.testing.assert_close(parts.weights[name], weight, rtol=0, atol=CLOSE[method], msg=name)
+    for one, other in zip(losses(whole.history), losses(parts.history), strict=True):
+        assert one == pytest.approx(other, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_micro_batch_of_the_whole_batch_gives_its_bits(
+    method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer, undisturbed: Undisturbed
+) -> None:
+    outcome = METHODS[method](tokenizer, workspace(tmp_path), how=How(RECIPE.batch_size))
+    assert same(outcome.weights, undisturbed(method).weights)
+    assert outcome.history == undisturbed(method).history
+
+
+def test_a_micro_batch_that_does_not_come_out_even_is_refused() -> None:
+    with pytest.raises(ValueError, match="batch_size 4 is no multiple of micro_batch 3"):
+        dataclasses.replace(RECIPE, micro_batch=3)
+    with pytest.raises(ValueError, match="micro_batch 7 is above rollout_batch 6"):
+        dataclasses.replace(SETTINGS, micro_batch=7)
