@@ -20,7 +20,7 @@ class Docstring:
     """What is said of a module (its name is empty), a class or a function."""
 
     name: str  # within the module: Class.method
-    is_function: bool
+    is_function: bool  # something to call: no class, no property
     signature: str  # name(parameters) -> result; of a class its name and bases; of a module empty
     parameters: tuple[str, ...]  # of a function, without self and cls, *args and **kwargs
     text: str
@@ -78,8 +78,14 @@ def _docstring(text: str, name: str, of: ast.ClassDef | Function | None) -> Docs
     result = f" -> {ast.unparse(of.returns)}" if of.returns else ""
     return Docstring(
         name=name,
-        is_function=True,
+        is_function=not any(map(_is_property, of.decorator_list)),
         signature=f"{name}({ast.unparse(of.args)}){result}",
         parameters=tuple(own[1:] if own[:1] in (["self"], ["cls"]) else own),
         text=dedented(text),
     )
+
+
+def _is_property(decorator: ast.expr) -> bool:
+    """@property, @cached_property, @name.setter and the like."""
+    name = str(getattr(decorator, "id", getattr(decorator, "attr", "")))
+    return name.endswith("property") or name in ("setter", "getter", "deleter")
