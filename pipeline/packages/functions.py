@@ -57,7 +57,7 @@ class Function:
     @property
     def keys(self) -> set[str]:
         """What no function may share with one that is held out."""
-        return {self.name, self.sentence.casefold(), self.call}
+        return {self.short, self.sentence.casefold()}
 
 
 def takes(parameters: Sequence[str]) -> str:
@@ -90,8 +90,8 @@ def functions_in(rows: Iterable[Mapping[str, Any]], lengths: Lengths) -> list[Fu
 
 
 def apart(functions: Sequence[Function], held_out: Callable[[str], bool]) -> tuple[list[Function], list[Function]]:
-    """Those of groups that are trained on, and of those that are held out; none of the first shares a name, a sentence or a call with
-    one of the second."""
+    """Those of groups that are trained on, and of those that are held out; none of the first shares its short name or its sentence
+    with one of the second."""
     held = [one for one in functions if held_out(one.group)]
     taken = {key for one in held for key in one.keys}
     return [one for one in functions if not held_out(one.group) and taken.isdisjoint(one.keys)], held

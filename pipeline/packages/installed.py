@@ -28,9 +28,8 @@ class Package:
         The record of another build of the version (torch+cpu, torch+cu) may name other binaries, and a folder with the build in its name.
         """
         if (recorded := self.distribution.files) is None:
-            raise PipelineError(
-                f"{self.name} is installed without a record of its files", mend=f"pip install --force-reinstall {self.name}"
-            )
+            mend = f".venv/bin/python -m pip install --force-reinstall --no-deps {self.name}=={self.version}"
+            raise PipelineError(f"{self.name} is installed without a record of its files", mend=mend)
         found = [DocumentedFile(self, named) for path in recorded if (named := _named(self.name, PurePosixPath(path.as_posix())))]
         return [*sorted(found, key=lambda file: file.path), DocumentedFile(self, None)]
 
