@@ -1,7 +1,7 @@
 """Read or generate the documents.
 
-reads   corpus.path  text files of any size (one of 2 GB takes 0.7 GB of memory), and what corpus.sources names (reader=sources)
-writes  data/corpus  Corpus with quarantine.jsonl and sources.json; for the world also truth.parquet and world.json
+reads   corpus.path  text files of any size (one of 2 GB takes 0.7 GB of memory), what corpus.sources names; or the lock of the packages
+writes  data/corpus  Corpus with quarantine.jsonl, sources.json; of a world also truth.parquet, world.json; of packages functions.parquet
 """
 
 from dataclasses import dataclass, fields
@@ -11,38 +11,37 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.packages.documents import read_packages
+from pipeline.packages.settings import PackagesConfig
 from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources
-from pipeline.text.reading.sources import Policy, ReadLimits, Source, with_defaults
+from pipeline.text.reading.sources import ReadLimits, Source, with_defaults
 from pipeline.world.library import generate
 from pipeline.world.settings import WorldConfig
 from stages._run import Metrics, Run, stage
 from stages._settings import typed
 
+Read = tuple[ReadResult, dict[str, pa.Table], dict[str, Any]]  # with side tables and texts
+
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    reader: Literal["world", "sources"]
+class Config(ReadLimits):
+    reader: Literal["world", "packages", "sources"]
     path: Path
     sources: tuple[dict[str, Any], ...]
     source_defaults: dict[str, Any]
     target: Corpus
     seed: int
-    shard_bytes: int
-    max_document_bytes: int
-    max_chunk_bytes: int
-    max_bad_fraction: float
-    policy: Policy
     world: WorldConfig
+    packages: PackagesConfig
 
 
-def from_world(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
-    library = generate(cfg.world, cfg.seed)
-    source = typed(Source, with_defaults({"name": "world", "path": "."}, cfg.source_defaults), at="corpus.source_defaults")
-    reading = generated_corpus(library.documents, source, shard_bytes=cfg.shard_bytes, run_shards=run.shards)
-    return reading, {"truth": library.truth}, {"world.json": library.world_json()}
+def from_one(cfg: Config, run: Run) -> Read:
+    made = generate(cfg.world, cfg.seed) if cfg.reader == "world" else read_packages(cfg.path, cfg.packages)
+    source = typed(Source, with_defaults({"name": cfg.reader, "path": "."}, cfg.source_defaults), at="corpus.source_defaults")
+    return generated_corpus(made.documents, source, made.counts, shard_bytes=cfg.shard_bytes, run_shards=run.shards), made.sides, made.texts
 
 
-def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, str]]:
+def from_sources(cfg: Config, run: Run) -> Read:
     sources = [typed(Source, with_defaults(one, cfg.source_defaults), at=f"corpus.sources.{n}") for n, one in enumerate(cfg.sources)]
     limits = ReadLimits(**{field.name: getattr(cfg, field.name) for field in fields(ReadLimits)})
     return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch, tell=run.log.warning), {}, {}
@@ -50,7 +49,7 @@ def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table]
 
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
-    reading, sides, texts = {"world": from_world, "sources": from_sources}[cfg.reader](cfg, run)
+    reading, sides, texts = (from_sources if cfg.reader == "sources" else from_one)(cfg, run)
     cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | reading.texts)
     return reading.metrics
 

@@ -1,6 +1,6 @@
 """Generate or read instructions, preferences and questions.
 
-reads   data/corpus     Corpus: the facts of its world.json (reader=world); for both readers the world's own benchmark, not to be trained on
+reads   data/corpus     Corpus: a world's facts, packages' functions (by reader); a world's own benchmark, which is not trained on
 reads   dialogues.path, dialogues.hub, split.benchmarks  your dialogues (reader=files), more benchmark items
 writes  data/dialogues  Dialogues
 """
@@ -12,6 +12,7 @@ from typing import Literal
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
+from pipeline.packages.dialogues import PackageDialogues, about_packages
 from pipeline.text.dialogues.files import Duplicates, read_dialogues
 from pipeline.text.dialogues.rows import HubData
 from pipeline.text.splitting.benchmarks import benchmark_items
@@ -23,7 +24,7 @@ from stages._run import Metrics, Run, stage
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    reader: Literal["world", "files"]
+    reader: Literal["world", "packages", "files"]
     corpus: Corpus
     path: Path
     hub: tuple[HubData, ...]
@@ -35,20 +36,19 @@ class Config:
     max_bad_fraction: float
     duplicates: Duplicates
     world: DialogueConfig
-
-
-def from_world(cfg: Config, run: Run) -> tuple[DialogueRows, Metrics]:
-    return {**generate_dialogues(cfg.corpus, cfg.world, cfg.seed), "quarantine": []}, {}
-
-
-def from_files(cfg: Config, run: Run) -> tuple[DialogueRows, Metrics]:
-    found = read_dialogues(cfg.path, cfg.hub, cfg.max_bad_fraction, cfg.duplicates, seed=cfg.seed, tell=run.log.warning)
-    return found.as_rows(), found.counts()
+    packages: PackageDialogues
 
 
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
-    read, told = {"world": from_world, "files": from_files}[cfg.reader](cfg, run)
+    read, told = DialogueRows(quarantine=[]), Metrics()
+    if cfg.reader == "world":
+        read |= generate_dialogues(cfg.corpus, cfg.world, cfg.seed)
+    elif cfg.reader == "packages":
+        read |= about_packages(cfg.corpus, cfg.packages, cfg.seed)
+    else:
+        found = read_dialogues(cfg.path, cfg.hub, cfg.max_bad_fraction, cfg.duplicates, seed=cfg.seed, tell=run.log.warning)
+        read, told = found.as_rows(), found.counts()
     rows, dropped = drop_contaminated(read, benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields), cfg.overlap)
     with cfg.target.writing() as draft:
         for name, content in rows.items():

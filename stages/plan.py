@@ -8,9 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline.core.closure import Code, check_lock
+from pipeline.core.closure import Code
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
+from pipeline.core.locked import check_lock
 from stages._checks import check_device, check_sections
 from stages._log import logger
 from stages._plan import code_files, pipeline_of, remove_strays, told, write_params

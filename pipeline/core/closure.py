@@ -7,7 +7,6 @@ the versions of the installed distributions that the closure imports, or whose f
 
 import ast
 import importlib.metadata
-import re
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import grimp
-from packaging.requirements import Requirement
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import sha256_of
+from pipeline.core.locked import normal, release_of
 from pipeline.core.syntax import syntax_hash
 
 # They show or prepare a run and cannot change its result: an upgrade of the tracker must not retrain a model.
@@ -115,30 +114,3 @@ def packages_read(tree: ast.AST) -> set[str]:
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) == "files":
             packages |= {str(name.value).split(".")[0] for name in node.args[:1] if isinstance(name, ast.Constant)}
     return packages
-
-
-def normal(name: str) -> str:
-    """The normal form of a distribution's name (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def release_of(name: str) -> str:
-    """The installed version without its build: a CPU build of torch is 2.13.0+cpu, and which build computes is hardware."""
-    return importlib.metadata.version(name).split("+")[0]
-
-
-def check_lock(lock: Path) -> None:
-    """Compare the installed distributions with every line of the lock that is for this Python; PipelineError lists all differences."""
-    faults = []
-    for wanted in map(Requirement, lock.read_text().splitlines()):
-        if wanted.marker and not wanted.marker.evaluate():
-            continue
-        locked = str(wanted.specifier).removeprefix("==")
-        try:
-            installed = release_of(wanted.name)
-        except importlib.metadata.PackageNotFoundError:
-            installed = "missing"
-        if installed != locked:
-            faults.append(f"{wanted.name} {installed} (locked: {locked})")
-    if faults:
-        raise PipelineError(f"installed packages differ from {lock.name}: {', '.join(faults)}", mend="make setup")

@@ -96,6 +96,8 @@ def counts(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     found: dict[str, Any] = {name: len(content) for name, content in rows.items()}
     for name in ("instructions", "preferences"):
         found[f"{name}_by_part"] = dict(sorted(Counter(row["part"] for row in rows[name]).items()))
+    if kinds := Counter(row["kind"] for row in rows["instructions"] if "kind" in row):
+        found["instructions_by_kind"] = dict(sorted(kinds.items()))
     found["preferences_by_kind"] = dict(sorted(Counter(row["kind"] for row in rows["preferences"]).items()))
     found["quarantine_by_reason"] = dict(sorted(Counter(row["reason"] for row in rows["quarantine"]).items()))
     if "questions" in rows:

@@ -49,6 +49,21 @@ class Library:
     truth: pa.Table
     world: dict[str, Any]
 
+    @property
+    def sides(self) -> dict[str, pa.Table]:
+        """The tables beside the documents."""
+        return {"truth": self.truth}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The files beside the tables."""
+        return {"world.json": self.world_json()}
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """Nothing that the documents don't tell."""
+        return {}
+
     def world_json(self) -> str:
         """The facts table, vocabularies and counts."""
         return json.dumps(self.world, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

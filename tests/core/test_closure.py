@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from pipeline.core.closure import Code, check_lock, read_code
+from pipeline.core.closure import Code, read_code
 from pipeline.core.errors import PipelineError
+from pipeline.core.locked import check_lock
 
 
 @pytest.fixture

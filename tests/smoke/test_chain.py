@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.split import PARTS, Split
 from pipeline.report.headlines import NOT_RUN, STAGES, tellings, work_of
 
 pytestmark = pytest.mark.smoke
@@ -95,6 +96,33 @@ def test_your_own_text_and_dialogues_go_through_to_the_exported_files(restored, 
     assert scores["books"]["bits_per_byte"] > 0
     assert json.loads((clone.folder / "metrics/dialogues.json").read_text())["quarantine_by_reason"] == {"chosen_equals_rejected": 1}
     assert (clone.folder / "data/export/gguf/model-Q4_0.gguf").is_file()
+
+
+def test_the_packages_of_the_environment_go_through_to_the_exported_files(restored):
+    clone = restored
+    ran = clone.reran("exp", "run", "-S", "corpus=packages", "-S", "dialogues=packages")
+    assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
+    dropped = json.loads((clone.folder / "metrics/tokenize.json").read_text())["dialogues"]
+    assert all(table["too_long"] <= 0.05 * table["rows"] for table in dropped.values())
+    scores = json.loads((clone.folder / "metrics/evaluate/base.json").read_text())
+    assert scores["books"]["bits_per_byte"] > 0
+    assert (clone.folder / "data/export/gguf/model-Q4_0.gguf").is_file()
+    assert_that_packages_are_on_one_side(clone.folder / "data")
+
+
+def assert_that_packages_are_on_one_side(data: Path) -> None:
+    """Text and dialogues of a package are both trained on, or both held out."""
+    corpus, split = Corpus(data / "corpus"), Split(data / "split")
+    group = {row["id"]: row["group"] for row in corpus.table("documents", ["id", "group"]).to_pylist()}
+    parts = {part: {group[book] for book in split.table(part, ["book"])["book"].to_pylist()} - {None} for part in PARTS}
+    assert not parts["train"] & (parts["val"] | parts["test"])
+    assert min(map(len, parts.values())) > 3
+    groups_of = {row["name"]: row["group"] for row in corpus.table("functions").to_pylist()}
+    for name in ("instructions", "preferences"):
+        rows = [json.loads(line) for line in (data / f"dialogues/{name}.jsonl").read_text().splitlines()]
+        asked = {side: {groups_of[row["fact"]] for row in rows if (row["part"] == "train") == side} for side in (True, False)}
+        assert not asked[True] & (parts["val"] | parts["test"])
+        assert not asked[False] & parts["train"]
 
 
 def test_one_file_is_a_corpus(restored, tmp_path):

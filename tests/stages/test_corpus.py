@@ -136,7 +136,7 @@ def test_the_world_is_written_in_shards_through_the_same_road(place: Path, monke
     bits = [[1.0, 2.0] if number % 2 else None for number in range(7)]
     columns = {"id": list("abcdefg"), "source": ["world"] * 7, "origin": list("abcdefg"), "group": [None] * 7, "text": texts, "bits": bits}
     documents, truth = pa.table(columns, schema=DOCUMENTS), pa.table({"id": list("abcdefg")})
-    library = SimpleNamespace(documents=documents, truth=truth, world_json=lambda: "{}\n")
+    library = SimpleNamespace(documents=documents, sides={"truth": truth}, texts={"world.json": "{}\n"}, counts={})
     monkeypatch.setattr(corpus, "generate", lambda world, seed: library)
     target, metrics = recipe("corpus=world", "corpus.shard_bytes=100")
     assert [shard.table("documents").num_rows for shard in target.shards] == [2, 2, 2, 1]

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import ArtifactError, PipelineError
-from pipeline.text.splitting.assignment import assign_parts, part_of
+from pipeline.core.hold_out import part_of
+from pipeline.text.splitting.assignment import assign_parts
 from pipeline.text.splitting.components import component_names, connected_components
 from pipeline.text.splitting.few import deal_by_size
 from tests.text.split_corpus import corpus, document, parts_of

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,8 +64,13 @@ def read_sources(
     )
 
 
-def generated_corpus(documents: pa.Table, source: Source, *, shard_bytes: int, run_shards: RunShards) -> ReadResult:
-    """Generated documents of one source, in shards of at most `shard_bytes` of text; a longer document alone."""
+def generated_corpus(
+    documents: pa.Table, source: Source, counts: Mapping[str, Any], *, shard_bytes: int, run_shards: RunShards
+) -> ReadResult:
+    """Generated documents of one source, in shards of at most `shard_bytes` of text; a longer document alone.
+
+    `counts` are what their maker tells for the metrics.
+    """
     begins, size = [0], 0
     for row, length in enumerate(pc.binary_length(documents["text"]).to_pylist()):
         if size and size + length > shard_bytes:
@@ -74,4 +79,4 @@ def generated_corpus(documents: pa.Table, source: Source, *, shard_bytes: int, r
         size += length
     ends = [*begins[1:], documents.num_rows]
     work = run_shards("made", table_piece, [documents.take(pa.array(range(*between))) for between in zip(begins, ends, strict=True)])
-    return ReadResult(work, "", source_summary([source], work), generated_metrics(work))
+    return ReadResult(work, "", source_summary([source], work), generated_metrics(work) | dict(counts))

@@ -23,6 +23,7 @@ from pipeline.core.artifact.corpus import Corpus, texts_of
 from pipeline.core.artifact.split import PARTS, Part
 from pipeline.core.artifact.tables import Shard, batches
 from pipeline.core.errors import ArtifactError, PipelineError
+from pipeline.core.hold_out import part_of
 from pipeline.core.seed import seed_of
 from pipeline.text.splitting.components import Components, Named, component_names, connected_components
 from pipeline.text.splitting.few import cut_spans, deal_by_size, paragraph_sizes, span_borders
@@ -53,14 +54,6 @@ class AssignedShard:
     def mask(self, part: Part) -> pa.BooleanArray:
         """Which documents belong to the part."""
         return pa.array(self.parts == PARTS.index(part))
-
-
-def part_of(identity: str, *, val: float, test: float, seed: int) -> Part:
-    """train, val or test. The same identity always falls in the same part, whatever else is in the corpus."""
-    place = seed_of(seed, "split", identity) / 2**63
-    if place < test:
-        return "test"
-    return "val" if place < test + val else "train"
 
 
 def assign_parts(
