@@ -13,6 +13,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
+from pipeline.train.recipe import rows_a_step
 from stages._paths import OUTSIDE, faults_of_places, joined
 from stages._plan import EMPTY, LISTS, code_files
 from stages._settings import ROOT, typed
@@ -120,6 +121,7 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")
+    yield from faults_of_batch(settings)
     context = settings["model"]["context"]
     lengths = {"tokenize.sequence_length": settings["tokenize"]["sequence_length"]}
     entries = {"sft": settings["sft"], "reward": settings["reward"]} | {f"align.{name}": one for name, one in settings["align"].items()}
@@ -127,3 +129,13 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     for key, length in lengths.items():
         if isinstance(length, int) and isinstance(context, int) and length > context:
             yield PipelineError(f"{key} is {length} tokens, the model reads {context}", mend=f"{key}={context}, or model.context={length}")
+
+
+def faults_of_batch(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """A batch of pretraining that its micro-batches don't make up."""
+    own, tokens = settings["pretrain"], settings["tokenize"]["sequence_length"]
+    if all(isinstance(number, int) and number > 0 for number in (own["batch_tokens"], own["micro_batch"], tokens)):
+        try:
+            rows_a_step(own["batch_tokens"], micro_batch=own["micro_batch"], tokens=tokens, section="pretrain")
+        except PipelineError as fault:
+            yield fault

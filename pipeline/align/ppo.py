@@ -105,16 +105,12 @@ def improve(
 
 def refuse_beyond_memory(players: Players, longest: int, recipe: Rollouts, workspace: Workspace) -> None:
     """OutOfMemory when sampling or an update takes more than is free; prompts have at most `longest` tokens."""
-    policy, tokens, key = players.policy, longest + recipe.max_new_tokens, f"{workspace.section}.micro_batch"
-    looked_at = memory.logits(policy, tokens=recipe.max_new_tokens, copies=5)  # with their softmax, its gradient or the entropy's terms
+    policy, new, key = players.policy, recipe.max_new_tokens, f"{workspace.section}.micro_batch"
     state, free = memory.state(players.policy, players.critic), memory.free(workspace.device)
-    for rows, row in (
-        (
-            recipe.rollout_batch,
-            max(memory.sampling(policy, prompt=longest, new=recipe.max_new_tokens), memory.passing(policy, tokens=tokens) + looked_at),
-        ),
-        (recipe.mini_batch_size, memory.learning(policy, tokens=tokens) + looked_at),
-    ):
+    written = memory.logits(policy, tokens=new, copies=5)  # themselves, their softmax, and its gradient or the terms of the entropy
+    rollout = max(memory.sampling(policy, prompt=longest, new=new), memory.passing(policy, tokens=longest + new) + written)
+    update = memory.learning(policy, tokens=longest + new) + written
+    for rows, row in ((recipe.rollout_batch, rollout), (recipe.mini_batch_size, update)):
         memory.Need(state, row).refuse_beyond(free, rows=min(recipe.micro_batch or rows, rows), key=key)
 
 

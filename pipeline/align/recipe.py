@@ -26,7 +26,8 @@ class FineTuning(Recipe):
                 f"warmup_steps {self.warmup_steps} must be below steps {self.steps}, or the learning rate never reaches its value"
             )
         if self.micro_batch is not None and self.batch_size % self.micro_batch:
-            raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch {self.micro_batch}")
+            fits = max(number for number in range(1, self.micro_batch) if self.batch_size % number == 0)
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch {self.micro_batch}; it is one of {fits}")
 
     @property
     def at_once(self) -> int:

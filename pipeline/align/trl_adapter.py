@@ -38,6 +38,7 @@ from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import History, Row, Workspace
 
 _KIND = "trainer checkpoint"
+_COLUMNS = 64  # bytes a token of the whole batch: three columns of 8 in this batch and in the next, which is fetched ahead, and their lists
 _TILE, _TILES = 4096, 7  # tokens that TRL's fused head takes at once, and what it holds of them, in logits (measured)
 
 
@@ -85,7 +86,8 @@ def refuse_beyond_memory(module: PreTrainedModel, recipe: FineTuning, workspace:
     The fused head of sft and dpo looks at the vocabulary tile by tile.
     """
     tile = min(_TILE, recipe.at_once * sides * longest)
-    once = memory.state(module) + memory.logits(module, tokens=tile, copies=_TILES)
+    ids = _COLUMNS * recipe.batch_size * sides * longest
+    once = memory.state(module) + memory.logits(module, tokens=tile, copies=_TILES) + ids
     row = max(sides * memory.learning(module, tokens=longest), memory.scoring(module, tokens=longest))
     key = f"{workspace.section}.micro_batch"
     memory.Need(once, row).refuse_beyond(memory.free(workspace.device), rows=recipe.at_once, key=key)

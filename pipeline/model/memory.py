@@ -24,6 +24,7 @@ from transformers import PreTrainedModel
 from pipeline.core.memory import ONE_ROW, OutOfMemory, free_memory
 
 FP32 = 4  # bytes
+SURE = 0.7  # of what is free: what an estimate may take and yet fit, were it as far below the truth as any that was measured
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,13 @@ class Need:
     def refuse_beyond(self, free: int | None, *, rows: int, key: str | None) -> None:
         """OutOfMemory when a step of `rows` rows takes more than is free.
 
-        `key` is the setting that makes them fewer; None: the caller names it. What fits divides `rows`.
+        `key` is the setting that makes them fewer; None: the caller names it. What is said to fit divides `rows`.
         """
         need = self.once + rows * self.row
         if free is None or need <= free:
             return
-        fits = max((number for number in range(1, rows) if rows % number == 0 and self.once + number * self.row <= free), default=None)
+        most = int(SURE * free - self.once) // self.row
+        fits = next((number for number in range(min(most, rows - 1), 0, -1) if rows % number == 0), None)
         mend = f"{key or 'rows at once'}={fits}" if fits else ONE_ROW
         message = f"{rows} rows at once take about {_told(need)} of memory, {_told(free)} are free"
         raise OutOfMemory(message, mend=mend, rows=None if key else fits)

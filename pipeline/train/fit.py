@@ -15,7 +15,7 @@ from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.loop import train
 from pipeline.train.muon import MuonSettings
 from pipeline.train.optimizer import AdamWSettings, Optimizers
-from pipeline.train.recipe import Recipe
+from pipeline.train.recipe import Recipe, rows_a_step
 from pipeline.train.schedule import rows_of, warmup_stable_decay
 from pipeline.train.workspace import History, Row, Workspace
 
@@ -71,25 +71,14 @@ def fit(
     `matrices` names the weights for Muon; `evaluate` reads the module every eval_every steps. PipelineError for a batch that doesn't
     come out even, or a loss that is no number.
     """
-    batch = _rows_a_step(recipe, objective, workspace.section)
+    batch = rows_a_step(recipe.batch_tokens, micro_batch=recipe.micro_batch, tokens=objective.tokens, section=workspace.section)
+    if not objective.rows:
+        raise PipelineError("there is no row to train on", mend="more text, or a larger share for train (split)")
     module.to(workspace.device).train()
     learner = _Fit(module, objective, recipe, workspace, batch, Optimizers(module, matrices, recipe.adamw, recipe.muon), evaluate, seed)
     history = train(learner, recipe, workspace)
     module.eval()
     return history, learner.samples
-
-
-def _rows_a_step(recipe: Fitting, objective: Objective, section: str) -> int:
-    """Rows in one batch, or the arithmetic that doesn't come out."""
-    unit = recipe.micro_batch * objective.tokens
-    if recipe.batch_tokens % unit or recipe.batch_tokens < unit:
-        message = (
-            f"batch_tokens {recipe.batch_tokens} is no multiple of micro_batch {recipe.micro_batch} x length {objective.tokens} = {unit}"
-        )
-        raise PipelineError(message, mend=f"{section}.batch_tokens={max(1, recipe.batch_tokens // unit) * unit}")
-    if not objective.rows:
-        raise PipelineError("there is no row to train on", mend="more text, or a larger share for train (split)")
-    return recipe.batch_tokens // objective.tokens
 
 
 @dataclass

@@ -10,11 +10,14 @@ import torch
 
 from pipeline.align import ppo
 from pipeline.align.ppo_rollout import Answers, pack_answers
+from pipeline.align.sft import train_sft
+from pipeline.model.build import build
 from pipeline.model.generate import generate
 from pipeline.train.workspace import History
 from tests.align.conftest import Undisturbed
 from tests.align.methods import ALL, METHODS, RECIPE, SETTINGS, How
-from tests.align.tiny import same, workspace
+from tests.align.tiny import VOCABULARY, examples, same, weights, workspace
+from tests.tiny_shape import SHAPE
 
 LOSSES = {"loss", "grad_norm", "rewards/margins", "rewards/accuracies", "margin", "accuracy", "policy_loss", "value_loss", "clipped", "kl"}
 CLOSE = {"reward": 1e-11, "ppo": 1e-11, "sft": 2e-6, "dpo": 2e-6}  # the fused heads of sft and dpo give fp32, whatever the weights are
@@ -45,6 +48,19 @@ def test_micro_batches_learn_what_the_whole_batch_learns(
         assert one == pytest.approx(other, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_model_of_any_kind_lets_tokens_weigh_over_the_whole_batch(kind: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    """The trainer counts the tokens of a batch only for a model that can be told of them."""
+    modules = {}
+    for micro_batch in (None, 1):
+        modules[micro_batch] = build(SHAPE | {"kind": kind, "kv_heads": 2}, vocabulary=VOCABULARY, seed=1).double()
+        recipe = dataclasses.replace(RECIPE, micro_batch=micro_batch)
+        train_sft(modules[micro_batch], tokenizer, examples(10), recipe, workspace(tmp_path / str(micro_batch)))
+    whole, parts = weights(modules[None]), weights(modules[1])
+    for name, weight in whole.items():
+        torch.testing.assert_close(parts[name], weight, rtol=0, atol=CLOSE["sft"], msg=name)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_micro_batch_of_the_whole_batch_gives_its_bits(
     method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer, undisturbed: Undisturbed
@@ -55,7 +71,7 @@ def test_a_micro_batch_of_the_whole_batch_gives_its_bits(
 
 
 def test_a_micro_batch_that_does_not_come_out_even_is_refused() -> None:
-    with pytest.raises(ValueError, match="batch_size 4 is no multiple of micro_batch 3"):
+    with pytest.raises(ValueError, match="batch_size 4 is no multiple of micro_batch 3; it is one of 2"):
         dataclasses.replace(RECIPE, micro_batch=3)
     with pytest.raises(ValueError, match="micro_batch 7 is above rollout_batch 6"):
         dataclasses.replace(SETTINGS, micro_batch=7)

@@ -254,7 +254,8 @@ def test_an_odd_value_of_any_key_is_taken_or_named_and_never_a_traceback(group):
         "evaluate.batch_size=0", "evaluate.resamples=0", "contest.resamples=0", "export.gguf.rows=0", "pretrain.adamw.beta1=1.5",
         "pretrain.adamw.beta2=1.0", "align.dpo.beta=0", "align.dpo.beta=-1", "align.ppo.kl_coef=-1", "tasks.facts.max_new_tokens=0",
         "tasks.books.overlap=1", "export.gguf.strings=0", "pretrain.muon.momentum=1.0", "sft.warmup_steps=1000",
-        "align.ppo.max_new_tokens=0",
+        "align.ppo.max_new_tokens=0", "sft.micro_batch=0", "sft.micro_batch=3", "reward.micro_batch=32", "align.dpo.micro_batch=-1",
+        "align.ppo.micro_batch=65", "pretrain.micro_batch=0",
         "pretrain.decay_ratio=1.5", "sft.learning_rate=-1",
     ],
 )  # fmt: skip
@@ -263,6 +264,13 @@ def test_a_value_out_of_bounds_is_refused_before_anything_runs(word):
     assert any(key in message or "Value error" in message for message in faults(composed(word))), word
 
 
+def test_a_batch_that_micro_batches_do_not_make_up_is_refused_before_anything_runs():
+    told = [fault.mend for fault in faults_between(composed("pretrain.micro_batch=7"))]
+    assert told == ["pretrain.batch_tokens=896"]
+    assert list(faults_between(composed("pretrain.micro_batch=4"))) == []
+
+
 def test_rows_longer_than_the_model_reads_are_refused_before_anything_runs():
-    told = [fault.mend for fault in faults_between(composed("tokenize.sequence_length=1000", "sft.max_length=512"))]
+    whole = ("pretrain.micro_batch=1", "pretrain.batch_tokens=1000")
+    told = [fault.mend for fault in faults_between(composed("tokenize.sequence_length=1000", "sft.max_length=512", *whole))]
     assert told == ["tokenize.sequence_length=256, or model.context=1000", "sft.max_length=256, or model.context=512"]

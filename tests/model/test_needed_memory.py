@@ -16,10 +16,10 @@ def test_what_fits_passes_and_where_nobody_tells_all_does() -> None:
     Need(100, 10).refuse_beyond(None, rows=8_000_000, key="sft.micro_batch")
 
 
-def test_the_mend_is_the_largest_part_of_the_batch_that_fits() -> None:
+def test_the_mend_is_the_largest_part_of_the_batch_that_surely_fits() -> None:
     with pytest.raises(OutOfMemory, match="12 rows at once take about 220 MB of memory, 189 MB are free") as fault:
         Need(100_000_000, 10_000_000).refuse_beyond(189_000_000, rows=12, key="sft.micro_batch")
-    assert fault.value.mend == "sft.micro_batch=6"
+    assert fault.value.mend == "sft.micro_batch=3"
 
 
 def test_where_not_even_one_row_fits_the_model_is_too_large() -> None:

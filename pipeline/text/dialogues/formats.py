@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.text.dialogues.turns import LAST_TURN_CUT, REASONING, REASONING_LEFT_OUT, TOOL_KEYS, FormatError, Message, Turns, is_some
+from pipeline.text.shapes import ANSWERS, CONVERSATIONS, PROMPTS
 
 UNKNOWN = "unknown_shape"
 UNKNOWN_LABEL = "label_is_not_true_or_false"
-_PROMPTS = ("prompt", "instruction", "question")
-_ANSWERS = ("response", "output", "answer", "completion")
-_CONVERSATIONS = ("messages", "conversations", "conversation")
 _SYSTEMS = ("system", "system_prompt")
 _CONTEXTS = ("context", "passage")
 # columns that say where a row is from, and nothing of what it means
@@ -94,7 +92,7 @@ class _Row:
             raise FormatError("tool_turns")
         if any([is_some(self._value(key)) for key in REASONING]):  # all are read
             self.turns.done[REASONING_LEFT_OUT] += 1
-        conversation = self._first(_CONVERSATIONS)
+        conversation = self._first(CONVERSATIONS)
         if "chosen" in self._columns and "rejected" in self._columns:
             yield self._preference()
         elif conversation is not None:
@@ -102,7 +100,7 @@ class _Row:
         elif "instances" in self._columns and "instruction" in self._columns:
             yield from self._instances()
         else:
-            prompt, answer = self._first(_PROMPTS), self._first(_ANSWERS)
+            prompt, answer = self._first(PROMPTS), self._first(ANSWERS)
             if prompt is None or answer is None:
                 raise FormatError(UNKNOWN)
             yield self._pair(self._value(prompt), self._value("input"), self._value(answer))
@@ -122,7 +120,7 @@ class _Row:
         return self._columns.get(key)
 
     def _preference(self) -> Preference:
-        asked = self._first(_PROMPTS)
+        asked = self._first(PROMPTS)
         given, opened = self.turns.prompt(self._value(asked)) if asked and self._columns[asked] is not None else ([], False)
         chosen, rejected = (self.turns.answer(self._value(side), opened=opened) for side in ("chosen", "rejected"))
         shared = 0

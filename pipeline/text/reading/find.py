@@ -7,9 +7,11 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import InputError
 from pipeline.text.reading.content import HEAD, is_wiki_dump, pointer_command
-from pipeline.text.reading.ignored import WIKI_DUMP, is_companion, mends, told
+from pipeline.text.reading.first_row import columns_of
+from pipeline.text.reading.ignored import DIALOGUES, WIKI_DUMP, is_companion, mends, told
 from pipeline.text.reading.rows import COMPRESSED, DamagedError, files_under, format_suffix, open_decompressed
 from pipeline.text.reading.sources import HUB, File, Source
+from pipeline.text.shapes import holds_dialogues
 
 FORMATS = {
     ".txt": "txt",
@@ -27,6 +29,7 @@ FORMATS = {
     ".warc": "warc",
     ".wet": "warc",
 }
+_TABLES = ("jsonl", "json", "csv", "parquet")  # formats whose rows have named columns
 _MAGIC = "*?["
 
 
@@ -47,8 +50,10 @@ def find_source_files(source: Source, base: Path) -> tuple[list[File], Counter[s
     data = files if _names_companion(source.path) else [file for file in files if not is_companion(_last(file.name))]
     companions = [_last(file.name) for file in files if is_companion(_last(file.name))] if 0 < len(data) < len(files) else []
     data = data or files
-    read = [file for file in data if file.kind]
+    talk = {file for file in data if file.kind in _TABLES and _is_dialogues(file, source)}
+    read = [file for file in data if file.kind and file not in talk]
     ignored = Counter(_ignored_kind(file) for file in data if not file.kind)
+    ignored.update({DIALOGUES: len(talk)} if talk else {})
     ignored.update(companions)
     if not read:
         raise InputError(
@@ -76,6 +81,12 @@ def check_disjoint(found: Sequence[Sequence[File]], names: Sequence[str]) -> Non
 def _kind(source: Source, name: str) -> str:
     """The format, or "" for a file that is not read."""
     return FORMATS.get(format_suffix(Path(name)), "") if source.format == "auto" else source.format
+
+
+def _is_dialogues(file: File, source: Source) -> bool:
+    """Whether the rows of a file have no column of text, but those of dialogues: they are for another stage."""
+    columns = columns_of(file.address, file.kind)
+    return source.column.partition(".")[0] not in columns and holds_dialogues(columns)
 
 
 def _ignored_kind(file: File) -> str:

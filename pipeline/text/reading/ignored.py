@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 WIKI_DUMP = "MediaWiki dump"
+DIALOGUES = "dialogues"  # rows with columns of instructions or preferences
 _COMPANION = re.compile(
     r"(?:readme|licen[cs]e|copying|notice|citation|changelog|contributing|code_of_conduct)(?:[._-][\w-]{1,16})*"
     r"|dataset_infos?\.json|dataset_dict\.json|state\.json|croissant\.json|(?:sha\d*sums?|md5sums?|checksums?)(?:\.txt)?|requirements\.txt",
@@ -33,6 +34,7 @@ _HINTS = {
     **dict.fromkeys((".mp3", ".wav", ".flac", ".mp4", ".webm"), "a recording: a transcript, or leave it out"),
     WIKI_DUMP: "python -m wikiextractor.WikiExtractor --json -o FOLDER FILE, then path: FOLDER/**/wiki_* with format: jsonl;"
     " or path: hub:wikimedia/wikipedia with its revision",
+    DIALOGUES: "they are for the stage dialogues (dialogues=files dialogues.path=FOLDER); as text: a source with {{name: NAME, column: COLUMN}}",
     "broken link": "it leads nowhere: restore what it leads to, or remove it",
 }
 
