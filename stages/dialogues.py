@@ -13,7 +13,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
 from pipeline.packages.dialogues import PackageDialogues, about_packages
-from pipeline.text.dialogues.files import Duplicates, read_dialogues
+from pipeline.text.dialogues.files import FileRules, read_dialogues
 from pipeline.text.dialogues.rows import HubData
 from pipeline.text.splitting.benchmarks import benchmark_items
 from pipeline.text.splitting.held_out_index import OverlapConfig
@@ -23,7 +23,7 @@ from stages._run import Metrics, Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(FileRules):
     reader: Literal["world", "packages", "files"]
     corpus: Corpus
     path: Path
@@ -33,8 +33,6 @@ class Config:
     benchmarks: Path
     benchmark_fields: dict[str, tuple[str, ...]]
     overlap: OverlapConfig
-    max_bad_fraction: float
-    duplicates: Duplicates
     world: DialogueConfig
     packages: PackageDialogues
 
@@ -47,7 +45,7 @@ def main(cfg: Config, run: Run) -> Metrics:
     elif cfg.reader == "packages":
         read |= about_packages(cfg.corpus, cfg.packages, cfg.seed)
     else:
-        found = read_dialogues(cfg.path, cfg.hub, cfg.max_bad_fraction, cfg.duplicates, seed=cfg.seed, tell=run.log.warning)
+        found = read_dialogues(cfg.path, cfg.hub, cfg, seed=cfg.seed, tell=run.log.warning)
         read, told = found.as_rows(), found.counts()
     rows, dropped = drop_contaminated(read, benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields), cfg.overlap)
     with cfg.target.writing() as draft:

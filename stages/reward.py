@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import reward
+from pipeline.align.handed_on import nothing
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import read_pairs, required, room_for
+from pipeline.align.rows import read_pairs, room_for
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
@@ -36,8 +37,12 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     module = with_scalar_head(disk.load(cfg.source, device=run.device), seed=cfg.seed)
     room = room_for(cfg, module, section=run.section)
     train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
-    pairs = required(train, "preferences of part train")
-    metrics, history = reward.learn(module, tokenizer, pairs, test.rows, cfg, Workspace.of(run))
+    if not train.rows:
+        run.curve([])
+        reason = {Model.NOT_TRAINED: nothing("preferences to learn from")}
+        disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "reward", **reason})
+        return reason
+    metrics, history = reward.learn(module, tokenizer, train.rows, test.rows, cfg, Workspace.of(run))
     disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "reward"})
     run.curve(history)
     return metrics | {"train": train.counts, "test": test.counts}

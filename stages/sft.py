@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import PositiveFloat
 
 from pipeline.align import sft
+from pipeline.align.handed_on import hand_on
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import PretrainingMix, read_examples, read_pretraining_rows, required, room_for
+from pipeline.align.rows import PretrainingMix, read_examples, read_pretraining_rows, room_for
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokens import Tokens
@@ -42,7 +43,9 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     module = disk.load(cfg.source, device=run.device)
     room = room_for(cfg, module, section=run.section)
     train, val = read_examples(cfg.dialogues, ("train", "val"), tokenizer, room)
-    examples = required(train, "instructions of part train")
+    if not (examples := train.rows):
+        run.curve([])
+        return hand_on(cfg.source, cfg.target, "instructions to learn from")
     text = open_rows(cfg.tokens, "train", tokenizer_digest=disk.tokenizer_digest(cfg.source))
     books = read_pretraining_rows(text, cfg.pretraining_mix, beside=len(examples), seed=cfg.seed)
     place = Workspace.of(run)

@@ -118,13 +118,6 @@ def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part
     return _part(kept, dropped, "different prompts", room)
 
 
-def required(part: Part[T], what: str) -> list[T]:
-    """The rows, of which there must be some."""
-    if not part.rows:
-        raise InputError(f"there are no {what}", mend="add some to the files that dialogues.* names, or choose dialogues=world")
-    return part.rows
-
-
 def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], list[int]]]], Tensor], *, seed: int) -> dict[str, Any]:
     """How scores of (prompt, answer) rank the pairs: the share in which chosen is above rejected, with its 95 % interval over clusters of
     pairs, overall and by kind; and the mean margin. None where there are no pairs."""

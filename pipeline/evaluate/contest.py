@@ -15,8 +15,8 @@ from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap, share
 from pipeline.evaluate.answers import judged
-from pipeline.evaluate.duels import TIE, duels
-from pipeline.evaluate.kinds.questions import NO_FACTS, from_record
+from pipeline.evaluate.duels import METRICS, TASK, TIE, UNKNOWN, duels
+from pipeline.evaluate.kinds.questions import from_record
 from pipeline.evaluate.ratings import rate
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.model.reward import rewards_of
@@ -29,7 +29,8 @@ Line = dict[str, Any]  # a question: id, fact, trained, messages, ..., and `answ
 def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
     """One line a question with the answers of every model.
 
-    ArtifactError when the models were asked different questions, or one stands on another tokenizer: its ids would mean other words.
+    None where the models were asked nothing. ArtifactError when they were asked different questions, or one stands on another
+    tokenizer: its ids would mean other words.
     """
     lines: dict[tuple[str, str], Line] = {}
     for name, artifact in scores.items():
@@ -43,7 +44,7 @@ def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
             raise ArtifactError(message, mend=f"dvc repro {' '.join(f'evaluate@{one}' for one in scores)}")
         for key, record in zip(keys, records, strict=True):
             lines[key]["answers"][name] = {"greedy": record["greedy"], "sampled": record["sampled"]}
-    if not any(not line["trained"] for line in lines.values()):
+    if lines and not any(not line["trained"] for line in lines.values()):
         raise PipelineError("no held-out question was asked", mend="tasks=[world], with held_out above 0")
     return list(lines.values())
 
@@ -100,8 +101,12 @@ def enter(lines: Sequence[Line], player: str, answers: Sequence[Sequence[int]], 
         line["answers"][player] = {"greedy": found.as_json()}
 
 
-def add_rewards(lines: Sequence[Line], reward: PreTrainedModel, tokenizer: tokenizers.Tokenizer, *, batch: int) -> None:
-    """What the reward model gives to each answer of each player; an answer that many gave is read once."""
+def add_rewards(lines: Sequence[Line], reward: PreTrainedModel | None, tokenizer: tokenizers.Tokenizer, *, batch: int) -> None:
+    """What the reward model gives to each answer of each player; an answer that many gave is read once. Null without a model."""
+    if reward is None:
+        for one in (one for line in lines for one in _said(line)):
+            one["reward"] = None
+        return
     asked, _ = prompts(lines, tokenizer)
     said = [(prompt, one) for prompt, line in zip(asked, lines, strict=True) for one in _said(line)]
     different = {(*prompt, *one["ids"]): 0.0 for prompt, one in said}
@@ -117,7 +122,7 @@ def against(
     """Each model's sampled answers against the reference's: wins by the rules and by the reward model, and KL from the reference."""
     asked = [from_record(line, tokenizer) for line in lines]
     rows: list[Row] = []
-    for name in lines[0]["answers"]:
+    for name in lines[0]["answers"] if lines else ():
         if name == reference or "sampled" not in lines[0]["answers"][name]:
             continue
         ours, theirs = ([line["answers"][player]["sampled"] for line in lines] for player in (name, reference))
@@ -133,19 +138,26 @@ def against(
     return rows
 
 
+def unasked(models: Mapping[str, str], reference: str) -> list[Row]:
+    """The rows of models that were asked nothing."""
+    reason = "there is nothing to ask: no questions, preferences or instructions are held out"
+    return [absent(name, TASK, metric, reason) for name in models if name != reference for metric in METRICS]
+
+
 def ratings(lines: Sequence[Line], *, sources: Mapping[str, str], prior: float, bootstrap: Bootstrap) -> list[Row]:
     """An Elo rating of each player on the held-out questions by each rule, and how often each file answers word for word as its source.
 
     `sources` names the model of each file.
     """
-    held_out = [line for line in lines if not line["trained"]]
+    if not (held_out := [line for line in lines if not line["trained"]]):
+        return []
     players = list(held_out[0]["answers"])
     clusters = [line["fact"] or line["id"] for line in held_out]
     rows: list[Row] = []
     for rule in RULES:
         points = [[line["answers"][player]["greedy"][rule] for player in players] for line in held_out]
         if any(None in line for line in points):
-            rows += [absent(player, rule, "elo", NO_FACTS) for player in players]
+            rows += [absent(player, rule, "elo", UNKNOWN[f"{rule}_win"]) for player in players]
         else:
             found = rate(np.array(points, dtype=np.float64), clusters, tie=TIE, prior=prior, bootstrap=bootstrap)
             rows += [row(player, rule, "elo", estimate) for player, estimate in zip(players, found, strict=True)]

@@ -9,6 +9,9 @@ from pipeline.evaluate.table import Row, absent, row
 
 T = TypeVar("T")
 TASK = "against_reference"
+METRICS = ("gold_win", "reward_win", "kl")
+NO_REWARD = "the reward model has learned nothing: there are no preferences"
+UNKNOWN = {"gold_win": NO_FACTS, "reward_win": NO_REWARD}
 TIE = 1e-4  # rewards closer than this are one: the same answer in another batch differs in the last bits
 
 
@@ -17,7 +20,7 @@ def duels(
     asked: Sequence[Question],
     *,
     gold: tuple[Sequence[float | None], Sequence[float | None]],
-    reward: tuple[Sequence[float], Sequence[float]],
+    reward: tuple[Sequence[float | None], Sequence[float | None]],
     nats: tuple[Sequence[float], Sequence[float]],
     bootstrap: Bootstrap,
 ) -> list[Row]:
@@ -29,14 +32,13 @@ def duels(
     """
     held_out = [number for number, question in enumerate(asked) if not question.trained]
     clusters = [asked[number].cluster for number in held_out]
-    points = [_won(ours, theirs) for ours, theirs in zip(*gold, strict=True) if ours is not None and theirs is not None]
-    if points:
-        won = share(_at(points, held_out), clusters, bootstrap=bootstrap)
-        rows = [row(name, TASK, "gold_win", won)]
-    else:
-        rows = [absent(name, TASK, "gold_win", NO_FACTS)]
-    liked = [_won(ours, theirs) for ours, theirs in zip(*reward, strict=True)]
-    rows.append(row(name, TASK, "reward_win", share(_at(liked, held_out), clusters, bootstrap=bootstrap)))
+    rows = []
+    for metric, both in (("gold_win", gold), ("reward_win", reward)):
+        points = [_won(ours, theirs) for ours, theirs in zip(*both, strict=True) if ours is not None and theirs is not None]
+        if points:
+            rows.append(row(name, TASK, metric, share(_at(points, held_out), clusters, bootstrap=bootstrap)))
+        else:
+            rows.append(absent(name, TASK, metric, UNKNOWN[metric]))
     moved = [ours - theirs for ours, theirs in zip(*nats, strict=True)]
     rows.append(row(name, TASK, "kl", mean(moved, [question.cluster for question in asked], bootstrap=bootstrap)))
     return rows

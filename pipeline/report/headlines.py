@@ -66,6 +66,8 @@ def _counted(rows: Metrics) -> str:
     return fixed(values[0]) if values else ABSENT
 
 
+NOT_TRAINED = Number("not trained", "not_trained", str, optional=True)
+
 # By stage, or by list for its entries. A number without a key is told from all of the stage's metrics.
 STAGES: Mapping[str, Work] = {
     "corpus": Work(
@@ -116,8 +118,10 @@ STAGES: Mapping[str, Work] = {
             Number("times the entropy", "val.ratio", fixed),
         ),
     ),
-    "sft": Work("a model that answers", (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed))),
-    "reward": Work("a reward model", (Number("ranks correctly", "accuracy", share), Number("margin", "margin", fixed))),
+    "sft": Work(
+        "a model that answers", (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed), NOT_TRAINED)
+    ),
+    "reward": Work("a reward model", (Number("ranks correctly", "accuracy", share), Number("margin", "margin", fixed), NOT_TRAINED)),
     "align": Work(
         "an aligned model",
         (
@@ -126,6 +130,7 @@ STAGES: Mapping[str, Work] = {
             Number("KL", "last.kl", fixed),
             Number("ranks correctly", "accuracy", share),
             Number("margin", "margin", fixed),
+            NOT_TRAINED,
         ),
     ),
     "baselines": Work("scores without a model", (Number("source", "source.books.bits_per_byte", fixed), Number("n-gram", "", _counted))),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import dpo
-from pipeline.align.rows import read_pairs, required, room_for
+from pipeline.align.handed_on import hand_on
+from pipeline.align.rows import read_pairs, room_for
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.model import disk
@@ -33,8 +34,10 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
     room = room_for(cfg, policy, section=run.section)
     train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
-    pairs = required(train, "preferences of part train")
-    metrics, history = dpo.prefer(policy, reference, tokenizer, pairs, test.rows, cfg, Workspace.of(run))
+    if not train.rows:
+        run.curve([])
+        return hand_on(cfg.source, cfg.target, "preferences to learn from")
+    metrics, history = dpo.prefer(policy, reference, tokenizer, train.rows, test.rows, cfg, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "dpo"})
     run.curve(history)
     return metrics | {"train": train.counts, "test": test.counts}

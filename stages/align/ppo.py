@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import ppo
-from pipeline.align.rows import read_pairs, required, room_for, with_room
+from pipeline.align.handed_on import hand_on
+from pipeline.align.rows import read_pairs, room_for, with_room
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
@@ -38,8 +39,10 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     reward = disk.load_reward(cfg.reward_model, device=run.device)
     room = room_for(cfg, policy, section=run.section)
     (pairs,) = read_pairs(cfg.dialogues, ("train",), disk.tokenizer_of(cfg.source), room)
-    usable = required(pairs, "preferences of part train")
-    prompts = with_room(usable, room, max_new_tokens=cfg.max_new_tokens)
+    if not pairs.rows or cfg.reward_model.not_trained:
+        run.curve([])
+        return hand_on(cfg.source, cfg.target, "preferences to learn from")
+    prompts = with_room(pairs.rows, room, max_new_tokens=cfg.max_new_tokens)
     scale = ppo.scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
     players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
     metrics, history = ppo.improve(players, prompts.rows, scale, cfg, Workspace.of(run))

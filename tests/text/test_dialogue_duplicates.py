@@ -8,11 +8,12 @@ import pytest
 
 from pipeline.text.dialogues.duplicates import near_copies
 from pipeline.text.dialogues.files import Duplicates, Reading, read_dialogues
+from tests.text.dialogue_tools import rules
 
 
 def read(folder: Path, rows: list[dict[str, Any]], duplicates: Duplicates = "drop", bad: float = 1.0) -> Reading:
     (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return read_dialogues(folder, (), max_bad_fraction=bad, duplicates=duplicates, seed=1)
+    return read_dialogues(folder, (), rules(bad, duplicates), seed=1)
 
 
 def pair(better: str, worse: str, prompt: str = "Which?") -> dict[str, Any]:

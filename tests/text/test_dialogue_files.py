@@ -16,6 +16,7 @@ from pipeline.core.errors import InputError
 from pipeline.text.dialogues.files import Reading, read_dialogues
 from pipeline.text.dialogues.rows import HubData
 from pipeline.text.splitting.prompts import prompt_overlap, user_turns
+from tests.text.dialogue_tools import rules
 
 ASK = {"role": "user", "content": "Why?"}
 ANSWER = {"role": "assistant", "content": "So."}
@@ -23,7 +24,7 @@ ANSWER = {"role": "assistant", "content": "So."}
 
 def reading(folder: Path, *values: object, name: str = "a.jsonl") -> Reading:
     (folder / name).write_text("".join(json.dumps(value) + "\n" for value in values))
-    return read_dialogues(folder, (), max_bad_fraction=1.0, duplicates="keep", seed=1)
+    return read_dialogues(folder, (), rules(1.0, "keep"), seed=1)
 
 
 def read(folder: Path, *values: object, name: str = "a.jsonl") -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
@@ -113,7 +114,7 @@ def test_a_row_that_can_not_be_used_goes_to_the_quarantine(tmp_path: Path, row: 
 
 def test_a_json_array_is_read_like_lines(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps([{"prompt": "Why?", "response": "So."}, 3]))
-    found = read_dialogues(tmp_path, (), max_bad_fraction=1.0, duplicates="keep", seed=1)
+    found = read_dialogues(tmp_path, (), rules(1.0, "keep"), seed=1)
     assert len(found.tables["instructions"]) == 1
     assert [row.reason for row in found.bad] == ["not_an_object"]
 
@@ -140,7 +141,7 @@ def test_a_folder_of_unknown_shape_is_told_with_its_columns(tmp_path: Path) -> N
 def test_too_many_bad_rows_fail_and_name_the_leader(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a", "response": null}\n')
     with pytest.raises(InputError, match=r"1 of 2 rows are unusable; a\.jsonl leads with 1 null_text"):
-        read_dialogues(tmp_path, (), max_bad_fraction=0.1, duplicates="keep", seed=1)
+        read_dialogues(tmp_path, (), rules(0.1, "keep"), seed=1)
 
 
 @pytest.mark.parametrize(
@@ -327,7 +328,7 @@ def written_as(suffix: str, folder: Path, rows: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".csv.gz", ".parquet.gz"])
 def test_tables_are_read_like_lines(tmp_path: Path, suffix: str) -> None:
     written_as(suffix, tmp_path, ROWS)
-    found = read_dialogues(tmp_path, (), max_bad_fraction=0.0, duplicates="keep", seed=1)
+    found = read_dialogues(tmp_path, (), rules(0.0, "keep"), seed=1)
     said = [row["messages"][0]["content"] for row in found.tables["instructions"]]
     assert said == [f"Passage\n{number}, with a comma.\n\nQuestion {number}?" for number in range(4)]
 
@@ -335,7 +336,7 @@ def test_tables_are_read_like_lines(tmp_path: Path, suffix: str) -> None:
 def test_messages_stand_in_a_parquet_list_and_in_a_csv_cell(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([{"messages": [ASK, ANSWER]}]), tmp_path / "a.parquet")
     (tmp_path / "b.csv").write_text('"messages"\n"' + json.dumps([ASK, ANSWER]).replace('"', '""') + '"\n')
-    found = read_dialogues(tmp_path, (), max_bad_fraction=0.0, duplicates="keep", seed=1)
+    found = read_dialogues(tmp_path, (), rules(0.0, "keep"), seed=1)
     assert [row["messages"] for row in found.tables["instructions"]] == [[ASK, ANSWER]] * 2
 
 
@@ -343,7 +344,7 @@ def test_bad_rows_of_tables_stand_in_the_quarantine_with_their_line_or_number(tm
     (tmp_path / "a.csv").write_text('prompt;response\n"Why\nnot?";So.\nWhy?;So.;No.\nWhy?;\n"x"y;So.\nLast?;So.\n')
     pq.write_table(pa.table({"prompt": ["Why?", None], "response": ["So.", "So."]}), tmp_path / "b.parquet")
     (tmp_path / "c.parquet").write_bytes(b"PAR1 no table")
-    found = read_dialogues(tmp_path, (), max_bad_fraction=1.0, duplicates="keep", seed=1)
+    found = read_dialogues(tmp_path, (), rules(1.0, "keep"), seed=1)
     assert [(row.file, row.line, row.reason) for row in found.bad] == [
         ("a.csv", 4, "malformed_csv"),
         ("a.csv", 5, "empty_answer"),
@@ -363,12 +364,12 @@ def test_a_pinned_data_set_of_the_hub_is_read_and_one_that_may_change_is_refused
 
     monkeypatch.setattr("datasets.load_dataset", load)
     data = HubData(path="hub:owner/name", revision="a" * 40, split="train", subset=None)
-    found = read_dialogues(tmp_path, (data,), max_bad_fraction=1.0, duplicates="keep", seed=1)
+    found = read_dialogues(tmp_path, (data,), rules(1.0, "keep"), seed=1)
     assert [one["chosen"] for one in found.tables["preferences"]] == ["So."]
     assert [(row.file, row.line, row.reason) for row in found.bad] == [("hub:owner/name/train", 2, "wrong_type")]
     assert (asked["name"], asked["revision"], asked["streaming"]) == ("owner/name", "a" * 40, True)
     with pytest.raises(InputError, match="is not pinned"):
-        read_dialogues(tmp_path, (replace(data, revision="main"),), max_bad_fraction=1.0, duplicates="keep", seed=1)
+        read_dialogues(tmp_path, (replace(data, revision="main"),), rules(1.0, "keep"), seed=1)
 
 
 def test_a_data_set_of_the_hub_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +380,5 @@ def test_a_data_set_of_the_hub_is_streamed(tmp_path: Path, monkeypatch: pytest.M
     own.mkdir()
     pq.write_table(pa.Table.from_pylist([{"messages": [ASK, ANSWER]}]), place / "train.parquet")
     (own / "a.jsonl").write_text(json.dumps({"prompt": "How?", "response": "So."}))
-    found = read_dialogues(
-        own, (HubData(path=f"hub:{place}", revision="a" * 40, split="train", subset=None),), max_bad_fraction=0.0, duplicates="keep", seed=1
-    )
+    found = read_dialogues(own, (HubData(path=f"hub:{place}", revision="a" * 40, split="train", subset=None),), rules(0.0, "keep"), seed=1)
     assert [row["messages"][0]["content"] for row in found.tables["instructions"]] == ["How?", "Why?"]

@@ -10,6 +10,7 @@ import pytest
 from pipeline.text.dialogues.files import read_dialogues
 from pipeline.text.reading.encoding import decode
 from pipeline.text.repair.clean import clean_text
+from tests.text.dialogue_tools import rules
 from tests.text.repair_settings import SETTINGS
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -84,6 +85,6 @@ def test_what_an_author_wrote_stays() -> None:
     ("folder", "instructions", "preferences"), [("gsm8k", 8792, 0), ("instructions", 175, 0), ("preferences", 0, 2307)]
 )
 def test_real_dialogues_are_read(folder: str, instructions: int, preferences: int) -> None:
-    found = read_dialogues(DATA / folder, (), max_bad_fraction=0.01, duplicates="drop", seed=1)
+    found = read_dialogues(DATA / folder, (), rules(0.01, "drop"), seed=1)
     assert [len(found.tables[name]) for name in ("instructions", "preferences", "labels")] == [instructions, preferences, 0]
     assert {row.reason for row in found.bad} <= {"empty_answer"}

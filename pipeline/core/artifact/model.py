@@ -10,3 +10,10 @@ class Model(Artifact):
     """
 
     kind = "model"
+    NOT_TRAINED = "not_trained"  # the fact that says why a stage took over the model before it
+
+    @property
+    def not_trained(self) -> str | None:
+        """Why the stage that wrote it has learned nothing; None where it has."""
+        reason: str | None = self.facts.get(self.NOT_TRAINED)
+        return reason

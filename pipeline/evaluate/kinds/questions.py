@@ -123,7 +123,8 @@ class Question:
 def questions(
     dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, *, held_out: int, trained: int, room: Room, seed: int
 ) -> list[Question]:
-    """Up to `held_out` and `trained` questions, a seeded choice in their order; test preferences' prompts where there are no questions.
+    """Up to `held_out` and `trained` questions, a seeded choice in their order; where there are none, the prompts of test preferences,
+    or those of held-out instructions. Nothing where there are no dialogues at all.
 
     Prompts that have no room are left out. PipelineError when too many have none, or nothing is left.
     """
@@ -131,6 +132,8 @@ def questions(
         found = [_question(row, tokenizer) for row in dialogues.rows("questions")]
     else:
         found = _prompts(dialogues, tokenizer)
+    if not found:
+        return []
     what = f"prompts in {dialogues.path}, each beside an answer of {room.spare} tokens,"
     check_fit([len(one.prompt) for one in found], room, what)
     fitting = [one for one in found if len(one.prompt) <= room.tokens]
@@ -180,13 +183,14 @@ def _check(row: Mapping[str, Any]) -> Check:
 
 
 def _prompts(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> list[Question]:
-    """Each different prompt of the test preferences once."""
+    """Each different prompt of the test preferences once; without such, of the held-out instructions up to the last answer."""
+    pairs = [(row["id"], row["prompt"]) for row in dialogues.rows("preferences") if row["part"] == "test"]
+    asked = pairs or [(row["id"], row["messages"][:-1]) for row in dialogues.rows("instructions") if row["part"] == "val"]
     seen: dict[tuple[int, ...], Question] = {}
-    for row in dialogues.rows("preferences"):
-        if row["part"] == "test":
-            prompt, _ = encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)
-            one = Question(id=row["id"], cluster=row["id"], trained=False, messages=row["prompt"], prompt=prompt, check=None, gap=None)
-            seen.setdefault(tuple(prompt), one)
+    for name, messages in asked:
+        prompt, _ = encode_chat(messages, tokenizer, add_generation_prompt=True)
+        one = Question(id=name, cluster=name, trained=False, messages=messages, prompt=prompt, check=None, gap=None)
+        seen.setdefault(tuple(prompt), one)
     return list(seen.values())
 
 

@@ -14,12 +14,26 @@ from pipeline.text.dialogues.formats import UNKNOWN, Dialogue, Instruction, Labe
 from pipeline.text.dialogues.parts import assign_parts, without_shared_prompts
 from pipeline.text.dialogues.rows import SUFFIXES, HubData, hub_rows, rows_of
 from pipeline.text.dialogues.turns import FormatError
-from pipeline.text.reading.rows import BadRow, JsonRow, check_bad_fraction, files_under, find_files
+from pipeline.text.reading.find import FORMATS
+from pipeline.text.reading.first_row import columns_of
+from pipeline.text.reading.ignored import is_companion
+from pipeline.text.reading.rows import BadRow, JsonRow, check_bad_fraction, files_under, find_files, format_suffix
+from pipeline.text.shapes import holds_dialogues
 
 LEADING = 5  # reasons that an error names
 
 Rows = list[dict[str, Any]]
 Duplicates = Literal["drop", "keep"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRules:
+    """What is taken and what is refused."""
+
+    text_column: str  # files of rows with it, and without columns of dialogues, are the corpus's
+    required: bool  # whether a folder without dialogues is an error
+    max_bad_fraction: float
+    duplicates: Duplicates
 
 
 @dataclass
@@ -81,24 +95,23 @@ class Reading:
 
 
 def read_dialogues(
-    path: Path,
-    hub: Sequence[HubData],
-    max_bad_fraction: float,
-    duplicates: Duplicates,
-    *,
-    seed: int,
-    tell: Callable[[str], object] = lambda line: None,
+    path: Path, hub: Sequence[HubData], rules: FileRules, *, seed: int, tell: Callable[[str], object] = lambda line: None
 ) -> Reading:
     """Instructions, preferences, labelled answers and quarantined rows, of all files below a folder, then of data sets of the hub.
 
-    The format of a row is recognised by its columns. Rows that begin with the same question are in the same part: val for instructions and
-    test for the others hold a tenth of the questions, at least one. The length of answers is not checked here, that needs a tokenizer.
-    Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad. `tell` is
-    given what a person should know, line by line.
+    The format of a row is recognised by its columns. Files of text that lie beside them are passed over. Rows that begin with the same
+    question are in the same part: val for instructions and test for the others hold a tenth of the questions, at least one. The length of answers is not checked here, that needs a tokenizer.
+    Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad; where there is
+    no file of dialogues, only if they are required. `tell` is given what a person should know, line by line.
     """
     found = Reading()
     columns: set[str] = set()
-    files = find_files(path, SUFFIXES, key="dialogues.path") if not hub or files_under(path, path)[0] else []
+    files, texts = _files(path, rules, wanted=rules.required and not hub)
+    if texts:
+        tell(f"passed over, since they hold text: {', '.join(texts[:LEADING])}{' …' if len(texts) > LEADING else ''}")
+    if not files and not hub and not rules.required:
+        tell(f"{path} has no dialogues: what needs some takes over the model before it")
+        return found
     for row in chain(*(rows_of(file, name) for file, name in files), *map(hub_rows, hub)):
         if isinstance(row, BadRow):
             found.bad.append(row)
@@ -107,13 +120,28 @@ def read_dialogues(
             _append(row, found)
     if not found.good:
         raise _nothing(path, found.bad, columns)
-    found.settle(duplicates)
-    check_bad_fraction(found.good, found.bad, max_bad_fraction=max_bad_fraction, key="dialogues.max_bad_fraction")
+    found.settle(rules.duplicates)
+    check_bad_fraction(found.good, found.bad, max_bad_fraction=rules.max_bad_fraction, key="dialogues.max_bad_fraction")
     assign_parts(found.tables, seed=seed)
     found.tables, found.shared = without_shared_prompts(found.tables)
     for line in found.told():
         tell(line)
     return found
+
+
+def _files(path: Path, rules: FileRules, *, wanted: bool) -> tuple[list[tuple[Path, str]], list[str]]:
+    """The files of dialogues, and the names of files of rows that hold text. InputError where some are `wanted` and none is there."""
+    if not wanted and path.exists() and not any(format_suffix(file) in SUFFIXES for file in files_under(path, path)[0]):
+        return [], []
+    found = [(file, name) for file, name in find_files(path, SUFFIXES, key="dialogues.path") if not is_companion(Path(name).name)]
+    texts = {name for file, name in found if _is_text(columns_of(str(file), FORMATS[format_suffix(file)]), rules.text_column)}
+    if wanted and len(texts) == len(found):
+        raise _nothing(path, [], set())
+    return [(file, name) for file, name in found if name not in texts], sorted(texts)
+
+
+def _is_text(columns: frozenset[str], text_column: str) -> bool:
+    return text_column.partition(".")[0] in columns and not holds_dialogues(columns)
 
 
 def _append(row: JsonRow, found: Reading) -> None:

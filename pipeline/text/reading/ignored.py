@@ -34,7 +34,7 @@ _HINTS = {
     **dict.fromkeys((".mp3", ".wav", ".flac", ".mp4", ".webm"), "a recording: a transcript, or leave it out"),
     WIKI_DUMP: "python -m wikiextractor.WikiExtractor --json -o FOLDER FILE, then path: FOLDER/**/wiki_* with format: jsonl;"
     " or path: hub:wikimedia/wikipedia with its revision",
-    DIALOGUES: "they are for the stage dialogues (dialogues=files dialogues.path=FOLDER); as text: a source with {{name: NAME, column: COLUMN}}",
+    DIALOGUES: "dialogues=files dialogues.path=FOLDER; or, as text, a source with {{name: NAME, column: COLUMN}}",
     "broken link": "it leads nowhere: restore what it leads to, or remove it",
 }
 
