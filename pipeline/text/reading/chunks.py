@@ -6,6 +6,7 @@ is added behind it.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 from typing import IO, Literal, NamedTuple
@@ -93,10 +94,12 @@ def step_of(max_bytes: int) -> tuple[int, int]:
 def best_cut(window: bytes, code: list[tuple[int, int]]) -> tuple[int, Cut]:
     """Where to cut, as the size of what stands before it, and what kind of place that is.
 
-    The last heading, else paragraph end outside of `code`, else blank line in it, line end, blank, or at least the end of a character.
+    The last heading, else paragraph end outside of `code` (spans, ascending), else blank line in it, line end, blank, or at least the end
+    of a character.
     """
     breaks = [found.end() for found in _BLANK_LINES.finditer(window)]
-    free = [place for place in breaks if not any(begin < place < end for begin, end in code)]
+    begins = [begin for begin, _ in code]
+    free = [place for place in breaks if not (before := bisect_left(begins, place)) or place >= code[before - 1][1]]
     headed = [_heading_at(window, place) for place in free]
     for turn in range(len(free) - 1, -1, -1):
         if headed[turn] and not (turn and headed[turn - 1] and _single(window[free[turn - 1] : free[turn]])):
