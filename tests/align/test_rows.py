@@ -84,12 +84,6 @@ def test_when_all_pairs_are_equal_no_length_is_promised_to_help(tmp_path: Path, 
     assert "max_length" not in fault.value.mend
 
 
-def test_no_rows_at_all_are_an_error_where_some_are_needed(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
-    (part,) = rows.read_pairs(dialogues(tmp_path, []), ("train",), tokenizer, room(40, "dpo"))
-    with pytest.raises(InputError, match="no preferences of part train"):
-        rows.required(part, "preferences of part train")
-
-
 def test_a_prompt_is_asked_once_and_only_if_its_answer_has_room() -> None:
     pairs = [Pair(prompt, [7], [8], "rude") for prompt in ([1, 2, 3], [1, 2], [1, 2, 3], [1, 2, 3, 4])]
     part = rows.with_room(pairs, room(7, "align.ppo"), max_new_tokens=4)

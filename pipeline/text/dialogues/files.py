@@ -100,7 +100,9 @@ def read_dialogues(
     """Instructions, preferences, labelled answers and quarantined rows, of all files below a folder, then of data sets of the hub.
 
     The format of a row is recognised by its columns. Files of text that lie beside them are passed over. Rows that begin with the same
-    question are in the same part: val for instructions and test for the others hold a tenth of the questions, at least one. The length of answers is not checked here, that needs a tokenizer.
+    question are in the same part: val for instructions and test for the others hold a tenth of the questions, at least one. The length
+    of answers is not checked here, that needs a tokenizer.
+
     Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad; where there is
     no file of dialogues, only if they are required. `tell` is given what a person should know, line by line.
     """
