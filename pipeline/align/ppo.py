@@ -5,7 +5,7 @@ ppo_rollout; here is the loop. Every random stream is derived from the step numb
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,12 +18,13 @@ from transformers import PreTrainedModel
 
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, values_of
+from pipeline.align.rows import answer_room
 from pipeline.core.errors import PipelineError
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.model import memory
 from pipeline.model.reward import rewards_of
-from pipeline.tokens.dialogues import Pair
+from pipeline.tokens.dialogues import Length, Pair
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.loop import train
 from pipeline.train.optimizer import AdamW, AdamWSettings
@@ -47,9 +48,9 @@ TAIL = 5  # steps: the first and the last of the history are averaged for the me
 class Rollouts(Recipe):
     """What conf sets."""
 
-    max_length: PositiveInt  # tokens of a prompt and its answer
+    max_length: Length  # tokens of a prompt and its answer
     max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the pairs, and of the prompts, that may be longer
-    max_new_tokens: PositiveInt  # of an answer
+    max_new_tokens: Length  # of an answer
     rollout_batch: PositiveInt  # answers a step
     mini_batch_size: PositiveInt  # answers an update
     micro_batch: PositiveInt | None  # answers at once, sampled or learned from; None: all of a step, all of an update
@@ -63,6 +64,17 @@ class Rollouts(Recipe):
     def __post_init__(self) -> None:
         if self.micro_batch is not None and self.micro_batch > self.rollout_batch:
             raise ValueError(f"micro_batch {self.micro_batch} is above rollout_batch {self.rollout_batch}: it would have no effect")
+
+    def settled(self, pairs: Sequence[Pair], *, context: int) -> "Rollouts":
+        """With the room that the better answers ask for, where it is to be taken from them."""
+        return self if self.max_new_tokens != "auto" else replace(self, max_new_tokens=answer_room(pairs, context=context))
+
+    @property
+    def new_tokens(self) -> int:
+        """Tokens of an answer, at most."""
+        if isinstance(self.max_new_tokens, str):
+            raise ValueError("max_new_tokens is auto: settle it by the pairs")
+        return self.max_new_tokens
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ def improve(
 
 def refuse_beyond_memory(players: Players, longest: int, recipe: Rollouts, workspace: Workspace) -> None:
     """OutOfMemory when sampling or an update takes more than is free; prompts have at most `longest` tokens."""
-    policy, new, key = players.policy, recipe.max_new_tokens, f"{workspace.section}.micro_batch"
+    policy, new, key = players.policy, recipe.new_tokens, f"{workspace.section}.micro_batch"
     state, free = memory.state(players.policy, players.critic), memory.free(workspace.device)
     written = memory.logits(policy, tokens=new, copies=5)  # themselves, their softmax, and its gradient or the terms of the entropy
     rollout = max(memory.sampling(policy, prompt=longest, new=new), memory.passing(policy, tokens=longest + new) + written)
@@ -121,7 +133,7 @@ def gather(
     """Let the policy answer the prompts, and find what each token was worth; with it the step's figures."""
     batch = recipe.micro_batch or len(prompts)
     seed = seed_of(recipe.seed, "ppo", "rollout", step)
-    answers = sample_answers(players.policy, prompts, max_new_tokens=recipe.max_new_tokens, seed=seed, batch=batch)
+    answers = sample_answers(players.policy, prompts, max_new_tokens=recipe.new_tokens, seed=seed, batch=batch)
     mask = answers.mask
 
     def look(some: Answers) -> Float[Tensor, "K B T"]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from pipeline.tokens.dialogues import Length
 from pipeline.train.recipe import Recipe
 
 
@@ -12,7 +13,7 @@ from pipeline.train.recipe import Recipe
 class FineTuning(Recipe):
     """Linear warm-up, then linear decay to zero; AdamW without weight decay."""
 
-    max_length: PositiveInt  # tokens of a dialogue, or of a prompt with its longer answer
+    max_length: Length  # tokens of a dialogue, or of a prompt with its longer answer
     max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the rows that may be longer
     batch_size: PositiveInt  # examples or pairs a step
     micro_batch: PositiveInt | None  # examples or pairs at once; None: the whole batch

@@ -16,7 +16,19 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.intervals import Bootstrap, share
 from pipeline.core.seed import stream
-from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair, Room, check_fit, encode_instructions, encode_preferences
+from pipeline.tokens.dialogues import (
+    ANSWER_STEP,
+    IGNORE_INDEX,
+    LENGTHS,
+    Example,
+    Length,
+    Pair,
+    Room,
+    check_fit,
+    encode_instructions,
+    encode_preferences,
+    length_for,
+)
 from pipeline.tokens.shards import Rows
 
 T = TypeVar("T")
@@ -50,7 +62,7 @@ class Limits(Protocol):
     """What a recipe says of lengths."""
 
     @property
-    def max_length(self) -> int: ...  # tokens
+    def max_length(self) -> Length: ...
     @property
     def max_dropped(self) -> float: ...  # share of the rows that may be longer
 
@@ -58,7 +70,7 @@ class Limits(Protocol):
 def room_for(recipe: Limits, module: PreTrainedModel, *, section: str) -> Room:
     """What a row may take. PipelineError when that is more than what the model can read."""
     context = int(module.config.max_position_embeddings)
-    if recipe.max_length > context:
+    if recipe.max_length != "auto" and recipe.max_length > context:
         raise PipelineError(
             f"{section}.max_length is {recipe.max_length} tokens, the model reads {context}",
             mend=f"{section}.max_length={context}, or model.context={recipe.max_length}",
@@ -68,13 +80,18 @@ def room_for(recipe: Limits, module: PreTrainedModel, *, section: str) -> Room:
 
 def read_examples(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer, room: Room) -> list[Part[Example]]:
     """Instructions of each part that have room. InputError when too many have none, or none of a part can be used."""
-    found, lengths = [], []
+    found, lengths, room = [], [], settled(dialogues, "instructions", tokenizer, room)
     for part in parts:
-        kept, dropped = encode_instructions(_rows(dialogues, "instructions", part), tokenizer, max_length=room.tokens)
+        kept, dropped = encode_instructions(_rows(dialogues, "instructions", part), tokenizer, max_length=room.limit)
         lengths += [len(example.ids) for example in kept] + [row["tokens"] for row in dropped]
         found.append((kept, dropped, f"instructions of part {part} in {dialogues.path}"))
     check_fit(lengths, room, f"instructions in {dialogues.path}")
     return [_part(kept, dropped, what, room) for kept, dropped, what in found]
+
+
+def settled(dialogues: Dialogues, name: str, tokenizer: Tokenizer, room: Room) -> Room:
+    """The room that the rows of a table ask for, where it is to be taken from them."""
+    return room if room.tokens != "auto" else room.settled([LENGTHS[name](row, tokenizer) for row in dialogues.rows(name)])
 
 
 def read_pretraining_rows(rows: Rows, mix: PretrainingMix, *, beside: int, seed: int) -> list[Example]:
@@ -89,9 +106,9 @@ def read_pretraining_rows(rows: Rows, mix: PretrainingMix, *, beside: int, seed:
 
 def read_pairs(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer, room: Room) -> list[Part[Pair]]:
     """Preferences of each part whose longer side has room. InputError when too many have none, or none of a part can be used."""
-    found, lengths = [], []
+    found, lengths, room = [], [], settled(dialogues, "preferences", tokenizer, room)
     for part in parts:
-        fitting, dropped = encode_preferences(_rows(dialogues, "preferences", part), tokenizer, max_length=room.tokens)
+        fitting, dropped = encode_preferences(_rows(dialogues, "preferences", part), tokenizer, max_length=room.limit)
         lengths += [longest_of([pair]) for pair in fitting] + [row["tokens"] for row in dropped]
         kept = [pair for pair in fitting if pair.chosen != pair.rejected]
         dropped = dropped + [{"reason": SAME_TOKENS, "tokens": 0}] * (len(fitting) - len(kept))
@@ -105,6 +122,11 @@ def longest_of(pairs: Sequence[Pair]) -> int:
     return max(len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)) for pair in pairs)
 
 
+def answer_room(pairs: Sequence[Pair], *, context: int) -> int:
+    """Tokens that hold 95 % of the better answers, at most half of what the model reads."""
+    return length_for([len(pair.chosen) for pair in pairs], step=ANSWER_STEP, most=context // 2)
+
+
 def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part[list[int]]:
     """The different prompts that leave room for an answer of `max_new_tokens`, each once, in the order of the pairs.
 
@@ -112,9 +134,10 @@ def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part
     """
     prompts = [list(prompt) for prompt in dict.fromkeys(tuple(pair.prompt) for pair in pairs)]
     lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+    room = room.settled(lengths)
     check_fit(lengths, room, f"different prompts, each with an answer of {max_new_tokens} tokens,")
-    kept = [prompt for prompt, length in zip(prompts, lengths, strict=True) if length <= room.tokens]
-    dropped = [{"reason": NO_ROOM, "tokens": length} for length in lengths if length > room.tokens]
+    kept = [prompt for prompt, length in zip(prompts, lengths, strict=True) if length <= room.limit]
+    dropped = [{"reason": NO_ROOM, "tokens": length} for length in lengths if length > room.limit]
     return _part(kept, dropped, "different prompts", room)
 
 
@@ -155,7 +178,7 @@ def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, room: Roo
     counts = dict(sorted(Counter(row["reason"] for row in dropped).items()))
     if dropped and not kept:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-        least = min((row["tokens"] for row in dropped if row["tokens"] > room.tokens), default=None)
+        least = min((row["tokens"] for row in dropped if row["tokens"] > room.limit), default=None)
         mend = f"{room.key}={least} takes the shortest" if least else "correct the files that dialogues.* names"
-        raise InputError(f"none of the {len(dropped)} {what} can be used with {room.key}={room.tokens}: {reasons}", mend=mend)
+        raise InputError(f"none of the {len(dropped)} {what} can be used with {room.key}={room.limit}: {reasons}", mend=mend)
     return Part(kept, counts)

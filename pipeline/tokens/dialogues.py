@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import tokenizers
+from pydantic import PositiveInt
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
@@ -17,18 +18,29 @@ TOO_LONG = "answer_does_not_fit"
 SHARES = (50, 90, 95, 99)  # percent of the rows whose lengths the table tells
 HELD = 0.95  # share of the rows that the mend's length holds, at least
 CONTEXT = "model.context"
-STEP = 64  # tokens; the mend's length is a multiple of it
+ANSWER_STEP = 8  # tokens; likewise of answers
+STEP = 64  # tokens; a length that is derived is a multiple of it
+Length = PositiveInt | Literal["auto"]  # tokens; auto: the length that holds 95 % of the rows, at most what the model reads
 
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
     """What a row may take, who says so, and how many may lack it."""
 
-    tokens: int
+    tokens: Length
     key: str  # that says so: sft.max_length
     max_dropped: float  # share of the rows that may be too long, 0..1
     context: int  # tokens that the model reads
     spare: int  # of `context`, kept for what is not in a row: an answer that is to be sampled
+
+    @property
+    def limit(self) -> int:
+        """Tokens of a row, at most; before `settled`, as many as the model reads."""
+        return self.tokens if isinstance(self.tokens, int) else self.context - self.spare
+
+    def settled(self, lengths: Sequence[int]) -> "Room":
+        """With the length that holds 95 % of the rows, where it is to be taken from them; at most what the model reads."""
+        return self if isinstance(self.tokens, int) else replace(self, tokens=length_for(lengths, step=STEP, most=self.limit))
 
 
 @dataclass(frozen=True)
@@ -83,12 +95,12 @@ def encode_preferences(
 
 def check_fit(lengths: Sequence[int], room: Room, what: str) -> None:
     """InputError when more than a share of the rows is too long, with the table of lengths and the value that holds 95 %."""
-    long = sum(length > room.tokens for length in lengths)
+    long = sum(length > room.limit for length in lengths)
     if not long or long <= room.max_dropped * len(lengths):
         return
     table = ", ".join(f"{share} % within {tokens}" for share, tokens in quantiles(lengths).items())
     raise InputError(
-        f"{long} of {len(lengths)} {what} are longer than the {room.tokens} tokens of {room.key} ({long / len(lengths):.0%}, "
+        f"{long} of {len(lengths)} {what} are longer than the {room.limit} tokens of {room.key} ({long / len(lengths):.0%}, "
         f"at most {room.max_dropped:.0%} may be): {table}",
         mend=_mend(lengths, room),
     )
@@ -97,11 +109,24 @@ def check_fit(lengths: Sequence[int], room: Room, what: str) -> None:
 def told_before(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, rooms: Mapping[str, Room]) -> dict[str, Any]:
     """By table of `rooms`: rows, quantiles of their lengths in tokens, and how many are too long. InputError when those are too many."""
     told = {}
-    for name, room in rooms.items():
+    for name, asked in rooms.items():
         lengths = [LENGTHS[name](row, tokenizer) for row in dialogues.rows(name)]
+        room = asked.settled(lengths)
         check_fit(lengths, room, f"{name} in {dialogues.path}")
-        told[name] = {"rows": len(lengths), "tokens": quantiles(lengths), "too_long": sum(length > room.tokens for length in lengths)}
+        told[name] = {"rows": len(lengths), "tokens": quantiles(lengths), "too_long": sum(length > room.limit for length in lengths)}
     return told
+
+
+def length_for(lengths: Sequence[int], *, step: int, most: int) -> int:
+    """The least multiple of `step` that holds 95 % of the rows, at most `most`."""
+    return min(most, -(-within(lengths, HELD) // step) * step) if lengths else most
+
+
+def answer_room(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, *, context: int) -> int:
+    """Tokens that hold 95 % of the answers, of instructions and the better ones of preferences, at most half of what a model reads."""
+    said = [turn["content"] for row in dialogues.rows("instructions") for turn in row["messages"] if turn["role"] == "assistant"]
+    said += [row["chosen"] for row in dialogues.rows("preferences")]
+    return length_for([len(_answer(text, tokenizer)) for text in said], step=ANSWER_STEP, most=context // 2)
 
 
 def quantiles(lengths: Sequence[int]) -> dict[str, int]:

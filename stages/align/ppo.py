@@ -42,10 +42,11 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     if not pairs.rows or cfg.reward_model.not_trained:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "preferences to learn from")
-    prompts = with_room(pairs.rows, room, max_new_tokens=cfg.max_new_tokens)
+    recipe = cfg.settled(pairs.rows, context=room.context)
+    prompts = with_room(pairs.rows, room, max_new_tokens=recipe.new_tokens)
     scale = ppo.scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
     players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
-    metrics, history = ppo.improve(players, prompts.rows, scale, cfg, Workspace.of(run))
+    metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo"})
     run.curve(history)
     return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}

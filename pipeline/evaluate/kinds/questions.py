@@ -13,7 +13,7 @@ from pipeline.core.seed import seed_of, stream
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.chat import encode_chat
-from pipeline.tokens.dialogues import CONTEXT, Room, check_fit
+from pipeline.tokens.dialogues import CONTEXT, Length, Room, answer_room, check_fit
 from pipeline.tokens.special import ENDOFTEXT, IDS
 from pipeline.world.judge import Verdict, judge
 
@@ -31,7 +31,7 @@ class Questions:
     held_out: PositiveInt  # questions about facts that no instruction told, at most
     trained: NonNegativeInt  # questions about facts of the instructions, at most
     max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the questions that may have no room
-    max_new_tokens: PositiveInt  # of an answer
+    max_new_tokens: Length  # of an answer
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """Greedy and sampled answers, and the likeliest filling of each gap.
@@ -43,18 +43,18 @@ class Questions:
         from pipeline.evaluate.facts import fact_rows
 
         context = int(module.config.max_position_embeddings)
-        tokens = context - self.max_new_tokens
-        room = Room(tokens=tokens, key=CONTEXT, max_dropped=self.max_dropped, context=context, spare=self.max_new_tokens)
-        if tokens < 1:
-            message = f"answers of {self.max_new_tokens} tokens leave no room for a question"
+        spare = answer_room(given.dialogues, given.tokenizer, context=context) if self.max_new_tokens == "auto" else self.max_new_tokens
+        room = Room(tokens=context - spare, key=CONTEXT, max_dropped=self.max_dropped, context=context, spare=spare)
+        if room.limit < 1:
+            message = f"answers of {spare} tokens leave no room for a question"
             raise PipelineError(message, mend=f"a smaller tasks.{task}.max_new_tokens")
         asked = questions(given.dialogues, given.tokenizer, held_out=self.held_out, trained=self.trained, room=room, seed=given.seed)
-        how: dict[str, Any] = {"max_new": self.max_new_tokens, "seed": seed_of(given.seed, "answers"), "batch": given.batch_size}
+        how: dict[str, Any] = {"max_new": spare, "seed": seed_of(given.seed, "answers"), "batch": given.batch_size}
         greedy, sampled = (answer(module, given.tokenizer, asked, temperature=temperature, **how) for temperature in (0.0, 1.0))
         gaps = [(question.gap.prefix, question.gap.fillings) for question in asked if question.gap]
         fillings = filling_logprobs(module, gaps, batch=given.batch_size)
         nats = nats_of(module, asked, sampled, batch=given.batch_size)
-        common = {"task": task, "max_new_tokens": self.max_new_tokens}
+        common = {"task": task, "max_new_tokens": spare}
         records = [
             question.as_json() | common | {"greedy": one.as_json(), "sampled": other.as_json() | {"nats": cost}}
             for question, one, other, cost in zip(asked, greedy, sampled, nats, strict=True)
@@ -136,13 +136,13 @@ def questions(
         return []
     what = f"prompts in {dialogues.path}, each beside an answer of {room.spare} tokens,"
     check_fit([len(one.prompt) for one in found], room, what)
-    fitting = [one for one in found if len(one.prompt) <= room.tokens]
+    fitting = [one for one in found if len(one.prompt) <= room.limit]
     chosen = _some([one for one in fitting if one.trained], trained, seed)
     chosen += _some([one for one in fitting if not one.trained], held_out, seed)
     if not any(not one.trained for one in chosen):
         raise PipelineError(
             f"{dialogues.path} leaves nothing to ask: {len(found)} questions or test prompts, "
-            f"{len(fitting)} of them within {room.tokens} tokens",
+            f"{len(fitting)} of them within {room.limit} tokens",
             mend="a longer model.context, a smaller max_new_tokens of the task, or more dialogues",
         )
     return chosen
