@@ -18,6 +18,7 @@ from stages._paths import expanded
 from stages._settings import compose, plain
 
 CONF = Path("conf")
+GLOBAL = ("size", "data", "experiment")  # groups whose files reach into many sections
 UNTOLD = ("hardware", "track")  # they change no result
 MOST_WORDS = 12  # on the terminal
 
@@ -31,7 +32,7 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     composed = plain(compose(words))
     for choose in (_global_files, _lists, _files, _sources):
-        if more := list(choose(composed, settings)):
+        if more := list(choose(words, composed, settings)):
             words += more
             composed = plain(compose(words))
     return [*words, *differences(composed, settings)]
@@ -97,13 +98,19 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
     return path
 
 
-def _global_files(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    """Files of groups that have no section of their own: size, experiment."""
-    for group in sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in settings):
-        yield from _best(group, composed, settings)
+def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """Files that set values of many sections. They choose other files too, so they are tried."""
+    chosen, rest = list(words), differences(composed, settings)
+    for group in GLOBAL:
+        files = [path.stem for path in (CONF / group).glob("*.yaml")]
+        left = {word: differences(plain(compose([*chosen, word])), settings) for word in (f"{group}={file}" for file in files) if rest}
+        best = min(sorted(left), key=lambda word: len(left[word]), default=None)
+        if best is not None and len(left[best]) + 1 < len(rest):
+            chosen, rest = [*chosen, best], left[best]
+            yield best
 
 
-def _lists(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+def _lists(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """The entries of align, export: each is a file."""
     for group, entries in settings.items():
         others = isinstance(entries, Mapping) and entries and set(entries) != set(composed.get(group, ()))
@@ -111,24 +118,24 @@ def _lists(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator
             yield f"{group}=[{','.join(entries)}]"
 
 
-def _files(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+def _files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     for group, section in settings.items():
         if (CONF / group).is_dir() and not same(section, composed.get(group)):
             yield from _best(group, composed, settings)
 
 
-def _sources(composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+def _sources(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Values that are not taken from another one: budget.max_length, from which five sections have theirs."""
-    if words := differences(composed, settings):
-        conf = _unresolved()
-        yield from (word for word in words if not _follows(conf, key_of(word)))
+    if rest := differences(composed, settings):
+        conf = _unresolved(words)
+        yield from (word for word in rest if not _follows(conf, key_of(word)))
 
 
-def _unresolved() -> Any:
-    """conf/ composed, with ${...} where a value is taken from another one."""
+def _unresolved(words: Sequence[str]) -> Any:
+    """conf/ composed with the words, and with ${...} where a value is taken from another one."""
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_container(compose([], resolve=False), resolve=False)
+    return OmegaConf.to_container(compose(words, resolve=False), resolve=False)
 
 
 def _follows(conf: Any, key: str) -> bool:
@@ -139,7 +146,7 @@ def _follows(conf: Any, key: str) -> bool:
 
 
 def _best(group: str, composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    """The file of the group that spares most of what is still to say, if that is more than its own word."""
+    """The file of a section that spares most of what is still to say, if that is more than its own word."""
     gains = {path.stem: _gain(path, composed, settings) for path in sorted((CONF / group).glob("*.yaml"))}
     best = max(gains, key=gains.__getitem__, default=None)
     if best is not None and gains[best] > len(word := f"{group}={best}"):
@@ -150,7 +157,7 @@ def _gain(path: Path, composed: Mapping[str, Any], settings: Mapping[str, Any]) 
     """Characters of the words that the file spares: for values that are wrong so far and right in it, less for the other way round."""
     text = path.read_text(encoding="utf-8")
     gain = 0
-    for keys, value in _leaves(yaml.safe_load(text) or {}, () if "@package _global_" in text else (path.parent.name,)):
+    for keys, value in _leaves(yaml.safe_load(text) or {}, (path.parent.name,)):
         if isinstance(value, str) and "${" in value:
             continue
         wanted, so_far = _at(settings, keys), _at(composed, keys)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError
 
+MOST_KEYS = 12  # on the terminal
 ABSENT = object()  # a key that one side does not have; None is a value
 
 
@@ -35,7 +36,8 @@ def settle(base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[str
         raise PipelineError(f"set by an applied experiment and changed in conf/ as well: {', '.join(merge.conflicts)}", mend=mend)
     for word, keys in (("kept from an applied experiment", merge.kept), ("new from conf/", merge.taken)):
         if keys:
-            print(f"plan: {word}: {', '.join(keys)}")
+            more = f" and {len(keys) - MOST_KEYS} values more" if len(keys) > MOST_KEYS else ""
+            print(f"plan: {word}: {', '.join(keys[:MOST_KEYS])}{more}")
     return merge.value
 
 

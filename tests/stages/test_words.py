@@ -12,7 +12,7 @@ from stages._words import applied, differences, print_differences, save, words_o
 ROOT = Path(__file__).parents[2]
 SAID = [
     ["size=smoke"],
-    ["size=smoke", "corpus=folder", "corpus.path=data/examples", "dialogues=files"],
+    ["size=smoke", "data=own", "data.path=data/examples"],
     ["model.context=512", "budget.max_length=512"],
     ["pretrain=adamw", "align=[dpo]", "seed=4"],
     ["align=[dpo,ppo,dpo_strong]", "align.ppo.source=data/align/dpo"],
