@@ -51,11 +51,13 @@ class Part(Generic[T]):
 
     rows: list[T]
     dropped: dict[str, int]
+    derived: int | None  # the length in tokens that holds most of the rows, where it was taken from them
 
     @property
     def counts(self) -> dict[str, Any]:
         """For the metrics."""
-        return {"rows": len(self.rows), "dropped": self.dropped}
+        derived = {} if self.derived is None else {"max_length": self.derived}
+        return {"rows": len(self.rows), "dropped": self.dropped, **derived}
 
 
 class Limits(Protocol):
@@ -80,13 +82,14 @@ def room_for(recipe: Limits, module: PreTrainedModel, *, section: str) -> Room:
 
 def read_examples(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer, room: Room) -> list[Part[Example]]:
     """Instructions of each part that have room. InputError when too many have none, or none of a part can be used."""
-    found, lengths, room = [], [], settled(dialogues, "instructions", tokenizer, room)
+    found, lengths, asked = [], [], room
+    room = settled(dialogues, "instructions", tokenizer, asked)
     for part in parts:
         kept, dropped = encode_instructions(_rows(dialogues, "instructions", part), tokenizer, max_length=room.limit)
         lengths += [len(example.ids) for example in kept] + [row["tokens"] for row in dropped]
         found.append((kept, dropped, f"instructions of part {part} in {dialogues.path}"))
     check_fit(lengths, room, f"instructions in {dialogues.path}")
-    return [_part(kept, dropped, what, room) for kept, dropped, what in found]
+    return [_part(kept, dropped, what, room, asked=asked) for kept, dropped, what in found]
 
 
 def settled(dialogues: Dialogues, name: str, tokenizer: Tokenizer, room: Room) -> Room:
@@ -106,7 +109,8 @@ def read_pretraining_rows(rows: Rows, mix: PretrainingMix, *, beside: int, seed:
 
 def read_pairs(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer, room: Room) -> list[Part[Pair]]:
     """Preferences of each part whose longer side has room. InputError when too many have none, or none of a part can be used."""
-    found, lengths, room = [], [], settled(dialogues, "preferences", tokenizer, room)
+    found, lengths, asked = [], [], room
+    room = settled(dialogues, "preferences", tokenizer, asked)
     for part in parts:
         fitting, dropped = encode_preferences(_rows(dialogues, "preferences", part), tokenizer, max_length=room.limit)
         lengths += [longest_of([pair]) for pair in fitting] + [row["tokens"] for row in dropped]
@@ -114,7 +118,7 @@ def read_pairs(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer,
         dropped = dropped + [{"reason": SAME_TOKENS, "tokens": 0}] * (len(fitting) - len(kept))
         found.append((kept, dropped, f"preferences of part {part} in {dialogues.path}"))
     check_fit(lengths, room, f"preferences in {dialogues.path}")
-    return [_part(kept, dropped, what, room) for kept, dropped, what in found]
+    return [_part(kept, dropped, what, room, asked=asked) for kept, dropped, what in found]
 
 
 def longest_of(pairs: Sequence[Pair]) -> int:
@@ -134,11 +138,11 @@ def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part
     """
     prompts = [list(prompt) for prompt in dict.fromkeys(tuple(pair.prompt) for pair in pairs)]
     lengths = [len(prompt) + max_new_tokens for prompt in prompts]
-    room = room.settled(lengths)
+    asked, room = room, room.settled(lengths)
     check_fit(lengths, room, f"different prompts, each with an answer of {max_new_tokens} tokens,")
     kept = [prompt for prompt, length in zip(prompts, lengths, strict=True) if length <= room.limit]
     dropped = [{"reason": NO_ROOM, "tokens": length} for length in lengths if length > room.limit]
-    return _part(kept, dropped, "different prompts", room)
+    return _part(kept, dropped, "different prompts", room, asked=asked)
 
 
 def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], list[int]]]], Tensor], *, seed: int) -> dict[str, Any]:
@@ -174,11 +178,11 @@ def _rows(dialogues: Dialogues, name: str, part: str) -> list[dict[str, Any]]:
     return [row for row in dialogues.rows(name) if row["part"] == part]
 
 
-def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, room: Room) -> Part[T]:
+def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, room: Room, *, asked: Room) -> Part[T]:
     counts = dict(sorted(Counter(row["reason"] for row in dropped).items()))
     if dropped and not kept:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
         least = min((row["tokens"] for row in dropped if row["tokens"] > room.limit), default=None)
         mend = f"{room.key}={least} takes the shortest" if least else "correct the files that dialogues.* names"
         raise InputError(f"none of the {len(dropped)} {what} can be used with {room.key}={room.limit}: {reasons}", mend=mend)
-    return Part(kept, counts)
+    return Part(kept, counts, None if isinstance(asked.tokens, int) else room.limit)

@@ -66,7 +66,10 @@ def _counted(rows: Metrics) -> str:
     return fixed(values[0]) if values else ABSENT
 
 
-NOT_TRAINED = Number("not trained", "not_trained", str, optional=True)
+FITTING = (  # told where there is something to tell
+    Number("dialogues of at most", "train.max_length", number, optional=True),
+    Number("not trained", "not_trained", str, optional=True),
+)
 
 # By stage, or by list for its entries. A number without a key is told from all of the stage's metrics.
 STAGES: Mapping[str, Work] = {
@@ -119,9 +122,10 @@ STAGES: Mapping[str, Work] = {
         ),
     ),
     "sft": Work(
-        "a model that answers", (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed), NOT_TRAINED)
+        "a model that answers",
+        (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed), *FITTING),
     ),
-    "reward": Work("a reward model", (Number("ranks correctly", "accuracy", share), Number("margin", "margin", fixed), NOT_TRAINED)),
+    "reward": Work("a reward model", (Number("ranks correctly", "accuracy", share), Number("margin", "margin", fixed), *FITTING)),
     "align": Work(
         "an aligned model",
         (
@@ -130,7 +134,7 @@ STAGES: Mapping[str, Work] = {
             Number("KL", "last.kl", fixed),
             Number("ranks correctly", "accuracy", share),
             Number("margin", "margin", fixed),
-            NOT_TRAINED,
+            *FITTING,
         ),
     ),
     "baselines": Work("scores without a model", (Number("source", "source.books.bits_per_byte", fixed), Number("n-gram", "", _counted))),

@@ -15,10 +15,8 @@ from omegaconf import OmegaConf
 
 from apps import why
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
 from pipeline.core.errors import InputError
-from pipeline.core.files import write_jsonl
 from pipeline.core.track import NoTracker
 from pipeline.world.library import generate
 from pipeline.world.settings import WorldConfig
@@ -83,12 +81,9 @@ def talk(folder: Path) -> None:
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
 
 
-def no_talk(settings: Mapping[str, Any]) -> None:
-    """Dialogues that hold nothing."""
-    with (target := Dialogues(Path(settings["dialogues"]["target"]))).writing() as draft:
-        for name in ("instructions", "preferences", "questions", "quarantine"):
-            draft.facts[name] = write_jsonl(draft.path / f"{name}.jsonl", [])
-    assert target.path.is_dir()
+def alone(*overrides: str) -> dict[str, Any]:
+    """The settings of one folder of one's own, whatever it holds."""
+    return composed("data=own", "data.path=texts", "pretrain.steps=4", "pretrain.checkpoint_every=2", *overrides)
 
 
 @pytest.mark.parametrize("dialogues", [True, False])
@@ -96,30 +91,57 @@ def no_talk(settings: Mapping[str, Any]) -> None:
 def test_so_many_documents_become_three_parts_and_a_model(place: Path, books: list[str], count: int, by: str, dialogues: bool) -> None:
     for number, book in enumerate(books[:count]):
         (place / "texts" / f"{number}.txt").write_text(book)
-    settings, judged = own(), []
     if dialogues:
         talk(place / "talks")
-        judged = ["baselines", "evaluate/base"]  # which ask test prompts
-    else:
-        no_talk(settings)
-    told = run([*(name for name in TEXT if dialogues or name != "dialogues"), "pretrain", *judged], settings)
+    told = run([*TEXT, "pretrain", "baselines", "evaluate/base"], own() if dialogues else alone())
     assert told["corpus"]["documents"] == told["dedup"]["documents"] == count
     assert told["split"]["assigned_by"] == by
     assert not any(told["split"]["leaks_left"].values())
     assert all(told["tokenize"][part]["rows"] > 0 for part in ("train", "val", "test"))
     assert told["tokenize"]["dialogues"]["instructions"]["rows"] == 40 * dialogues
     assert 0 < told["pretrain"]["val"]["bits_per_byte"] < 10
-    if dialogues:
-        assert 0 < told["evaluate/base"]["books"]["bits_per_byte"] < 10
+    assert 0 < told["evaluate/base"]["books"]["bits_per_byte"] < 10
 
 
-def test_two_documents_and_forty_dialogues_go_to_the_exported_files(place: Path, books: list[str]) -> None:
+TRAINED = ("sft", "reward", "align/dpo", "align/ppo", "baselines")
+JUDGED = ("evaluate/base", "evaluate/sft", "evaluate/dpo", "evaluate/ppo", "export/transformers", "export/gguf", "contest")
+
+
+def test_a_text_alone_gives_a_base_model_and_its_files_and_each_stage_says_what_it_lacks(place: Path, books: list[str]) -> None:
+    (place / "texts/a.txt").write_text(books[0])
+    told = run([*TEXT, "pretrain", *TRAINED, *JUDGED], alone())
+    assert told["sft"] == {"not_trained": "there are no instructions to learn from"}
+    assert {told[name]["not_trained"] for name in ("reward", "align/dpo", "align/ppo")} == {"there are no preferences to learn from"}
+    weights = {Path("data", name, "model.safetensors").read_bytes() for name in ("pretrain", "sft", "align/dpo", "align/ppo")}
+    assert len(weights) == 1
+    assert told["contest"]["ppo"]["against_reference"] == {"gold_win": None, "reward_win": None, "kl": None}
+    assert told["evaluate/ppo"]["books"] == told["evaluate/base"]["books"]
+    assert (place / "data/export/gguf/model-Q4_0.gguf").is_file()
+    assert Path("plots/sft.csv").is_file(), "DVC wants it"
+
+
+def test_instructions_without_pairs_train_sft_and_its_answers_are_compared_by_kl(place: Path, books: list[str]) -> None:
+    (place / "texts/a.txt").write_text(books[0])
+    talk(place / "texts")
+    (place / "texts/preferences.jsonl").unlink()
+    told = run([*TEXT, "pretrain", *TRAINED, *JUDGED], alone())
+    assert told["corpus"]["ignored_files"] == {"dialogues": 1}
+    assert told["dialogues"]["instructions"] == 40
+    assert told["sft"]["train"]["max_length"] == 64, "what holds 95 % of them"
+    assert told["align/ppo"]["not_trained"] == "there are no preferences to learn from"
+    duel = told["contest"]["ppo"]["against_reference"]
+    assert (duel["gold_win"], duel["reward_win"]) == (None, None)
+    assert duel["kl"] == pytest.approx(0, abs=1e-4), "it is sft itself"
+
+
+def test_two_documents_and_forty_dialogues_in_one_folder_go_to_the_exported_files(place: Path, books: list[str]) -> None:
     for number, book in enumerate(books[:2]):
         (place / "texts" / f"{number}.txt").write_text(book)
-    talk(place / "talks")
-    trained = ("sft", "reward", "align/dpo", "align/ppo", "baselines")
-    judged = ("evaluate/base", "evaluate/sft", "evaluate/dpo", "evaluate/ppo", "export/transformers", "export/gguf")
-    told = run([*TEXT, "pretrain", *trained, *judged, "contest"], own())
+    talk(place / "texts")
+    told = run([*TEXT, "pretrain", *TRAINED, *JUDGED], alone())
+    assert told["corpus"]["ignored_files"] == {"dialogues": 2}
+    assert told["dialogues"]["preferences"] == 40
+    assert told["reward"]["train"]["max_length"] == 64
     assert told["split"]["assigned_by"] == "spans"
     assert told["contest"]
     assert (place / "data/export/gguf/model-Q4_0.gguf").is_file()

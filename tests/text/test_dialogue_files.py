@@ -382,3 +382,33 @@ def test_a_data_set_of_the_hub_is_streamed(tmp_path: Path, monkeypatch: pytest.M
     (own / "a.jsonl").write_text(json.dumps({"prompt": "How?", "response": "So."}))
     found = read_dialogues(own, (HubData(path=f"hub:{place}", revision="a" * 40, split="train", subset=None),), rules(0.0, "keep"), seed=1)
     assert [row["messages"][0]["content"] for row in found.tables["instructions"]] == ["How?", "Why?"]
+
+
+def test_text_among_dialogues_is_passed_over_and_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"prompt": "Why?", "response": "So."}))
+    (tmp_path / "book.jsonl").write_text(json.dumps({"text": "A text."}))
+    (tmp_path / "pages.csv").write_text("text,url\nA page.,https://host\n")
+    (tmp_path / "book.txt").write_text("Another.")
+    (tmp_path / "dataset_infos.json").write_text("{}")
+    told: list[str] = []
+    found = read_dialogues(tmp_path, (), rules(0.0), seed=1, tell=told.append)
+    assert [len(rows) for rows in found.tables.values()] == [1, 0, 0]
+    assert told == ["passed over, since they hold text: book.jsonl, pages.csv"]
+
+
+def test_a_folder_of_text_is_an_error_only_where_dialogues_are_required(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("A text.")
+    for name in ("none", "rows"):
+        with pytest.raises(InputError, match=r"no readable file|has no dialogues"):
+            read_dialogues(tmp_path, (), rules(), seed=1)
+        told: list[str] = []
+        found = read_dialogues(tmp_path, (), rules(required=False), seed=1, tell=told.append)
+        assert not found.good
+        assert "has no dialogues" in told[-1], name
+        (tmp_path / "book.jsonl").write_text(json.dumps({"text": "A text."}))
+
+
+def test_dialogues_of_which_none_is_usable_are_an_error_though_none_is_required(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"prompt": "Why?", "response": None}))
+    with pytest.raises(InputError, match="none of the 1 rows"):
+        read_dialogues(tmp_path, (), rules(required=False), seed=1)

@@ -170,3 +170,29 @@ def test_where_no_document_is_usable_the_reasons_and_the_first_place_are_told(fo
     for allowed in (0.01, 0.99):
         with pytest.raises(InputError, match=told):
             read(folder, limits=read_limits(max_document_bytes=2000, max_bad_fraction=allowed))
+
+
+ROWS = {
+    "a.jsonl": '{"prompt": "Why?", "response": "So."}\n',
+    "b.json": '[{"messages": []}]',
+    "c.csv": "question,answer\nWhy?,So.\n",
+    "d.jsonl": '{"prompt": "Why?", "chosen": "So.", "rejected": "No."}\n',
+}
+
+
+def test_dialogues_among_text_are_passed_over_and_told(folder: Path) -> None:
+    for name, content in ROWS.items():
+        (folder / name).write_text(content)
+    (folder / "e.jsonl").write_text('{"text": "A text.", "prompt": "with a column more"}\n')
+    (folder / "f.txt").write_text("Another text.")
+    found = read(folder)
+    assert found.texts == ["A text.", "Another text."]
+    assert found.metrics["ignored_files"] == {"dialogues": 4}
+    assert "dialogues=files" in how_to_read("dialogues")
+
+
+def test_a_column_that_is_asked_for_is_text_whatever_stands_beside_it(folder: Path) -> None:
+    (folder / "a.jsonl").write_text(ROWS["a.jsonl"])
+    assert read(folder, source(column="response")).texts == ["So."]
+    with pytest.raises(InputError, match=r"no readable file, only dialogues \(1\)"):
+        read(folder)
