@@ -24,7 +24,7 @@ Rng = np.random.Generator
 Turn = tuple[str, str]  # question and answer
 
 WORDINGS = {
-    "purpose": ("What does {name} do?", "What is {name} for?", "Say what {name} does.", "Describe {name} in one sentence."),
+    "purpose": ("What does {whole} do?", "What is {whole} for?", "Say what {whole} does.", "Describe {whole} in a sentence."),
     "signature": ("Write the signature of {name}.", "What is the signature of {name}?", "How is {name} called?", "Signature of {name}?"),
     "parameters": ("What does {call} take?", "Which parameters has {call}?", "Name the parameters of {call}.", "What is passed to {call}?"),
     "package": ("Which package is {name} of?", "Which package has {name}?", "Where is {name} from?", "Name the package of {name}."),
@@ -35,7 +35,7 @@ WORDINGS = {
         "Can {one} be given to {call}?",
     ),
 }
-ANSWERS = {"purpose": "sentence", "signature": "signature", "parameters": "takes", "package": "origin"}  # of a Function
+ANSWERS = {"purpose": "purpose", "signature": "signature", "parameters": "takes", "package": "origin"}  # a Function's
 LATER = "Which package is {short} of?"  # asked when the function has been named
 
 
@@ -117,7 +117,7 @@ class _Writer:
             return None
         one, answer = self._yes_no(function) if kind == "yes_no" else ("", str(getattr(function, ANSWERS[kind])))
         wordings = WORDINGS[kind]
-        return wordings[wording % len(wordings)].format(name=function.name, call=function.call, one=one), answer
+        return wordings[wording % len(wordings)].format(name=function.name, whole=function.whole, call=function.call, one=one), answer
 
     def _yes_no(self, function: Function) -> Turn:
         """A parameter of the function or of another, and the answer."""
@@ -128,14 +128,14 @@ class _Writer:
         return one, f"No, it does not take {one}."
 
     def _other(self, function: Function) -> str:
-        """The sentence of another function, if there is one without a word of this one's name."""
+        """The line of another function, if there is one that shares no word with this one and its name."""
         others = [one for one in self._pool if one.sentence != function.sentence]
-        chosen: Function = _one([one for one in others if function.stems.isdisjoint(one.said)] or others, self._rng)
-        return chosen.sentence
+        chosen: Function = _one([one for one in others if (function.stems | function.said).isdisjoint(one.said)] or others, self._rng)
+        return chosen.purpose
 
     def _cut(self, function: Function) -> str:
-        """The sentence without its end."""
-        words = function.sentence.split()
+        """The line without its end."""
+        words = function.purpose.split()
         return " ".join(words[: int(self._rng.integers(1, len(words)))])
 
     def _parameter(self, function: Function) -> str:
