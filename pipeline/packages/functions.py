@@ -45,8 +45,13 @@ class Function:
         return f"{self.short}({', '.join(self.parameters)})"
 
     @property
+    def listed(self) -> str:
+        """What it takes, as in the call, so that the words are the same tokens."""
+        return listed(self.parameters)
+
+    @property
     def takes(self) -> str:
-        """What it takes, as an answer; it must take something."""
+        """The same as an answer."""
         return takes(self.parameters)
 
     @cached_property
@@ -70,9 +75,14 @@ class Function:
         return {self.short, self.sentence.casefold()}
 
 
+def listed(parameters: Sequence[str]) -> str:
+    """(x, ord)."""
+    return f"({', '.join(parameters)})."
+
+
 def takes(parameters: Sequence[str]) -> str:
-    """As in the call, so that the words are the same tokens."""
-    return f"It takes ({', '.join(parameters)})."
+    """It takes (x, ord)."""
+    return f"It takes {listed(parameters)}"
 
 
 def stems(text: str) -> frozenset[str]:
