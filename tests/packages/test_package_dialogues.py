@@ -12,15 +12,19 @@ from pipeline.core.hold_out import part_of
 from pipeline.packages.dialogues import PackageDialogues, about_packages
 from pipeline.packages.documents import FUNCTIONS
 from pipeline.packages.functions import first_sentence
-from pipeline.packages.settings import HoldOut, Lengths
+from pipeline.packages.settings import Asked, HoldOut, Lengths, Worse
 
 HOLD_OUT = HoldOut(val=0.2, test=0.2, seed=1)
 CONFIG = PackageDialogues(
     instructions=200,
     val=0.2,
+    asked=Asked(purpose=2, parameters=2, yes_no=2, signature=1, package=1),
+    terse=0.5,
     multi_turn=0.5,
     preferences=150,
     test=0.4,
+    worse=Worse(other=2, parameter=2, cut=1, terse=1),
+    parameters=2,
     characters=Lengths(sentence=15, answer=72, name=60, row=170),
     hold_out=HOLD_OUT,
 )
@@ -89,33 +93,44 @@ def test_the_same_seed_gives_the_same_rows_and_another_gives_others(corpus, rows
     assert about_packages(corpus, CONFIG, 2) != rows
 
 
-def test_kinds_are_equally_frequent_and_every_answer_is_what_the_function_says(rows):
+def test_kinds_are_as_frequent_as_their_weights_and_every_answer_is_what_the_function_says(rows):
     by_name = {row["name"]: row for row in functions()}
-    assert set(Counter(row["kind"] for row in rows["instructions"]).values()) == {40}
+    assert Counter(row["kind"] for row in rows["instructions"]) == {
+        "purpose": 50,
+        "parameters": 50,
+        "yes_no": 50,
+        "signature": 25,
+        "package": 25,
+    }
+    terse = 0
     for row in rows["instructions"]:
         fact, (question, answer, *later) = by_name[row["fact"]], [turn["content"] for turn in row["messages"]]
         parameters = fact["parameters"]
+        terse += answer in (first_sentence(fact["docstring"]), f"({', '.join(parameters)}).")
         right = {
-            "purpose": answer == line(fact),
+            "purpose": answer in (line(fact), first_sentence(fact["docstring"])),
             "signature": answer == fact["signature"],
             "package": answer == f"It is of {fact['package']}.",
-            "parameters": answer == f"It takes ({', '.join(parameters)}).",
+            "parameters": answer.removeprefix("It takes ") == f"({', '.join(parameters)})." and 0 < len(parameters) <= 2,
             "yes_no": answer.startswith("Yes") == any(f" {one}." in answer for one in parameters),
         }
         assert right[row["kind"]], (question, answer)
         assert not later or later[1] == f"It is of {fact['package']}."
+    assert 30 < terse < 70, "half of those about purpose and parameters"
     assert any(len(row["messages"]) == 4 for row in rows["instructions"])
     assert len({row["messages"][1]["content"].split()[0] for row in rows["instructions"] if row["kind"] == "yes_no"}) == 2
 
 
 def test_the_chosen_answer_is_right_and_the_rejected_one_is_wrong_in_the_way_of_its_kind(rows):
     by_name = {row["name"]: row for row in functions()}
-    assert set(Counter(row["kind"] for row in rows["preferences"]).values()) == {50}
+    assert Counter(row["kind"] for row in rows["preferences"]) == {"other": 50, "parameter": 50, "cut": 25, "terse": 25}
     for row in rows["preferences"]:
         fact, chosen, rejected = by_name[row["fact"]], row["chosen"], row["rejected"]
         assert chosen != rejected
         if row["kind"] == "cut":
             assert chosen.startswith(f"{rejected} ")
+        elif row["kind"] == "terse":
+            assert (chosen, rejected) == (line(fact), first_sentence(fact["docstring"]))
         elif row["kind"] == "other":
             verb, thing = fact["name"].split(".")[1].split("_")
             assert chosen == line(fact)
