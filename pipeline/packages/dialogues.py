@@ -1,30 +1,31 @@
 """Instructions and preferences about the functions of the packages.
 
-Instructions ask what a function does, how it is called, what it takes, where it is from, and questions with yes or no. Preferences
-prefer the right sentence to another function's, to a cut one, and to one with a wrong parameter. What is held out is of packages whose
-text is held out too.
+Instructions ask what a function does, how it is called, what it takes, where it is from, and questions with yes or no; some answers are
+terse. Preferences prefer the full and right answer to another function's, to a wrong parameter, to a cut one and to a terse one. What is
+held out is of packages whose text is held out too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count, cycle, islice
 from typing import Any
 
 import numpy as np
+from pydantic import PositiveInt
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
 from pipeline.core.hold_out import part_of
 from pipeline.core.seed import stream
 from pipeline.packages.functions import Function, apart, functions_in, takes
-from pipeline.packages.settings import HoldOut, Lengths, Probability, Rows, Share
+from pipeline.packages.settings import Asked, HoldOut, Lengths, Probability, Rows, Share, Worse
 
 Row = dict[str, Any]
 Rng = np.random.Generator
 Turn = tuple[str, str]  # question and answer
 
 WORDINGS = {
-    "purpose": ("What does {name} do?", "What is {name} for?", "Say what {name} does.", "Describe {name} in one sentence."),
+    "purpose": ("What does {whole} do?", "What is {whole} for?", "Say what {whole} does.", "Describe {whole} in a sentence."),
     "signature": ("Write the signature of {name}.", "What is the signature of {name}?", "How is {name} called?", "Signature of {name}?"),
     "parameters": ("What does {call} take?", "Which parameters has {call}?", "Name the parameters of {call}.", "What is passed to {call}?"),
     "package": ("Which package is {name} of?", "Which package has {name}?", "Where is {name} from?", "Name the package of {name}."),
@@ -35,7 +36,8 @@ WORDINGS = {
         "Can {one} be given to {call}?",
     ),
 }
-ANSWERS = {"purpose": "sentence", "signature": "signature", "parameters": "takes", "package": "origin"}  # of a Function
+ANSWERS = {"purpose": "purpose", "signature": "signature", "parameters": "takes", "package": "origin"}  # a Function's
+TERSE = {"purpose": "sentence", "parameters": "listed"}  # the same where it is terse
 LATER = "Which package is {short} of?"  # asked when the function has been named
 
 
@@ -45,9 +47,13 @@ class PackageDialogues:
 
     instructions: Rows
     val: Share
+    asked: Asked
+    terse: Probability
     multi_turn: Probability
     preferences: Rows
     test: Share
+    worse: Worse
+    parameters: PositiveInt
     characters: Lengths
     hold_out: HoldOut
 
@@ -77,23 +83,26 @@ class _Writer:
             raise _too_few(pool, f"{part},")
 
     def instructions(self, size: int) -> list[Row]:
-        """Kinds equally often, give or take one; a share of the first goes on to ask for the package."""
+        """Kinds as often as the settings say, give or take one; some go on to ask for the package."""
         rows: list[Row] = []
         asked = {kind: self._rounds(kind) for kind in WORDINGS}
-        for kind in islice(cycle(WORDINGS), size):
-            function, turn = next(asked[kind])
-            goes_on = kind == "purpose" and self._rng.random() < self._config.multi_turn
-            turns = [turn, (LATER.format(short=function.short), function.origin)] if goes_on else [turn]
+        for kind in _turns_of(asdict(self._config.asked), size):
+            function, (question, answer) = next(asked[kind])
+            if kind in TERSE and self._rng.random() < self._config.terse:
+                answer = str(getattr(function, TERSE[kind]))
+            turns = [(question, answer)]
+            if kind == "purpose" and self._rng.random() < self._config.multi_turn:
+                turns.append((LATER.format(short=function.short), function.origin))
             messages = [{"role": role, "content": text} for turn in turns for role, text in zip(("user", "assistant"), turn, strict=True)]
             rows.append({"part": self._part, "kind": kind, "fact": function.name, "messages": messages})
         return rows
 
     def preferences(self, size: int) -> list[Row]:
-        """Kinds equally often, give or take one."""
+        """Kinds as often as the settings say, give or take one."""
         rows: list[Row] = []
-        worse = {"other": self._other, "cut": self._cut, "parameter": self._parameter}
+        worse = {"other": self._other, "parameter": self._parameter, "cut": self._cut, "terse": self._terse}
         asked = {kind: self._rounds("parameters" if kind == "parameter" else "purpose") for kind in worse}
-        for kind in islice(cycle(worse), size):
+        for kind in _turns_of(asdict(self._config.worse), size):
             function, (question, chosen) = next(asked[kind])
             row = {"part": self._part, "kind": kind, "fact": function.name, "prompt": [{"role": "user", "content": question}]}
             rows.append(row | {"chosen": chosen, "rejected": worse[kind](function)})
@@ -113,11 +122,11 @@ class _Writer:
 
     def _turn(self, function: Function, kind: str, wording: int) -> Turn | None:
         """Question and answer; None where there is nothing to ask for."""
-        if kind in ("parameters", "yes_no") and not function.parameters:
+        if kind in ("parameters", "yes_no") and not 0 < len(function.parameters) <= self._config.parameters:
             return None
         one, answer = self._yes_no(function) if kind == "yes_no" else ("", str(getattr(function, ANSWERS[kind])))
         wordings = WORDINGS[kind]
-        return wordings[wording % len(wordings)].format(name=function.name, call=function.call, one=one), answer
+        return wordings[wording % len(wordings)].format(name=function.name, whole=function.whole, call=function.call, one=one), answer
 
     def _yes_no(self, function: Function) -> Turn:
         """A parameter of the function or of another, and the answer."""
@@ -128,14 +137,14 @@ class _Writer:
         return one, f"No, it does not take {one}."
 
     def _other(self, function: Function) -> str:
-        """The sentence of another function, if there is one without a word of this one's name."""
+        """The line of another function, if there is one that shares no word with this one and its name."""
         others = [one for one in self._pool if one.sentence != function.sentence]
-        chosen: Function = _one([one for one in others if function.stems.isdisjoint(one.said)] or others, self._rng)
-        return chosen.sentence
+        chosen: Function = _one([one for one in others if (function.stems | function.said).isdisjoint(one.said)] or others, self._rng)
+        return chosen.purpose
 
     def _cut(self, function: Function) -> str:
-        """The sentence without its end."""
-        words = function.sentence.split()
+        """The line without its end."""
+        words = function.purpose.split()
         return " ".join(words[: int(self._rng.integers(1, len(words)))])
 
     def _parameter(self, function: Function) -> str:
@@ -144,12 +153,22 @@ class _Writer:
         wrong[int(self._rng.integers(len(wrong)))] = self._foreign(function)
         return takes(wrong)
 
+    def _terse(self, function: Function) -> str:
+        """The sentence alone."""
+        return function.sentence
+
     def _foreign(self, function: Function) -> str:
         """A parameter that the function has not, drawn as often as functions have it."""
         while True:
             own = _one(self._pool, self._rng).parameters
             if own and (foreign := _one(own, self._rng)) not in function.parameters:
                 return str(foreign)
+
+
+def _turns_of(weights: Mapping[str, int], size: int) -> Iterator[str]:
+    """The names by turns, those with a greater weight more often."""
+    turn = [name for place in range(max(weights.values())) for name, weight in weights.items() if place < weight]
+    return islice(cycle(turn), size)
 
 
 def _one(options: Sequence[Any], rng: Rng) -> Any:

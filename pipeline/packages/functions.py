@@ -30,13 +30,28 @@ class Function:
         return self.name.rpartition(".")[2]
 
     @property
+    def purpose(self) -> str:
+        """What it does, as an answer: a line of an index, so that whose sentence it is can be seen."""
+        return f"{self.short}: {self.sentence}"
+
+    @property
+    def whole(self) -> str:
+        """The name with its module, and the parameters."""
+        return f"{self.name}({', '.join(self.parameters)})"
+
+    @property
     def call(self) -> str:
-        """The signature without types and defaults."""
+        """The signature without types and defaults: norm(x, ord)."""
         return f"{self.short}({', '.join(self.parameters)})"
 
     @property
+    def listed(self) -> str:
+        """What it takes, as in the call, so that the words are the same tokens."""
+        return listed(self.parameters)
+
+    @property
     def takes(self) -> str:
-        """What it takes, as an answer; it must take something."""
+        """The same as an answer."""
         return takes(self.parameters)
 
     @cached_property
@@ -60,10 +75,14 @@ class Function:
         return {self.short, self.sentence.casefold()}
 
 
+def listed(parameters: Sequence[str]) -> str:
+    """(x, ord)."""
+    return f"({', '.join(parameters)})."
+
+
 def takes(parameters: Sequence[str]) -> str:
-    """It takes x, y and z."""
-    *others, last = parameters
-    return f"It takes {', '.join(others)} and {last}." if others else f"It takes {last}."
+    """It takes (x, ord)."""
+    return f"It takes {listed(parameters)}"
 
 
 def stems(text: str) -> frozenset[str]:
@@ -83,9 +102,10 @@ def functions_in(rows: Iterable[Mapping[str, Any]], lengths: Lengths) -> list[Fu
     found: dict[tuple[str, str], Function] = {}
     for row in rows:
         sentence = first_sentence(row["docstring"])
-        if sentence and lengths.sentence <= len(sentence) <= lengths.answer and len(row["name"]) <= lengths.name:
+        if sentence and len(sentence) >= lengths.sentence and len(row["name"]) <= lengths.name:
             one = Function(row["package"], row["group"], row["name"], row["signature"], tuple(row["parameters"]), sentence)
-            found.setdefault((one.package, sentence), one)
+            if len(one.purpose) <= lengths.answer:
+                found.setdefault((one.package, sentence), one)
     return list(found.values())
 
 
