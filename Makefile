@@ -11,6 +11,7 @@ DATA ?=
 SET ?=
 NAME ?=
 ONLY ?=
+FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
@@ -77,8 +78,8 @@ sources: setup ## propose weights of the sources from the base model's loss on e
 sample: setup ## write text with the base model, as a source (TARGET=data/input/own.jsonl)
 	@$(V)/python -m apps.sample --target $(TARGET)
 
-queue: heal-lock ## run the queued experiments (JOBS=2 at once)
-	@$(V)/python -m apps.queue --jobs $(JOBS)
+queue: heal-lock ## run the queued experiments (JOBS=2 at once; FAILED=1: those that failed, once more)
+	@$(V)/python -m apps.queue --jobs $(JOBS) $(if $(FAILED),--failed)
 
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table

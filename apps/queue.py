@@ -1,4 +1,4 @@
-"""Run the experiments that `dvc exp run --queue` queued: `python -m apps.queue --jobs 2`.
+"""Run the experiments that `dvc exp run --queue` queued: `python -m apps.queue --jobs 2`; `--failed`: what failed before, once more.
 
 DVC's own workers (`dvc exp run --run-all`) talk over files that another may read before they are written; a worker that meets one ends, and
 the command waits for ever (treeverse/dvc#10428). Here each experiment is a process of its own, which does what such a worker does and notes
@@ -8,11 +8,12 @@ the outcome where `dvc queue status` looks. What was stopped on the way is still
 import argparse
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ from dvc.repo.experiments.queue.tasks import run_exp
 from dvc.repo.experiments.stash import ExpStash
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pipeline.core.errors import InputError, PipelineError
 
+_BEGUN = re.compile(r"^(?:Running stage|Stage) '", re.MULTILINE)  # in the log of dvc repro
+_LOOK_S = 0.5  # how often the logs are looked at
 _LINES = 30  # of the log of one that failed
 _STOPPED = 130  # the exit status of what Ctrl-C stopped
 
@@ -42,7 +45,12 @@ def main() -> None:
         with opened() as queue:
             if options.entry:
                 run(queue, options.entry)
-            elif not run_all(queue, options.jobs, Console(highlight=False)):
+                return
+            if options.failed and not (names := requeue(queue)):
+                sys.exit("queue: none has failed")
+            elif options.failed:
+                print(f"queued again: {', '.join(names)}")
+            if not run_all(queue, options.jobs, Console(highlight=False)):
                 sys.exit(1)
     except PipelineError as fault:
         sys.exit(f"queue: {fault}")
@@ -52,6 +60,7 @@ def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m apps.queue", description="Run the queued experiments, some at once.")
     parser.add_argument("--jobs", type=int, default=1, help="how many run at once (default: 1)")
+    parser.add_argument("--failed", action="store_true", help="first queue those that failed anew, with their names and overrides")
     parser.add_argument("--entry", metavar="REV", help=argparse.SUPPRESS)  # the one that this process runs
     options = parser.parse_args()
     if options.jobs < 1:
@@ -83,26 +92,71 @@ def queued(queue: LocalCeleryQueue) -> dict[str, tuple[Any, QueueEntry]]:
 def run_all(queue: LocalCeleryQueue, jobs: int, console: Console) -> bool:
     """Run everything that is queued, so many at once; whether all went well."""
     failed = []
-    bar = Progress(TextColumn("experiments"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+    bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
     with locked(Path(queue.repo.tmp_dir) / "queue.lock") as lock:
         if not (waiting := queued(queue)):
             console.print("nothing is queued; queue with: dvc exp run --queue -S 'align.dpo.beta=0.05,0.1'")
             return True
         pool = ThreadPoolExecutor(jobs)
-        running = {pool.submit(start, revision, lock): escape(entry.name or revision[:7]) for revision, (_, entry) in waiting.items()}
+        names = {revision: escape(entry.name or revision[:7]) for revision, (_, entry) in waiting.items()}
+        running = {pool.submit(start, revision, lock): revision for revision in waiting}
         try:
-            with bar:
-                for done in bar.track(as_completed(running), total=len(running)):
-                    complaint = done.result()
-                    failed += [running[done]] if complaint else []
+            with bars:
+                for revision, complaint in watched(queue, running, names, bars):
+                    failed += [names[revision]] if complaint else []
                     status = f"[red]failed[/red]\n{escape(complaint)}" if complaint else "[green]done[/green]"
-                    console.print(f"{running[done]} {status}", soft_wrap=True)
+                    console.print(f"{names[revision]} {status}", soft_wrap=True)
         except KeyboardInterrupt:
             console.print("stopping; what was not done is still queued")
             pool.shutdown(cancel_futures=True)
             sys.exit(_STOPPED)
-    console.print("dvc exp show lists them" if not failed else f"[red]failed:[/red] {', '.join(failed)}; dvc exp run --queue queues anew")
+    console.print(
+        "make experiments lists them" if not failed else f"[red]failed:[/red] {', '.join(failed)}; once more: make queue FAILED=1"
+    )
     return not failed
+
+
+def watched(
+    queue: LocalCeleryQueue, running: Mapping[Future[str], str], names: Mapping[str, str], bars: Progress
+) -> Iterator[tuple[str, str]]:
+    """(revision, complaint) of each experiment as it ends; meanwhile a bar for each that is at work, with stage x of y."""
+    whole, stages = bars.add_task("experiments", total=len(running)), len(queue.repo.index.stages)
+    own: dict[str, TaskID] = {}
+    left = set(running)
+    while left:
+        done, left = wait(left, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            if (task := own.pop(running[future], None)) is not None:
+                bars.remove_task(task)
+            bars.advance(whole)
+            yield running[future], future.result()
+        for revision in (running[future] for future in left if future.running()):
+            if (process := queue.proc.get(revision)) and Path(process.stdout).is_file():
+                begun = len(_BEGUN.findall(Path(process.stdout).read_text(errors="replace")))
+                if revision not in own:
+                    own[revision] = bars.add_task(names[revision], total=stages)
+                bars.update(own[revision], completed=begun)
+
+
+def requeue(queue: LocalCeleryQueue) -> list[str]:
+    """Queue what has failed anew, with its name, its overrides and its baseline; the names."""
+    failed = {result.entry.stash_rev for result in queue.iter_failed()}
+    names = []
+    for message, entry in [pair for pair in queue._iter_processed() if pair[1].stash_rev in failed]:  # what DVC's own removal goes through
+        arguments, options, _ = message.decode()
+        remember(queue, entry)
+        queue.celery.signature(run_exp.s(*arguments, **options)).delay()
+        queue.celery.purge(message.delivery_tag)
+        if queue.failed_stash and (old := queue.failed_stash.stash_revs.get(entry.stash_rev)):
+            queue.failed_stash.remove_revs([old])
+        names.append(entry.name or entry.stash_rev[:7])
+    return names
+
+
+def remember(queue: LocalCeleryQueue, entry: QueueEntry) -> None:
+    """Put an experiment back where DVC keeps the names and baselines of those that are queued."""
+    note = ExpStash.format_message(entry.head_rev, entry.baseline_rev, entry.name, entry.branch)
+    queue.scm.set_ref(queue.stash.ref, entry.stash_rev, message=f"commit: {note}")
 
 
 def start(revision: str, lock: int) -> str:
@@ -120,9 +174,8 @@ def run(queue: LocalCeleryQueue, revision: str) -> None:
     stopped: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))  # the experiment gets it too, and is waited for
     message, entry = queued(queue).get(revision) or sys.exit("a worker of DVC has taken it")
-    if revision not in queue.stash.stash_revs:  # a run that was killed took it from there: DVC would forget its name and its baseline
-        note = ExpStash.format_message(entry.head_rev, entry.baseline_rev, entry.name, entry.branch)
-        queue.scm.set_ref(queue.stash.ref, revision, message=f"commit: {note}")
+    if revision not in queue.stash.stash_revs:  # a run that was killed took it from there
+        remember(queue, entry)
     arguments, options, _ = message.decode()
     run_exp(*arguments, **options)
     if stopped:

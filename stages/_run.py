@@ -33,6 +33,7 @@ from pipeline.core.track import Track, Tracker, group_of, tracker_for
 from stages import HUB_OFFLINE
 from stages._log import LOG, logger, provenance
 from stages._memory import lack_told
+from stages._mends import in_full
 from stages._settings import ROOT, found, read_settings, typed
 
 A = TypeVar("A")
@@ -185,7 +186,7 @@ class Stage:
             run_stage(self, settings, entry)
             gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s
         except PipelineError as fault:
-            log.error("%s", fault)
+            log.error("%s", in_full(fault))
             log.debug("where", exc_info=True)
             sys.exit(1)
         except Exception as fault:

@@ -14,6 +14,7 @@ from pipeline.core.files import write_json
 from pipeline.core.locked import check_lock
 from stages._checks import check_device, check_sections
 from stages._log import logger
+from stages._mends import in_full
 from stages._plan import code_files, pipeline_of, remove_strays, told, write_params
 from stages._settings import read_params
 from stages._words import arguments, print_differences, save
@@ -44,7 +45,7 @@ def main() -> None:
         print_differences(settings)
         remove_strays(blocks)
     except PipelineError as fault:
-        log.error("%s", fault)
+        log.error("%s", in_full(fault))
         sys.exit(1)
     except KeyboardInterrupt:
         log.error("stopped")
