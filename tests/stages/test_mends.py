@@ -11,7 +11,7 @@ from stages._mends import in_full
     [
         ("split.seed=0", "SET=split.seed=0"),
         (
-            "sft.max_length=768 model.context=768 (budget.max_length=768 is for all), or shorter rows",
+            "sft.max_length=768 model.context=768 (budget.max_length=768 is for all)",
             "SET='sft.max_length=768 model.context=768'",
         ),
         ("align.dpo.micro_batch=8, or model.context=64", "SET=align.dpo.micro_batch=8"),
