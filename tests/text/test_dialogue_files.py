@@ -393,7 +393,7 @@ def test_text_among_dialogues_is_passed_over_and_told(tmp_path: Path) -> None:
     told: list[str] = []
     found = read_dialogues(tmp_path, (), rules(0.0), seed=1, tell=told.append)
     assert [len(rows) for rows in found.tables.values()] == [1, 0, 0]
-    assert told == ["passed over, since they hold text: book.jsonl, pages.csv"]
+    assert told == ["passed over, since they hold no dialogues: book.jsonl, pages.csv"]
 
 
 def test_a_folder_of_text_is_an_error_only_where_dialogues_are_required(tmp_path: Path) -> None:

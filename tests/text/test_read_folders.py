@@ -196,3 +196,17 @@ def test_a_column_that_is_asked_for_is_text_whatever_stands_beside_it(folder: Pa
     assert read(folder, source(column="response")).texts == ["So."]
     with pytest.raises(InputError, match=r"no readable file, only dialogues \(1\)"):
         read(folder)
+
+
+def test_rows_of_another_kind_are_an_error_or_passed_over_as_it_is_set(folder: Path) -> None:
+    (folder / "a.txt").write_text("A text.")
+    (folder / "b.jsonl").write_text('{"sentence_good": "So.", "sentence_bad": "Os."}\n')
+    with pytest.raises(InputError, match="does not have the text column"):
+        read(folder)
+    skips = {"policy": {"other_columns": "skip"}}
+    found = read(folder, **skips)
+    assert found.texts == ["A text."]
+    assert found.metrics["ignored_files"] == {"rows without a column of text": 1}
+    (folder / "a.txt").unlink()
+    with pytest.raises(InputError, match=r"no readable file, only rows without a column of text \(1\)(.|\n)*source_defaults\.column=COLUMN"):
+        read(folder, **skips)

@@ -110,7 +110,7 @@ def read_dialogues(
     columns: set[str] = set()
     files, texts = _files(path, rules, wanted=rules.required and not hub)
     if texts:
-        tell(f"passed over, since they hold text: {', '.join(texts[:LEADING])}{' …' if len(texts) > LEADING else ''}")
+        tell(f"passed over, since they hold no dialogues: {', '.join(texts[:LEADING])}{' …' if len(texts) > LEADING else ''}")
     if not files and not hub and not rules.required:
         tell(f"{path} has no dialogues: what needs some takes over the model before it")
         return found
@@ -132,18 +132,20 @@ def read_dialogues(
 
 
 def _files(path: Path, rules: FileRules, *, wanted: bool) -> tuple[list[tuple[Path, str]], list[str]]:
-    """The files of dialogues, and the names of files of rows that hold text. InputError where some are `wanted` and none is there."""
+    """The files of dialogues, and the names of files of other rows. InputError where some are `wanted` and none is there."""
     if not wanted and path.exists() and not any(format_suffix(file) in SUFFIXES for file in files_under(path, path)[0]):
         return [], []
     found = [(file, name) for file, name in find_files(path, SUFFIXES, key="dialogues.path") if not is_companion(Path(name).name)]
-    texts = {name for file, name in found if _is_text(columns_of(str(file), FORMATS[format_suffix(file)]), rules.text_column)}
+    texts = {name for file, name in found if _is_other(columns_of(str(file), FORMATS[format_suffix(file)]), rules)}
     if wanted and len(texts) == len(found):
         raise _nothing(path, [], set())
     return [(file, name) for file, name in found if name not in texts], sorted(texts)
 
 
-def _is_text(columns: frozenset[str], text_column: str) -> bool:
-    return text_column.partition(".")[0] in columns and not holds_dialogues(columns)
+def _is_other(columns: frozenset[str], rules: FileRules) -> bool:
+    """Whether rows with these columns are text; where no dialogues are required, also whether they are anything else."""
+    known = rules.text_column.partition(".")[0] in columns or (bool(columns) and not rules.required)
+    return known and not holds_dialogues(columns)
 
 
 def _append(row: JsonRow, found: Reading) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.core.errors import InputError
 from pipeline.text.reading.content import HEAD, is_wiki_dump, pointer_command
 from pipeline.text.reading.first_row import columns_of
-from pipeline.text.reading.ignored import DIALOGUES, WIKI_DUMP, is_companion, mends, told
+from pipeline.text.reading.ignored import DIALOGUES, OTHER_ROWS, WIKI_DUMP, is_companion, mends, told
 from pipeline.text.reading.rows import COMPRESSED, DamagedError, files_under, format_suffix, open_decompressed
 from pipeline.text.reading.sources import HUB, File, Source
 from pipeline.text.shapes import holds_dialogues
@@ -33,11 +33,12 @@ _TABLES = ("jsonl", "json", "csv", "parquet")  # formats whose rows have named c
 _MAGIC = "*?["
 
 
-def find_source_files(source: Source, base: Path) -> tuple[list[File], Counter[str]]:
+def find_source_files(source: Source, base: Path, *, skips_others: bool) -> tuple[list[File], Counter[str]]:
     """The files in the source's format, sorted by name, and counts of the others by kind. Empty for a hub data set.
 
     Names are relative to the source's path, or to the part of a glob before the first wildcard; hidden files are skipped, and so are known
-    companions of data unless the path names them or there is nothing else.
+    companions of data unless the path names them or there is nothing else. Files of dialogues are for another stage; `skips_others`: also
+    files of rows that have no column of text are passed over.
     Raises InputError if the path does not exist, has nothing readable, or a file only points to its content.
     """
     if source.path.startswith(HUB):
@@ -50,10 +51,9 @@ def find_source_files(source: Source, base: Path) -> tuple[list[File], Counter[s
     data = files if _names_companion(source.path) else [file for file in files if not is_companion(_last(file.name))]
     companions = [_last(file.name) for file in files if is_companion(_last(file.name))] if 0 < len(data) < len(files) else []
     data = data or files
-    talk = {file for file in data if file.kind in _TABLES and _is_dialogues(file, source)}
-    read = [file for file in data if file.kind and file not in talk]
-    ignored = Counter(_ignored_kind(file) for file in data if not file.kind)
-    ignored.update({DIALOGUES: len(talk)} if talk else {})
+    others = {file: other for file in data if file.kind in _TABLES and (other := _other_rows(file, source, skips_others=skips_others))}
+    read = [file for file in data if file.kind and file not in others]
+    ignored = Counter(_ignored_kind(file) for file in data if not file.kind) + Counter(others.values())
     ignored.update(companions)
     if not read:
         raise InputError(
@@ -83,10 +83,12 @@ def _kind(source: Source, name: str) -> str:
     return FORMATS.get(format_suffix(Path(name)), "") if source.format == "auto" else source.format
 
 
-def _is_dialogues(file: File, source: Source) -> bool:
-    """Whether the rows of a file have no column of text, but those of dialogues: they are for another stage."""
+def _other_rows(file: File, source: Source, *, skips_others: bool) -> str:
+    """What the rows of a file are that have no column of text; "" for those that have one, or that their reader is to judge."""
     columns = columns_of(file.address, file.kind)
-    return source.column.partition(".")[0] not in columns and holds_dialogues(columns)
+    if not columns or source.column.partition(".")[0] in columns:
+        return ""
+    return DIALOGUES if holds_dialogues(columns) else OTHER_ROWS if skips_others else ""
 
 
 def _ignored_kind(file: File) -> str:

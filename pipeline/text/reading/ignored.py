@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 WIKI_DUMP = "MediaWiki dump"
+OTHER_ROWS = "rows without a column of text"
 DIALOGUES = "dialogues"  # rows with columns of instructions or preferences
 _COMPANION = re.compile(
     r"(?:readme|licen[cs]e|copying|notice|citation|changelog|contributing|code_of_conduct)(?:[._-][\w-]{1,16})*"
@@ -34,6 +35,7 @@ _HINTS = {
     **dict.fromkeys((".mp3", ".wav", ".flac", ".mp4", ".webm"), "a recording: a transcript, or leave it out"),
     WIKI_DUMP: "python -m wikiextractor.WikiExtractor --json -o FOLDER FILE, then path: FOLDER/**/wiki_* with format: jsonl;"
     " or path: hub:wikimedia/wikipedia with its revision",
+    OTHER_ROWS: "corpus.source_defaults.column=COLUMN, or a source of its own with its column",
     DIALOGUES: "dialogues=files dialogues.path=FOLDER; or, as text, a source with {{name: NAME, column: COLUMN}}",
     "broken link": "it leads nowhere: restore what it leads to, or remove it",
 }

@@ -47,7 +47,8 @@ def read_sources(
     Raises InputError if a source can't be found or read, yields nothing, or has too many bad rows.
     """
     check_sources(sources, limits)
-    found, ignored = zip(*(find_source_files(source, base) for source in sources), strict=True)
+    skips = limits.policy.other_columns == "skip"
+    found, ignored = zip(*(find_source_files(source, base, skips_others=skips) for source in sources), strict=True)
     check_disjoint(found, [source.name for source in sources])
     names = carried(set().union(*(source.carries for source in sources)))
     read = partial(read_task, limits=limits, carried=names)

@@ -53,6 +53,7 @@ class Policy:
     binary: Literal["drop", "fail"]
     wrong_type: Literal["drop", "fail"]
     missing_text: Literal["drop", "fail"]
+    other_columns: Literal["skip", "fail"]
     malformed: Literal["drop", "fail"]
     damaged: Literal["drop", "fail"]
 
