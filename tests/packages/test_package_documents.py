@@ -50,7 +50,7 @@ def test_what_the_lock_names_is_read_and_nothing_else(site, tmp_path):
         "shapes-x:shapes/__init__.py",
         "shapes-x:shapes/notes.rst",
     ]
-    assert found.counts == {"packages": 2, "functions": 2, "skipped": 2, "unparsed": 1}
+    assert found.counts == {"packages": 2, "functions": 2, "skipped": 2, "undecoded": 0, "unparsed": 1}
     assert found.packages["shapes-x"]["version"] == "1.0"
 
 
