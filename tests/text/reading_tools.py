@@ -20,6 +20,7 @@ POLICY = {
     "binary": "drop",
     "wrong_type": "drop",
     "missing_text": "drop",
+    "other_columns": "fail",
     "malformed": "drop",
     "damaged": "drop",
 }
