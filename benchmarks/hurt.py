@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 SIZE, SEED = "smoke", 1
 KILLS, LONGEST_S = 40, 12.0
-DISKS = (0.3, 0.45, 0.6, 0.75, 0.9)  # of what a finished clone takes
+DISKS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of what the chain adds to a clone
 TEXT = ("corpus", "clean", "dedup", "split", "tokenizer")  # stages that make their artifact again in seconds
 MB = 1 << 20
 
@@ -72,31 +72,37 @@ def cache(site: Site, draw: random.Random) -> Rows:
 
 def disk(site: Site, draw: random.Random) -> Rows:
     """Disks of five sizes, each a file system in memory."""
-    whole = sum(path.stat().st_size for path in site.folder.rglob("*") if path.is_file()) // MB
+    whole = taken(site.folder)
     for share in progress(DISKS, "disks"):
         with tempfile.TemporaryDirectory() as folder:
             if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False, capture_output=True).returncode:
                 Console().print("[dim]disks: no file system can be mounted here; left out[/dim]")
                 return
             try:
-                yield "full disk", full_disk(maker(Path(folder)), grower(Path(folder), 4 * whole), int(share * whole), site.lock)
+                yield "full disk", full_disk(*maker(Path(folder), share=share, whole=whole), site.lock)
             finally:
                 subprocess.run(["umount", "--lazy", folder], check=False)
 
 
-def maker(folder: Path) -> Callable[[int], Site]:
-    """Makes a clone on a disk of so many megabytes."""
+def maker(folder: Path, *, share: float, whole: int) -> tuple[Callable[[], Site], Callable[[], None]]:
+    """What makes a clone on a disk with room for a share of the chain, and what makes room for all of it; `whole`: MB of a finished one."""
 
-    def make(megabytes: int) -> Site:
+    def resize(megabytes: int) -> None:
         subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(folder)], check=True)
-        return clone(ROOT, folder / "site", size=SIZE)
 
-    return make
+    def make() -> Site:
+        resize(4 * whole)
+        site = clone(ROOT, folder / "site", size=SIZE)
+        own = taken(site.folder)
+        resize(own + int(share * (whole - own)))
+        return site
+
+    return make, lambda: resize(4 * whole)
 
 
-def grower(folder: Path, megabytes: int) -> Callable[[Site], None]:
-    """Makes room on the disk."""
-    return lambda site: subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(folder)], check=True) and None
+def taken(folder: Path) -> int:
+    """MB of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) // MB + 1
 
 
 def two_runs(site: Site, draw: random.Random) -> Rows:

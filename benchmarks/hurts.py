@@ -236,12 +236,12 @@ def twins(site: Site, lock: bytes) -> Outcome:
     return outcome(last, named=named, healed=last.code == 0, equal=same) + Outcome(tracebacks=sum(one.traceback for one in said))
 
 
-def full_disk(make: Callable[[int], Site], grow: Callable[[Site], None], megabytes: int, lock: bytes) -> Outcome:
-    """A disk of so many megabytes that is full somewhere on the way; then there is room."""
-    site = make(megabytes)
+def full_disk(make: Callable[[], Site], grow: Callable[[], None], lock: bytes) -> Outcome:
+    """A disk that is full somewhere on the way; then there is room."""
+    site = make()
     said = site.repro()
     named = said.code == 0 or any(word in said.text for word in FULL)
-    grow(site)
+    grow()
     last = site.repro()
     same = last.code == 0 and site.lock == lock and site.whole()
     return outcome(last, named=named, healed=last.code == 0, equal=same) + traced(said)

@@ -202,12 +202,11 @@ def test_rows_of_another_kind_are_an_error_or_passed_over_as_it_is_set(folder: P
     (folder / "a.txt").write_text("A text.")
     (folder / "b.jsonl").write_text('{"sentence_good": "So.", "sentence_bad": "Os."}\n')
     with pytest.raises(InputError, match="does not have the text column"):
-        read(folder, max_bad_fraction=0.1)
-    found = read(folder, other_columns="skip")
+        read(folder, limits=read_limits(max_bad_fraction=0.1))
+    skips = read_limits(other_columns="skip")
+    found = read(folder, limits=skips)
     assert found.texts == ["A text."]
     assert found.metrics["ignored_files"] == {"rows without a column of text": 1}
     (folder / "a.txt").unlink()
-    with pytest.raises(
-        InputError, match=r"no readable file, only rows without a column of text \(1\)(.|\n)*source_defaults\.column=COLUMN"
-    ):
-        read(folder, other_columns="skip")
+    with pytest.raises(InputError, match=r"only rows without a column of text \(1\)(.|\n)*source_defaults\.column=COLUMN"):
+        read(folder, limits=skips)

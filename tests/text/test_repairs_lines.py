@@ -265,3 +265,26 @@ def test_brackets_of_an_author_stay(text: str) -> None:
 def test_editorial_furniture_can_be_kept() -> None:
     text = "The gate was open.\n\n[Illustration: The gate]"
     assert clean_text(text, Settings(repairs=None, quotes="straight", italics="strip", editorial="keep", mask=SETTINGS.mask))[0] == text
+
+
+MARKED = """Parameters
+----------
+x : array_like, the input of the function that is called, with as many rows as there are
+    things to look at, and as many columns
+ord : int
+    Order of the norm that is taken of the matrix
+
+:param name: what it is called by those who have to deal with it in the course of one long
+:param size: how many bytes it may have
+
+A title of a section that is here
+=================================
+and then the text goes on under it."""
+
+
+def test_titles_above_a_rule_and_fields_stay_lines_in_a_wrapped_text() -> None:
+    prose = "The matrix is taken as it was given by the one who called, and what it holds is looked at\nfrom the first row to the last, as it is."
+    text, joined = wrapping("\n\n".join([*[prose] * 6, MARKED]))
+    assert joined == 6
+    assert text.endswith(MARKED)
+    assert wrapping(text) == (text, 0)

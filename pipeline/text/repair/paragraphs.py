@@ -25,6 +25,10 @@ _HEADING = re.compile(
 )
 _ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])\s")
 _ITEM_BEGINS = frozenset("-*+•0123456789")
+_RULE = re.compile(r"([-=~^*+_])\1{2,}")
+_FIELD = re.compile(r":[A-Za-z][^:]{0,80}:(?:\s|$)|>>> |\.\. [\w-]+::|@(?:param|return|raise|throws)\b")
+_NAMED = re.compile(r"[*`]{0,2}[A-Za-z_]\w*[*`]{0,2}(?:, [*`]{0,2}[A-Za-z_]\w*[*`]{0,2}){0,8} : \S")
+_MARKUP_BEGINS = frozenset("-=~^*+_:>.@")
 _ENDED = re.compile(r"[.!?:][\"'”’)\]_*]*$")
 _SPACES = re.compile(r" {2,}")
 # conjunctions after a suspended hyphen: pre- and post-war
@@ -346,10 +350,17 @@ def _with_long_parted(block: list[str], ends: list[End], marks: list[bool]) -> l
 
 
 def _marks(block: list[str], layout: Layout) -> list[bool]:
-    """Which ends of lines are those of items of a list, or of speeches."""
+    """Which ends of lines are those of items of a list, of fields, of speeches, or at a rule of dashes under a title."""
     items = [line[0] in _ITEM_BEGINS and bool(_ITEM.match(line)) for line in block]
     listed = any(items) and (items[0] or sum(items) >= _ITEMS)
     marks = items[1:] if listed else [False] * (len(block) - 1)
+    if any(line[0] in _MARKUP_BEGINS for line in block):
+        rules = [bool(_RULE.fullmatch(line)) for line in block]
+        fields = [bool(_FIELD.match(line)) for line in block]
+        named = [any(rules) and bool(_NAMED.match(line)) for line in block]  # x : int, under a title of numpydoc
+        for place in range(len(block) - 1):
+            about = rules[place] or rules[place + 1] or fields[place + 1] or named[place] or named[place + 1]
+            marks[place] = marks[place] or about
     if layout.speakers:
         pauses = [True, *(bool(_PAUSED.search(line[-40:])) for line in block[:-1])]
         begins = [
