@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.text.reading.encoding import decode
 from pipeline.text.repair.clean import Settings, clean_text
+from pipeline.text.repair.paragraphs import wrapping
 from tests.text.repair_settings import SETTINGS
 
 HERE = Path(__file__).parents[2]
@@ -283,7 +284,7 @@ and then the text goes on under it."""
 
 
 def test_titles_above_a_rule_and_fields_stay_lines_in_a_wrapped_text() -> None:
-    prose = "The matrix is taken as it was given by the one who called, and what it holds is looked at\nfrom the first row to the last, as it is."
+    prose = "The matrix is taken as it was given by the one who called, and what it holds is looked at\nfrom the first row to the last."
     text, joined = wrapping("\n\n".join([*[prose] * 6, MARKED]))
     assert joined == 6
     assert text.endswith(MARKED)
