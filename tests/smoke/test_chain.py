@@ -1,6 +1,7 @@
 """What a finished chain leaves behind."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -125,15 +126,19 @@ def assert_that_packages_are_on_one_side(data: Path) -> None:
         assert not asked[False] & parts["train"]
 
 
-def test_one_file_is_a_corpus(restored, tmp_path):
-    clone, text, talks = restored, tmp_path / "all.txt", tmp_path / "talks"
-    own_dialogues(clone, talks)
+def test_one_file_of_text_is_a_corpus_and_gives_a_base_model_and_its_files(restored, tmp_path):
+    """Without dialogues: what would learn from them hands on the model before it."""
+    clone, text = restored, tmp_path / "all.txt"
     books = [row["text"] for row in Corpus(clone.folder / "data/dedup").read().to_pylist()]
     text.write_text("\n\n".join(books))
-    ran = clone.reran("exp", "run", *own(text, talks))
+    ran = clone.reran("exp", "run", "-S", "data=own", "-S", f"data.path={text}")
     assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
     split = json.loads((clone.folder / "metrics/split.json").read_text())
     assert split["assigned_by"] == "spans"
     assert all(split[part]["bytes"] > 0 for part in ("train", "val", "test"))
     assert not any(split["leaks_left"].values())
+    assert "no instructions" in json.loads((clone.folder / "metrics/sft.json").read_text())["not_trained"]
+    models = [clone.folder / "data" / name / "model.safetensors" for name in ("pretrain", "sft", "align/ppo")]
+    assert len({model.read_bytes() for model in models}) == 1
     assert (clone.folder / "data/export/gguf/model-Q4_0.gguf").is_file()
+    assert "not run" not in clone.run(sys.executable, "-m", "apps.table")
