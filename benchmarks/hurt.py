@@ -29,7 +29,7 @@ SIZE, SEED = "smoke", 1
 KILLS, LONGEST_S = 40, 12.0
 DISKS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of what the chain adds to a clone
 TEXT = ("corpus", "clean", "dedup", "split", "tokenizer")  # stages that make their artifact again in seconds
-MB = 1 << 20
+MB, PAGE = 1 << 20, 1 << 12
 
 Rows = Iterator[tuple[str, Outcome]]
 
@@ -94,15 +94,15 @@ def maker(folder: Path, *, share: float, whole: int) -> tuple[Callable[[], Site]
         resize(4 * whole)
         site = clone(ROOT, folder / "site", size=SIZE)
         own = taken(site.folder)
-        resize(own + int(share * (whole - own)))
+        resize(own + max(1, int(share * (whole - own))))
         return site
 
     return make, lambda: resize(4 * whole)
 
 
 def taken(folder: Path) -> int:
-    """MB of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) // MB + 1
+    """MB of all files below a folder, in whole pages."""
+    return sum(-(-path.stat().st_size // PAGE) * PAGE for path in folder.rglob("*") if not path.is_symlink()) // MB + 1
 
 
 def two_runs(site: Site, draw: random.Random) -> Rows:

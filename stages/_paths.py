@@ -12,6 +12,7 @@ from pipeline.core.merge import value_at
 
 # dvc.yaml depends on them
 OUTSIDE = ("corpus.path", "select.examples", "select.url_lists", "dedup.embedding_model", "dialogues.path", "split.benchmarks")
+EXTRAS = ("s3", "gs", "azure", "gdrive", "hdfs", "oss", "ssh", "webdav", "webdavs")
 WITHOUT_EXTRA = {"http", "https", "file", "local"}  # DVC reads these by itself
 
 
@@ -30,9 +31,10 @@ def fault_of_place(key: str, place: str, outs: Sequence[str]) -> PipelineError |
         scheme = place.partition("://")[0]
         if scheme in WITHOUT_EXTRA or importlib.util.find_spec(f"dvc_{scheme}"):
             return None
-        return PipelineError(
-            f"{key} is {place}, and DVC's part for {scheme} is not installed", mend=f".venv/bin/pip install 'dvc[{scheme}]'"
-        )
+        message = f"{key} is {place}, and DVC's part for {scheme} is not installed"
+        if scheme not in EXTRAS:
+            return PipelineError(message, mend=f"download it; DVC reads {', '.join(f'{one}://' for one in EXTRAS)}")
+        return PipelineError(message, mend=f".venv/bin/pip install 'dvc[{scheme}]'")
     if (whole := expanded(place)) != str(Path(place)):
         return PipelineError(f"{key} is {place}, and neither DVC nor Hydra expands it", mend=f"{key}={whole}")
     path = Path(place).resolve()
@@ -50,7 +52,11 @@ def fault_of_place(key: str, place: str, outs: Sequence[str]) -> PipelineError |
 
 def expanded(place: str) -> str:
     """With ~ and $VARIABLES filled in, as a shell does at the beginning of a word."""
-    return str(Path(os.path.expandvars(place)).expanduser())
+    path = Path(os.path.expandvars(place))
+    try:
+        return str(path.expanduser())
+    except RuntimeError:  # of a user that is not known here
+        return str(path)
 
 
 def joined(faults: Sequence[PipelineError]) -> PipelineError:

@@ -123,6 +123,7 @@ class Stage:
     shared: tuple[str, ...] = ()  # sections that enter the Config beside the stage's own
     each: tuple[str, str] | None = None  # ("models", "model"): one run for each entry of `models`, which enters the Config as `model`
     hub: bool = False  # it may read from a hub of data sets
+    writes: tuple[str, ...] = ()  # keys of files that it writes beside its target
 
     @property
     def group(self) -> str:
@@ -202,14 +203,19 @@ class Stage:
 
 
 def stage(
-    config: type[A], *, shared: tuple[str, ...] = (), each: tuple[str, str] | None = None, hub: bool = False
+    config: type[A],
+    *,
+    shared: tuple[str, ...] = (),
+    each: tuple[str, str] | None = None,
+    hub: bool = False,
+    writes: tuple[str, ...] = (),
 ) -> Callable[[Callable[[A, Run], Metrics | None]], Stage]:
     """Make a recipe into a program; see Stage for what the arguments mean."""
 
     def made(recipe: Callable[[A, Run], Metrics | None]) -> Stage:
         file = Path(recipe.__code__.co_filename).resolve()
         path = file.relative_to(FOLDER).with_suffix("").parts if file.is_relative_to(FOLDER) else (file.stem,)
-        return Stage(config, recipe, path, shared, each, hub)
+        return Stage(config, recipe, path, shared, each, hub, writes)
 
     return made
 
@@ -230,7 +236,8 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
         claim(target.path, target.kind)  # before the work, not after it
     hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
     inputs = {str(artifact.path): artifact.digest for artifact in found(cfg, Artifact) if artifact is not target}
-    outside = {str(path): fingerprint(path) for path in found(cfg, Path)}
+    own = [getattr(cfg, key) for key in stage.writes]
+    outside = {str(path): fingerprint(path) for path in found(cfg, Path) if path not in own}
     code = key_of(code_fingerprint(stage))
     key = key_of(section, code, inputs, outside, [hardware.device, hardware.threads])
     note, curve = ROOT / ".run/notes" / name / f"{key}.json", Path("plots") / f"{name}.csv"
@@ -239,7 +246,7 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
             name, stage.at(entry), code, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log
         )
         log.info("settings %s", json.dumps(section))
-        taken, metrics = take_over(note, target, curve=curve) if waited and target else (False, None)
+        taken, metrics = take_over(note, target) if waited and target else (False, None)
         if taken:
             log.warning("took the result of the other process")
         else:
@@ -247,7 +254,7 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
             with lack_told(section, at=run.section):
                 metrics = stage.recipe(cfg, run)
             if target:
-                leave_note(note, target, metrics=metrics, curve=curve)
+                leave_note(note, target, metrics=metrics, beside=[curve, *own])
         run.tracker.finish(metrics or {})
     if metrics is not None:
         write_json(Path("metrics") / f"{name}.json", metrics)

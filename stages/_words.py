@@ -18,9 +18,14 @@ from stages._paths import expanded
 from stages._settings import compose, plain
 
 CONF = Path("conf")
+LISTS = ("align", "export")  # each entry is a file
 GLOBAL = ("size", "data", "experiment")  # groups whose files reach into many sections
 UNTOLD = ("hardware", "track")  # they change no result
 MOST_WORDS = 12  # on the terminal
+_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+_BARE = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
+_NO_TEXT = {"null", "true", "false", "nan", "inf", "yes", "no", "on", "off", "none", "~"}
+_BEFORE_QUOTE = re.compile(r"\\+(?='|$)")  # only there a backslash means something to Hydra
 
 
 def words_of(settings: Mapping[str, Any]) -> list[str]:
@@ -31,11 +36,19 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
     """
     words: list[str] = []
     composed = plain(compose(words))
-    for choose in (_global_files, _lists, _files, _sources):
+    for choose in (_global_files, _lists, _files):
         if more := list(choose(words, composed, settings)):
             words += more
             composed = plain(compose(words))
-    return [*words, *differences(composed, settings)]
+    conf = _unresolved(words)
+    while rest := differences(composed, settings):
+        keys = {key_of(word) for word in rest}
+        free = [word for word in rest if not keys & set(_targets(conf, key_of(word)))]  # the others may follow from them
+        words += free or rest
+        if len(free) in (0, len(rest)):
+            break
+        composed = plain(compose(words))
+    return words
 
 
 def differences(defaults: Mapping[str, Any], settings: Mapping[str, Any], at: str = "") -> list[str]:
@@ -56,16 +69,45 @@ def key_of(word: str) -> str:
 
 
 def applied(settings: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """The settings with more words: they go on from what is applied, where `dvc exp run -S` starts from conf/ each time."""
-    said = {key_of(word): word for word in [*words_of(settings), *words]}
-    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
-    ordered = sorted(said.values(), key=lambda word: key_of(word) not in groups)  # a value may lie in a group
+    """The settings with more words: they go on from what is applied, where `dvc exp run -S` starts from conf/ each time.
+
+    Where a word chooses another file of a group, what was applied below it goes, and is told.
+    """
+    old, groups = words_of(settings), {path.name for path in CONF.iterdir() if path.is_dir()}
+    anew = [word for word in words if key_of(word) in groups and word not in old]
+    said = {key_of(word) for word in words}
+    gone = [word for word in old if key_of(word) not in said and any(_is_below(key_of(word), one) for one in anew)]
+    if gone:
+        print(f"plan: no longer applied, since {' '.join(anew)} chooses anew: {' '.join(gone)}")
+    kept = {key_of(word): word for word in [*(word for word in old if word not in gone), *words]}
+    ordered = sorted(kept.values(), key=lambda word: key_of(word) not in groups)  # a value may lie in a group
     return plain(compose(ordered))
+
+
+def _is_below(key: str, choice: str) -> bool:
+    """Whether what a key sets is set anew by the choice of a file, or of files for a list."""
+    group, _, names = choice.partition("=")
+    section = key.split(".")[0]
+    if section == group:
+        entries = names.strip("[]").split(",")
+        return not names.startswith("[") or ("." in key and key.split(".")[1] not in entries)
+    if group not in GLOBAL:
+        return False
+    content = (
+        yaml.safe_load((CONF / group / f"{names}.yaml").read_text(encoding="utf-8")) if (CONF / group / f"{names}.yaml").is_file() else {}
+    )
+    overridden = [name.partition("/")[2] for entry in content.get("defaults", ()) for name in entry]
+    return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
 
 
 def print_differences(settings: Mapping[str, Any]) -> None:
     """Say what differs from conf/, for the next command."""
-    if words := [word for word in words_of(settings) if key_of(word).split(".")[0] not in UNTOLD]:
+    try:
+        words = [word for word in words_of(settings) if key_of(word).split(".")[0] not in UNTOLD]
+    except PipelineError as fault:  # to say it is no reason to stop
+        print(f"plan: this run differs from conf/, in words that can't be said: {fault.message}")
+        return
+    if words:
         shown = " ".join(f"-S {shlex.quote(word)}" for word in words[:MOST_WORDS])
         rest = f" … and {len(words) - MOST_WORDS} more (dvc params diff)" if len(words) > MOST_WORDS else ""
         print(f"plan: this run differs from conf/ by {shown}{rest}")
@@ -78,7 +120,7 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
     path = CONF / "experiment" / f"{name}.yaml"
     if path.exists():
         raise PipelineError(f"{path} is there already", mend="another name: make save NAME=…, or remove that file")
-    words = words_of(settings)
+    words = [word for word in words_of(settings) if key_of(word).split(".")[0] not in UNTOLD]
     if not words:
         raise PipelineError("nothing differs from conf/, so there is nothing to keep", mend="make repro SET='pretrain.steps=500 …' first")
     groups = [word for word in words if (CONF / key_of(word)).is_dir()]
@@ -92,7 +134,8 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
     content = ({"defaults": defaults} if defaults else {}) | values
     head = f"# @package _global_\n# Kept from what was applied: -S experiment={name}\n"
     write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-    if lost := differences(plain(compose([f"experiment={name}"])), settings):
+    lost = [word for word in differences(plain(compose([f"experiment={name}"])), settings) if key_of(word).split(".")[0] not in UNTOLD]
+    if lost:
         remove_file(path)
         raise PipelineError(f"a file of conf/experiment/ can't say {', '.join(lost[:MOST_WORDS])}", mend="dvc exp run -S with these words")
     return path
@@ -113,7 +156,7 @@ def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: M
 def _lists(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """The entries of align, export: each is a file."""
     for group, entries in settings.items():
-        others = isinstance(entries, Mapping) and entries and set(entries) != set(composed.get(group, ()))
+        others = isinstance(entries, Mapping) and group in LISTS and set(entries) != set(composed.get(group, ()))
         if others and all((CONF / group / f"{entry}.yaml").is_file() for entry in entries):
             yield f"{group}=[{','.join(entries)}]"
 
@@ -124,13 +167,6 @@ def _files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[
             yield from _best(group, composed, settings)
 
 
-def _sources(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    """Values that are not taken from another one: budget.max_length, from which five sections have theirs."""
-    if rest := differences(composed, settings):
-        conf = _unresolved(words)
-        yield from (word for word in rest if not _follows(conf, key_of(word)))
-
-
 def _unresolved(words: Sequence[str]) -> Any:
     """conf/ composed with the words, and with ${...} where a value is taken from another one."""
     from omegaconf import OmegaConf
@@ -138,11 +174,13 @@ def _unresolved(words: Sequence[str]) -> Any:
     return OmegaConf.to_container(compose(words, resolve=False), resolve=False)
 
 
-def _follows(conf: Any, key: str) -> bool:
-    """Whether the value at a key is taken from another one."""
+def _targets(conf: Any, key: str) -> Iterator[str]:
+    """The keys from which the value at a key is taken."""
     keys = key.split(".")
-    above = (_at(conf, keys[:depth]) for depth in range(1, len(keys) + 1))
-    return any(isinstance(value, str) and "${" in value for value in above)
+    for depth in range(1, len(keys) + 1):
+        value = _at(conf, keys[:depth])
+        if isinstance(value, str):
+            yield from (".".join([target, *keys[depth:]]) for target in _REFERENCE.findall(value))
 
 
 def _best(group: str, composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
@@ -189,9 +227,11 @@ def _flow(value: Any) -> str:
         return "{" + ",".join(f"{key}:{_flow(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return f"[{','.join(map(_flow, value))}]"
-    if isinstance(value, str) and (not re.fullmatch(r"[\w./@-]+( [\w./@-]+)*", value) or not isinstance(yaml.safe_load(value), str)):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return value if isinstance(value, str) else json.dumps(value)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if _BARE.fullmatch(value) and value.lower() not in _NO_TEXT:
+        return value
+    return "'" + _BEFORE_QUOTE.sub(lambda found: 2 * found[0], value).replace("'", "\\'") + "'"
 
 
 def _put(tree: dict[str, Any], keys: Sequence[str], value: Any) -> None:

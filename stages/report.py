@@ -35,7 +35,7 @@ class Config:
     target: Page
 
 
-@stage(Config)
+@stage(Config, writes=("summary",))
 def main(cfg: Config, run: Run) -> None:
     """Gather, draw, write. No file in metrics/: it depends on that folder."""
     plan = read_json(cfg.settings)

@@ -5,6 +5,7 @@ result lies. Nobody else looks at notes: a stage that is run again by force does
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,18 @@ from pipeline.core.owned import remove_file
 _KEPT = 50  # notes of a stage
 
 
-def leave_note(note: Path, target: Artifact, *, metrics: Any, curve: Path) -> None:
-    """Say where a finished result lies, for who waits for it."""
+def leave_note(note: Path, target: Artifact, *, metrics: Any, beside: Sequence[Path]) -> None:
+    """Say where a finished result lies, for who waits for it; `beside` are the small files that belong to it."""
     if not target.path.exists():
         return
     digest = read(target.path, target.kind, mend="").digest  # what was just written is not read once more
-    text = curve.read_text(encoding="utf-8") if curve.is_file() else None
-    write_json(note, {"target": str(target.path.resolve()), "digest": digest, "metrics": metrics, "curve": text})
+    texts = {str(path): path.read_text(encoding="utf-8") for path in beside if path.is_file()}
+    write_json(note, {"target": str(target.path.resolve()), "digest": digest, "metrics": metrics, "beside": texts})
     for old in sorted(note.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         remove_file(old)
 
 
-def take_over(note: Path, target: Artifact, *, curve: Path) -> tuple[bool, Any]:
+def take_over(note: Path, target: Artifact) -> tuple[bool, Any]:
     """Whether the noted result was copied to the target, and its metrics. Not if it is gone, damaged, or another one by now."""
     try:
         content = read_json(note)
@@ -39,8 +40,9 @@ def take_over(note: Path, target: Artifact, *, curve: Path) -> tuple[bool, Any]:
             with draft_folder(target.path) as draft:
                 shutil.copytree(source, draft, dirs_exist_ok=True)
             check(target.path, target.kind, mend="")
+        texts = content["beside"].items()
     except (ArtifactError, OSError, KeyError):
         return False, None
-    if content["curve"] is not None:
-        write_text(curve, content["curve"])
+    for path, text in texts:
+        write_text(Path(path), text)
     return True, content["metrics"]

@@ -29,7 +29,7 @@ def out_of_memory(fault: BaseException, *, mend: str) -> OutOfMemory | None:
     for one in causes(fault):
         if (
             isinstance(one, MemoryError)
-            or type(one).__name__ == "OutOfMemoryError"
+            or type(one).__name__ in ("OutOfMemoryError", "TerminatedWorkerError")  # a worker that the system has killed
             or (isinstance(one, OSError | RuntimeError) and _SAID.search(str(one)))
         ):
             first = str(one).strip().partition("\n")[0]

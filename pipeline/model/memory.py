@@ -86,7 +86,9 @@ def passing(module: PreTrainedModel, *, tokens: int) -> int:
 
 def sampling(module: PreTrainedModel, *, prompt: int, new: int) -> int:
     """The cache of keys and values of so many tokens, and the layer that reads the prompt."""
-    cache = 2 * int(module.config.num_hidden_layers) * int(module.config.hidden_size)
+    heads = int(getattr(module.config, "num_key_value_heads", None) or module.config.num_attention_heads)
+    size = int(getattr(module.config, "head_dim", None) or module.config.hidden_size // module.config.num_attention_heads)
+    cache = 2 * int(module.config.num_hidden_layers) * heads * size
     return FP32 * (prompt + new) * cache + passing(module, tokens=prompt)
 
 

@@ -62,7 +62,12 @@ class DocumentedFile:
         if self.place is None:
             text = self.package.distribution.read_text("METADATA") or ""
             return text.replace("\r\n", "\n").partition("\n\n")[2].encode("utf-8", "surrogateescape")
-        return Path(str(self.package.distribution.locate_file(str(self.place[1])))).read_bytes()
+        place = Path(str(self.package.distribution.locate_file(str(self.place[1]))))
+        try:
+            return place.read_bytes()
+        except FileNotFoundError as fault:
+            mend = f".venv/bin/pip install --force-reinstall --no-deps {self.package.name}=={self.package.version}"
+            raise PipelineError(f"{place} is gone, which the record of {self.package.name} names", mend=mend) from fault
 
 
 def installed(lock: Path) -> list[Package]:

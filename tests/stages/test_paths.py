@@ -38,7 +38,9 @@ def test_a_place_that_dvc_can_read_is_right(place: str) -> None:
         ("data/align/dpo/x", "which holds what the pipeline itself writes (data/align/dpo)", "a folder of its own"),
         ("data/inputs", "there is no corpus.path=data/inputs", "corpus.path=data/input"),
         ("/nowhere/at/all", "there is no corpus.path=/nowhere/at/all", "correct the path, or make the folder"),
-        ("nosuch://bucket/texts", "DVC's part for nosuch is not installed", ".venv/bin/pip install 'dvc[nosuch]'"),
+        ("hdfs://host/texts", "DVC's part for hdfs is not installed", ".venv/bin/pip install 'dvc[hdfs]'"),
+        ("nosuch://bucket/texts", "DVC's part for nosuch is not installed", "download it; DVC reads s3://"),
+        ("~nobody-here/x", "there is no corpus.path=~nobody-here/x", "correct the path, or make the folder"),
     ],
 )
 def test_any_other_is_told_with_the_mend(place: str, message: str, mend: str) -> None:

@@ -51,6 +51,34 @@ def test_a_value_that_is_gone_a_new_one_and_text_that_needs_quotes(defaults: dic
     assert {"~corpus.world.toxic", "+corpus.world.more=[a,1.5]"} <= set(told)
 
 
+STRINGS = [
+    "Bücher",
+    "@x",
+    "a\\b",
+    "a\\'b",
+    "end\\",
+    "1e3",
+    "nan",
+    "null",
+    "it's",
+    "a b",
+    "a,b",
+    "a=b",
+    "[x]",
+    "{a}",
+    "-x",
+    "s3://b/x",
+    "日本",
+    " a",
+]
+
+
+def test_any_text_comes_back_as_it_was(defaults: dict) -> None:
+    names = {f"name{number}": text for number, text in enumerate(STRINGS)}
+    said = differences(defaults, {**defaults, "names": names})
+    assert plain(compose(said))["names"] == names
+
+
 def test_nothing_is_said_of_the_defaults(defaults: dict, capsys: pytest.CaptureFixture[str]) -> None:
     assert words_of(defaults) == []
     print_differences(plain(compose(["hardware=cpu"])))
@@ -65,11 +93,30 @@ def test_more_words_go_on_from_what_is_applied() -> None:
     assert applied(settings, ["size=laptop"]) == plain(compose(["split.seed=9"]))
 
 
+@pytest.mark.parametrize(
+    ("before", "more", "after"),
+    [
+        (["sft.max_length=64"], ["sft.max_length=96"], ["sft.max_length=96"]),
+        (
+            ["corpus=folder", "corpus.path=data/examples"],
+            ["data=own", "data.path=/"],
+            ["data=own", "data.path=/"],
+        ),
+        (["dedup=semantic", "dedup.embeddings.threshold=0.9"], ["dedup=minhash"], []),
+        (["align.dpo.beta=0.3", "align.ppo.kl_target=2.0"], ["align=[ppo]"], ["align=[ppo]", "align.ppo.kl_target=2.0"]),
+        (["data=own", "data.path=data/examples", "budget.max_length=64"], ["data.path=data/input"], ["data=own", "budget.max_length=64"]),
+    ],
+)
+def test_what_a_new_word_chooses_anew_is_no_longer_applied(before: list[str], more: list[str], after: list[str]) -> None:
+    """And what follows from a value follows from the new one."""
+    assert applied(plain(compose(before)), more) == plain(compose(after))
+
+
 @pytest.mark.parametrize("words", SAID[1:6:2], ids=" ".join)
 def test_what_is_applied_becomes_a_named_experiment(words: list[str], elsewhere: Path) -> None:
     settings = plain(compose(words))
     path = save("mine", settings)
-    assert plain(compose(["experiment=mine"])) == settings
+    assert plain(compose(["experiment=mine"])) == plain(compose([word for word in words if word != "hardware=cpu"]))
     assert path.read_text().startswith("# @package _global_\n")
 
 

@@ -89,6 +89,12 @@ def test_a_list_covers_sub_domains_and_what_lies_below_an_address(tmp_path: Path
     assert dropped(tmp_path, URLS, rule(field="url", drop=["adult"]), lists=lists) == ["d0", "d1", "d2", "d4", "d6", "d8"]
 
 
+@pytest.mark.parametrize("entry", ["*.evil.org", "0.0.0.0 evil.org"])
+def test_an_entry_that_could_never_match_is_an_error(tmp_path: Path, entry: str) -> None:
+    with pytest.raises(InputError, match="has the entry"):
+        dropped(tmp_path, URLS, rule(field="url", drop=["bad"]), lists={"bad": f"host.net  # with a comment\n{entry}\n"})
+
+
 def test_a_list_may_say_what_is_kept_and_missing_addresses_go_as_told(tmp_path: Path) -> None:
     lists = {"good.txt": "host.net", "bad.txt": "host.net/~adamant\n"}
     kept = rule(field="url", keep=["good.txt"], drop=["bad.txt"], missing="drop")
@@ -106,6 +112,7 @@ def test_every_entry_that_covers_an_address_is_asked_for() -> None:
         "a.b.org/x/y/?q=1",
     ]
     assert list(coverings("b.org")) == ["b.org", "org"]
+    assert list(coverings("www.com")) == ["www.com", "com"], "a name of its own"
     assert list(coverings("http://[::1")) == []
 
 

@@ -196,6 +196,14 @@ def test_a_long_file_is_read_in_the_encodings_of_a_short_one(folder: Path, encod
     assert long.metrics["mended"] == {}
 
 
+def test_a_wide_text_with_a_null_in_it_is_decoded_once(folder: Path) -> None:
+    text = prose(8).replace(" ", " \x00", 1)
+    (folder / "a.txt").write_bytes(text.encode("utf-16-le"))
+    found = read(folder, source(encoding="utf-16-le"), limits=read_limits(**{**LIMITS, "max_bad_fraction": 1.0}))
+    assert found.reasons == ["binary"]
+    assert set("".join(found.texts)) <= set(prose(8)), "no sign that was read as two"
+
+
 def test_a_text_that_only_in_utf8_is_too_long_is_cut_too(folder: Path) -> None:
     text = "слово и дело\n" * 100
     (folder / "a.txt").write_bytes(text.encode("cp1251"))

@@ -1,13 +1,15 @@
 """Lists of domains and addresses, one a line, as UT1 (dsi.ut-capitole.fr/blacklists) and squidGuard have them.
 
 A line without a path is a domain, which covers its sub-domains; one with a path covers what lies below it on that host. Scheme, port,
-user, `www.`, case of the host and a slash at the end make no difference; lines that begin with # are comments. A name in the settings is a
-file of the folder, also .gz .zst .bz2, or a folder in it with several: `adult/domains`, `adult`.
+user, `www.`, case of the host and a slash at the end make no difference; what follows # at a line's beginning or after a blank is a
+comment.
+A name in the settings is a file of the folder, also .gz .zst .bz2, or a folder in it with several: `adult/domains`, `adult`.
 
 Entries are kept as 64-bit hashes, so that millions take eight bytes each.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from pipeline.text.sorted_arrays import in_sorted, sorted_unique
 
 Hashes = npt.NDArray[np.uint64]
 UrlLists = Mapping[str, Path]  # name -> table with the column `hash`, sorted
+_COMMENT = re.compile(r"\s+#")
 _ENTRIES = pa.schema([pa.field("hash", pa.uint64(), nullable=False)])
 
 
@@ -64,7 +67,8 @@ def _parts(url: str) -> tuple[str, str]:
     """Host and path (with the query) of an address; "" where there is none."""
     try:
         parts = urlsplit(url if "://" in url else f"//{url.removeprefix('//')}")
-        host = (parts.hostname or "").rstrip(".").removeprefix("www.")
+        host = (parts.hostname or "").rstrip(".")
+        host = host.removeprefix("www.") if host.count(".") > 1 else host  # www.com is a name of its own
         if not host.isascii():
             host = host.encode("idna").decode()
     except (ValueError, UnicodeError):
@@ -92,8 +96,12 @@ def _lines(path: Path) -> Iterator[str]:
     with open_decompressed(path) as file:
         for raw in file:
             line = raw.decode("utf-8-sig").strip()
-            if line and not line.startswith("#"):
-                yield from filter(None, ["".join(_parts(line.lstrip(".")))])
+            if not line or line.startswith("#"):
+                continue
+            entry = _COMMENT.split(line, maxsplit=1)[0]
+            if any(sign.isspace() or sign == "*" for sign in entry):
+                raise InputError(f"{path} has the entry {entry!r}", mend="one domain or address a line; a domain covers those below it")
+            yield from filter(None, ["".join(_parts(entry.lstrip(".")))])
 
 
 def _hashes(names: Iterable[str]) -> Hashes:

@@ -10,7 +10,7 @@ from pipeline.text.reading.encoding import UndecodableError, decode
 from pipeline.text.reading.rows import DamagedError, open_decompressed
 from pipeline.text.reading.seekable import seekable
 
-HEAD = 1 << 20  # bytes that are looked at
+HEAD = 1 << 16  # bytes that are looked at
 _DELIMITERS = ",;\t"
 _FAULTS = (OSError, DamagedError, UndecodableError, ValueError, RecursionError, csv.Error, pa.ArrowException)
 

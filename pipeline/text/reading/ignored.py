@@ -36,7 +36,7 @@ _HINTS = {
     WIKI_DUMP: "python -m wikiextractor.WikiExtractor --json -o FOLDER FILE, then path: FOLDER/**/wiki_* with format: jsonl;"
     " or path: hub:wikimedia/wikipedia with its revision",
     OTHER_ROWS: "corpus.source_defaults.column=COLUMN, or a source of its own with its column",
-    DIALOGUES: "dialogues=files dialogues.path=FOLDER; or, as text, a source with {{name: NAME, column: COLUMN}}",
+    DIALOGUES: "they are for the stage dialogues (data=own, or dialogues=files); or, as text, a source with {{name: NAME, column: COLUMN}}",
     "broken link": "it leads nowhere: restore what it leads to, or remove it",
 }
 

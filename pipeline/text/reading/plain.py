@@ -180,7 +180,8 @@ def _record(
     place: int | ChunkPlace | None, line: tuple[int | None, int, bytes, str | None], part: FileRange, context: ReadContext, stats: ReadStats
 ) -> Iterator[Record]:
     number, offset, raw, digest = line
-    own = ReadStats()
+    own, stated = ReadStats(), context.source.encoding
+    encoding = None if stated is not None and is_wide(stated) else stated  # what was wide is UTF-8 here
     text, reason = "", None
     if digest is not None and not context.truncates:
         reason = "text_too_long"
@@ -189,7 +190,7 @@ def _record(
             raw = cut_bytes(raw, min(context.limits.max_document_bytes, len(raw) - 1))
             stats.mended["truncated"] += 1
         try:
-            text = decode_file(raw, lambda raw: decode_as(raw, context.source.encoding), context, own)
+            text = decode_file(raw, lambda raw: decode_as(raw, encoding), context, own)
             reason = text_fault(text)
         except UndecodableError as fault:
             reason = str(fault)
