@@ -96,8 +96,8 @@ def _is_below(key: str, choice: str) -> bool:
     content = (
         yaml.safe_load((CONF / group / f"{names}.yaml").read_text(encoding="utf-8")) if (CONF / group / f"{names}.yaml").is_file() else {}
     )
-    overridden = [name.partition("/")[2] for entry in content.get("defaults", ()) for name in entry]
-    return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
+    overridden = [name.partition("/")[2] for entry in (content or {}).get("defaults", ()) for name in entry]
+    return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content or {}, ()))
 
 
 def print_differences(settings: Mapping[str, Any]) -> None:
