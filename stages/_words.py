@@ -93,11 +93,10 @@ def _is_below(key: str, choice: str) -> bool:
         return not names.startswith("[") or ("." in key and key.split(".")[1] not in entries)
     if group not in GLOBAL:
         return False
-    content = (
-        yaml.safe_load((CONF / group / f"{names}.yaml").read_text(encoding="utf-8")) if (CONF / group / f"{names}.yaml").is_file() else {}
-    )
-    overridden = [name.partition("/")[2] for entry in (content or {}).get("defaults", ()) for name in entry]
-    return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content or {}, ()))
+    path = CONF / group / f"{names}.yaml"
+    content = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or {}
+    overridden = [name.partition("/")[2] for entry in content.get("defaults", ()) for name in entry]
+    return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
 
 
 def print_differences(settings: Mapping[str, Any]) -> None:

@@ -18,13 +18,12 @@ from transformers import PreTrainedModel
 
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, values_of
-from pipeline.align.rows import answer_room
 from pipeline.core.errors import PipelineError
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.model import memory
 from pipeline.model.reward import rewards_of
-from pipeline.tokens.dialogues import Length, Pair
+from pipeline.tokens.dialogues import ANSWER_STEP, Length, Pair, length_for
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.loop import train
 from pipeline.train.optimizer import AdamW, AdamWSettings
@@ -67,7 +66,10 @@ class Rollouts(Recipe):
 
     def settled(self, pairs: Sequence[Pair], *, context: int) -> "Rollouts":
         """With the room that the better answers ask for, where it is to be taken from them."""
-        return self if self.max_new_tokens != "auto" else replace(self, max_new_tokens=answer_room(pairs, context=context))
+        if self.max_new_tokens != "auto":
+            return self
+        lengths = [len(pair.chosen) for pair in pairs]
+        return replace(self, max_new_tokens=length_for(lengths, step=ANSWER_STEP, most=context // 2))
 
     @property
     def new_tokens(self) -> int:

@@ -17,7 +17,6 @@ from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.intervals import Bootstrap, share
 from pipeline.core.seed import stream
 from pipeline.tokens.dialogues import (
-    ANSWER_STEP,
     IGNORE_INDEX,
     LENGTHS,
     Example,
@@ -27,7 +26,6 @@ from pipeline.tokens.dialogues import (
     check_fit,
     encode_instructions,
     encode_preferences,
-    length_for,
 )
 from pipeline.tokens.shards import Rows
 
@@ -124,11 +122,6 @@ def read_pairs(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer,
 def longest_of(pairs: Sequence[Pair]) -> int:
     """Tokens of the longest prompt with its longer answer."""
     return max(len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)) for pair in pairs)
-
-
-def answer_room(pairs: Sequence[Pair], *, context: int) -> int:
-    """Tokens that hold 95 % of the better answers, at most half of what the model reads."""
-    return length_for([len(pair.chosen) for pair in pairs], step=ANSWER_STEP, most=context // 2)
 
 
 def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part[list[int]]:

@@ -55,7 +55,7 @@ def summary(metrics: Mapping[str, Metrics | None]) -> dict[str, Row]:
     for name in metrics:
         if name.startswith("align/"):
             entry = name.removeprefix("align/")
-            rows[entry] = _against(of("contest", f"{entry}.against_reference") or {})
+            rows[entry if entry not in rows else name] = _against(of("contest", f"{entry}.against_reference") or {})
     rows["file"] = _smallest(metrics)
     return {name: {key: _rounded(value) for key, value in row.items()} for name, row in rows.items()}
 
