@@ -9,6 +9,8 @@ A ?= HEAD
 B ?= workspace
 DATA ?=
 SET ?=
+export RAW_DATA = $(value DATA)
+export RAW_SET = $(value SET)
 NAME ?=
 ONLY ?=
 FAILED ?=
@@ -30,7 +32,7 @@ setup-cluster: setup ## add Ray, for hardware.engine=ray
 	$(V)/pip install --quiet --requirement requirements-cluster.lock
 
 repro: heal-lock ## run the whole chain, on your own folder with DATA=DIR, with more values by SET='KEY=VALUE GROUP=FILE', and print its table
-	@$(V)/python -m stages.plan --params --data "$(DATA)" $(SET)
+	@$(V)/python -m stages.plan --params --data "$$RAW_DATA" --set "$$RAW_SET"
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(V)/dvc config --local core.no_scm true  # a download without .git
 	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
 	@$(V)/python -m apps.heal --keep
@@ -38,7 +40,8 @@ repro: heal-lock ## run the whole chain, on your own folder with DATA=DIR, with 
 
 smoke: setup ## run the chain at size=smoke, in two minutes, and print its table (make reset goes back)
 	@$(V)/python -m apps.heal
-	@PIPELINE_RUN=smoke $(V)/dvc exp run -S size=smoke
+	@git rev-parse --git-dir >/dev/null 2>&1 || exec $(MAKE) --no-print-directory repro SET=size=smoke
+	@! git rev-parse --git-dir >/dev/null 2>&1 || PIPELINE_RUN=smoke $(V)/dvc exp run -S size=smoke
 	@$(V)/python -m apps.table
 
 heal: setup ## mend a dvc.lock that a kill has cut short, and damaged objects of DVC's cache; no finished stage is lost
@@ -64,7 +67,7 @@ fix: setup ## format and mend what can be mended
 	$(V)/ruff format .
 
 chat: setup ## talk to the aligned model (MODEL=data/align/dpo for another)
-	@$(V)/python -m apps.chat $(MODEL)
+	@$(V)/python -m apps.chat $(if $(MODEL),"$(MODEL)")
 
 why: setup ## tell the life of a document (ID=...)
 	@$(V)/python -m apps.why "$(ID)"
@@ -76,7 +79,7 @@ sources: setup ## propose weights of the sources from the base model's loss on e
 	@$(V)/python -m apps.why --sources
 
 sample: setup ## write text with the base model, as a source (TARGET=data/input/own.jsonl)
-	@$(V)/python -m apps.sample --target $(TARGET)
+	@$(V)/python -m apps.sample --target "$(TARGET)"
 
 queue: heal-lock ## run the queued experiments (JOBS=2 at once; FAILED=1: those that failed, once more)
 	@$(V)/python -m apps.queue --jobs $(JOBS) $(if $(FAILED),--failed)
@@ -97,7 +100,7 @@ groups: setup ## print the groups of conf/ and their files
 	@$(V)/python -m stages._help
 
 experiments: setup ## the experiments side by side: what was changed, and the headline figures that it moved
-	@$(V)/dvc exp show --only-changed --drop 'Created|State|Executor|(plan|data|metrics|plots)(/|$$)' --no-pager
+	@$(V)/python -m apps.experiments
 
 accept: setup ## take what lies in data/ as the result of STAGE although its code changed (harmlessly)
 	$(V)/dvc commit --force $(STAGE)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from dvc.repo.experiments.queue.base import QueueEntry
 from dvc.repo.experiments.queue.celery import LocalCeleryQueue
 from dvc.repo.experiments.queue.tasks import run_exp
 from dvc.repo.experiments.stash import ExpStash
+from dvc.scm import NoSCM
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -35,6 +36,7 @@ from pipeline.core.errors import InputError, PipelineError
 _BEGUN = re.compile(r"^(?:Running stage|Stage) '", re.MULTILINE)  # in the log of dvc repro
 _LOOK_S = 0.5  # how often the logs are looked at
 _LINES = 30  # of the log of one that failed
+STOPPED = "stopped"  # no complaint: it is still queued
 _STOPPED = 130  # the exit status of what Ctrl-C stopped
 
 
@@ -75,6 +77,10 @@ def opened() -> Iterator[LocalCeleryQueue]:
         repo = Repo()
     except NotDvcRepoError as fault:
         raise InputError(f"no DVC repository here: {fault}", mend="run it in the folder of dvc.yaml") from fault
+    if isinstance(repo.scm, NoSCM):
+        raise InputError(
+            "experiments need a git repository", mend="git init && git add . && git commit -m start; or make repro SET='KEY=VALUE'"
+        )
     with repo:
         yield repo.experiments.celery_queue
 
@@ -91,7 +97,8 @@ def queued(queue: LocalCeleryQueue) -> dict[str, tuple[Any, QueueEntry]]:
 
 def run_all(queue: LocalCeleryQueue, jobs: int, console: Console) -> bool:
     """Run everything that is queued, so many at once; whether all went well."""
-    failed = []
+    failed: list[str] = []
+    stopped: list[str] = []
     bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
     with locked(Path(queue.repo.tmp_dir) / "queue.lock") as lock:
         if not (waiting := queued(queue)):
@@ -103,12 +110,19 @@ def run_all(queue: LocalCeleryQueue, jobs: int, console: Console) -> bool:
         try:
             with bars:
                 for revision, complaint in watched(queue, running, names, bars):
+                    if complaint == STOPPED:
+                        stopped.append(names[revision])
+                        continue
                     failed += [names[revision]] if complaint else []
                     status = f"[red]failed[/red]\n{escape(complaint)}" if complaint else "[green]done[/green]"
                     console.print(f"{names[revision]} {status}", soft_wrap=True)
         except KeyboardInterrupt:
             console.print("stopping; what was not done is still queued")
-            pool.shutdown(cancel_futures=True)
+            with suppress(KeyboardInterrupt):  # impatience changes nothing
+                pool.shutdown(cancel_futures=True)
+            sys.exit(_STOPPED)
+        if stopped:
+            console.print(f"stopped, and still queued: {', '.join(stopped)}")
             sys.exit(_STOPPED)
     console.print(
         "make experiments lists them" if not failed else f"[red]failed:[/red] {', '.join(failed)}; once more: make queue FAILED=1"
@@ -166,6 +180,8 @@ def start(revision: str, lock: int) -> str:
     command = [sys.executable, "-m", "apps.queue", "--entry", revision]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     done = subprocess.run(command, env=environment, pass_fds=(lock,), check=False, **pipes)
+    if done.returncode in (_STOPPED, -signal.SIGINT):
+        return STOPPED
     return "" if done.returncode == 0 else last_lines(done.stdout) or f"ended with {done.returncode}"
 
 

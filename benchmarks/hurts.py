@@ -249,12 +249,20 @@ def full_disk(make: Callable[[], Site], grow: Callable[[], None], lock: bytes) -
 
 def outcome(said: Said, *, named: bool, healed: bool, equal: bool) -> Outcome:
     """Of one try."""
+    show_traceback(said)
     return Outcome(1, named, healed, equal, not named and not healed, said.traceback, said.code is None)
 
 
 def traced(said: Said) -> Outcome:
     """What a further command adds to a try."""
+    show_traceback(said)
     return Outcome(tracebacks=said.traceback, stuck=said.code is None)
+
+
+def show_traceback(said: Said) -> None:
+    """What nobody should see, for who mends it."""
+    if said.traceback:
+        print(said.text[said.text.index("Traceback") - 300 :][:3000], file=sys.stderr)
 
 
 def forget(site: Site) -> None:

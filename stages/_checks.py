@@ -40,7 +40,13 @@ def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerp
             faults += list(faults_of(block, settings))
             checked.append(key)
     places = faults_of_places(settings, [out for block in blocks for out in block.outs])
-    faults += [*faults_between(settings), *places, *faults_of_paths(blocks, settings), *faults_of_names(settings)]
+    faults += [
+        *faults_between(settings),
+        *places,
+        *faults_of_paths(blocks, settings),
+        *faults_of_names(settings),
+        *faults_of_kinds(settings),
+    ]
     if faults:
         raise joined(faults)
     write_json(CHECKED, checked[-REMEMBERED:])
@@ -112,6 +118,17 @@ def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     for name, path in own.items():
         if settings["models"].get(name, path) != path and name in settings["align"]:
             yield PipelineError(f"align.{name} would hide the model {name}", mend="another name for the entry")
+
+
+def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """A reward model in the place of a language model: the stage would tell when its turn comes."""
+    reward = settings["reward"]["target"]
+    named = {f"models.{name}": path for name, path in settings["models"].items()}
+    named |= {f"{group}.{name}.source": one.get("source") for group in ("align", "export") for name, one in settings[group].items()}
+    for key, path in named.items():
+        if path == reward:
+            mend = f"{key}={next((path for path in reversed(settings['models'].values()) if path != reward), 'data/sft')}"
+            yield PipelineError(f"{key} is {reward}, a reward model: no one can talk to it", mend=mend)
 
 
 def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:

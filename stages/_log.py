@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import platform
 import resource
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
 LOG = Path(".run/log")
 
 
+class _File(logging.FileHandler):
+    """A log file; a full disk is told by what the stage itself can't write, not once more for each line of the log."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
 def logger(name: str) -> logging.Logger:
     """Messages of a stage: on standard error, and all of them in .run/log/<stage>.log."""
     path = LOG / f"{name}.log"
@@ -21,7 +30,7 @@ def logger(name: str) -> logging.Logger:
     log = logging.getLogger("scriptorium")
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    file = logging.FileHandler(path, encoding="utf-8", delay=True)  # a resumed run adds to what the killed one wrote
+    file = _File(path, encoding="utf-8", delay=True)  # a resumed run adds to what the killed one wrote
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     console = logging.StreamHandler()
     console.setLevel(logging.WARNING)

@@ -52,6 +52,8 @@ def fault_of_place(key: str, place: str, outs: Sequence[str]) -> PipelineError |
 
 def expanded(place: str) -> str:
     """With ~ and $VARIABLES filled in, as a shell does at the beginning of a word."""
+    if "://" in place:
+        return place
     path = Path(os.path.expandvars(place))
     try:
         return str(path.expanduser())

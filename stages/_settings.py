@@ -1,5 +1,6 @@
 """Settings: conf/ composed by Hydra, or params.yaml; a section of them as a checked Config. The only file that knows Hydra."""
 
+import copy
 import dataclasses
 import json
 import os
@@ -15,6 +16,18 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
 
 A = TypeVar("A")
+# pydantic's names of what a value may be
+_BRANCHES = {
+    "int",
+    "float",
+    "str",
+    "bool",
+    "none",
+    "nullable",
+    "constrained-int",
+    "constrained-float",
+    "constrained-str",
+}  # pydantic's names of them
 ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a PyYAML that was built without libyaml has the slow one only
 
@@ -77,10 +90,36 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
     try:
         return TypeAdapter(config).validate_json(json.dumps(section))
     except ValidationError as faults:
-        keys = [".".join([at, *map(str, fault["loc"])]) for fault in faults.errors()]
-        lines = [f"{key}: {fault['msg']} (found {fault['input']!r:.80})" for key, fault in zip(keys, faults.errors(), strict=True)]
+        if (whole := _whole(section, faults)) is not None:
+            return typed(config, whole, at=at)
+        told: dict[str, tuple[list[str], Any]] = {}
+        for fault in faults.errors():
+            key = ".".join([at, *(str(part) for part in fault["loc"] if _is_key(part))])
+            messages, _ = told.setdefault(key, ([], fault["input"]))
+            messages += [fault["msg"]] if fault["msg"] not in messages else []
+        lines = [f"{key}: {', or: '.join(messages)} (found {value!r:.80})" for key, (messages, value) in told.items()]
         message = "\n  ".join(["settings that can't be used", *lines])
-        raise PipelineError(message, mend=f"correct {', '.join(keys)} in conf/ or on the command line") from faults
+        raise PipelineError(message, mend=f"correct {', '.join(told)} in conf/ or on the command line") from faults
+
+
+def _is_key(part: int | str) -> bool:
+    """Whether a part of a place is a key: the others name what else a value may be."""
+    return isinstance(part, int) or (re.fullmatch(r"[A-Za-z_][\w-]*", part) is not None and part not in _BRANCHES)
+
+
+def _whole(section: Mapping[str, Any], faults: ValidationError) -> Mapping[str, Any] | None:
+    """The section with 1e3 as 1000 where a whole number is asked for; None where that mends nothing."""
+    places = [fault["loc"] for fault in faults.errors() if fault["type"] == "int_type" and isinstance(fault["input"], float)]
+    mended: Any = copy.deepcopy(dict(section))
+    changed = False
+    for place in places:
+        *above, last = [part for part in place if _is_key(part)]
+        inner = mended
+        for part in above:
+            inner = inner[part]
+        if isinstance(inner[last], float) and inner[last].is_integer():
+            inner[last], changed = int(inner[last]), True
+    return mended if changed else None
 
 
 def found(settings: Any, kind: type[A]) -> Iterator[A]:

@@ -19,7 +19,7 @@ from stages._settings import compose, plain
 
 CONF = Path("conf")
 LISTS = ("align", "export")  # each entry is a file
-GLOBAL = ("size", "data", "experiment")  # groups whose files reach into many sections
+GLOBAL = ("experiment", "size", "data")  # groups whose files reach into many sections
 UNTOLD = ("hardware", "track")  # they change no result
 MOST_WORDS = 12  # on the terminal
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
@@ -99,10 +99,15 @@ def _is_below(key: str, choice: str) -> bool:
     return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
 
 
+def told_words(settings: Mapping[str, Any]) -> list[str]:
+    """The words that change a result."""
+    return [word for word in words_of(settings) if key_of(word).split(".")[0] not in UNTOLD]
+
+
 def print_differences(settings: Mapping[str, Any]) -> None:
     """Say what differs from conf/, for the next command."""
     try:
-        words = [word for word in words_of(settings) if key_of(word).split(".")[0] not in UNTOLD]
+        words = told_words(settings)
     except PipelineError as fault:  # to say it is no reason to stop
         print(f"plan: this run differs from conf/, in words that can't be said: {fault.message}")
         return
@@ -119,7 +124,7 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
     path = CONF / "experiment" / f"{name}.yaml"
     if path.exists():
         raise PipelineError(f"{path} is there already", mend="another name: make save NAME=…, or remove that file")
-    words = [word for word in words_of(settings) if key_of(word).split(".")[0] not in UNTOLD]
+    words = told_words(settings)
     if not words:
         raise PipelineError("nothing differs from conf/, so there is nothing to keep", mend="make repro SET='pretrain.steps=500 …' first")
     groups = [word for word in words if (CONF / key_of(word)).is_dir()]
@@ -247,7 +252,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--save", metavar="NAME", help="write what is applied as conf/experiment/NAME.yaml")
     parser.add_argument("--data", metavar="DIR", default="", help="a folder, or a file, of your own text and dialogues")
     parser.add_argument("words", nargs="*", help="KEY=VALUE or GROUP=FILE, on top of what is applied")
+    parser.add_argument("--set", metavar="WORDS", default="", help="words in one text, as a shell would part them")
     options = parser.parse_args()
+    try:
+        options.words += shlex.split(options.set)
+    except ValueError as fault:
+        parser.error(f"SET={options.set}: {fault}")
     if options.data:
         options.words = ["data=own", f"data.path={_flow(expanded(options.data))}", *options.words]
     return options

@@ -9,9 +9,9 @@ writes  data/tokenize    Tokens
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import PositiveInt
+from pydantic import Field
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
@@ -30,7 +30,7 @@ class Config:
     source: Split
     tokenizer: Tokenizer
     target: Tokens
-    sequence_length: PositiveInt
+    sequence_length: Annotated[int, Field(ge=2)]  # one token predicts nothing
     dialogues: Dialogues
     rooms: dict[str, Room]
 

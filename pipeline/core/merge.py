@@ -34,7 +34,7 @@ def settle(base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[str
     if merge.conflicts:
         mend = "`make reset` takes conf/ and drops the experiment; or write the experiment's values into conf/experiment/NAME.yaml"
         raise PipelineError(f"set by an applied experiment and changed in conf/ as well: {', '.join(merge.conflicts)}", mend=mend)
-    for word, keys in (("kept from an applied experiment", merge.kept), ("new from conf/", merge.taken)):
+    for word, keys in (("new from conf/", merge.taken),):
         if keys:
             more = f" and {len(keys) - MOST_KEYS} values more" if len(keys) > MOST_KEYS else ""
             print(f"plan: {word}: {', '.join(keys[:MOST_KEYS])}{more}")

@@ -24,8 +24,10 @@ def claim(target: Path, kind: str) -> None:
         if not any(target.iterdir()):
             return
         found = _kind(target)
-        if found == kind:
+        if found == kind and (foreign := _foreign(target)) is None:
             return
+        if found == kind:
+            raise InputError(f"{foreign} is no file of ours, and would go with {target}", mend=f"move {foreign} elsewhere")
         what = f"a {found}" if found else "files that this pipeline did not write"
     else:
         what = "a file" if target.is_file() else "a link"
@@ -67,6 +69,13 @@ def remove_folder(folder: Path) -> None:
 def remove_file(path: Path) -> None:
     """Remove a file of ours; nothing where there is none."""
     path.unlink(missing_ok=True)
+
+
+def _foreign(folder: Path) -> Path | None:
+    """A file in a folder of ours that its manifest does not name."""
+    listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    names = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST)
+    return next((path for path in names if path.relative_to(folder).as_posix() not in listed), None)
 
 
 def _kind(folder: Path) -> str | None:

@@ -79,12 +79,16 @@ STAGES: Mapping[str, Work] = {
     ),
     "clean": Work(
         "clean text",
-        (Number("documents", "documents", number), Number("mended", "repaired", _sum), Number("equal to the truth", "truth.equal", share)),
+        (
+            Number("documents", "documents", number),
+            Number("mended", "repaired", _sum),
+            Number("equal to the truth", "truth.equal", share, True),
+        ),
     ),
     "select": Work("text worth reading", (Number("kept", "documents", number), Number("dropped", "dropped", _sum))),
     "dedup": Work(
         "text without copies",
-        (Number("kept", "documents", number), Number("copies", "copies", _sum), Number("precision", "truth.precision", share)),
+        (Number("kept", "documents", number), Number("copies", "copies", _sum), Number("precision", "truth.precision", share, True)),
     ),
     "dialogues": Work(
         "questions and answers",
@@ -118,7 +122,7 @@ STAGES: Mapping[str, Work] = {
         (
             Number("parameters", "parameters", large),
             Number("bits a byte", "val.bits_per_byte", fixed),
-            Number("times the entropy", "val.ratio", fixed),
+            Number("times the entropy", "val.ratio", fixed, True),
         ),
     ),
     "sft": Work(
@@ -137,7 +141,9 @@ STAGES: Mapping[str, Work] = {
             *FITTING,
         ),
     ),
-    "baselines": Work("scores without a model", (Number("source", "source.books.bits_per_byte", fixed), Number("n-gram", "", _counted))),
+    "baselines": Work(
+        "scores without a model", (Number("source", "source.books.bits_per_byte", fixed, True), Number("n-gram", "", _counted))
+    ),
     "evaluate": Work(
         "scores and answers",
         (
@@ -174,7 +180,7 @@ def tellings(stage: str, metrics: Metrics | None) -> list[Telling]:
     if metrics is None:
         return []
     values = [(one, found(metrics, one.key)) for one in work_of(stage).numbers]
-    values = [(one, value) for one, value in values if value or not one.optional]
+    values = [(one, value) for one, value in values if value not in (None, {}) or not one.optional]
     return [
         Telling(one.name, ABSENT if value is None else one.form(value)) for one, value in values if value is not None or "/" not in stage
     ]

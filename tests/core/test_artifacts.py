@@ -89,5 +89,5 @@ def test_a_flipped_bit_anywhere_in_the_manifest_is_found(corpus):
 
 
 def test_another_kind_is_refused(corpus):
-    with pytest.raises(ArtifactError, match="holds corpus, format 2; expected scores"):
+    with pytest.raises(ArtifactError, match="is a corpus; a scores is asked for"):
         Scores(corpus.path).read()

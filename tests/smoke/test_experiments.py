@@ -33,12 +33,9 @@ def test_a_queued_sweep_runs_two_at_once_and_every_run_is_shown(clone):
 
 def test_the_table_of_a_sweep_fits_a_terminal_and_tells_what_was_changed_and_headline_figures_alone(clone):
     """After the sweep above."""
-    drop = re.search(r"exp show --only-changed --drop '(.*)' --no-pager", (clone.folder / "Makefile").read_text())[1].replace("$$", "$")
-    shown = clone.dvc("exp", "show", "--only-changed", "--drop", drop)
-    head = next(line for line in shown.splitlines() if "Experiment" in line).split()
-    assert "contest.resamples" in head
-    assert not [name for name in head if "/" in name], "hashes of dependencies are nothing to look at"
-    assert max(map(len, shown.splitlines())) <= 160
+    shown = clone.run(sys.executable, "-m", "apps.experiments").splitlines()
+    assert {"contest.resamples=61", "contest.resamples=62"} <= {line.strip() for line in shown}
+    assert max(map(len, shown)) <= 160
     figures = json.loads((clone.folder / "metrics.json").read_text())
     assert sum(map(len, figures.values())) <= 30
     names = {f"{name}.{key}" for name, row in figures.items() for key, value in row.items() if value is not None}

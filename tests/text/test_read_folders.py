@@ -194,7 +194,7 @@ def test_dialogues_among_text_are_passed_over_and_told(folder: Path) -> None:
 def test_a_column_that_is_asked_for_is_text_whatever_stands_beside_it(folder: Path) -> None:
     (folder / "a.jsonl").write_text(ROWS["a.jsonl"])
     assert read(folder, source(column="response")).texts == ["So."]
-    with pytest.raises(InputError, match=r"no readable file, only dialogues \(1\)"):
+    with pytest.raises(InputError, match=r"holds dialogues and no text(.|\n)*make repro SET='data=world dialogues=files dialogues\.path="):
         read(folder)
 
 

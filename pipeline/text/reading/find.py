@@ -55,6 +55,11 @@ def find_source_files(source: Source, base: Path, *, skips_others: bool) -> tupl
     read = [file for file in data if file.kind and file not in others]
     ignored = Counter(_ignored_kind(file) for file in data if not file.kind) + Counter(others.values())
     ignored.update(companions)
+    if not read and set(others.values()) == {DIALOGUES}:
+        raise InputError(
+            f"{place} holds dialogues and no text",
+            mend=f"put the text beside them; or, for the world's text: make repro SET='data=world dialogues=files dialogues.path={place}'",
+        )
     if not read:
         raise InputError(
             f"{place} has no readable file, only {told(ignored)}",

@@ -64,7 +64,7 @@ def mends(ignored: Mapping[str, int]) -> str:
     """How to read the most frequent kinds."""
     ways: dict[str, list[str]] = {}
     for kind, _ in Counter(ignored).most_common(8):
-        if not is_companion(kind):
+        if kind != DIALOGUES and not is_companion(kind):  # those are read by another stage
             ways.setdefault(how_to_read(kind), []).append(kind)
     return "; ".join(f"{' '.join(kinds)}: {way}" for way, kinds in ways.items())
 
@@ -72,7 +72,8 @@ def mends(ignored: Mapping[str, int]) -> str:
 def notices(metrics: Mapping[str, Any]) -> Iterator[str]:
     """What the metrics of reading tell that a person may have expected otherwise."""
     if ignored := metrics["ignored_files"]:
-        yield f"passed over: {told(ignored)}; to read them: {mends(ignored) or 'name them in the path of a source'}"
+        ways = mends(ignored) or ("" if set(ignored) == {DIALOGUES} else "name them in the path of a source")
+        yield f"passed over: {told(ignored)}" + (f"; to read them: {ways}" if ways else "")
     if tokens := metrics["special_tokens"]:
         yield f"texts hold special tokens: {told(tokens)}; if one parts documents: corpus.source_defaults.separator=TOKEN"
     if cuts := metrics["cuts"]:
