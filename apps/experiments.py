@@ -18,6 +18,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.report.figures import ABSENT, text
 from stages._words import told_words
 
+_TERMINAL, _WIDEST = 160, 60  # columns: where nobody looks; of the names and words
 METRICS, PARAMS = "metrics.json", "params.yaml"
 
 
@@ -33,7 +34,7 @@ class Experiment:
 
 def main() -> None:
     """Print the table; the words stand below the names, so that it fits a terminal."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _TERMINAL)
     shown = subprocess.run([sys.executable, "-m", "dvc", "exp", "show", "--json"], capture_output=True, text=True, check=False)
     if shown.returncode:
         sys.exit(f"experiments: {shown.stderr.strip()}\n  mend: they need a git repository: git init && git add . && git commit")
@@ -41,7 +42,7 @@ def main() -> None:
     if len(runs) < 2:
         console.print("no experiments yet; try one: dvc exp run -S align.dpo.beta=0.3")
         return
-    console.print(table(runs))
+    console.print(table(runs, console.width))
 
 
 def experiments(rows: list[dict[str, Any]]) -> Iterator[Experiment]:
@@ -72,28 +73,35 @@ def experiment(name: str, data: Mapping[str, Any] | None, state: str) -> Experim
     return Experiment(name, words, flat, state)
 
 
-def table(runs: list[Experiment]) -> Table:
+def table(runs: list[Experiment], width: int) -> Table:
     """A row an experiment, a column each of the figures that differ, as many as fit."""
     known = [run for run in runs if run.figures]
     names = list(dict.fromkeys(name for run in known for name in run.figures))
     differing = [name for name in names if len({repr(run.figures.get(name)) for run in known}) > 1]
+    told = {name: [_told(run.figures.get(name)) for run in runs] for name in differing}
+    first = min(_WIDEST, max(max(len(run.name) + len(run.state) + 1, len(run.words)) for run in runs))
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    grid.add_column("experiment")
-    for name in differing[: _room(runs)]:
-        grid.add_column(name, justify="right", no_wrap=True)
-    for run in runs:
+    grid.add_column("experiment", min_width=first, max_width=first)
+    shown: list[str] = []
+    room = width - first - 2
+    for name in differing:
+        room -= max(len(name), *map(len, told[name])) + 2
+        if room >= 0:
+            shown.append(name)
+            grid.add_column(name, justify="right", no_wrap=True)
+    for place, run in enumerate(runs):
         state = f" [dim]{run.state}[/dim]" if run.state else ""
         words = f"\n[dim]{escape(run.words)}[/dim]" if run.words else ""
-        cells = [text(value) if (value := run.figures.get(name)) is not None else ABSENT for name in differing[: _room(runs)]]
-        grid.add_row(f"[bold]{escape(run.name)}[/bold]{state}{words}", *cells)
-    if not differing:
+        grid.add_row(f"[bold]{escape(run.name)}[/bold]{state}{words}", *(told[name][place] for name in shown))
+    if len(shown) < len(differing):
+        grid.caption = f"and {len(differing) - len(shown)} figures more: dvc exp show"
+    elif not differing:
         grid.caption = "no headline figure differs"
     return grid
 
 
-def _room(runs: list[Experiment]) -> int:
-    """How many figures fit: 160 columns, less the names."""
-    return (160 - min(60, max(max(len(run.name), len(run.words)) for run in runs)) - 2) // 12
+def _told(value: float | int | None) -> str:
+    return ABSENT if value is None else text(value)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def shown(*runs: dict) -> list[str]:
     ]
     console = Console(width=160, no_color=True)
     with console.capture() as capture:
-        console.print(experiments.table(list(experiments.experiments(rows))))
+        console.print(experiments.table(list(experiments.experiments(rows)), 160))
     return capture.get().splitlines()
 
 
@@ -53,3 +53,4 @@ def test_figures_that_do_not_fit_are_left_out_rather_than_cut() -> None:
     lines = shown(run("calm-owl", data("split.seed=3", **many)), run("late-fox", data("split.seed=4", **{**many, "base": {"bpb": 0.5}})))
     assert max(map(len, map(str.rstrip, lines))) <= 160
     assert "…" not in "".join(lines)
+    assert "figures more: dvc exp show" in lines[-1]

@@ -50,7 +50,7 @@ def test_a_reward_model_comes_back(module: PreTrainedModel, tokenizer: Tokenizer
     judge = AutoModelForSequenceClassification.from_config(config).eval()
     save(judge, RewardModel(tmp_path / "reward"), tokenizer=Model(tmp_path / "base"), facts={})
     again = load_reward(RewardModel(tmp_path / "reward"), device="cpu")
-    with pytest.raises(ArtifactError, match="holds reward model, format 2; expected model"):
+    with pytest.raises(ArtifactError, match="is a reward model; a model is asked for"):
         load(Model(tmp_path / "reward"), device="cpu")
     ids = torch.arange(6, 20)[None]
     assert torch.equal(judge(input_ids=ids).logits, again(input_ids=ids).logits)
