@@ -18,9 +18,10 @@ def folder(stage: str) -> str:
 
 
 def first_step(clone, stage: str) -> int:
-    """The step that the stage logged first when it last ran (a resumed run adds to the log of the killed one)."""
-    last = (clone.folder / f".run/log/{folder(stage)}.log").read_text().split(" begin\n")[-1]
-    return int(re.search(r" step (\d+) ", last)[1])
+    """The step that the stage logged first when it last trained (a resumed run adds to the log of the killed one)."""
+    runs = (clone.folder / f".run/log/{folder(stage)}.log").read_text().split(" begin\n")
+    steps = [int(found[1]) for run in runs if (found := re.search(r" step (\d+) ", run))]
+    return steps[-1]
 
 
 @pytest.fixture(scope="module")
