@@ -357,7 +357,8 @@ def _marks(block: list[str], layout: Layout) -> list[bool]:
     if any(line[0] in _MARKUP_BEGINS for line in block):
         rules = [bool(_RULE.fullmatch(line)) for line in block]
         fields = [bool(_FIELD.match(line)) for line in block]
-        named = [any(rules) and bool(_NAMED.match(line)) for line in block]  # x : int, under a title of numpydoc
+        titled = any(rules)
+        named = [titled and bool(_NAMED.match(line)) for line in block]  # x : int, under a title of numpydoc
         for place in range(len(block) - 1):
             about = rules[place] or rules[place + 1] or fields[place + 1] or named[place] or named[place + 1]
             marks[place] = marks[place] or about
