@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.core.errors import PipelineError
-from pipeline.report.figures import ABSENT, text
+from pipeline.report.figures import text
 from stages._words import told_words
 
 _TERMINAL, _WIDEST = 160, 60  # columns: where nobody looks; of the names and words
@@ -78,7 +78,7 @@ def table(runs: list[Experiment], width: int) -> Table:
     known = [run for run in runs if run.figures]
     names = list(dict.fromkeys(name for run in known for name in run.figures))
     differing = [name for name in names if len({repr(run.figures.get(name)) for run in known}) > 1]
-    told = {name: [_told(run.figures.get(name)) for run in runs] for name in differing}
+    told = {name: [text(run.figures.get(name)) for run in runs] for name in differing}
     first = min(_WIDEST, max(max(len(run.name) + len(run.state) + 1, len(run.words)) for run in runs))
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     grid.add_column("experiment", min_width=first, max_width=first)
@@ -98,10 +98,6 @@ def table(runs: list[Experiment], width: int) -> Table:
     elif not differing:
         grid.caption = "no headline figure differs"
     return grid
-
-
-def _told(value: float | int | None) -> str:
-    return ABSENT if value is None else text(value)
 
 
 if __name__ == "__main__":

@@ -48,9 +48,8 @@ def main() -> None:
             if options.entry:
                 run(queue, options.entry)
                 return
-            if options.failed and not (names := requeue(queue)):
-                sys.exit("queue: none has failed")
-            elif options.failed:
+            if options.failed:
+                names = requeue(queue) or sys.exit("queue: none has failed")
                 print(f"queued again: {', '.join(names)}")
             if not run_all(queue, options.jobs, Console(highlight=False)):
                 sys.exit(1)

@@ -19,7 +19,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.clones import ROOT, clone, environment
+
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -39,9 +40,7 @@ def main() -> None:
 
 def chain(folder: Path, size: str) -> dict[str, Any]:
     """Seconds of a full run from nothing and of a run with nothing to do, and of each stage."""
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    config = folder / "conf/config.yaml"
-    config.write_text(config.read_text().replace("- size: laptop", f"- size: {size}"))
+    clone(folder, size=size)
     full, no_op = timed_repro(folder), timed_repro(folder)
     stages = {path.stem: json.loads(path.read_text()) for path in sorted((folder / ".run/log").glob("*.json"))}
     keys = ("seconds", "cpu_seconds", "peak_megabytes")
@@ -51,10 +50,10 @@ def chain(folder: Path, size: str) -> dict[str, Any]:
 
 def timed_repro(folder: Path) -> dict[str, float]:
     """Wall and CPU seconds of one `dvc repro`."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-    environment["SCRIPTORIUM_PYTHON"] = sys.executable
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run([str(Path(sys.executable).parent / "dvc"), "repro"], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [str(Path(sys.executable).parent / "dvc"), "repro"], cwd=folder, env=environment(), check=True, stdout=subprocess.DEVNULL
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"seconds": round(time.perf_counter() - started, 1), "cpu_seconds": round(cpu, 1)}

@@ -20,10 +20,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.hurts import HOWS, Outcome, Site, artifact, both, cached, clone, full_disk, killed, twins
+from benchmarks.clones import ROOT
+from benchmarks.hurts import HOWS, Outcome, Site, artifact, both, cached, fresh, full_disk, killed, twins
 from pipeline.core.progress import progress
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 SIZE, SEED = "smoke", 1
 KILLS, LONGEST_S = 40, 12.0
@@ -41,7 +41,7 @@ def main() -> None:
         sys.exit(f"hurt: there is no {', '.join(sorted(unknown))}\n  mend: one or more of {', '.join(WAYS)}")
     found: dict[str, Outcome] = {}
     with tempfile.TemporaryDirectory() as folder:
-        site = clone(ROOT, Path(folder) / "site", size=SIZE)
+        site = fresh(Path(folder) / "site", size=SIZE)
         if site.repro().code != 0:
             sys.exit("hurt: the chain does not run here\n  mend: make smoke")
         for way in chosen:
@@ -92,7 +92,7 @@ def maker(folder: Path, *, share: float, whole: int) -> tuple[Callable[[], Site]
 
     def make() -> Site:
         resize(4 * whole)
-        site = clone(ROOT, folder / "site", size=SIZE)
+        site = fresh(folder / "site", size=SIZE)
         own = taken(site.folder)
         resize(own + max(1, int(share * (whole - own))))
         return site

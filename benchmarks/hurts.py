@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.clones import clone, environment
 from pipeline.core import manifest
 from pipeline.core.cache import Stored, stored
 from pipeline.core.errors import PipelineError
@@ -99,15 +100,11 @@ class Site:
         return all(fault_in(place) is None for place in self.outs())
 
 
-def clone(root: Path, folder: Path, *, size: str) -> Site:
-    """A clone of what is committed, with the size as its default, and nothing that an earlier run left."""
-    subprocess.run(["git", "clone", "--quiet", str(root), str(folder)], check=True)
-    config = folder / "conf/config.yaml"
-    config.write_text(config.read_text().replace("- size: laptop", f"- size: {size}"))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "PYTEST"))}
-    site = Site(folder, environment | {"SCRIPTORIUM_PYTHON": sys.executable})
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    for name in ("params.yaml", "plan/composed.yaml"):
+def fresh(folder: Path, *, size: str) -> Site:
+    """A clone in which nothing has run."""
+    clone(folder, size=size)
+    site = Site(folder, environment())
+    for name in ("dvc.lock", "params.yaml", "plan/composed.yaml"):
         (folder / name).unlink()
     site.run("-m", "stages.plan", "--params")
     return site

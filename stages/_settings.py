@@ -16,18 +16,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
 
 A = TypeVar("A")
-# pydantic's names of what a value may be
-_BRANCHES = {
-    "int",
-    "float",
-    "str",
-    "bool",
-    "none",
-    "nullable",
-    "constrained-int",
-    "constrained-float",
-    "constrained-str",
-}  # pydantic's names of them
+_BRANCHES = {f"{prefix}{name}" for name in ("int", "float", "str") for prefix in ("", "constrained-")} | {"bool", "none", "nullable"}
 ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a PyYAML that was built without libyaml has the slow one only
 
@@ -103,7 +92,7 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
 
 
 def _is_key(part: int | str) -> bool:
-    """Whether a part of a place is a key: the others name what else a value may be."""
+    """Whether a part of a place is a key: the others are pydantic's names of what a value may be."""
     return isinstance(part, int) or (re.fullmatch(r"[A-Za-z_][\w-]*", part) is not None and part not in _BRANCHES)
 
 

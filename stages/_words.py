@@ -73,15 +73,20 @@ def applied(settings: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]
 
     Where a word chooses another file of a group, what was applied below it goes, and is told.
     """
-    old, groups = words_of(settings), {path.name for path in CONF.iterdir() if path.is_dir()}
-    anew = [word for word in words if key_of(word) in groups and word not in old]
+    old = words_of(settings)
+    anew = [word for word in words if _chooses(word) and word not in old]
     said = {key_of(word) for word in words}
     gone = [word for word in old if key_of(word) not in said and any(_is_below(key_of(word), one) for one in anew)]
     if gone:
         print(f"plan: no longer applied, since {' '.join(anew)} chooses anew: {' '.join(gone)}")
     kept = {key_of(word): word for word in [*(word for word in old if word not in gone), *words]}
-    ordered = sorted(kept.values(), key=lambda word: key_of(word) not in groups)  # a value may lie in a group
+    ordered = sorted(kept.values(), key=_chooses, reverse=True)  # a value may lie in a group
     return plain(compose(ordered))
+
+
+def _chooses(word: str) -> bool:
+    """Whether a word chooses a file of a group, or files for a list."""
+    return (CONF / key_of(word)).is_dir()
 
 
 def _is_below(key: str, choice: str) -> bool:
@@ -101,7 +106,11 @@ def _is_below(key: str, choice: str) -> bool:
 
 def told_words(settings: Mapping[str, Any]) -> list[str]:
     """The words that change a result."""
-    return [word for word in words_of(settings) if key_of(word).split(".")[0] not in UNTOLD]
+    return list(filter(_tells, words_of(settings)))
+
+
+def _tells(word: str) -> bool:
+    return key_of(word).split(".")[0] not in UNTOLD
 
 
 def print_differences(settings: Mapping[str, Any]) -> None:
@@ -127,7 +136,7 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
     words = told_words(settings)
     if not words:
         raise PipelineError("nothing differs from conf/, so there is nothing to keep", mend="make repro SET='pretrain.steps=500 …' first")
-    groups = [word for word in words if (CONF / key_of(word)).is_dir()]
+    groups = list(filter(_chooses, words))
     values: dict[str, Any] = {}
     for word in words:
         if word.startswith("~"):
@@ -138,8 +147,7 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
     content = ({"defaults": defaults} if defaults else {}) | values
     head = f"# @package _global_\n# Kept from what was applied: -S experiment={name}\n"
     write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-    lost = [word for word in differences(plain(compose([f"experiment={name}"])), settings) if key_of(word).split(".")[0] not in UNTOLD]
-    if lost:
+    if lost := list(filter(_tells, differences(plain(compose([f"experiment={name}"])), settings))):
         remove_file(path)
         raise PipelineError(f"a file of conf/experiment/ can't say {', '.join(lost[:MOST_WORDS])}", mend="dvc exp run -S with these words")
     return path

@@ -13,7 +13,6 @@ from typing import Any
 from pipeline.core.errors import PipelineError
 
 _TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
-METRICS = "metrics/"
 _MODULE = re.compile(r"-m (stages\.[\w.]+)")
 
 
@@ -66,15 +65,14 @@ def _block(name: str, entry: str | None, content: Mapping[str, Any], settings: M
 
     command = str(_filled(content.get("cmd", ""), settings, local))
     module = _MODULE.search(command)
-    outs = filled("outs")
     return Block(
         name=name,
         module=module[1] if module else "",
         entry=entry,
         params=filled("params"),
         deps=filled("deps"),
-        outs=tuple(path for path in outs if not path.startswith(METRICS)),
-        notes=(*(path for path in outs if path.startswith(METRICS)), *filled("metrics"), *filled("plots")),
+        outs=filled("outs"),
+        notes=(*filled("metrics"), *filled("plots")),
     )
 
 

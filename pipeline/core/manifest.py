@@ -59,11 +59,11 @@ def read(folder: Path, kind: str, *, mend: str) -> Manifest:
         state = "is not there" if not folder.exists() else f"is not whole: it has no {NAME}"
         raise ArtifactError(f"{folder} ({kind}) {state}", mend=mend)
     content = _intact(folder / NAME, mend)
-    if content.get("format") == FORMAT and content.get("kind") != kind:
-        raise ArtifactError(f"{folder} is a {content.get('kind')}; a {kind} is asked for", mend=f"name the folder of a {kind} instead")
-    if content.get("format") != FORMAT or content.get("kind") != kind:
+    if content.get("format") != FORMAT:
         found = f"{content.get('kind')}, format {content.get('format')}"
         raise ArtifactError(f"{folder} holds {found}; expected {kind}, format {FORMAT}", mend=mend)
+    if content.get("kind") != kind:
+        raise ArtifactError(f"{folder} is a {content.get('kind')}; a {kind} is asked for", mend=f"name the folder of a {kind} instead")
     return Manifest(kind=kind, facts=content["facts"], files=content["files"])
 
 

@@ -29,15 +29,14 @@ def three_way(base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[
 
 
 def settle(base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """The merged settings; what was kept and what came in is printed. PipelineError when both sides changed a value."""
+    """The merged settings; what came in is printed. PipelineError when both sides changed a value."""
     merge = three_way(base, mine, theirs)
     if merge.conflicts:
         mend = "`make reset` takes conf/ and drops the experiment; or write the experiment's values into conf/experiment/NAME.yaml"
         raise PipelineError(f"set by an applied experiment and changed in conf/ as well: {', '.join(merge.conflicts)}", mend=mend)
-    for word, keys in (("new from conf/", merge.taken),):
-        if keys:
-            more = f" and {len(keys) - MOST_KEYS} values more" if len(keys) > MOST_KEYS else ""
-            print(f"plan: {word}: {', '.join(keys[:MOST_KEYS])}{more}")
+    if merge.taken:
+        more = f" and {len(merge.taken) - MOST_KEYS} values more" if len(merge.taken) > MOST_KEYS else ""
+        print(f"plan: new from conf/: {', '.join(merge.taken[:MOST_KEYS])}{more}")
     return merge.value
 
 

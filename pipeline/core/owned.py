@@ -24,10 +24,10 @@ def claim(target: Path, kind: str) -> None:
         if not any(target.iterdir()):
             return
         found = _kind(target)
-        if found == kind and (foreign := _foreign(target)) is None:
-            return
         if found == kind:
-            raise InputError(f"{foreign} is no file of ours, and would go with {target}", mend=f"move {foreign} elsewhere")
+            if foreign := _foreign(target):
+                raise InputError(f"{foreign} is no file of ours, and would go with {target}", mend=f"move {foreign} elsewhere")
+            return
         what = f"a {found}" if found else "files that this pipeline did not write"
     else:
         what = "a file" if target.is_file() else "a link"

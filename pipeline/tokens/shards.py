@@ -105,7 +105,7 @@ def _pack(source: Split, part: Part, codec: tokenizers.Tokenizer, *, length: int
         "rows": len(rows),
         "fill": filled / rows.size if rows.size else 0.0,
     }
-    if part == "train" and "license" in source.columns(part):
+    if part == "train" and "license" in source.shards[0].columns(part):
         facts["licenses"] = _by_license(source.read(part, ["license"])["license"], sizes, lengths)
     return {"rows": rows, "pieces": table_of_pieces, "starts": first[:, 2] * length + first[:, 3]}, facts
 

@@ -1,6 +1,8 @@
 """Sources read into a folder, for the tests of reading."""
 
 import json
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,3 +123,25 @@ def write_rows(path: Path, *lines: object) -> None:
     """A .jsonl file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+
+
+_GROWTH = """
+import json, resource, sys
+from pipeline.text.reading.readers import read_task
+from pipeline.text.reading.sources import File, FileRange, ReadTask
+from tests.text.reading_tools import read_limits, source
+path, counts, limits = sys.argv[1:]
+part = FileRange(File(path, "a.txt.gz", 0, "txt"), 0, None, 0)
+pieces = read_task(ReadTask(source(), (part,)), read_limits(**json.loads(limits)), ())
+next(pieces)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+count = sum(piece.counts[counts] for piece in pieces)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, count)
+"""
+
+
+def growth_of_reading(path: Path, root: Path, *, counts: str, **limits: Any) -> tuple[int, int]:
+    """By how many kilobytes a process of its own grows after the first piece of a packed .txt, and what it counts in the others."""
+    command = [sys.executable, "-c", _GROWTH, str(path), counts, json.dumps(limits)]
+    kilobytes, count = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True).stdout.split()
+    return int(kilobytes), int(count)

@@ -2,8 +2,6 @@
 
 import gzip
 import io
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from pipeline.core.errors import InputError
 from pipeline.text.reading import chunks as room
 from pipeline.text.reading.chunks import Chunk, Chunker, chunks_between, chunks_of, fenced
 from pipeline.text.reading.shard_builder import document_id
-from tests.text.reading_tools import Outcome, read, read_limits, source
+from tests.text.reading_tools import Outcome, growth_of_reading, read, read_limits, source
 
 LIMITS = {"max_document_bytes": 1500, "max_chunk_bytes": 500, "max_bad_fraction": 0.0, "too_long": "cut"}
 
@@ -254,25 +252,11 @@ def test_the_policies_of_before_are_still_there(folder: Path) -> None:
         read(folder, limits=read_limits(**LIMITS | {"max_chunk_bytes": 501}))
 
 
-MEASURE = """
-import resource, sys
-from pipeline.text.reading.readers import read_task
-from pipeline.text.reading.sources import File, FileRange, ReadTask
-from tests.text.reading_tools import read_limits, source
-limits = read_limits(shard_bytes=1 << 23, max_document_bytes=1 << 24, max_chunk_bytes=1 << 20, too_long="cut")
-pieces = read_task(ReadTask(source(), (FileRange(File(sys.argv[1], "a.txt.gz", 0, "txt"), 0, None, 0),)), limits, ())
-next(pieces)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-count = sum(piece.counts["bytes"] for piece in pieces)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, count)
-"""
-
-
 def test_a_text_of_200_megabytes_costs_no_more_than_a_few_shards(tmp_path: Path, root: Path) -> None:
     with gzip.open(tmp_path / "a.txt.gz", "wb", compresslevel=1) as file:
         for _ in range(200):
             file.write(b"words and " * 100_000)
-    command = [sys.executable, "-c", MEASURE, str(tmp_path / "a.txt.gz")]
-    kilobytes, count = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True).stdout.split()
-    assert int(count) > 180_000_000
-    assert int(kilobytes) < 50_000
+    limits = {"shard_bytes": 1 << 23, "max_document_bytes": 1 << 24, "max_chunk_bytes": 1 << 20, "too_long": "cut"}
+    kilobytes, count = growth_of_reading(tmp_path / "a.txt.gz", root, counts="bytes", **limits)
+    assert count > 180_000_000
+    assert kilobytes < 50_000

@@ -19,7 +19,7 @@ from pipeline.core.shards import Piece
 from pipeline.text.reading.lines import lines, newlines
 from pipeline.text.reading.readers import read_task
 from pipeline.text.reading.sources import ReadTask
-from tests.text.reading_tools import Outcome, read, read_limits, source, write_rows
+from tests.text.reading_tools import Outcome, growth_of_reading, read, read_limits, source, write_rows
 
 LINES = [b"", b"a", b"\n", b"abc\n", b"\n\n", b"x" * 30 + b"\n", b" \r\n", b"no end"]
 
@@ -137,28 +137,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, len(found.tex
 """
 
 
-MEASURE_ONE = """
-import resource, sys
-from pipeline.text.reading.readers import read_task
-from pipeline.text.reading.sources import File, FileRange, ReadTask
-from tests.text.reading_tools import read_limits, source
-limits, task = read_limits(shard_bytes=1 << 23), ReadTask(source(), (FileRange(File(sys.argv[1], "a.txt.gz", 0, "txt"), 0, None, 0),))
-pieces = read_task(task, limits, ())
-next(pieces)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-count = sum(piece.counts["documents"] for piece in pieces)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, count)
-"""
-
-
 def test_a_large_file_of_many_documents_costs_no_more_than_a_few_shards(tmp_path: Path, root: Path) -> None:
     with gzip.open(tmp_path / "a.txt.gz", "wb", compresslevel=1) as file:
         for _ in range(200):
             file.write(b"words and " * 100_000 + b"\n<|endoftext|>\n")
-    command = [sys.executable, "-c", MEASURE_ONE, str(tmp_path / "a.txt.gz")]
-    kilobytes, count = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True).stdout.split()
-    assert int(count) == 192
-    assert int(kilobytes) < 50_000
+    kilobytes, count = growth_of_reading(tmp_path / "a.txt.gz", root, counts="documents", shard_bytes=1 << 23)
+    assert count == 192
+    assert kilobytes < 50_000
 
 
 @pytest.mark.parametrize(("kind", "policy"), [("jsonl", "drop"), ("jsonl", "truncate"), ("txt", "truncate")])

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.core.artifact.base import Artifact, Draft
 from pipeline.core.artifact.tables import Shard, read_tables, shard_name, write_table
@@ -28,11 +27,6 @@ class Sharded(Artifact):
         if self.has(f"{name}.parquet"):
             return read_tables([self.file(f"{name}.parquet")], columns)
         return read_tables([self.file(shard_name(name, shard.number)) for shard in self.shards], columns)
-
-    def columns(self, name: str) -> list[str]:
-        """The columns of one of the tables."""
-        files = [f"{name}.parquet"] if self.has(f"{name}.parquet") else [shard_name(name, shard.number) for shard in self.shards[:1]]
-        return [column for file in files for column in pq.read_schema(self.file(file)).names]
 
     @staticmethod
     def place_shards(draft: Draft, work: Work, tables: Sequence[str]) -> None:

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import InputError
 from pipeline.text.reading.encoding import UndecodableError, decode
+from pipeline.text.reading.first_row import delimiter_of
 from pipeline.text.reading.rows import GZIP_FAULTS, MAX_FILE, BadRow, JsonRow, bad_file, format_suffix, json_lines, loads, open_decompressed
 from pipeline.text.reading.seekable import seekable
 from pipeline.text.reading.sources import HUB
 from pipeline.text.reading.table_rows import open_hub
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
-_DELIMITERS = ",;\t"
 _BATCH = 256  # rows of a table held at a time
 _FAULTS = (*GZIP_FAULTS, OSError, pa.ArrowException, UnicodeDecodeError)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -113,8 +113,7 @@ def _csv(path: Path, name: str) -> Rows:
 
 def _csv_rows(lines: list[str], name: str) -> Rows:
     head = next((line for line in lines if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=head.count)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter_of(head), strict=True)
     columns: list[str] = []
     while True:
         first = reader.line_num + 1

@@ -25,8 +25,13 @@ def columns_of(address: str, kind: str) -> frozenset[str]:
             text = decode(file.read(HEAD))[0].lstrip()
         if kind == "csv":
             head = text.partition("\n")[0]
-            return frozenset(next(csv.reader([head], delimiter=max(_DELIMITERS, key=head.count)), ()))
+            return frozenset(next(csv.reader([head], delimiter=delimiter_of(head)), ()))
         value, _ = json.JSONDecoder().raw_decode(text.removeprefix("[").lstrip())
     except _FAULTS:
         return frozenset()
     return frozenset(value) if isinstance(value, dict) else frozenset()
+
+
+def delimiter_of(head: str) -> str:
+    """The delimiter that gives the header of a .csv or .tsv most columns."""
+    return max(_DELIMITERS, key=head.count)
