@@ -1,10 +1,12 @@
 """Tables whose columns are not separated by commas: the first row tells, wherever the file is cut."""
 
 import csv
+import gc
 import gzip
 import io
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from pipeline.core.errors import InputError
@@ -65,3 +67,13 @@ def test_a_delimiter_that_is_none_is_told_with_its_key(folder: Path, delimiter: 
     (folder / "a.csv").write_text("text\na\n")
     with pytest.raises(InputError, match=r"source 'input': delimiter=.* is not one character"):
         read(folder, source(delimiter=delimiter))
+
+
+def test_the_file_is_closed_though_a_delimiter_does_not_fit(folder: Path) -> None:
+    (folder / "a.csv").write_bytes(table("\t", quoting=csv.QUOTE_ALL))
+    gc.disable()
+    try:
+        read(folder)
+        assert not [file.path for file in psutil.Process().open_files() if Path(file.path).parent == folder]
+    finally:
+        gc.enable()

@@ -88,12 +88,6 @@ def count_odd_quote_lines(part: FileRange, max_document_bytes: int) -> int:
         return sum(1 for _, _, raw, digest in found if digest is not None or raw.count(b'"') & 1)
 
 
-def _above(part: FileRange, context: ReadContext) -> Iterator[str]:
-    """The lines from the beginning of the file, not counted in the statistics."""
-    with open_decompressed(part.file.address) as file:
-        yield from _Feed(lines(file, context.limits.max_document_bytes, start=0, end=None, line=0, blanks=True), context, ReadStats())
-
-
 def _header(part: FileRange, context: ReadContext) -> tuple[str, list[str]]:
     """Detect the delimiter: the first of comma, semicolon, tab that yields the text column in the first row, else most columns.
 
@@ -104,14 +98,17 @@ def _header(part: FileRange, context: ReadContext) -> tuple[str, list[str]]:
     signs = stated or ",;\t"
     found: dict[str, list[str]] = {}
     faults = []
-    for sign, above in zip(signs, tee(_above(part, context), len(signs)), strict=True):
-        try:
-            columns = _columns(above, sign)
-        except csv.Error as fault:
-            faults.append(fault)
-            continue
-        if sign == signs[0] or len(columns) > 1:
-            found[sign] = columns
+    with open_decompressed(part.file.address) as file:
+        read = lines(file, context.limits.max_document_bytes, start=0, end=None, line=0, blanks=True)
+        feed = _Feed(read, context, ReadStats())  # not counted
+        for sign, above in zip(signs, tee(feed, len(signs)), strict=True):
+            try:
+                columns = _columns(above, sign)
+            except csv.Error as fault:
+                faults.append(fault)
+                continue
+            if sign == signs[0] or len(columns) > 1:
+                found[sign] = columns
     if not found:
         raise faults[0]
     sign = next((sign for sign in found if context.source.column in found[sign]), max(found, key=lambda sign: len(found[sign])))
