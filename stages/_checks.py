@@ -134,7 +134,8 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
 def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """What does not go together: rows and dialogues longer than what the model reads."""
     if not any(task.get("kind") == "questions" for task in settings["tasks"].values()):
-        yield PipelineError("tasks has no task of kind questions, which contest compares the models on", mend="tasks=[world]")
+        message = "tasks has no task of kind questions, which contest compares the models on"
+        yield PipelineError(message, mend="tasks=[text,dialogues,prompts]")
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")

@@ -22,10 +22,9 @@ def fact_rows(
 ) -> list[Row]:
     """choice: the right filling is the likeliest in the book's sentence. right, exact: of the greedy answer; sampled_: of one
     drawn at temperature 1. Held-out and trained facts are tasks of their own; `task` itself counts the choice over all questions."""
-    parts = {f"{task}_held_out": False, f"{task}_trained": True}
     if not fillings:
-        missing = [(part, metric) for part in parts for metric in METRICS]
-        return [absent(name, part, metric, NO_FACTS) for part, metric in [(task, "choice"), *missing]]
+        return [absent(name, task, "choice", NO_FACTS)]
+    parts = {f"{task}_held_out": False, f"{task}_trained": True}
     choice = [_chosen(values) == question.gap.answer for values, question in zip(fillings, asked, strict=True) if question.gap]
     hits = {
         "choice": choice,

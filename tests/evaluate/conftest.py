@@ -131,6 +131,7 @@ def plain_dialogues(tmp_path_factory: pytest.TempPathFactory) -> Dialogues:
     """As they come from files: no questions."""
     target = Dialogues(tmp_path_factory.mktemp("plain") / "dialogues")
     with target.writing() as draft:
+        write_jsonl(draft.path / "instructions.jsonl", [])
         write_jsonl(draft.path / "preferences.jsonl", [preference(number) for number in range(8)])
     return target
 

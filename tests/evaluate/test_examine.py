@@ -128,7 +128,7 @@ def test_without_questions_the_fact_rows_are_absent_with_a_reason_and_the_reward
 ) -> None:
     found = examine(models, given, dialogues=plain_dialogues)
     rows = compared(found, models, reward, tokenizer, tmp_path)
-    assert value(found["ppo"].rows, "ppo", "facts_held_out", "exact") is None
+    assert value(found["ppo"].rows, "ppo", "facts", "choice") is None
     assert value(rows, "ppo", "against_reference", "gold_win") is None
     assert value(rows, "ppo", "against_reference", "reward_win") is not None
     assert all(one.reason for one in [*found["ppo"].rows, *rows] if one.estimate is None)
@@ -170,6 +170,36 @@ def test_a_win_a_tie_and_a_loss_on_held_out_questions(dialogues: Dialogues, toke
         bootstrap=FEW,
     )
     assert [one.as_json()["value"] for one in rows] == pytest.approx([2.5 / 3, 0.5, 1.0])
+
+
+def test_questions_that_no_rule_judges_count_in_no_win_and_move_no_other(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
+    asked = questions(dialogues, tokenizer, held_out=3, trained=1, room=ROOM, seed=1)
+    rows = duels(
+        "ppo",
+        asked,
+        gold=([0.0, None, 0.5, 1.0], [1.0, None, 0.5, 0.0]),
+        reward=([None] * 4, [None] * 4),
+        nats=None,
+        bootstrap=FEW,
+    )
+    assert [one.as_json()["value"] for one in rows] == [0.75, None, None]
+
+
+def test_what_the_data_answer_is_one_more_player_where_they_answer_every_question(
+    models: dict[str, Model], reward: RewardModel, given: Given, plain_dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, tmp_path: Path
+) -> None:
+    asked = contest.lines_of(written(examine(models, given), models, tmp_path / "asked"), reward)
+    contest.enter_gold_answers(asked, tokenizer)
+    assert all(contest.GOLD not in line["answers"] for line in asked)
+    lines = contest.lines_of(written(examine(models, given, dialogues=plain_dialogues), models, tmp_path / "plain"), reward)
+    contest.enter_gold_answers(lines, tokenizer)
+    assert {line["answers"][contest.GOLD]["greedy"]["text"] for line in lines} == {"a"}
+    contest.add_rewards(lines, load_reward(reward, device="cpu"), tokenizer, batch=4)
+    rows = contest.against("sft", load(models["sft"], device="cpu"), lines, tokenizer, batch=5, bootstrap=FEW)
+    assert value(rows, contest.GOLD, "against_reference", "reward_win") is not None
+    assert value(rows, contest.GOLD, "against_reference", "kl") is None
+    rated = contest.ratings(lines, sources={}, prior=1.0, bootstrap=FEW)
+    assert value(rated, contest.GOLD, "reward", "elo") is not None
 
 
 def test_documents_that_were_cut_say_nothing_of_the_source(given: Given, tokenizer: tokenizers.Tokenizer) -> None:

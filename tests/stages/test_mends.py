@@ -15,7 +15,7 @@ from stages._mends import in_full
             "SET='sft.max_length=768 model.context=768'",
         ),
         ("align.dpo.micro_batch=8, or model.context=64", "SET=align.dpo.micro_batch=8"),
-        ("tasks=[world], with held_out above 0", "SET='tasks=[world]'"),
+        ("tasks=[text,dialogues,prompts]", "SET='tasks=[text,dialogues,prompts]'"),
         ("hardware=auto or hardware=cpu", "SET=hardware=auto"),
         ("corpus.path=/home/me/texts", "SET=corpus.path=/home/me/texts"),
         ("align.ppo.max_kl=null goes on with the broken model", None),
