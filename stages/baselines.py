@@ -1,10 +1,8 @@
 """Score the tasks without a model: counting, chance, and the source's own entropy.
 
-reads   data/split      Split
-        data/tokenizer  Tokenizer
-        data/tokenize   Tokens
-        data/dialogues  Dialogues
-writes  data/baselines  Scores
+reads   data/split, data/dialogues     Split, Dialogues
+        data/tokenizer, data/tokenize  Tokenizer, Tokens
+writes  data/baselines                 Scores
 """
 
 from dataclasses import dataclass

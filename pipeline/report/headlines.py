@@ -62,7 +62,7 @@ def _wins(rows: Metrics) -> str:
 
 def _counted(rows: Metrics) -> str:
     """Bits a byte of the n-gram model."""
-    values = [found(one, "books.bits_per_byte") for name, one in rows.items() if name.endswith("-gram")]
+    values = [found(one, "text.bits_per_byte") for name, one in rows.items() if name.endswith("-gram")]
     return fixed(values[0]) if values else ABSENT
 
 
@@ -142,12 +142,14 @@ STAGES: Mapping[str, Work] = {
         ),
     ),
     "baselines": Work(
-        "scores without a model", (Number("source", "source.books.bits_per_byte", fixed, True), Number("n-gram", "", _counted))
+        "scores without a model", (Number("source", "source.text.bits_per_byte", fixed, True), Number("n-gram", "", _counted))
     ),
     "evaluate": Work(
         "scores and answers",
         (
-            Number("bits a byte", "books.bits_per_byte", fixed),
+            Number("bits a byte", "text.bits_per_byte", fixed),
+            Number("last words", "last_word.choice", share),
+            Number("gold answers", "answers.bits_per_byte", fixed),
             Number("knows", "facts.choice", share),
             Number("answers correctly", "facts_held_out.right", share),
         ),
