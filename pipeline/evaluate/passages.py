@@ -15,8 +15,8 @@ Change = Literal["words", "names"]
 _LETTERS = r"[^\W\d_]+(?:['’][^\W\d_]+)*"
 _LAST_WORD = re.compile(rf"(?<=\s)({_LETTERS})[^\w\s]*\Z")
 _WORD = re.compile(rf"(?<!\S){_LETTERS}(?=[,;:.!?]?(?:\s|\Z))")
-_PARAGRAPH = re.compile(r"\S(?:.|\n(?!\s*\n))*")
-_SENTENCE = re.compile(r"\S.*?[.!?][\"'”’)\]]*(?=\s|\Z)")
+_LINE, _BLANK_LINES = re.compile(r"[^\n]+"), re.compile(r"\n\s*\n")
+_STOP = re.compile(r"[.!?][\"'”’)\]]*(?=\s|\Z)")
 _SHORTEST, _LONGEST = 6, 40  # words of a passage that is asked about; of a paragraph at least the first
 
 
@@ -38,18 +38,24 @@ class LastWord:
 
 def last_words(text: str) -> Iterator[LastWord]:
     """The last word of each paragraph that has some words before it."""
-    for found in _PARAGRAPH.finditer(text):
-        paragraph = found.group().rstrip()
+    start = 0
+    for end, following in [*(found.span() for found in _BLANK_LINES.finditer(text)), (len(text), len(text))]:
+        paragraph = text[start:end].rstrip()
         last = _LAST_WORD.search(paragraph)
         if last and len(last.group(1)) > 1 and len(paragraph[: last.start()].split()) >= _SHORTEST:
-            yield LastWord(found.start() + last.start(1), last.group(1))
+            yield LastWord(start + last.start(1), last.group(1))
+        start = following
 
 
 def sentences(text: str) -> Iterator[Passage]:
     """The sentences of some words that stand in one line."""
-    for found in _SENTENCE.finditer(text):
-        if _SHORTEST <= len(found.group().split()) <= _LONGEST:
-            yield Passage(found.start(), found.group())
+    for line in _LINE.finditer(text):
+        start = 0
+        for stop in _STOP.finditer(line.group()):
+            sentence = line.group()[start : stop.end()]
+            if _SHORTEST <= len(sentence.split()) <= _LONGEST:
+                yield Passage(line.start() + start + len(sentence) - len(sentence.lstrip()), sentence.lstrip())
+            start = stop.end()
 
 
 def changed(sentence: str, change: Change, rng: np.random.Generator) -> str | None:

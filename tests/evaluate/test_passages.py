@@ -73,3 +73,10 @@ def test_a_last_word_is_not_a_number_or_a_code() -> None:
     assert list(last_words("see the table of the values in section 12")) == []
     assert list(last_words("see the table of the values in x_y")) == []
     assert list(last_words("see the table of the values, don't")) == [LastWord(29, "don't")]
+
+
+def test_a_megabyte_without_a_stop_or_a_blank_line_is_read_in_one_go() -> None:
+    # in the square of the length it would take hours
+    for text in ("word " * 200_000, "word\n" * 200_000, "\n " * 500_000, "x" * 1_000_000):
+        assert len(list(last_words(text))) <= 1
+        assert list(sentences(text)) == []
