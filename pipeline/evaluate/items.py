@@ -76,10 +76,10 @@ def some(items: Sequence[T], count: int, *, seed: int, task: str) -> list[T]:
 
 def score_by_model(module: "PreTrainedModel", items: Sequence[Item], *, batch: int) -> Scores:
     """What a model makes of each choice after its context."""
-    from pipeline.model.score import continued  # torch, which the baselines do without
+    from pipeline.evaluate.choices import continued  # torch, which the baselines do without
 
-    found = iter(continued(module, [(item.context, choice) for item in items for choice in item.choices], batch=batch))
-    return [[Continued(*next(found)) for _ in item.choices] for item in items]
+    found = continued(module, [(item.context, item.choices) for item in items], batch=batch)
+    return [[Continued(*one) for one in some] for some in found]
 
 
 def score_by_counting(ngram: Ngram, items: Sequence[Item], *, greedy: bool) -> Scores:

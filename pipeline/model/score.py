@@ -21,7 +21,9 @@ Tokens = Sequence[int] | npt.NDArray[np.int64]
 
 def token_logprobs(module: PreTrainedModel, rows: Int[Tensor, "N T"]) -> Float[Tensor, "N T-1"]:
     """The log-probability of each token but the first, given those before it. Gradients flow."""
-    return chosen_logprobs(_logits(module, rows), rows[:, 1:])
+    everywhere = torch.ones_like(rows)  # padding stands on the right, where nothing looks back at it; without a mask transformers warns
+    logits = module(input_ids=rows, attention_mask=everywhere, use_cache=False).logits[:, :-1]
+    return chosen_logprobs(logits, rows[:, 1:])
 
 
 def chosen_logprobs(logits: Float[Tensor, "N T V"], tokens: Int[Tensor, "N T"]) -> Float[Tensor, "N T"]:
@@ -33,23 +35,14 @@ def chosen_logprobs(logits: Float[Tensor, "N T V"], tokens: Int[Tensor, "N T"]) 
 @torch.no_grad()
 def answer_logprobs(module: PreTrainedModel, sequences: Sequence[tuple[Tokens, Tokens]], *, batch: int) -> Float[Tensor, " N"]:
     """The log-probability of each answer after its prompt, `batch` sequences at a time. Padding changes nothing."""
-    return torch.tensor([nats for nats, _ in continued(module, sequences, batch=batch)])
-
-
-@torch.no_grad()
-def continued(module: PreTrainedModel, sequences: Sequence[tuple[Tokens, Tokens]], *, batch: int) -> list[tuple[float, bool]]:
-    """Of each answer after its prompt the log-probability, nats, and whether each of its tokens is the likeliest at its place."""
     _refuse_beyond_memory(module, rows=min(batch, len(sequences)), tokens=max((len(one) + len(two) for one, two in sequences), default=0))
-    found = [(0.0, True)] * len(sequences)
+    found = torch.zeros(len(sequences))
     order = sorted(range(len(sequences)), key=lambda number: len(sequences[number][0]) + len(sequences[number][1]))
     for start in range(0, len(order), batch):
         numbers = order[start : start + batch]
-        rows, counted = (one.to(module.device) for one in _padded([sequences[number] for number in numbers]))
-        logits = _logits(module, rows)
-        nats = (chosen_logprobs(logits, rows[:, 1:]) * counted).sum(1)
-        greedy = ((logits.argmax(-1) == rows[:, 1:]) | (counted == 0)).all(1)
-        for number, value in zip(numbers, zip(nats.tolist(), greedy.tolist(), strict=True), strict=True):
-            found[number] = value
+        rows, counted = _padded([sequences[number] for number in numbers])
+        logprobs = token_logprobs(module, rows.to(module.device))
+        found[numbers] = (logprobs * counted.to(module.device)).sum(1).cpu()
     return found
 
 
@@ -73,13 +66,6 @@ def document_nats(
         costs = -(token_logprobs(module, rows.to(module.device)) * counted.to(module.device)).sum(1)
         nats.index_add_(0, torch.tensor([number for number, *_ in some]), costs.double().cpu())
     return nats
-
-
-def _logits(module: PreTrainedModel, rows: Int[Tensor, "N T"]) -> Float[Tensor, "N T-1 V"]:
-    """What the module foretells after each token but the last."""
-    everywhere = torch.ones_like(rows)  # padding stands on the right, where nothing looks back at it; without a mask transformers warns
-    logits: Float[Tensor, "N T-1 V"] = module(input_ids=rows, attention_mask=everywhere, use_cache=False).logits[:, :-1]
-    return logits
 
 
 def _refuse_beyond_memory(module: PreTrainedModel, *, rows: int, tokens: int) -> None:

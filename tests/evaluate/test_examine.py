@@ -19,7 +19,7 @@ from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap, Estimate
 from pipeline.evaluate import contest
 from pipeline.evaluate.answers import judged
-from pipeline.evaluate.choices import filling_logprobs
+from pipeline.evaluate.choices import continued
 from pipeline.evaluate.duels import duels
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.questions import questions
@@ -138,9 +138,10 @@ def test_without_questions_nothing_is_told_of_facts_and_the_reward_judges(
 def test_fillings_that_share_their_prefix_score_as_if_each_were_read_alone(models: dict[str, Model]) -> None:
     module = load(models["base"], device="cpu")
     gaps = [([0, 20, 30], [[40], [41, 42], [43, 44, 45]]), ([0, 21, 31], [[50, 51]]), ([0, 22], [[60], [61]])]
-    found = filling_logprobs(module, gaps, batch=2)
+    found = continued(module, gaps, batch=4)
     for (prefix, fillings), values in zip(gaps, found, strict=True):
-        assert values == pytest.approx(answer_logprobs(module, [(prefix, one) for one in fillings], batch=1).tolist(), abs=1e-4)
+        alone = answer_logprobs(module, [(prefix, one) for one in fillings], batch=1).tolist()
+        assert [nats for nats, _ in values] == pytest.approx(alone, abs=1e-4)
 
 
 def test_rewards_do_not_depend_on_the_batch(reward: RewardModel, dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
