@@ -66,7 +66,9 @@ def _counted(rows: Metrics) -> str:
     return fixed(values[0]) if values else ABSENT
 
 
+STEPS = Number("steps", "steps", number, optional=True)
 FITTING = (  # told where there is something to tell
+    STEPS,
     Number("dialogues of at most", "train.max_length", number, optional=True),
     Number("not trained", "not_trained", str, optional=True),
 )
@@ -121,6 +123,7 @@ STAGES: Mapping[str, Work] = {
         "a base model",
         (
             Number("parameters", "parameters", large),
+            STEPS,
             Number("bits a byte", "val.bits_per_byte", fixed),
             Number("times the entropy", "val.ratio", fixed, True),
         ),

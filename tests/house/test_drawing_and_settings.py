@@ -249,7 +249,7 @@ def test_an_odd_value_of_any_key_is_taken_or_named_and_never_a_traceback(group):
 @pytest.mark.parametrize(
     "word",
     [
-        "sft.batch_size=0", "reward.steps=0", "align.ppo.kl_target=0", "align.dpo.steps=0",
+        "sft.batch_size=0", "reward.duration=0", "align.ppo.kl_target=0", "align.dpo.duration=0",
         "align.ppo.mini_batch_size=0", "tasks.text.ngram=9",
         "evaluate.batch_size=0", "evaluate.resamples=0", "contest.resamples=0", "export.gguf.rows=0", "pretrain.adamw.beta1=1.5",
         "pretrain.adamw.beta2=1.0", "align.dpo.beta=0", "align.dpo.beta=-1", "align.ppo.kl_coef=-1", "tasks.facts.max_new_tokens=0",
