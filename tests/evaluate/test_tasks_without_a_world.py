@@ -158,6 +158,10 @@ def test_an_answer_is_chosen_among_other_answers_and_its_bits_are_counted(
     items = choice("instructions").read("a", some)
     assert [one.id for one in items] == [f"i{number}" for number in range(10)]
     assert all(len({tuple(ids) for ids in one.choices}) == 3 for one in items)
+    right_for: dict[str, set[str]] = {}
+    for one in items:
+        right_for.setdefault(one.cluster, set()).add(tokenizer.decode(one.choices[0]))
+    assert all(tokenizer.decode(wrong) not in right_for[one.cluster] for one in items for wrong in one.choices[1:])
     assert len({one.cluster for one in items}) == 5  # two rows of each prompt
     bits = sum(
         -module(input_ids=torch.tensor([[*one.context, *one.choices[0]]]))

@@ -6,7 +6,7 @@ Beside the shares of right choices, what the right answers cost in bits a byte: 
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -81,25 +81,36 @@ class Choice:
                 yield one, one["prompt"], [one["chosen"], one["rejected"]]
 
     def _among(self, table: Sequence[Mapping[str, Any]], *, seed: int, task: str) -> Iterator[Said]:
-        """Each row's last answer, and different ones of rows that ask something else, of about its length: so length does not tell."""
-        answers = sorted({one["messages"][-1]["content"] for one in table} - {""}, key=lambda text: (len(text), text))
+        """Each row's last answer, and what other prompts are answered with, of about its length: so length does not tell."""
+        answers = sorted({_last(one) for one in table} - {""}, key=lambda text: (len(text), text))
+        right_for: dict[str, set[str]] = {}
+        for one in table:
+            right_for.setdefault(repr(one["messages"][:-1]), set()).add(_last(one))
         place_of = {text: place for place, text in enumerate(answers)}
         for one in table:
-            right = one["messages"][-1]["content"]
-            if right in place_of and len(answers) > 1:
-                near = _neighbours(place_of[right], len(answers), count=4 * (self.choices - 1))
-                others = stream(seed, task, one["id"]).permutation(len(near))[: self.choices - 1]
-                yield one, one["messages"][:-1], [right, *(answers[near[number]] for number in others)]
+            right, prompt = _last(one), one["messages"][:-1]
+            wrong = _nearest(answers, place_of.get(right), without=right_for[repr(prompt)], count=4 * (self.choices - 1))
+            if right and wrong:
+                others = stream(seed, task, one["id"]).permutation(len(wrong))[: self.choices - 1]
+                yield one, prompt, [right, *(wrong[number] for number in others)]
 
     @property
     def _reason(self) -> str:
         return f"no {self.rows} are held out that can be chosen between"
 
 
-def _neighbours(place: int, size: int, *, count: int) -> list[int]:
-    """The nearest places on both sides, `count` at most."""
-    near = sorted(other for other in range(max(0, place - count), min(size, place + count + 1)) if other != place)
-    return sorted(near, key=lambda other: (abs(other - place), other))[:count]
+def _last(one: Mapping[str, Any]) -> str:
+    text: str = one["messages"][-1]["content"]
+    return text
+
+
+def _nearest(answers: Sequence[str], place: int | None, *, without: Collection[str], count: int) -> list[str]:
+    """The texts that stand nearest to a place, on both sides, `count` at most."""
+    if place is None:
+        return []
+    span = count + len(without)
+    near = sorted(range(max(0, place - span), min(len(answers), place + span + 1)), key=lambda other: (abs(other - place), other))
+    return [answers[other] for other in near if answers[other] not in without][:count]
 
 
 def _item(one: Mapping[str, Any], prompt: list[dict[str, str]], answers: Sequence[str], given: HeldOut) -> Item:
