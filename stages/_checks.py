@@ -20,6 +20,12 @@ from stages._settings import ROOT, typed
 
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
+PLAYERS = {  # names that stand beside the models' in tables
+    "gold_answers": "what the data answer",
+    "chance": "what guessing gets",
+    "source": "the entropy of the source",
+    "unigram": "counts of tokens",
+}
 
 
 def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> None:
@@ -114,6 +120,8 @@ def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
                 yield PipelineError(
                     f"{paths}.{name} is made by no entry of {group}", mend=f"take {name} out of {paths}, or choose {group}=[{name}]"
                 )
+        for name in sorted({*settings[paths]} & set(PLAYERS)):
+            yield PipelineError(f"{paths}.{name} would be taken for {PLAYERS[name]}", mend="another name for the entry")
     own = {"base": "data/pretrain", "sft": "data/sft"}
     for name, path in own.items():
         if settings["models"].get(name, path) != path and name in settings["align"]:

@@ -23,18 +23,22 @@ Found = tuple[float, bool]  # log-probability of the whole continuation, nats; w
 
 @torch.no_grad()
 def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) -> list[list[Found]]:
-    """What the model makes of each continuation of each context, `batch` continuations at a time. Padding changes nothing."""
+    """What the model makes of each continuation of each context, about `batch` continuations at a time. Padding changes nothing."""
     if not asked:
         return []
     room = max(1, batch // max(len(choices) for _, choices in asked))
     _refuse_beyond_memory(module, asked, rows=batch)
     found: list[list[Found]] = [[] for _ in asked]
-    order = sorted(range(len(asked)), key=lambda number: len(asked[number][0]))  # contexts of like length waste little padding
+    order = sorted(range(len(asked)), key=lambda number: _length(asked[number]))  # like lengths waste little padding
     for start in range(0, len(order), room):
         numbers = order[start : start + room]
         for number, values in zip(numbers, _score(module, [asked[number] for number in numbers]), strict=True):
             found[number] = values
     return found
+
+
+def _length(one: Asked) -> int:
+    return len(one[0]) + max(map(len, one[1]))
 
 
 def _score(module: PreTrainedModel, asked: Sequence[Asked]) -> list[list[Found]]:

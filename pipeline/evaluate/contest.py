@@ -18,11 +18,10 @@ from pipeline.evaluate.answers import judged
 from pipeline.evaluate.duels import METRICS, TASK, TIE, UNKNOWN, duels
 from pipeline.evaluate.kinds.questions import from_record
 from pipeline.evaluate.ratings import rate
-from pipeline.evaluate.table import Row, absent, row
+from pipeline.evaluate.table import GOLD, Row, absent, row
 from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
 
-GOLD = "gold_answers"  # a player: what the data answer
 RULES = ("gold", "reward")  # by the world's rules, by the reward model
 Line = dict[str, Any]  # a question: id, fact, trained, messages, ..., and `answers` {player: {greedy: ..., sampled: ...}}
 

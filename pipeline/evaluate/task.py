@@ -13,17 +13,15 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap
+from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram
 from pipeline.evaluate.table import Row
 from pipeline.tokens.shards import open_rows
-from pipeline.tokens.special import ENDOFTEXT, IDS, PAD
+from pipeline.tokens.special import IDS, PAD
 from pipeline.tokens.tokenizer import vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-
-_WIDEST = 16  # characters a token, of which a context is cut before it is encoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,23 +41,13 @@ class HeldOut:
         """Bytes of each token: the byte-level alphabet has a character a byte."""
         return np.array([len(token) for token in vocabulary(self.tokenizer)])
 
-    @cached_property
-    def documents(self) -> list[tuple[str, str]]:
-        """Id and text of the documents of the test part."""
-        table = self.split.read("test", ["id", "text"])
-        return [(name, text) for name, text in zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True) if text]
+    def stream(self, *names: str | int) -> np.random.Generator:
+        """A stream of random numbers of that name."""
+        return stream(self.seed, "task", *names)
 
     def ids(self, text: str) -> list[int]:
         """The ids of a text."""
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
-
-    def before(self, text: str, end: int, *, room: int) -> list[int]:
-        """What a model reads before place `end` of a document, without a space there: as many tokens as a row holds, less `room`."""
-        length = int(self.tokens.facts["length"]) - room
-        start = max(0, end - _WIDEST * max(1, length))
-        ids = self.ids(text[start:end].removesuffix(" "))
-        whole = [IDS[ENDOFTEXT], *ids] if start == 0 else ids
-        return whole[-max(1, length) :]
 
     def ngram(self, order: int) -> Ngram:
         """An n-gram model of the training text; counted once. PipelineError where there is too little."""

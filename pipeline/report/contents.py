@@ -120,12 +120,14 @@ def leak_blocks(split: Metrics) -> Iterator[Block]:
     rows = []
     for name, cut in cleaning.table_order(leaks):
         known: Metrics = truth.get(name) or {}
-        rows.append((name, number(cut), number(known.get("planted")), fixed(known.get("precision")), fixed(known.get("recall"))))
+        found_ = (number(known.get("planted")), fixed(known.get("precision")), fixed(known.get("recall")))
+        rows.append((name, number(cut), *(found_ if truth else ())))
     note = (
         "Precision and recall are over paragraphs, against what the generator planted." if truth else "No truth is known for this corpus."
     )
     if rows:
-        yield Table("Cut from training", ("repeats", "paragraphs", "planted", "precision", "recall"), rows, note)
+        heads = ("repeats", "paragraphs", *(("planted", "precision", "recall") if truth else ()))
+        yield Table("Cut from training", heads, rows, note)
 
 
 def curve_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:

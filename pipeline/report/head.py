@@ -7,7 +7,7 @@ from pipeline.report.blocks import Card
 from pipeline.report.charts import Interval, interval_bar
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
 from pipeline.report.headlines import found
-from pipeline.report.judged import AGAINST, ANSWERS, HELD_OUT, LAST_WORD, TEXT, accuracy_of
+from pipeline.report.judged import AGAINST, ANSWERS, HELD_OUT, LAST_WORD, TEXT, accuracy_of, playing
 from pipeline.report.score_table import Score, ScoreTable
 
 Metrics = Mapping[str, Any]
@@ -49,8 +49,9 @@ def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mappi
     )
     yield from _knowledge(board, chance)
     reward = metrics.get("reward")
-    yield _card("Held-out pairs that the reward model ranks correctly", _accuracy(reward), share, "chance 50%", reference=0.5)
-    for model in board.models(AGAINST):
+    if reward is None or reward.get("accuracy") is not None:
+        yield _card("Held-out pairs that the reward model ranks correctly", _accuracy(reward), share, "chance 50%", reference=0.5)
+    for model in playing(board):
         score = board.score(model, AGAINST, "gold_win")
         score, rule = (score, "") if score.value is not None else (board.score(model, AGAINST, "reward_win"), " by the reward model")
         far = board.score(model, AGAINST, "kl").value
@@ -75,11 +76,12 @@ def _knowledge(board: ScoreTable, chance: float | None) -> Iterator[Card]:
     last = board.score("base", LAST_WORD, "choice")
     others = [name for name in board.models(LAST_WORD) if name.endswith("-gram")]
     note = "; ".join(filter(None, [_beside(name, board.score(name, LAST_WORD, "choice"), share) for name in [*others, "chance"]]))
-    yield _card(
-        "Last words of paragraphs that the base model tells", last, share, note, reference=board.score("chance", LAST_WORD, "choice").value
-    )
+    blind = board.score("chance", LAST_WORD, "choice").value
+    yield _card("Last words of paragraphs that the base model gets right", last, share, note, reference=blind)
     cost, before = (board.score(model, ANSWERS, "bits_per_byte") for model in ("sft", "base"))
-    yield _card("Held-out answers of the data under sft, bits a byte", cost, fixed, _beside("base", before, fixed), reference=before.value)
+    if cost.value is not None:
+        note = _beside("base", before, fixed)
+        yield _card("Held-out answers of the data under sft, bits a byte", cost, fixed, note, reference=before.value)
 
 
 def _card(name: str, score: Score, form: Any, note: str, *, reference: float | None = None) -> Card:
@@ -95,8 +97,6 @@ def _card(name: str, score: Score, form: Any, note: str, *, reference: float | N
 def _accuracy(reward: Metrics | None) -> Score:
     if reward is None:
         return Score(None, None, None, 0, "not run")
-    if reward.get("accuracy") is None:
-        return Score(None, None, None, 0, "there are no held-out pairs")
     return accuracy_of(reward)
 
 

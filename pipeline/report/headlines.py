@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.evaluate.table import GOLD
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
 from pipeline.text.reading.ignored import told
 
@@ -44,7 +45,7 @@ def _sum(counts: Mapping[str, int]) -> str:
 def _leader(ratings: Metrics) -> str:
     """Who leads by the rules of the world, or by the reward model where these do not know."""
     for judge in ("gold", "reward"):
-        elos = {player: elo for player, found_ in ratings.items() if (elo := found(found_, f"{judge}.elo")) is not None}
+        elos = {player: elo for player, found_ in ratings.items() if player != GOLD and (elo := found(found_, f"{judge}.elo")) is not None}
         if elos:
             leader = max(sorted(elos), key=elos.__getitem__)
             return f"{leader} {elos[leader]:.0f}"
@@ -62,8 +63,13 @@ def _wins(rows: Metrics) -> str:
 
 def _counted(rows: Metrics) -> str:
     """Bits a byte of the n-gram model."""
-    values = [found(one, "text.bits_per_byte") for name, one in rows.items() if name.endswith("-gram")]
+    values = [found(rows[name], "text.bits_per_byte") for name in ngrams_of(rows)]
     return fixed(values[0]) if values else ABSENT
+
+
+def ngrams_of(rows: Metrics) -> list[str]:
+    """The n-gram models that the text was scored with."""
+    return [name for name, one in rows.items() if name.endswith("-gram") and found(one, "text.bits_per_byte") is not None]
 
 
 STEPS = Number("steps", "steps", number, optional=True)
@@ -130,9 +136,11 @@ STAGES: Mapping[str, Work] = {
     ),
     "sft": Work(
         "a model that answers",
-        (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed), *FITTING),
+        (Number("held-out loss", "val_loss", fixed, True), Number("train loss", "train_loss", fixed, True), *FITTING),
     ),
-    "reward": Work("a reward model", (Number("ranks correctly", "accuracy", share), Number("margin", "margin", fixed), *FITTING)),
+    "reward": Work(
+        "a reward model", (Number("ranks correctly", "accuracy", share, True), Number("margin", "margin", fixed, True), *FITTING)
+    ),
     "align": Work(
         "an aligned model",
         (
@@ -152,7 +160,7 @@ STAGES: Mapping[str, Work] = {
         (
             Number("bits a byte", "text.bits_per_byte", fixed),
             Number("last words", "last_word.choice", share),
-            Number("gold answers", "answers.bits_per_byte", fixed),
+            Number("answers of the data, bits a byte", "answers.bits_per_byte", fixed),
             Number("knows", "facts.choice", share),
             Number("answers correctly", "facts_held_out.right", share),
         ),

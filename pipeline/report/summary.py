@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.report.files import files_of, parity_of
-from pipeline.report.headlines import found
+from pipeline.report.headlines import found, ngrams_of
 
 Metrics = Mapping[str, Any]
 Row = dict[str, float | int | None]
@@ -31,7 +31,7 @@ def summary(metrics: Mapping[str, Metrics | None]) -> dict[str, Row]:
     def of(stage: str, key: str) -> Any:
         return found(metrics.get(stage) or {}, key)
 
-    counted = [name for name in metrics.get("baselines") or {} if name.endswith("-gram")]
+    counted = ngrams_of(metrics.get("baselines") or {})
     rows: dict[str, Row] = {
         "text": {
             "docs": of("corpus", "documents"),
@@ -50,8 +50,8 @@ def summary(metrics: Mapping[str, Metrics | None]) -> dict[str, Row]:
         },
         "sft": {
             "loss": of("sft", "val_loss"),
-            "gold": of("evaluate/sft", "answers.bits_per_byte"),
-            "gold_base": of("evaluate/base", "answers.bits_per_byte"),
+            "answer_bpb": of("evaluate/sft", "answers.bits_per_byte"),
+            "answer_bpb_base": of("evaluate/base", "answers.bits_per_byte"),
             "right": of("evaluate/sft", "facts_held_out.right"),
             "right_base": of("evaluate/base", "facts_held_out.right"),
         },

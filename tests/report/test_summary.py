@@ -16,6 +16,7 @@ METRICS = {
     "reward": {"accuracy": 0.875},
     "baselines": {
         "unigram": {"text": {"bits_per_byte": 2.1}},
+        "3-gram": {"last_word": {"choice": 0.5}},
         "4-gram": {"text": {"bits_per_byte": 0.7}},
         "source": {"text": {"bits_per_byte": 0.5}},
     },
@@ -43,7 +44,7 @@ def test_every_figure_stands_beside_what_it_is_compared_with() -> None:
     assert rows["text"] == {"docs": 200, "dropped": 0.25, "bytes": 9000, "tokens": 3000, "leaks": 2}
     assert rows["vocab"] == {"bytes": 3.142}
     assert rows["base"] == {"bpb": 0.58, "bpb_ngram": 0.7, "bpb_source": 0.5, "cloze": 0.8, "choice": 0.9}
-    assert rows["sft"] == {"loss": 0.25, "gold": 1.5, "gold_base": 3.0, "right": 0.75, "right_base": 0.0}
+    assert rows["sft"] == {"loss": 0.25, "answer_bpb": 1.5, "answer_bpb_base": 3.0, "right": 0.75, "right_base": 0.0}
     assert rows["reward"] == {"acc": 0.875}
     assert rows["dpo"] == {"win": 0.7, "ci": pytest.approx(0.06), "kl": 1.25}
     assert rows["file"] == {"bytes": 1000, "kl": 0.002346}
