@@ -26,6 +26,7 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 TEXT_STAGES = ["corpus", "clean", "select", "dedup", "dialogues", "split", "tokenizer", "tokenize", "baselines"]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
 SIZES = sorted(path.stem for path in (ROOT / "conf/size").glob("*.yaml"))
+DATA = sorted(path.stem for path in (ROOT / "conf/data").glob("*.yaml"))
 LISTS = ("align", "export", "tasks")  # groups of which several files are in force at once
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
 FILES = sorted(path for path in (ROOT / "stages").rglob("[!_]*.py"))
@@ -115,8 +116,21 @@ def test_a_stage_file_is_one_screen(path):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_size_composes_and_every_section_is_typed(size):
-    assert faults(composed(f"size={size}")) == []
+@pytest.mark.parametrize("data", DATA)
+def test_every_size_composes_with_every_data_and_every_section_is_typed(size, data):
+    settings = composed(f"size={size}", f"data={data}")
+    assert faults(settings) == []
+    assert list(faults_between(settings)) == []
+
+
+def test_the_desktop_model_has_ten_million_weights_in_blocks_of_32():
+    from pipeline.model import count
+    from pipeline.model.build import build
+
+    settings = composed("size=desktop")
+    module = build(settings["model"], vocabulary=settings["tokenizer"]["vocab_size"], seed=1)
+    assert count.parameters(module) == pytest.approx(10e6, rel=0.02)
+    assert all(weight.shape[1] % 32 == 0 for weight in module.parameters() if weight.ndim == 2)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
