@@ -13,6 +13,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
+from pipeline.export.architectures import architecture_of
 from pipeline.train.recipe import rows_a_step
 from stages._paths import OUTSIDE, faults_of_places, joined
 from stages._plan import EMPTY, LISTS, code_files
@@ -129,7 +130,7 @@ def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
 
 
 def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
-    """A reward model in the place of a language model: the stage would tell when its turn comes."""
+    """A reward model in the place of a language model, a kind of model that a format can't hold: the stage would tell after training."""
     reward = settings["reward"]["target"]
     named = {f"models.{name}": path for name, path in settings["models"].items()}
     named |= {f"{group}.{name}.source": one.get("source") for group in ("align", "export") for name, one in settings[group].items()}
@@ -137,6 +138,11 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
         if path == reward:
             mend = f"{key}={next((path for path in reversed(settings['models'].values()) if path != reward), 'data/sft')}"
             yield PipelineError(f"{key} is {reward}, a reward model: no one can talk to it", mend=mend)
+    if any(one.get("format") == "gguf" for one in settings["export"].values()):
+        try:
+            architecture_of(settings["model"]["kind"])
+        except PipelineError as fault:
+            yield fault
 
 
 def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:

@@ -6,7 +6,6 @@ The same module and tokenizer give the same bytes: no date, no host, no path goe
 
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from pipeline.core.errors import PipelineError
+from pipeline.export.architectures import Architecture, architecture_of
 from pipeline.export.gptq import quantize
 
 FileType = Literal["F16", "Q8_0", "Q4_0"]
@@ -28,21 +28,8 @@ _FILE_TYPE: dict[FileType, gguf.LlamaFileType] = {
     "Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
     "Q4_0": gguf.LlamaFileType.MOSTLY_Q4_0,
 }
+_TENSORS = {name: tensors for tensors, name in gguf.MODEL_ARCH_NAMES.items()}
 _EMBEDDINGS = ("token_embd.weight", "output.weight")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """How GGUF names a kind of model, and whether its q and k rows go from half-split to interleaved rotary order."""
-
-    tensors: gguf.MODEL_ARCH
-    interleaved: bool
-
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "qwen3": Architecture(tensors=gguf.MODEL_ARCH.QWEN3, interleaved=False),
-    "llama": Architecture(tensors=gguf.MODEL_ARCH.LLAMA, interleaved=True),
-}
 
 
 def write_gguf(
@@ -63,8 +50,8 @@ def write_gguf(
     Raises PipelineError for a kind of model that has no form here.
     """
     config = module.config
-    architecture = architecture_of(config)
-    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture.tensors])
+    architecture = architecture_of(config.model_type)
+    writer = gguf.GGUFWriter(path, architecture.name)
     writer.add_name(name)
     writer.add_file_type(_FILE_TYPE[kind])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
@@ -88,7 +75,7 @@ def write_gguf(
 
 def four_bit_layers(module: PreTrainedModel, keep_f16: Sequence[Matrix]) -> list[str]:
     """The linear layers, by transformers' names, whose weights a file of type Q4_0 holds in 4 bits."""
-    architecture, wide = architecture_of(module.config), _wide(module.config, keep_f16)
+    architecture, wide = architecture_of(module.config.model_type), _wide(module.config, keep_f16)
     layers = {to: at.removesuffix(".weight") for at, to in _names(module.config, architecture).items()}
     weights = _to_gguf(module, architecture).items()
     return [layers[key] for key, weight in weights if _type_of(key, weight, "Q4_0", wide) == gguf.GGMLQuantizationType.Q4_0]
@@ -96,7 +83,7 @@ def four_bit_layers(module: PreTrainedModel, keep_f16: Sequence[Matrix]) -> list
 
 def read_weights(path: Path, config: PreTrainedConfig) -> dict[str, Array]:
     """The weights of a file that write_gguf wrote, dequantized, under transformers' names: what the file really says."""
-    architecture = architecture_of(config)
+    architecture = architecture_of(config.model_type)
     names = {to: at for at, to in _names(config, architecture).items()}
     weights: dict[str, Array] = {}
     for tensor in gguf.GGUFReader(path).tensors:
@@ -107,15 +94,11 @@ def read_weights(path: Path, config: PreTrainedConfig) -> dict[str, Array]:
     return weights
 
 
-def architecture_of(config: PreTrainedConfig) -> Architecture:
-    """How GGUF sees this configuration; PipelineError when this file can't say it."""
-    known = ARCHITECTURES.get(config.model_type)
-    if known is None:
-        raise PipelineError(
-            f"a model of kind {config.model_type} has no GGUF form here; {' and '.join(sorted(ARCHITECTURES))} have",
-            mend=f"model.kind={min(ARCHITECTURES)} or model.kind={max(ARCHITECTURES)}",
-        )
-    return known
+def read_types(path: Path, config: PreTrainedConfig) -> dict[str, gguf.GGMLQuantizationType]:
+    """The type of each tensor of a file that write_gguf wrote, under transformers' names; a tied head has the embedding's."""
+    names = {to: at for at, to in _names(config, architecture_of(config.model_type)).items()}
+    types = {names[tensor.name]: tensor.tensor_type for tensor in gguf.GGUFReader(path).tensors}
+    return {"lm_head.weight": types["model.embed_tokens.weight"]} | types
 
 
 def _wide(config: PreTrainedConfig, keep_f16: Sequence[Matrix]) -> set[str]:
@@ -134,7 +117,7 @@ def _type_of(key: str, weight: Array, kind: FileType, wide: Set[str]) -> gguf.GG
 
 def _names(config: PreTrainedConfig, architecture: Architecture) -> dict[str, str]:
     """transformers' names of the weights -> GGUF's, for every tensor that the architecture may have."""
-    table = gguf.get_tensor_name_map(architecture.tensors, config.num_hidden_layers)
+    table = gguf.get_tensor_name_map(_TENSORS[architecture.name], config.num_hidden_layers)
     layer = ("input_layernorm", "post_attention_layernorm", *(f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj", "o_proj")))
     layer += ("self_attn.q_norm", "self_attn.k_norm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
     keys = ["model.embed_tokens", "model.norm", "lm_head"]

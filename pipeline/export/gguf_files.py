@@ -1,15 +1,14 @@
-"""A model as GGUF files, each loaded back by llama.cpp and compared before anything is released."""
+"""A model as GGUF files, each loaded back by llama.cpp and compared before it is released."""
 
-import copy
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
+from itertools import chain
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from pydantic import NonNegativeInt, PositiveInt
 from transformers import PreTrainedModel
 
@@ -20,11 +19,12 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.files import write_json
 from pipeline.core.progress import progress
 from pipeline.export import parity
-from pipeline.export.gguf_file import FileType, Matrix, architecture_of, four_bit_layers, read_weights, write_gguf
+from pipeline.export.architectures import architecture_of
+from pipeline.export.gguf_file import FileType, Matrix, four_bit_layers, write_gguf
+from pipeline.export.gguf_parity import Original, measure
 from pipeline.export.gptq import input_products
-from pipeline.export.llama_runtime import Runtime
 from pipeline.export.parity import Bounds, Fault
-from pipeline.export.probe import Probe, Probing, encoder, probe_of, torch_logits
+from pipeline.export.probe import Probing, probe_of, torch_logits
 from pipeline.model.disk import load, tokenizer_digest
 from pipeline.tokens.shards import open_rows
 
@@ -39,33 +39,62 @@ class Gguf(Probing):
     calibration_rows: NonNegativeInt  # rows of the training part whose activations steer the rounding of Q4_0; 0: to nearest
     threads: PositiveInt  # of llama.cpp; more than one makes a tiny model slower
     bounds: Bounds
+    on_failure: Literal["drop", "fail"]  # a file beyond its bounds
 
 
 def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Gguf, section: str) -> dict[str, Any]:
     """Write the source as one GGUF file a type; returns sizes and parity, also in parity.json.
 
-    Nothing appears unless every file, loaded back, keeps its bounds; else PipelineError names each fault.
+    Only files that, loaded back, keep their bounds are released. With on_failure "drop" the others are named under `dropped`, each with
+    its `faults` and its `mend`. PipelineError with all of these for "fail", and where no file is left.
     """
     module = load(source, device="cpu")
-    architecture_of(module.config)
+    architecture_of(module.config.model_type)
     probe = probe_of(source, tokens, split, settings)
     products = _products(module, source, tokens, settings) if "Q4_0" in settings.types else {}
     write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products)
-    wanted = torch_logits(module, probe)
-    report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}}
-    found: list[Fault] = []
+    original = Original(module=module, folder=source.path, probe=probe, logits=torch_logits(module, probe), products=products)
+    report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(original.logits, probe.targets)}}
+    wrong: dict[FileType, list[Fault]] = {}
     with target.writing() as draft:
         for kind in progress(settings.types, "files"):
             path = draft.path / f"model-{kind}.gguf"
             tensors = write(path, module, source.path, kind=kind)
-            report[kind] = {"bytes": path.stat().st_size, "tensors": tensors}
-            report[kind] |= _measure(path, module, source.path, probe, wanted, threads=settings.threads, quantized=kind != "F16")
-            found += parity.faults(path.name, report[kind], settings.bounds, quantized=kind != "F16")
-        parity.require(found, section=section, drop="types")
-        write_json(draft.path / "parity.json", report)
+            found: dict[str, Any] = {"bytes": path.stat().st_size, "tensors": tensors} | measure(path, original, threads=settings.threads)
+            if faults := parity.faults(path.name, found, parity.limits(found["rounding"], settings.bounds)):
+                wrong[kind] = faults
+                path.unlink()
+            else:
+                report[kind] = found
+        report["dropped"] = _dropped(wrong, settings, section=section)
         draft.facts |= {"source": source.path.name, "model": source.digest, "tokenizer": tokenizer_digest(source)}
-        draft.facts["types"] = list(settings.types)
+        draft.facts["types"] = [kind for kind in settings.types if kind not in wrong]
+        write_json(draft.path / "parity.json", report)
     return report
+
+
+def _dropped(wrong: Mapping[FileType, Sequence[Fault]], settings: Gguf, *, section: str) -> dict[FileType, dict[str, Any]]:
+    """What is told of the files that are not released; PipelineError where none may be missing, or none is left."""
+    left = [kind for kind in settings.types if kind not in wrong]
+    steered = bool(settings.calibration_rows)
+    if wrong and (settings.on_failure == "fail" or not left):
+        every = list(chain.from_iterable(wrong.values()))
+        raise parity.refusal(every, mend=_mend(every, left, section=section, steered=steered and list(wrong) == ["Q4_0"]))
+    return {
+        kind: {"faults": [str(fault) for fault in faults], "mend": _mend(faults, left, section=section, steered=steered and kind == "Q4_0")}
+        for kind, faults in wrong.items()
+    }
+
+
+def _mend(faults: Sequence[Fault], left: Sequence[FileType], *, section: str, steered: bool) -> str:
+    """The choices there are: round to nearest (where GPTQ steered), go without the files, or let them be as far off as they are."""
+    keys = {fault.key for fault in faults}
+    ways = [f"{section}.calibration_rows=0"] if steered and keys <= {"bounds.row_error", "bounds.kl"} else []
+    ways.append(f"{section}.types=[{','.join(left)}]" if left else "export=[transformers]")
+    if all(fault.key and math.isfinite(fault.times) for fault in faults):
+        times = {key: max(fault.times for fault in faults if fault.key == key) for key in sorted(keys)}
+        ways.append(" ".join(f"{section}.{key}={math.ceil(value * 10) / 10:g}" for key, value in times.items()))
+    return ", or ".join(ways)
 
 
 def _products(module: PreTrainedModel, source: Model, tokens: Tokens, settings: Gguf) -> dict[str, npt.NDArray[np.float64]]:
@@ -73,35 +102,3 @@ def _products(module: PreTrainedModel, source: Model, tokens: Tokens, settings: 
     rows = open_rows(tokens, "train", tokenizer_digest=tokenizer_digest(source)).rows
     places = np.linspace(0, len(rows), num=min(settings.calibration_rows, len(rows)), endpoint=False).astype(np.int64)
     return input_products(module, rows[places].astype(np.int64), four_bit_layers(module, settings.keep_f16))
-
-
-def _measure(
-    path: Path, module: PreTrainedModel, folder: Path, probe: Probe, wanted: parity.Logits, *, threads: int, quantized: bool
-) -> dict[str, float]:
-    """What llama.cpp makes of the file, against the fp32 model and against the file's own dequantized weights."""
-    with Runtime(path, context=probe.rows.shape[1], threads=threads) as runtime:
-        differ = [
-            text
-            for special in (False, True)  # a literal <|user|> in data is text; in a prompt that a program wrote it is a token
-            for text in parity.token_differences(probe.strings, encoder(folder, special=special), _reader(runtime, special=special))
-        ]
-        found = np.concatenate([runtime.logits(row.tolist()) for row in probe.rows])[probe.kept]
-    meant = torch_logits(_dequantized(module, path), probe) if quantized else wanted
-    measured = {"ids_differ": float(len(differ))} | parity.compare(found, meant)
-    return measured | {"kl": parity.mean_kl(wanted, found), "perplexity": parity.perplexity(found, probe.targets)}
-
-
-def _dequantized(module: PreTrainedModel, path: Path) -> PreTrainedModel:
-    """A copy of the module with the weights that the file holds."""
-    other = copy.deepcopy(module)
-    weights = {name: torch.from_numpy(weight) for name, weight in read_weights(path, module.config).items()}
-    missing = other.load_state_dict(weights, strict=False).missing_keys
-    if set(missing) - {"lm_head.weight"} or (missing and not module.config.tie_word_embeddings):
-        raise ValueError(f"{path.name} lacks {missing}")
-    other.tie_weights()
-    other.train(False)
-    return other
-
-
-def _reader(runtime: Runtime, *, special: bool) -> Callable[[str], Sequence[int]]:
-    return lambda text: runtime.tokenize(text, special=special)

@@ -90,11 +90,15 @@ def quantize(weight: npt.NDArray[np.float32], products: Array) -> Quantized:
     return Quantized(codes, scales)
 
 
+def damped(products: Array) -> Array:
+    """The products with something added to their diagonal: a row's error e costs e products e^T, which is what `quantize` makes small."""
+    damping = _DAMPING * np.diagonal(products).mean() or 1.0  # inputs that are always zero: nothing to make up for
+    return products.astype(np.float64) + damping * np.eye(len(products))
+
+
 def _factor(products: Array) -> Array:
     """The upper Cholesky factor [I, I] of the inverse of the damped products: row i tells how the error of input i is spread."""
-    damping = _DAMPING * np.diagonal(products).mean() or 1.0  # inputs that are always zero: nothing to make up for
-    damped = products.astype(np.float64) + damping * np.eye(len(products))
-    return np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float64)
+    return np.linalg.cholesky(np.linalg.inv(damped(products))).T.astype(np.float64)
 
 
 def _scale(group: Array) -> npt.NDArray[np.float16]:

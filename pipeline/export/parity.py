@@ -3,11 +3,14 @@
 Pure: arrays in, numbers out.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from pipeline.core.errors import PipelineError
 
@@ -15,31 +18,70 @@ from pipeline.core.errors import PipelineError
 Logits = npt.NDArray[np.float32]
 
 
+Times = Annotated[float, Field(ge=1)]  # what rounding alone makes, times this: below 1 no file passes
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """How far a file may be from the model it was made of."""
+    """How far a file may be off, in multiples of what rounding alone makes, so that they hold on any model.
 
-    max_logit_share: float  # largest |difference of logits| of an unquantized file, as a share of the logits' standard deviation
-    mean_logit: float  # mean |difference of logits| between the runtime and the dequantized file
-    argmax: float  # share of positions at which runtime and dequantized file prefer the same token, at least
-    kl: float  # mean KL divergence from the fp32 model, nats a token
+    They are there to find a wrong file, not to judge a model. Two measures have none: how often both prefer the same token, for rounding
+    decides where two are near each other, and where one leads by more than twice max_logit no difference can change it; and max_logit,
+    one value of a long tail: what is wrong in few places shows in kl.
+    """
+
+    row_error: Times  # the worst row of the file's matrices against the model's
+    mean_logit: Times  # mean |difference of logits| between the runtime and the file's own weights
+    kl: Times  # mean KL divergence from the fp32 model
 
 
-EXACT = Bounds(max_logit_share=0.0, mean_logit=0.0, argmax=1.0, kl=0.0)  # equal to the bit
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What a measure may be: `times` as much as rounding makes."""
+
+    measure: str
+    rounding: float = 0.0
+    times: float = 1.0
+    key: str = ""  # the name of the bound; "" where only equality will do
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One measure of one file beyond its bound."""
+    """One measure of one file beyond its limit."""
 
     file: str
     measure: str
     value: float
-    limit: str  # "at most 0.02"
-    key: str  # the name of the bound
+    limit: Limit
+
+    @property
+    def key(self) -> str:
+        """The name of the bound."""
+        return self.limit.key
+
+    @property
+    def times(self) -> float:
+        """How many times as much as rounding makes."""
+        return self.value / self.limit.rounding if self.limit.rounding else math.inf
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.measure} is {self.value:.6g}, allowed is {self.limit} ({self.key})"
+        if not self.key:
+            return f"{self.file}: {self.measure} is {self.value:.6g}, allowed is 0"
+        allowed = f"allowed is {self.limit.times:g} times as much ({self.key})"
+        return f"{self.file}: {self.measure} is {self.value:.4g}, rounding alone makes {self.limit.rounding:.4g}, {allowed}"
+
+
+EXACT = (Limit(measure="ids_differ"), Limit(measure="max_logit"), Limit(measure="kl"))  # equal to the bit
+
+
+def limits(rounding: Mapping[str, float], bounds: Bounds) -> tuple[Limit, ...]:
+    """What a file's measures may be, where rounding alone makes so much of mean_logit and kl."""
+    return (
+        Limit(measure="ids_differ"),
+        Limit(measure="row_error", rounding=1.0, times=bounds.row_error, key="bounds.row_error"),
+        Limit(measure="mean_logit", rounding=rounding["mean_logit"], times=bounds.mean_logit, key="bounds.mean_logit"),
+        Limit(measure="kl", rounding=rounding["kl"], times=bounds.kl, key="bounds.kl"),
+    )
 
 
 def token_differences(strings: Iterable[str], one: Callable[[str], Sequence[int]], other: Callable[[str], Sequence[int]]) -> list[str]:
@@ -68,39 +110,33 @@ def perplexity(logits: Logits, targets: npt.NDArray[np.int64]) -> float:
 
 
 def compare(found: Logits, wanted: Logits) -> dict[str, float]:
-    """How far the found logits are from the wanted ones: largest and mean |difference|, the largest as a share of their spread, argmax."""
+    """How far the found logits are from the wanted ones: largest and mean |difference|, both also as shares of their deviation, argmax."""
     difference = np.abs(found - wanted)
+    largest, mean = float(difference.max()), float(difference.mean(dtype=np.float64))
+    deviation = float(wanted.std()) or 1.0  # a model that says nothing has none
     return {
-        "max_logit": float(difference.max()),
-        "max_logit_share": float(difference.max() / wanted.std()),
-        "mean_logit": float(difference.mean(dtype=np.float64)),
+        "max_logit": largest,
+        "max_logit_share": largest / deviation,
+        "mean_logit": mean,
+        "mean_logit_share": mean / deviation,
         "argmax": float((found.argmax(axis=-1) == wanted.argmax(axis=-1)).mean()),
     }
 
 
-def faults(file: str, measured: Mapping[str, float], bounds: Bounds, *, quantized: bool) -> list[Fault]:
-    """The measures of a file that break a bound; NaN breaks every bound."""
-    checks = [("ids_differ", 0.0, "at most 0", "token ids"), ("kl", bounds.kl, f"at most {bounds.kl}", "bounds.kl")]
-    if quantized:
-        checks.append(("mean_logit", bounds.mean_logit, f"at most {bounds.mean_logit}", "bounds.mean_logit"))
-        checks.append(("argmax", bounds.argmax, f"at least {bounds.argmax}", "bounds.argmax"))
-    else:
-        checks.append(("max_logit_share", bounds.max_logit_share, f"at most {bounds.max_logit_share}", "bounds.max_logit_share"))
+def faults(file: str, measured: Mapping[str, Any], limits: Sequence[Limit]) -> list[Fault]:
+    """The measures of a file that are beyond their limits; NaN is beyond every limit. A row_error tells of which matrix."""
     return [
-        Fault(file=file, measure=name, value=measured[name], limit=limit, key=key)
-        for name, bound, limit, key in checks
-        if not (measured[name] >= bound if limit.startswith("at least") else measured[name] <= bound)
+        Fault(
+            file=file,
+            measure=f"{limit.measure} of {measured['worst']}" if limit.measure == "row_error" else limit.measure,
+            value=measured[limit.measure],
+            limit=limit,
+        )
+        for limit in limits
+        if not measured[limit.measure] <= limit.times * limit.rounding
     ]
 
 
-def require(found: Sequence[Fault], *, section: str, drop: str) -> None:
-    """Raise one PipelineError that names every fault, if there is one. `drop` is the key under `section` that lists the files, or ""."""
-    if not found:
-        return
-    keys = " or ".join(dict.fromkeys(f"{section}.{fault.key}" for fault in found if fault.key.startswith("bounds.")))
-    files = ", ".join(dict.fromkeys(fault.file for fault in found))
-    ways = [f"leave {files} out of {section}.{drop}" if drop else f"leave {section} out"]
-    if {fault.key for fault in found} <= {"bounds.kl", "bounds.mean_logit", "bounds.argmax"}:  # else more than rounding is wrong
-        ways.insert(0, f"more matrices in {section}.keep_f16")
-    ways.append(f"or widen {keys}" if keys else "or train a tokenizer that the other program knows")
-    raise PipelineError("the exported files are not the model:\n  " + "\n  ".join(str(fault) for fault in found), mend=", ".join(ways))
+def refusal(found: Sequence[Fault], *, mend: str) -> PipelineError:
+    """The error that names every fault."""
+    return PipelineError("the exported files are not the model:\n  " + "\n  ".join(str(fault) for fault in found), mend=mend)

@@ -12,7 +12,6 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.files import write_json
 from pipeline.export import parity
-from pipeline.export.parity import EXACT
 from pipeline.export.probe import Probing, encoder, probe_of, torch_logits
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
 from pipeline.tokens.chat import encode_chat
@@ -26,7 +25,7 @@ _CHAT = (
 )
 
 
-def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Probing, section: str) -> dict[str, Any]:
+def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Probing) -> dict[str, Any]:
     """Copy the model's own files, load them as anybody would, compare; returns sizes and parity, also in parity.json.
 
     Nothing appears unless everything is equal; else PipelineError names each fault.
@@ -45,7 +44,8 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
         differ += ["the chat template"] * (list(chat) != encode_chat(_CHAT, tokenizer_of(source), add_generation_prompt=True)[0])
         found = torch_logits(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), probe)
         measured = {"ids_differ": float(len(differ)), "kl": parity.mean_kl(wanted, found)} | parity.compare(found, wanted)
-        parity.require(parity.faults(FOLDER, measured, EXACT, quantized=False), section=section, drop="")
+        if faults := parity.faults(FOLDER, measured, parity.EXACT):
+            raise parity.refusal(faults, mend="export=[gguf]")
         size = sum(path.stat().st_size for path in folder.iterdir())
         whole, back = (parity.perplexity(logits, probe.targets) for logits in (wanted, found))
         report = {"fp32": {"perplexity": whole}, FOLDER: {"bytes": size, "perplexity": back} | measured}

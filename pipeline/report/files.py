@@ -7,7 +7,7 @@ from pipeline.report.blocks import Absent, Block, Table
 from pipeline.report.charts import bar
 from pipeline.report.figures import ABSENT, fixed, number, size
 
-FP32, FOLDER = "fp32", "safetensors"
+FP32, FOLDER, DROPPED = "fp32", "safetensors", "dropped"
 
 
 def files_of(parity: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
@@ -15,17 +15,26 @@ def files_of(parity: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
     return {name: found for name, found in (parity or {}).items() if isinstance(found, Mapping) and "bytes" in found}
 
 
+def dropped_of(parity: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    """What is told of the files that were not released: faults and mend of each, by its name."""
+    return dict((parity or {}).get(DROPPED) or {})
+
+
 def parity_of(entries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
     """The measures of all entries by file; a file that another entry has too is named by its entry."""
     found: dict[str, Any] = {}
+    dropped: dict[str, Any] = {}
     for entry, measures in entries.items():
         for name, values in (measures or {}).items():
-            found[name if name not in found or name == FP32 else f"{entry}: {name}"] = values
-    return found
+            if name == DROPPED:
+                dropped |= {kind if kind not in dropped else f"{entry}: {kind}": told for kind, told in values.items()}
+            else:
+                found[name if name not in found or name == FP32 else f"{entry}: {name}"] = values
+    return found | {DROPPED: dropped} if dropped else found
 
 
 def export_blocks(parity: Mapping[str, Any] | None, bounds: Mapping[str, Any]) -> Iterator[Block]:
-    """One row a file, and the bounds that all have kept."""
+    """One row a file, the bounds that all have kept, and what was not released."""
     if parity is None:
         yield Absent("Exported files", "not run")
         return
@@ -37,10 +46,12 @@ def export_blocks(parity: Mapping[str, Any] | None, bounds: Mapping[str, Any]) -
             size(found["bytes"]),
             bar(found["bytes"], most),
             number(int(found["ids_differ"])) if "ids_differ" in found else ABSENT,
-            number(found.get("max_logit_share")),
-            number(found.get("mean_logit")),
+            fixed(found.get("row_error")),
+            number(found.get("mean_logit_share")),
+            fixed(_times(found)),
             fixed(found.get("argmax")),
             number(found.get("kl")),
+            number((found.get("rounding") or {}).get("kl")),
             fixed(found.get("perplexity")),
         )
         for name, found in sorted(files.items(), key=lambda entry: (entry[0] != FOLDER, -entry[1]["bytes"], entry[0]))
@@ -50,17 +61,28 @@ def export_blocks(parity: Mapping[str, Any] | None, bounds: Mapping[str, Any]) -
         "size",
         "",
         "ids that differ",
-        "max |Δlogit| / sd",
-        "mean |Δlogit|",
+        "worst row",
+        "mean |Δlogit| / sd",
+        "times rounding",
         "same favourite",
         "KL, nats a token",
+        "KL to nearest",
         "perplexity",
     )
     told = ", ".join(f"{name} {number(value)}" for name, value in bounds.items() if isinstance(value, int | float))
     whole = parity.get(FP32, {}).get("perplexity") if isinstance(parity.get(FP32), Mapping) else None
     note = (
         f"Each file was loaded back by a program that is not ours and compared on held-out text; fp32 perplexity there: {fixed(whole)}. "
-        f"Logits of a quantized file are compared with its own dequantized weights; KL is always from fp32. "
-        f"Bounds, all kept: {told}."
+        f"Worst row: the error of a matrix's row, times that of rounding it to nearest. Logits are compared with those of the file's own "
+        f"weights in torch; times rounding: how much more they differ than rounding the inputs of the matrices explains. "
+        f"KL is from fp32; to nearest: what plain rounding makes it. Bounds, in multiples of rounding, all kept: {told}."
     )
     yield Table("", heads, rows, note)
+    for name, told_of in dropped_of(parity).items():
+        yield Absent(f"File {name}", f"not released, it is not the model: {'; '.join(told_of['faults'])}. Ways out: {told_of['mend']}")
+
+
+def _times(found: Mapping[str, Any]) -> float | None:
+    """How much more the logits differ than rounding explains."""
+    rounding = (found.get("rounding") or {}).get("mean_logit")
+    return found["mean_logit"] / rounding if rounding else None

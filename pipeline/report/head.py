@@ -59,7 +59,9 @@ def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mappi
         yield _card(f"Answers in which {model} beats the reference{rule}", score, share, note, reference=0.5)
     if files:
         name = min(files, key=lambda one: (files[one]["bytes"], one))
-        note = f"{name}; {number(files[name].get('kl'))} nats a token from the fp32 model"
+        plain = (files[name].get("rounding") or {}).get("kl")
+        nearest = "" if plain is None else f" (rounded to nearest {number(plain)})"
+        note = f"{name}; {number(files[name].get('kl'))} nats a token from the fp32 model{nearest}"
         yield Card("Smallest file", size(files[name]["bytes"]), note)
     else:
         yield Card("Smallest file", ABSENT, "not run")

@@ -173,6 +173,8 @@ STAGES: Mapping[str, Work] = {
             Number("Q8_0", "Q8_0.bytes", size),
             Number("Q4_0", "Q4_0.bytes", size),
             Number("its KL", "Q4_0.kl", number),
+            Number("to nearest", "Q4_0.rounding.kl", number),
+            Number("not released", "dropped", ", ".join, optional=True),
         ),
     ),
     "contest": Work("comparisons", (Number("leader", "", _leader), Number("wins against the reference", "", _wins))),

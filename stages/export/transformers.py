@@ -30,7 +30,7 @@ class Config(Probing):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Copy, load back, compare."""
-    return export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, section=run.section)
+    return export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg)
 
 
 if __name__ == "__main__":

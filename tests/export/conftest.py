@@ -21,7 +21,7 @@ from pipeline.tokens.shards import write_rows
 TALE = "the old fox of the mill went over the hill and Ada told Bo that her red coat was at the harbour don't we 12 é ☂"
 SIZE = 320  # tokens
 LENGTH = 64
-LOOSE = Bounds(max_logit_share=0.02, mean_logit=0.02, argmax=0.9, kl=0.02)  # a model that has learned nothing has many near ties
+BOUNDS = Bounds(row_error=3, mean_logit=3, kl=2)  # as in conf/
 
 
 def text(number: int) -> str:
@@ -54,13 +54,13 @@ def tokens(split: Split, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def model(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
-    """model(kind) -> a model of that kind with fresh weights; other words of the shape can be given."""
+    """model(kind) -> a model of that kind with fresh weights times `scale`; other words of the shape can be given."""
 
-    def make(kind: str, **shape: object) -> Model:
+    def make(kind: str, *, scale: float = 4, **shape: object) -> Model:
         module = build(SHAPE | {"kind": kind} | shape, vocabulary=SIZE, seed=1)
         for weight in module.parameters():
             if weight.ndim == 2:
-                weight.data *= 4  # fresh weights give logits so flat that every comparison passes
+                weight.data *= scale
         target = Model(tmp_path_factory.mktemp(kind) / "ppo")
         save(module, target, tokenizer=tokenizer, facts={})
         return target
@@ -71,7 +71,7 @@ def model(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Cal
 @pytest.fixture
 def settings() -> Gguf:
     sizes = {"calibration_rows": 8, "strings": 300, "rows": 4}
-    return Gguf(name="tiny", types=("F16", "Q8_0", "Q4_0"), keep_f16=(), threads=1, bounds=LOOSE, seed=1, **sizes)
+    return Gguf(name="tiny", types=("F16", "Q8_0", "Q4_0"), keep_f16=(), threads=1, bounds=BOUNDS, on_failure="drop", seed=1, **sizes)
 
 
 SHAPE = {

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.seed import stream
-from pipeline.export.parity import Bounds, compare, faults, mean_kl, perplexity, require, token_differences
+from pipeline.export.parity import EXACT, Bounds, compare, faults, limits, mean_kl, perplexity, refusal, token_differences
 from pipeline.export.strings import strings
 
 LOGITS = stream(1, "logits").normal(size=(50, 11)).astype(np.float32)
-BOUNDS = Bounds(max_logit_share=0.02, mean_logit=0.02, argmax=0.98, kl=0.02)
-GOOD = {"ids_differ": 0.0, "kl": 0.0, "mean_logit": 0.0, "argmax": 1.0, "max_logit_share": 0.0}
+ROUNDING = {"mean_logit": 0.01, "kl": 0.001}
+LIMITS = limits(ROUNDING, Bounds(row_error=3, mean_logit=3, kl=2))
+GOOD = {"ids_differ": 0.0, "row_error": 2.9, "worst": "a.weight", "mean_logit": 0.029, "max_logit": 9.0, "argmax": 0.1, "kl": 0.0019}
 
 
 def test_the_kl_of_a_model_to_itself_is_zero() -> None:
@@ -36,23 +36,41 @@ def test_one_moved_logit_is_measured() -> None:
     assert found["max_logit"] == pytest.approx(1, rel=1e-5)
     assert found["mean_logit"] == pytest.approx(1 / LOGITS.size, rel=1e-5)
     assert found["argmax"] >= 49 / 50
+    assert found["max_logit_share"] == pytest.approx(1 / LOGITS.std(), rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("measure", "value", "quantized"),
-    [("ids_differ", 1.0, True), ("kl", 0.03, True), ("mean_logit", 0.03, True), ("argmax", 0.9, True), ("max_logit_share", 0.03, False)],
-)
-def test_each_measure_beyond_its_bound_is_a_fault_of_its_own(measure: str, value: float, quantized: bool) -> None:
-    assert faults("x.gguf", GOOD, BOUNDS, quantized=quantized) == []
-    assert [fault.measure for fault in faults("x.gguf", GOOD | {measure: value}, BOUNDS, quantized=quantized)] == [measure]
-    assert [fault.measure for fault in faults("x.gguf", GOOD | {measure: math.nan}, BOUNDS, quantized=quantized)] == [measure]
+def test_logits_that_are_all_equal_have_no_deviation_and_do_no_harm() -> None:
+    assert set(compare(np.zeros((3, 4), np.float32), np.zeros((3, 4), np.float32)).values()) == {0, 1}
 
 
-def test_all_faults_are_told_at_once() -> None:
-    one = faults("a.gguf", GOOD | {"kl": 1.0}, BOUNDS, quantized=True)
-    other = faults("b.gguf", GOOD | {"argmax": 0.1}, BOUNDS, quantized=True)
-    with pytest.raises(PipelineError, match=r"(?s)a\.gguf: kl.*b\.gguf: argmax"):
-        require([*one, *other], section="export.gguf", drop="types")
+@pytest.mark.parametrize(("measure", "value"), [("ids_differ", 1.0), ("row_error", 3.1), ("mean_logit", 0.031), ("kl", 0.0021)])
+def test_each_measure_beyond_so_many_times_what_rounding_makes_is_a_fault_of_its_own(measure: str, value: float) -> None:
+    assert faults("x.gguf", GOOD, LIMITS) == []
+    for wrong in (value, math.nan, math.inf):
+        assert [fault.limit.measure for fault in faults("x.gguf", GOOD | {measure: wrong}, LIMITS)] == [measure]
+
+
+def test_the_same_figures_are_right_where_rounding_makes_more_and_wrong_where_it_makes_less() -> None:
+    for factor, found in ((10, []), (0.1, ["mean_logit", "kl"])):
+        own = limits({name: factor * value for name, value in ROUNDING.items()}, Bounds(row_error=3, mean_logit=3, kl=2))
+        assert [fault.limit.measure for fault in faults("x.gguf", GOOD, own)] == found
+
+
+@pytest.mark.parametrize("measure", ["ids_differ", "max_logit", "kl"])
+def test_what_must_be_equal_to_the_bit_may_not_be_off_at_all(measure: str) -> None:
+    equal = {"ids_differ": 0.0, "max_logit": 0.0, "kl": 0.0}
+    assert faults("folder", equal, EXACT) == []
+    assert [str(fault) for fault in faults("folder", equal | {measure: 1e-9}, EXACT)] == [f"folder: {measure} is 1e-09, allowed is 0"]
+
+
+def test_all_faults_are_told_at_once_each_with_what_rounding_makes() -> None:
+    found = [*faults("a.gguf", GOOD | {"kl": 1.0}, LIMITS), *faults("b.gguf", GOOD | {"row_error": 7.0}, LIMITS)]
+    assert str(refusal(found, mend="export=[transformers]")).splitlines() == [
+        "the exported files are not the model:",
+        "  a.gguf: kl is 1, rounding alone makes 0.001, allowed is 2 times as much (bounds.kl)",
+        "  b.gguf: row_error of a.weight is 7, rounding alone makes 1, allowed is 3 times as much (bounds.row_error)",
+        "  mend: export=[transformers]",
+    ]
 
 
 def test_the_strings_hold_corpus_and_noise_and_depend_on_the_seed() -> None:

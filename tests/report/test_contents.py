@@ -8,6 +8,7 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.report.blocks import Absent, Table
 from pipeline.report.cleaning import first_difference
 from pipeline.report.contents import Data, RunRecord, entropy_of, leak_blocks, page_of, score_blocks
+from pipeline.report.files import dropped_of, export_blocks, parity_of
 from pipeline.report.headlines import Telling, tellings
 from pipeline.report.samples import spread
 from pipeline.report.score_table import ScoreTable
@@ -123,3 +124,29 @@ def test_files_that_were_passed_over_stand_in_the_table_and_on_the_page_with_how
     assert "pdftotext FILE" in html
     for without in ({"documents": 3, "bytes": 9}, {**corpus, "ignored_files": {}}):
         assert [telling.name for telling in tellings("corpus", without)] == ["documents", "text"]
+
+
+FILE = {"bytes": 2_000, "mean_logit": 0.02, "mean_logit_share": 0.004, "kl": 0.0027, "rounding": {"mean_logit": 0.016, "kl": 0.0054}}
+
+
+def test_the_kl_of_a_file_stands_beside_that_of_plain_rounding(run: Finished) -> None:
+    (table,) = (block for block in export_blocks({"Q4_0": FILE}, {"kl": 2.0}) if isinstance(block, Table))
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (row["KL, nats a token"], row["KL to nearest"]) == ("0.003", "0.005")
+    assert (row["mean |Δlogit| / sd"], row["times rounding"]) == ("0.004", "1.250")
+    data, judged, told = run(facts=True)
+    html, _ = page_of("Scriptorium", data, judged, replace(told, metrics={**told.metrics, "export/gguf": {"Q4_0": FILE}}), SHOWN)
+    assert "0.003 nats a token from the fp32 model (rounded to nearest 0.005)" in html
+
+
+def test_a_file_that_was_not_released_is_told_with_its_fault_and_the_ways_out_and_counts_nowhere(run: Finished) -> None:
+    data, judged, told = run(facts=True)
+    dropped = {"Q4_0": {"faults": ["model-Q4_0.gguf: kl is 7"], "mend": "export.gguf.types=[F16]"}}
+    metrics = {**told.metrics, "export/gguf": {**(told.metrics["export/gguf"] or {}), "dropped": dropped}}
+    html, numbers = page_of("Scriptorium", data, judged, replace(told, metrics=metrics), SHOWN)
+    assert "File Q4_0: not released, it is not the model: model-Q4_0.gguf: kl is 7. Ways out: export.gguf.types=[F16]." in html
+    assert "1 checked files" in html
+    assert numbers["absent"] == page_of("Scriptorium", data, judged, told, SHOWN)[1]["absent"] + 1
+    assert Telling("not released", "Q4_0") in tellings("export/gguf", metrics["export/gguf"])
+    assert all(telling.name != "not released" for telling in tellings("export/gguf", {**FILE, "dropped": {}}))
+    assert list(dropped_of(parity_of({"a": {"dropped": dropped}, "b": {"dropped": dropped}}))) == ["Q4_0", "b: Q4_0"]

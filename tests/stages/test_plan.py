@@ -12,8 +12,9 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from stages import _checks, _plan
-from stages._checks import check_sections, faults_between, faults_of_names, faults_of_paths
+from stages._checks import check_sections, faults_between, faults_of_kinds, faults_of_names, faults_of_paths
 from stages._help import comments_of, groups, leaves, ways
+from stages._mends import in_full
 from stages._plan import moved, pipeline_before, pipeline_of, remove_strays
 from stages._settings import compose, plain
 
@@ -115,6 +116,16 @@ def test_a_contest_needs_questions_and_a_reference_among_the_models(settings) ->
     assert [fault.mend for fault in faults_between({**settings, "tasks": {}})] == ["tasks=[text,dialogues,prompts]"]
     elsewhere = {**settings, "contest": {**settings["contest"], "reference": "data/sfx"}}
     assert "none of the models" in next(iter(faults_between(elsewhere))).message
+
+
+def test_a_kind_of_model_that_a_format_can_not_hold_is_refused_before_it_is_trained() -> None:
+    found = {words: list(faults_of_kinds(plain(compose(list(words))))) for words in ((), ("model=llama",), ("model=gpt2",))}
+    assert (found[()], found[("model=llama",)]) == ([], [])
+    (fault,) = found[("model=gpt2",)]
+    assert fault.message == "a model of kind gpt2 has no GGUF form here; llama and qwen3 have"
+    assert in_full(fault).endswith("go on from here: make repro SET='export=[transformers]'")
+    for word in fault.mend.split(", or "):
+        assert list(faults_of_kinds(plain(compose(["model=gpt2", word])))) == []
 
 
 def test_a_copy_of_an_entry_that_kept_its_target_is_refused_though_the_section_was_checked(settings, tmp_path, monkeypatch) -> None:

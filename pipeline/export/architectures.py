@@ -1,0 +1,29 @@
+"""The kinds of model that have a GGUF form here. Imports nothing heavy: the plan asks before anything is trained."""
+
+from dataclasses import dataclass
+
+from pipeline.core.errors import PipelineError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """How GGUF names a kind of model, and whether its q and k rows go from half-split to interleaved rotary order."""
+
+    name: str
+    interleaved: bool
+
+
+ARCHITECTURES = {  # by transformers' model_type
+    "qwen3": Architecture(name="qwen3", interleaved=False),
+    "llama": Architecture(name="llama", interleaved=True),
+}
+
+
+def architecture_of(kind: str) -> Architecture:
+    """How GGUF sees a kind of model; PipelineError for one that has no form here."""
+    known = ARCHITECTURES.get(kind)
+    if known is None:
+        kinds = sorted(ARCHITECTURES)
+        ways = ["export=[transformers]", *(f"model={one}" for one in kinds)]
+        raise PipelineError(f"a model of kind {kind} has no GGUF form here; {' and '.join(kinds)} have", mend=", or ".join(ways))
+    return known

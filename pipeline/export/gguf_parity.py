@@ -1,0 +1,94 @@
+"""What llama.cpp makes of a GGUF file, and what rounding alone would make of it."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gguf import GGMLQuantizationType as Type
+from transformers import PreTrainedModel
+
+from pipeline.export import parity
+from pipeline.export.gguf_file import read_types, read_weights
+from pipeline.export.llama_runtime import Runtime
+from pipeline.export.probe import Probe, encoder, torch_logits
+from pipeline.export.rounding import rounded_inputs, row_errors, to_nearest
+
+Weights = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """The fp32 model that files are made of, and what it says."""
+
+    module: PreTrainedModel
+    folder: Path  # its tokenizer
+    probe: Probe
+    logits: parity.Logits
+    products: Mapping[str, npt.NDArray[np.float64]]  # gptq's input_products
+
+
+def measure(path: Path, original: Original, *, threads: int) -> dict[str, Any]:
+    """The measures of a file, and under `rounding` what mean_logit and kl would be if nothing but rounding came between.
+
+    ids_differ                       strings that llama.cpp cuts otherwise than our tokenizer
+    row_error, worst                 the worst row of the file's matrices against the model's (`rounding.row_errors`), and its matrix
+    mean_logit, max_logit, argmax    llama.cpp against torch with the file's own weights
+    kl, perplexity                   llama.cpp against the fp32 model
+    """
+    found, differ = _runtime(path, original, threads=threads)
+    held, types = read_weights(path, original.module.config), read_types(path, original.module.config)
+    nearest = to_nearest(original.module, types)
+    errors = row_errors(held, nearest, original.module, original.products)
+    worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
+    meant, rounding = _torch(original, held, nearest, types)
+    measured = {"ids_differ": float(differ), "row_error": errors[worst], "worst": worst, "rounding": rounding}
+    measured |= parity.compare(found, meant)
+    return measured | {"kl": parity.mean_kl(original.logits, found), "perplexity": parity.perplexity(found, original.probe.targets)}
+
+
+def _torch(original: Original, held: Weights, nearest: Weights, types: Mapping[str, Type]) -> tuple[parity.Logits, dict[str, float]]:
+    """The logits of the file's weights; and of rounding alone the mean_logit, which inputs make that are rounded as llama.cpp rounds
+    them, and the kl, for which the weights are the model's, rounded to nearest.
+    """
+    module = _filled(copy.deepcopy(original.module), held)
+    meant = torch_logits(module, original.probe)
+    with rounded_inputs(module, types):
+        rounded = torch_logits(module, original.probe)
+        mean_logit = parity.compare(rounded, meant)["mean_logit"]
+        if any(not np.array_equal(weight, nearest[name]) for name, weight in held.items()):
+            rounded = torch_logits(_filled(module, nearest), original.probe)
+    return meant, {"mean_logit": mean_logit, "kl": parity.mean_kl(original.logits, rounded)}
+
+
+def _runtime(path: Path, original: Original, *, threads: int) -> tuple[parity.Logits, int]:
+    """llama.cpp's logits, and how many strings it cuts otherwise."""
+    probe = original.probe
+    with Runtime(path, context=probe.rows.shape[1], threads=threads) as runtime:
+        differ = [
+            text
+            for special in (False, True)  # a literal <|user|> in data is text; in a prompt that a program wrote it is a token
+            for text in parity.token_differences(
+                probe.strings, encoder(original.folder, special=special), _reader(runtime, special=special)
+            )
+        ]
+        found = np.concatenate([runtime.logits(row.tolist()) for row in probe.rows])[probe.kept]
+    return found, len(differ)
+
+
+def _reader(runtime: Runtime, *, special: bool) -> Callable[[str], Sequence[int]]:
+    return lambda text: runtime.tokenize(text, special=special)
+
+
+def _filled(module: PreTrainedModel, weights: Weights) -> PreTrainedModel:
+    """The module with these weights."""
+    missing = module.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()}, strict=False).missing_keys
+    if set(missing) - {"lm_head.weight"} or (missing and not module.config.tie_word_embeddings):
+        raise ValueError(f"the file lacks {missing}")
+    module.tie_weights()
+    module.train(False)
+    return module
