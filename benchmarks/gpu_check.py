@@ -233,6 +233,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
     from pipeline.model.build import build
     from pipeline.model.objective import NextToken
     from pipeline.tokens.shards import Rows
+    from pipeline.train.duration import Duration
     from pipeline.train.fit import Fitting, fit
     from pipeline.train.muon import MuonSettings
     from pipeline.train.optimizer import AdamWSettings
@@ -246,7 +247,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
     pieces = np.array([(row, 0, row, 0, length) for row in range(len(ids))])
     tokens = micro * BATCH * length
     recipe = Fitting(
-        steps=STEPS,
+        duration=Duration(STEPS, "steps"),
         max_grad_norm=1.0,
         checkpoint_every=10 * STEPS,
         seed=1,
@@ -268,7 +269,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
         place = Workspace(scratch=Path(scratch), device=device, track=lambda step, _: times.append(time.perf_counter()), section="speed")
         objective = NextToken(Rows(ids, pieces, {}), context=length)
         started = time.perf_counter()
-        history, _ = fit(module, objective, recipe, place, matrices=count.matrices(module), evaluate=lambda module: ({}, []), seed=1)
+        trained, _ = fit(module, objective, recipe, place, matrices=count.matrices(module), evaluate=lambda module: ({}, []), seed=1)
     rate = tokens * (len(times) - WARM) / (times[-1] - times[WARM - 1])
     peak = next((value for name, value in PEAK.items() if name in machine(device)["card"]), None)
     flops = count.training_flops(module, length=length)
@@ -279,7 +280,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
         "flops_a_token": flops,
         "mfu": None if peak is None else round(mfu(rate, flops, peak), 4),
         "peak_memory_gigabytes": None if small else round(torch.cuda.max_memory_allocated() / 1e9, 2),
-        "loss": [history[0]["loss"], history[-1]["loss"]],
+        "loss": [trained.history[0]["loss"], trained.history[-1]["loss"]],
         "seconds_to_first_step": round(times[0] - started, 2),
     }
 

@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,7 @@ Rows = Iterator[tuple[str, Outcome]]
 
 def main() -> None:
     """All ways to be hurt, or those that are named; fails where one was silent, showed a traceback or got stuck."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background has us, and all of ours, ignore it
     chosen = sys.argv[1:] or list(WAYS)
     if unknown := set(chosen) - set(WAYS):
         sys.exit(f"hurt: there is no {', '.join(sorted(unknown))}\n  mend: one or more of {', '.join(WAYS)}")

@@ -175,8 +175,8 @@ def cached(site: Site, how: str, draw: random.Random, *, most: int | None = None
 def both(site: Site, stage: str, how: str, draw: random.Random) -> Outcome:
     """An object and its copy in the workspace: unless another artifact holds the same bytes, its stage must make it again."""
     lock = site.lock
-    mine = [one for one in stored_in(site) if one.stage == stage and one.place.suffix and (site.folder / one.place).is_file()]
-    victim = draw.choice(sorted(mine, key=lambda one: str(one.place)))
+    mine = {site.folder / one.place: one for one in stored_in(site) if one.stage == stage and one.place.suffix}
+    victim = mine[draw.choice(sorted(path for path in mine if path.is_file() and path.stat().st_size))]
     state = draw.getstate()
     for path in (site.folder / victim.path, site.folder / victim.place):
         draw.setstate(state)  # the same bit in both

@@ -21,6 +21,12 @@ from stages._settings import ROOT, typed
 
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
+PLAYERS = {  # names that stand beside the models' in tables
+    "gold_answers": "what the data answer",
+    "chance": "what guessing gets",
+    "source": "the entropy of the source",
+    "unigram": "counts of tokens",
+}
 
 
 def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> None:
@@ -115,6 +121,8 @@ def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
                 yield PipelineError(
                     f"{paths}.{name} is made by no entry of {group}", mend=f"take {name} out of {paths}, or choose {group}=[{name}]"
                 )
+        for name in sorted({*settings[paths]} & set(PLAYERS)):
+            yield PipelineError(f"{paths}.{name} would be taken for {PLAYERS[name]}", mend="another name for the entry")
     own = {"base": "data/pretrain", "sft": "data/sft"}
     for name, path in own.items():
         if settings["models"].get(name, path) != path and name in settings["align"]:
@@ -140,7 +148,8 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
 def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """What does not go together: rows and dialogues longer than what the model reads."""
     if not any(task.get("kind") == "questions" for task in settings["tasks"].values()):
-        yield PipelineError("tasks has no task of kind questions, which contest compares the models on", mend="tasks=[world]")
+        message = "tasks has no task of kind questions, which contest compares the models on"
+        yield PipelineError(message, mend="tasks=[text,dialogues,prompts]")
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")

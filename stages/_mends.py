@@ -1,10 +1,13 @@
-"""A mend as a whole command: what goes on from what is applied."""
+"""A mend as a whole command: what goes on from what is applied; and what an unknown key was meant to be."""
 
 import re
 import shlex
+from collections.abc import Collection
+from difflib import get_close_matches
 
 from pipeline.core.errors import PipelineError
 
+RENAMED = {"steps": "duration"}  # a key by its old name
 _WORD = re.compile(r"[a-z_][\w.]*=(?:\[[\w.,/-]*\]|[\w./:@+-]+)")
 _PLACEHOLDER = re.compile(r"=.*\b[A-Z]{3,}\b")  # corpus.path=FOLDER
 _END = re.compile(r", or |; | \(| or |, ")
@@ -16,3 +19,10 @@ def in_full(fault: PipelineError) -> str:
     if not words or not all(_WORD.fullmatch(word) and not _PLACEHOLDER.search(word) for word in words):
         return str(fault)
     return f"{fault}\n  go on from here: make repro SET={shlex.quote(' '.join(words))}"
+
+
+def meant(key: str, known: Collection[str]) -> str | None:
+    """The dotted key that one was meant to be: by its new name, or the nearest of those `known` beside it; None where nothing is near."""
+    above, _, last = key.rpartition(".")
+    near = [RENAMED[last]] if RENAMED.get(last) in known else get_close_matches(last, known, n=1)
+    return ".".join([above, near[0]] if above else near) if near else None

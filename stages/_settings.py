@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
+from stages._mends import meant
 
 A = TypeVar("A")
 _BRANCHES = {f"{prefix}{name}" for name in ("int", "float", "str") for prefix in ("", "constrained-")} | {"bool", "none", "nullable"}
@@ -44,11 +45,11 @@ def read_settings(overrides: Sequence[str]) -> dict[str, Any]:
     return overlaid(settings, ROOT)
 
 
-def plain(settings: Any) -> dict[str, Any]:
-    """The settings as dicts, lists and plain values, every interpolation resolved."""
+def plain(settings: Any, *, resolve: bool = True) -> dict[str, Any]:
+    """The settings as dicts, lists and plain values, every interpolation resolved if asked to."""
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_container(settings, resolve=True)  # type: ignore[return-value]
+    return OmegaConf.to_container(settings, resolve=resolve)  # type: ignore[return-value]
 
 
 def compose(overrides: Sequence[str], *, resolve: bool = True) -> Any:
@@ -70,7 +71,23 @@ def compose(overrides: Sequence[str], *, resolve: bool = True) -> Any:
             f"conf/ can't be read: {fault}", mend="correct that line: YAML is indented by blanks, each key stands once"
         ) from fault
     except (HydraException, OmegaConfBaseException) as fault:
-        raise PipelineError(f"conf/ can't be composed: {fault}", mend="correct the key or group; `make groups` lists the groups") from fault
+        raise PipelineError(f"conf/ can't be composed: {fault}", mend=_mend(str(fault), overrides)) from fault
+
+
+def _mend(fault: str, overrides: Sequence[str]) -> str:
+    """The word with the key that was meant, where Hydra does not know one; else where the groups are listed."""
+    found = re.match(r"Could not override '([\w.]+)'", fault)
+    words = [word for word in overrides if found and word.partition("=")[0] == found[1]]
+    if found and words:
+        try:
+            section: Any = plain(compose([word for word in overrides if word not in words], resolve=False), resolve=False)
+            for part in found[1].split(".")[:-1]:
+                section = section[part]
+            if key := meant(found[1], section):
+                return f"{key}={words[0].partition('=')[2]}"
+        except (PipelineError, KeyError, TypeError):
+            pass  # more is wrong than this key
+    return "correct the key or group; `make groups` lists the groups"
 
 
 def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
@@ -85,10 +102,17 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
         for fault in faults.errors():
             key = ".".join([at, *(str(part) for part in fault["loc"] if _is_key(part))])
             messages, _ = told.setdefault(key, ([], fault["input"]))
-            messages += [fault["msg"]] if fault["msg"] not in messages else []
+            said = f"{fault['msg']}{_known_as(key, config) if fault['type'] == 'unexpected_keyword_argument' else ''}"
+            messages += [said] if said not in messages else []
         lines = [f"{key}: {', or: '.join(messages)} (found {value!r:.80})" for key, (messages, value) in told.items()]
         message = "\n  ".join(["settings that can't be used", *lines])
         raise PipelineError(message, mend=f"correct {', '.join(told)} in conf/ or on the command line") from faults
+
+
+def _known_as(key: str, config: Any) -> str:
+    """What an unknown key of a section was meant to be, where that can be told."""
+    right = meant(key, [field.name for field in dataclasses.fields(config)])
+    return f": meant is {right}" if right else ""
 
 
 def _is_key(part: int | str) -> bool:

@@ -135,7 +135,7 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
         raise PipelineError(f"{path} is there already", mend="another name: make save NAME=…, or remove that file")
     words = told_words(settings)
     if not words:
-        raise PipelineError("nothing differs from conf/, so there is nothing to keep", mend="make repro SET='pretrain.steps=500 …' first")
+        raise PipelineError("nothing differs from conf/, so there is nothing to keep", mend="make repro SET='sft.duration=500 …' first")
     groups = list(filter(_chooses, words))
     values: dict[str, Any] = {}
     for word in words:

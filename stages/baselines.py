@@ -1,9 +1,8 @@
-"""Score the tasks without a model: counting, and the source's own entropy.
+"""Score the tasks without a model: counting, chance, and the source's own entropy.
 
-reads   data/split      Split
-        data/tokenizer  Tokenizer
-        data/tokenize   Tokens
-writes  data/baselines  Scores
+reads   data/split, data/dialogues     Split, Dialogues
+        data/tokenizer, data/tokenize  Tokenizer, Tokens
+writes  data/baselines                 Scores
 """
 
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
@@ -31,6 +31,7 @@ class Config:
     split: Split
     tokenizer: Tokenizer
     tokens: Tokens
+    dialogues: Dialogues
     target: Scores
     tasks: Tasks
     resamples: PositiveInt
@@ -43,6 +44,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     given = HeldOut(
         split=cfg.split,
         tokens=cfg.tokens,
+        dialogues=cfg.dialogues,
         tokenizer=load(cfg.tokenizer),
         digest=cfg.tokenizer.digest,
         bootstrap=Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap")),

@@ -50,6 +50,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     files = answers_of_files(cfg.files, *contest.prompts(lines, tokenizer), threads=cfg.threads) if lines else ()
     sources = contest.enter_files(lines, files, scores, cfg.reward_model, tokenizer)
     judge = None if cfg.reward_model.not_trained else load_reward(cfg.reward_model, device=run.device)
+    if judge is not None:
+        contest.enter_gold_answers(lines, tokenizer)
     contest.add_rewards(lines, judge, tokenizer, batch=cfg.batch_size)
     reference, draws = contest.name_of(cfg.reference, cfg.models), Bootstrap(cfg.resamples, seed_of(cfg.seed, "contest"))
     rows = contest.against(reference, load(cfg.reference, device=run.device), lines, tokenizer, batch=cfg.batch_size, bootstrap=draws)

@@ -46,7 +46,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     how: dict[str, Any] = {"bootstrap": draws, "seed": cfg.seed, "batch_size": cfg.batch_size, "device": run.device}
     rows, records = examine(name, cfg.model, cfg.tasks, data=(cfg.split, cfg.tokens, cfg.dialogues), **how)
     write_scores(cfg.target, rows, records, facts={"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)})
-    metrics: dict[str, Any] = nested(rows)[name]
+    metrics: dict[str, Any] = nested(rows).get(name, {})
     return metrics
 
 

@@ -45,12 +45,11 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     objective = NextToken(train, context=cfg.shape.context)
     objective.need(module).refuse_beyond(memory.free(run.device), rows=cfg.micro_batch, key=f"{run.section}.micro_batch")
     refuse_beyond_memory(module, cfg.evaluation, cfg.final_evaluation, length=train.length, device=run.device, section=run.section)
-    history, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)
-    disk.save(module, cfg.target, tokenizer=cfg.tokenizer, facts={"steps": cfg.steps}, sides={"samples.json": samples})
-    run.curve(history)
+    trained, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)
+    disk.save(module, cfg.target, tokenizer=cfg.tokenizer, facts={"steps": trained.amount["steps"]}, sides={"samples.json": samples})
+    run.curve(trained.history)
     size = {"parameters": count.parameters(module), "training_flops_per_token": count.training_flops(module, length=train.length)}
-    done = {"steps": cfg.steps, "tokens": cfg.steps * cfg.batch_tokens, "train_loss": history[-1]["loss"]}
-    return size | done | {"val": bits_per_byte(module, val, cfg.final_evaluation)}
+    return size | trained.amount | {"train_loss": trained.history[-1]["loss"], "val": bits_per_byte(module, val, cfg.final_evaluation)}
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "reward", **reason})
         return reason
     metrics, history = reward.learn(module, tokenizer, train.rows, test.rows, cfg, Workspace.of(run))
-    disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "reward"})
+    disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "reward", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"train": train.counts, "test": test.counts}
 

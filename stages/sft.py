@@ -51,7 +51,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     place = Workspace.of(run)
     metrics, history = sft.fine_tune(module, tokenizer, [*examples, *books], val.rows, cfg, place)
     place.refuse_end("held-out loss", metrics["val_loss"], most=cfg.max_loss, key="max_loss")
-    disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "sft"})
+    disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "sft", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"train": train.counts, "pretraining_rows": len(books), "val": val.counts}
 

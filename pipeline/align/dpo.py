@@ -18,7 +18,7 @@ from pipeline.align.rows import agreement, longest_of
 from pipeline.core.seed import seed_of
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
-from pipeline.train.workspace import History, Workspace, tail_mean
+from pipeline.train.workspace import History, Trained, Workspace, tail_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def train_dpo(
     pairs: Sequence[Pair],
     recipe: DirectPreferences,
     workspace: Workspace,
-) -> History:
+) -> Trained:
     """-log sigmoid(beta x (log-ratio of chosen - log-ratio of rejected)), Rafailov et al. 2023, eq. 7, and the sft term.
 
     Trains the policy in place; its log-ratios are against the reference.
@@ -80,7 +80,8 @@ def prefer(
     """Train the policy in place; how its implicit rewards rank pairs it has seen and pairs it has not, and the history by step."""
     longest = longest_of([*train, *test])
     trl_adapter.refuse_beyond_memory(policy, recipe, workspace, sides=Trainer.sides, longest=longest)
-    history = train_dpo(policy, reference, tokenizer, train, recipe, workspace)
+    trained = train_dpo(policy, reference, tokenizer, train, recipe, workspace)
+    history = trained.history
     metrics = {
         "train_loss": tail_mean(history, "loss"),
         "train_accuracy": tail_mean(history, "rewards/accuracies"),
@@ -91,7 +92,7 @@ def prefer(
             seed=seed_of(recipe.seed, "accuracy"),
         ),
     }
-    return metrics | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history
+    return metrics | trained.amount, history
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ Ouyang et al. 2022 (step 3), Stiennon et al. 2020. The terms are in ppo_losses, 
 ppo_rollout; here is the loop. Every random stream is derived from the step number, so a checkpoint needs none.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -25,10 +26,12 @@ from pipeline.model import memory
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import ANSWER_STEP, Length, Pair, length_for
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
+from pipeline.train.duration import Pace
 from pipeline.train.loop import train
 from pipeline.train.optimizer import AdamW, AdamWSettings
 from pipeline.train.recipe import Recipe
 from pipeline.train.schedule import linear_decay, rows_of
+from pipeline.train.settle import settled
 from pipeline.train.workspace import History, Row, Workspace, mean_of
 
 DISCOUNT = 1.0  # an answer is short: its end counts in full
@@ -109,10 +112,21 @@ class Experience:
 def improve(
     players: Players, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, workspace: Workspace
 ) -> tuple[dict[str, Any], History]:
-    """Train policy and critic in place; the metrics and the history by step."""
+    """Train policy and critic in place; the metrics and the history by step.
+
+    Where the duration counts tokens, it is by those of the answers, each as long as it may be: at most so many are sampled.
+    """
     refuse_beyond_memory(players, max(len(prompt) for prompt in prompts), recipe, workspace)
+    pace = Pace(len(prompts), recipe.rollout_batch, recipe.rollout_batch * recipe.new_tokens)
+
+    def trial(short: Rollouts, place: Workspace) -> None:
+        learners = replace(players, policy=copy.deepcopy(players.policy), critic=copy.deepcopy(players.critic))
+        train(_ActorCritic(learners, prompts, scale, short), short, place)
+
+    recipe = settled(recipe, pace, workspace, trial)
     history = train(_ActorCritic(players, prompts, scale, recipe), recipe, workspace)
-    found = summary(history)
+    sampled = round(sum(row["tokens"] for row in history) * recipe.rollout_batch)
+    found = summary(history) | pace.told(recipe.steps) | {"tokens": sampled}
     workspace.refuse_end("KL from the reference", found["last"]["kl"], most=recipe.max_kl, key="max_kl")
     return found, history
 
@@ -166,7 +180,7 @@ def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> S
     deviation = rewards.std(correction=0).item()
     if not deviation > 0:
         raise PipelineError(
-            "the reward model gives every answer the same score: there is nothing to learn from it", mend="more reward.steps"
+            "the reward model gives every answer the same score: there is nothing to learn from it", mend="a longer reward.duration"
         )
     return Scale(rewards.mean().item(), deviation, SCORE_BOUND)
 
@@ -175,7 +189,7 @@ def summary(history: History) -> dict[str, Any]:
     """The figures of the first and of the last steps, averaged."""
     names = ("score", "reward", "kl", "entropy", "tokens", "ended")
     first, last = ({name: mean_of(rows, name) for name in names} for rows in (history[:TAIL], history[-TAIL:]))
-    return {"steps": len(history), "first": first, "last": last, "kl_coef": history[-1]["kl_coef"]}
+    return {"first": first, "last": last, "kl_coef": history[-1]["kl_coef"]}
 
 
 Figures = Callable[[Experience], tuple[Tensor, ...]]  # the loss and what is told beside it, each a mean over tokens

@@ -22,13 +22,18 @@ class FineTuning(Recipe):
     warmup_steps: NonNegativeInt
 
     def __post_init__(self) -> None:
-        if self.warmup_steps >= self.steps:
+        if self.duration.unit == "steps" and self.warmup_steps >= self.steps:  # another unit is settled by the data, and checked then
             raise ValueError(
-                f"warmup_steps {self.warmup_steps} must be below steps {self.steps}, or the learning rate never reaches its value"
+                f"warmup_steps {self.warmup_steps} must be below the {self.duration}, or the learning rate never reaches its value"
             )
         if self.micro_batch is not None and self.batch_size % self.micro_batch:
             fits = max(number for number in range(1, self.micro_batch) if self.batch_size % number == 0)
             raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch {self.micro_batch}; it is one of {fits}")
+
+    @property
+    def least_steps(self) -> int:
+        """One with the whole learning rate."""
+        return self.warmup_steps + 1
 
     @property
     def at_once(self) -> int:

@@ -14,7 +14,7 @@ from pipeline.align.rows import agreement, longest_of
 from pipeline.core.seed import seed_of
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
-from pipeline.train.workspace import History, Workspace
+from pipeline.train.workspace import History, Trained, Workspace
 
 
 class Trainer(trl_adapter.Sealed, RewardTrainer):
@@ -28,7 +28,7 @@ class Trainer(trl_adapter.Sealed, RewardTrainer):
         return loss * (len(inputs["input_ids"]) / len(self.whole["input_ids"]))
 
 
-def train_reward(reward: PreTrainedModel, tokenizer: Tokenizer, pairs: Sequence[Pair], recipe: FineTuning, workspace: Workspace) -> History:
+def train_reward(reward: PreTrainedModel, tokenizer: Tokenizer, pairs: Sequence[Pair], recipe: FineTuning, workspace: Workspace) -> Trained:
     """Bradley-Terry loss -log sigmoid(r(chosen) - r(rejected)) of a module with one output. Trains the module in place."""
     rows = [{"chosen_ids": [*pair.prompt, *pair.chosen], "rejected_ids": [*pair.prompt, *pair.rejected]} for pair in pairs]
     return trl_adapter.train(Trainer, reward, tokenizer, rows, recipe, workspace, options={"max_length": None})
@@ -40,10 +40,10 @@ def learn(
     """Train the reward model in place; how it ranks pairs that it has not seen, overall and by kind, and the history by step."""
     longest = longest_of([*train, *test])
     trl_adapter.refuse_beyond_memory(reward, recipe, workspace, sides=Trainer.sides, longest=longest)
-    history = train_reward(reward, tokenizer, train, recipe, workspace)
+    trained = train_reward(reward, tokenizer, train, recipe, workspace)
 
     def scores(dialogues: list[tuple[list[int], list[int]]]) -> Any:
         return rewards_of(reward, [[*prompt, *answer] for prompt, answer in dialogues], batch=recipe.at_once)
 
     found = agreement(test, scores, seed=seed_of(recipe.seed, "accuracy"))
-    return found | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history
+    return found | trained.amount, trained.history

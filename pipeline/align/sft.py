@@ -15,7 +15,7 @@ from pipeline.align.recipe import FineTuning
 from pipeline.model.batches import right_padded
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example
 from pipeline.tokens.special import IDS, PAD
-from pipeline.train.workspace import History, Workspace, tail_mean
+from pipeline.train.workspace import History, Trained, Workspace, tail_mean
 
 
 class Trainer(trl_adapter.Sealed, SFTTrainer):
@@ -26,7 +26,7 @@ class Trainer(trl_adapter.Sealed, SFTTrainer):
 
 def train_sft(
     module: PreTrainedModel, tokenizer: Tokenizer, examples: Sequence[Example], recipe: FineTuning, workspace: Workspace
-) -> History:
+) -> Trained:
     """Next-token loss where `labels` is not -100, a mean over the tokens of the step. Trains the module in place."""
     rows = [{"input_ids": list(example.ids), "labels": list(example.labels)} for example in examples]
     options = {"max_length": None, "dataset_kwargs": {"skip_prepare_dataset": True}}
@@ -44,9 +44,9 @@ def fine_tune(
     """Train the module in place on the assistant's tokens; the metrics (losses in nats a token) and the history by step."""
     longest = max(len(example.ids) for example in [*train, *val])
     trl_adapter.refuse_beyond_memory(module, recipe, workspace, sides=Trainer.sides, longest=longest)
-    history = train_sft(module, tokenizer, train, recipe, workspace)
-    losses = {"train_loss": tail_mean(history, "loss"), "val_loss": val_loss(module, val, batch=recipe.at_once)}
-    return losses | {"steps": recipe.steps, "epochs": recipe.steps * recipe.batch_size / len(train)}, history
+    trained = train_sft(module, tokenizer, train, recipe, workspace)
+    losses = {"train_loss": tail_mean(trained.history, "loss"), "val_loss": val_loss(module, val, batch=recipe.at_once)}
+    return losses | trained.amount, trained.history
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ tell beside the loss are means over the micro-batches.
 The trainers seed the global generators of torch, numpy and random: the stated exception to the house's rule.
 """
 
+import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,8 +35,10 @@ from pipeline.core.seed import seed_of
 from pipeline.model import memory
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
 from pipeline.train.checkpoint import KEPT
+from pipeline.train.duration import Pace
+from pipeline.train.settle import settled
 from pipeline.train.stop import Interrupted, Stop
-from pipeline.train.workspace import History, Row, Workspace
+from pipeline.train.workspace import Row, Trained, Workspace
 
 _KIND = "trainer checkpoint"
 _COLUMNS = 64  # bytes a token of the whole batch: three columns of 8 in this batch and in the next, which is fetched ahead, and their lists
@@ -52,14 +55,20 @@ def train(
     *,
     options: Mapping[str, Any],
     **more: Any,
-) -> History:
-    """Train the module in place on rows of ids and return the history by step; goes on from the newest checkpoint that verifies.
+) -> Trained:
+    """Train the module in place on rows of ids; the history by step and its amount. Goes on from the newest checkpoint that verifies.
 
     `trainer_class` is a Sealed trainer; `options` are its own arguments beside those that all share; `more` goes to the trainer itself.
     Interrupted after SIGTERM or Ctrl-C.
     """
-    newest = _newest_checkpoint(workspace.scratch)
     lengths = [sum(len(ids) for ids in row.values()) for row in rows]
+    pace = Pace(len(rows), recipe.batch_size, recipe.batch_size * sum(map(_tokens, rows)) / len(rows))
+
+    def trial(short: FineTuning, place: Workspace) -> None:
+        train(trainer_class, copy.deepcopy(module), tokenizer, rows, short, place, options=options, **more)
+
+    recipe = settled(recipe, pace, workspace, trial)
+    newest = _newest_checkpoint(workspace.scratch)
     order = order_of_rows(lengths, steps=recipe.steps, batch=recipe.batch_size, seed=seed_of(recipe.seed, trainer_class.method))
     ordered = Dataset.from_list(list(rows)).select(order)
     names = {"bos_token": ENDOFTEXT, "eos_token": END, "pad_token": PAD}
@@ -77,7 +86,7 @@ def train(
     if trainer.state.global_step < recipe.steps:
         raise Interrupted(trainer.state.global_step)
     module.eval()  # type: ignore[no-untyped-call]
-    return [_clean(row) for row in trainer.state.log_history if "loss" in row]
+    return Trained([_clean(row) for row in trainer.state.log_history if "loss" in row], pace.told(recipe.steps))
 
 
 def refuse_beyond_memory(module: PreTrainedModel, recipe: FineTuning, workspace: Workspace, *, sides: int, longest: int) -> None:
@@ -91,6 +100,11 @@ def refuse_beyond_memory(module: PreTrainedModel, recipe: FineTuning, workspace:
     row = max(sides * memory.learning(module, tokens=longest), memory.scoring(module, tokens=longest))
     key = f"{workspace.section}.micro_batch"
     memory.Need(once, row).refuse_beyond(memory.free(workspace.device), rows=recipe.at_once, key=key)
+
+
+def _tokens(row: Mapping[str, list[int]]) -> int:
+    """What a module reads of a row: labels are no tokens, and a prompt stands before both answers."""
+    return sum(len(ids) for name, ids in row.items() if name != "labels") + len(row.get("prompt_ids", ()))
 
 
 def _arguments(trainer_class: Any, recipe: FineTuning, workspace: Workspace) -> dict[str, Any]:

@@ -1,58 +1,84 @@
-"""Which of several fillings a model finds likeliest in a gap.
+"""How likely a model finds each of several continuations of a context. The context is read once for all of them.
 
-The rule: the sum of the log-probabilities of a filling's tokens after the words before the gap, with no correction for
-length; the fillings of a gap are single values of one kind, and the probability of the whole filling is what is asked.
+The rule: the sum of the log-probabilities of a continuation's tokens, with no correction for length; what divides it is the task's affair.
 
-batch B, fillings C, time T, vocabulary V
+batch B, continuations C, time T, vocabulary V
 """
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Int
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from pipeline.model.batches import right_padded
+from pipeline.model import memory
+from pipeline.model.batches import left_padded, right_padded
 from pipeline.model.score import chosen_logprobs
 from pipeline.tokens.special import IDS, PAD
 
-Gap = tuple[Sequence[int], Sequence[Sequence[int]]]  # the ids before the gap, the ids of each filling
+Asked = tuple[Sequence[int], Sequence[Sequence[int]]]  # the ids of a context, the ids of each continuation
+Found = tuple[float, bool]  # log-probability of the whole continuation, nats; whether each of its tokens is the likeliest
 
 
 @torch.no_grad()
-def filling_logprobs(module: PreTrainedModel, gaps: Sequence[Gap], *, batch: int) -> list[list[float]]:
-    """The log-probability of each filling of each gap, nats. The words before a gap are read once for all its fillings."""
-    found: list[list[float]] = [[] for _ in gaps]
-    order = sorted(range(len(gaps)), key=lambda number: len(gaps[number][0]))
-    for _, alike in groupby(order, key=lambda number: len(gaps[number][0])):  # equal lengths need no padding
-        numbers = list(alike)
-        for start in range(0, len(numbers), batch):
-            some = numbers[start : start + batch]
-            for number, values in zip(some, _score(module, [gaps[number] for number in some]), strict=True):
-                found[number] = values
+def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) -> list[list[Found]]:
+    """What the model makes of each continuation of each context, about `batch` continuations at a time. Padding changes nothing."""
+    if not asked:
+        return []
+    room = max(1, batch // max(len(choices) for _, choices in asked))
+    _refuse_beyond_memory(module, asked, rows=batch)
+    found: list[list[Found]] = [[] for _ in asked]
+    order = sorted(range(len(asked)), key=lambda number: _length(asked[number]))  # like lengths waste little padding
+    for start in range(0, len(order), room):
+        numbers = order[start : start + room]
+        for number, values in zip(numbers, _score(module, [asked[number] for number in numbers]), strict=True):
+            found[number] = values
     return found
 
 
-def _score(module: PreTrainedModel, gaps: Sequence[Gap]) -> list[list[float]]:
+def _length(one: Asked) -> int:
+    return len(one[0]) + max(map(len, one[1]))
+
+
+def _score(module: PreTrainedModel, asked: Sequence[Asked]) -> list[list[Found]]:
     cache = DynamicCache(config=module.config)
-    before = torch.tensor([list(prefix) for prefix, _ in gaps], device=module.device)
-    first = module(input_ids=before, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].float().log_softmax(-1)
-    owners = [number for number, (_, fillings) in enumerate(gaps) for _ in fillings]
-    fillings = [filling for _, all_of_them in gaps for filling in all_of_them]
-    scores = first[owners, [filling[0] for filling in fillings]]
-    longer = [number for number, filling in enumerate(fillings) if len(filling) > 1]
-    if longer:
-        cache.batch_select_indices(torch.tensor([owners[number] for number in longer], device=module.device))
-        scores[longer] += _rest(module, [fillings[number] for number in longer], cache)
-    values = iter(scores.tolist())
-    return [[next(values) for _ in all_of_them] for _, all_of_them in gaps]
+    before, seen = left_padded([context for context, _ in asked], fill=IDS[PAD], device=str(module.device))
+    positions = (seen.cumsum(1) - 1).clamp(min=0)
+    read = {"attention_mask": seen, "position_ids": positions, "past_key_values": cache, "use_cache": True}
+    first = module(input_ids=before, logits_to_keep=1, **read).logits[:, -1].float().log_softmax(-1)
+    owners = torch.tensor([number for number, (_, choices) in enumerate(asked) for _ in choices], device=module.device)
+    choices = [choice for _, some in asked for choice in some]
+    heads = torch.tensor([choice[0] for choice in choices], device=module.device)
+    nats, greedy = first[owners, heads], first.argmax(-1)[owners] == heads
+    longer = torch.tensor([number for number, choice in enumerate(choices) if len(choice) > 1], dtype=torch.long, device=module.device)
+    if len(longer):
+        own = owners[longer]
+        cache.batch_select_indices(own)
+        more, all_greedy = _rest(module, [choices[number] for number in longer.tolist()], cache, seen[own])
+        nats[longer] += more
+        greedy[longer] &= all_greedy
+    values = iter(zip(nats.tolist(), greedy.tolist(), strict=True))
+    return [[next(values) for _ in some] for _, some in asked]
 
 
-def _rest(module: PreTrainedModel, fillings: Sequence[Sequence[int]], cache: DynamicCache) -> Float[Tensor, " C"]:
-    """The log-probabilities of all tokens of a filling but its first. Padding stands on the right, where nothing sees it."""
-    rows, real = right_padded(fillings, fill=IDS[PAD], device=str(module.device))
-    logits = module(input_ids=rows[:, :-1], past_key_values=cache, use_cache=True).logits
-    summed: Float[Tensor, " C"] = (chosen_logprobs(logits, rows[:, 1:]) * real[:, 1:]).sum(1)
-    return summed
+def _rest(
+    module: PreTrainedModel, choices: Sequence[Sequence[int]], cache: DynamicCache, seen: Int[Tensor, "C T"]
+) -> tuple[Tensor, Tensor]:
+    """Of all tokens of a continuation but its first: the log-probability [C], and whether each is the likeliest [C].
+
+    Padding stands on the right, where nothing sees it.
+    """
+    rows, real = right_padded(choices, fill=IDS[PAD], device=str(module.device))
+    read, counted = rows[:, :-1], real[:, 1:]
+    positions = seen.sum(1, keepdim=True) + torch.arange(read.shape[1], device=module.device)
+    mask = torch.cat([seen, torch.ones_like(read)], 1)
+    logits = module(input_ids=read, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True).logits
+    nats = (chosen_logprobs(logits, rows[:, 1:]) * counted).sum(1)
+    return nats, ((logits.argmax(-1) == rows[:, 1:]) | ~counted).all(1)
+
+
+def _refuse_beyond_memory(module: PreTrainedModel, asked: Sequence[Asked], *, rows: int) -> None:
+    before, after = max(len(context) for context, _ in asked), max(len(choice) for _, choices in asked for choice in choices)
+    row = memory.sampling(module, prompt=before, new=after) + memory.scoring(module, tokens=after)
+    memory.Need(0, row).refuse_beyond(memory.free(str(module.device)), rows=min(rows, sum(len(some) for _, some in asked)), key=None)

@@ -18,7 +18,7 @@ from pipeline.evaluate.answers import judged
 from pipeline.evaluate.duels import METRICS, TASK, TIE, UNKNOWN, duels
 from pipeline.evaluate.kinds.questions import from_record
 from pipeline.evaluate.ratings import rate
-from pipeline.evaluate.table import Row, absent, row
+from pipeline.evaluate.table import GOLD, Row, absent, row
 from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
 
@@ -45,7 +45,7 @@ def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
         for key, record in zip(keys, records, strict=True):
             lines[key]["answers"][name] = {"greedy": record["greedy"], "sampled": record["sampled"]}
     if lines and not any(not line["trained"] for line in lines.values()):
-        raise PipelineError("no held-out question was asked", mend="tasks=[world], with held_out above 0")
+        raise PipelineError("no held-out question was asked", mend="a held_out above 0 of the task of kind questions")
     return list(lines.values())
 
 
@@ -101,6 +101,16 @@ def enter(lines: Sequence[Line], player: str, answers: Sequence[Sequence[int]], 
         line["answers"][player] = {"greedy": found.as_json()}
 
 
+def enter_gold_answers(lines: Sequence[Line], tokenizer: tokenizers.Tokenizer) -> None:
+    """Add what the data answer as a player, with as much room as the models have; only where every question has an answer."""
+    if any(line["answer"] is None for line in lines):
+        return
+    for line in lines:
+        ids = tokenizer.encode(line["answer"], add_special_tokens=False).ids[: line["max_new_tokens"]]
+        found = judged(ids, tokenizer, from_record(line, tokenizer), max_new=line["max_new_tokens"]).as_json()
+        line["answers"][GOLD] = {"greedy": found, "sampled": dict(found)}
+
+
 def add_rewards(lines: Sequence[Line], reward: PreTrainedModel | None, tokenizer: tokenizers.Tokenizer, *, batch: int) -> None:
     """What the reward model gives to each answer of each player; an answer that many gave is read once. Null without a model."""
     if reward is None:
@@ -127,12 +137,13 @@ def against(
             continue
         ours, theirs = ([line["answers"][player]["sampled"] for line in lines] for player in (name, reference))
         pairs = [(question.prompt, said["ids"]) for question, said in zip(asked, ours, strict=True)]
+        nats = None if name == GOLD else ([one["nats"] for one in ours], answer_logprobs(module, pairs, batch=batch).tolist())
         rows += duels(
             name,
             asked,
             gold=([one["gold"] for one in ours], [one["gold"] for one in theirs]),
             reward=([one["reward"] for one in ours], [one["reward"] for one in theirs]),
-            nats=([one["nats"] for one in ours], answer_logprobs(module, pairs, batch=batch).tolist()),
+            nats=nats,
             bootstrap=bootstrap,
         )
     return rows

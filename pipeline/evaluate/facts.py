@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pipeline.core.intervals import Bootstrap, share
 from pipeline.evaluate.answers import Answer
-from pipeline.evaluate.kinds.questions import NO_FACTS, Question
+from pipeline.evaluate.kinds.questions import Question
 from pipeline.evaluate.table import Row, absent, row
 
 METRICS = ("choice", "right", "exact", "sampled_right", "sampled_exact")
@@ -22,10 +22,9 @@ def fact_rows(
 ) -> list[Row]:
     """choice: the right filling is the likeliest in the book's sentence. right, exact: of the greedy answer; sampled_: of one
     drawn at temperature 1. Held-out and trained facts are tasks of their own; `task` itself counts the choice over all questions."""
+    if not fillings:  # prompts that a reward model judges
+        return []
     parts = {f"{task}_held_out": False, f"{task}_trained": True}
-    if not fillings:
-        missing = [(part, metric) for part in parts for metric in METRICS]
-        return [absent(name, part, metric, NO_FACTS) for part, metric in [(task, "choice"), *missing]]
     choice = [_chosen(values) == question.gap.answer for values, question in zip(fillings, asked, strict=True) if question.gap]
     hits = {
         "choice": choice,

@@ -9,6 +9,8 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.files import write_json, write_jsonl
 from pipeline.core.intervals import Estimate
 
+GOLD = "gold_answers"  # a player among the models: what the data answer
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:

@@ -11,8 +11,13 @@ import tokenizers
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap
+from pipeline.core.seed import stream
+from pipeline.evaluate.ngram import Ngram
 from pipeline.evaluate.table import Row
+from pipeline.tokens.shards import open_rows
+from pipeline.tokens.special import IDS, PAD
 from pipeline.tokens.tokenizer import vocabulary
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ class HeldOut:
 
     split: Split
     tokens: Tokens
+    dialogues: Dialogues
     tokenizer: tokenizers.Tokenizer
     digest: str  # of the tokenizer
     bootstrap: Bootstrap
@@ -35,13 +41,36 @@ class HeldOut:
         """Bytes of each token: the byte-level alphabet has a character a byte."""
         return np.array([len(token) for token in vocabulary(self.tokenizer)])
 
+    def stream(self, *names: str | int) -> np.random.Generator:
+        """A stream of random numbers of that name."""
+        return stream(self.seed, "task", *names)
+
+    def ids(self, text: str) -> list[int]:
+        """The ids of a text."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def ngram(self, order: int) -> Ngram:
+        """An n-gram model of the training text; counted once. PipelineError where there is too little."""
+        if order not in self._counted:
+            train = list(open_rows(self.tokens, "train", tokenizer_digest=self.digest).documents())
+            text = np.concatenate(train)[None] if train else np.zeros((1, 0), dtype=np.int64)
+            if text.shape[1] < order:
+                raise PipelineError(
+                    f"{self.tokens.path} has too little training text to count", mend="larger shares in split, or more text"
+                )
+            self._counted[order] = Ngram(text, order=order, vocabulary=int(self.tokens.facts["vocabulary"]), padding=IDS[PAD])
+        return self._counted[order]
+
+    @cached_property
+    def _counted(self) -> dict[int, Ngram]:
+        return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Examined(HeldOut):
     """The same for a model."""
 
     name: str  # of the model
-    dialogues: Dialogues
     batch_size: int
 
 

@@ -4,7 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.evaluate.kinds.choice import Choice
+from pipeline.evaluate.kinds.cloze import Cloze
+from pipeline.evaluate.kinds.minimal_pairs import MinimalPairs
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.questions import Questions
 
-Tasks = dict[str, Annotated[Perplexity | Questions, Field(discriminator="kind")]]
+Tasks = dict[str, Annotated[Perplexity | Cloze | MinimalPairs | Choice | Questions, Field(discriminator="kind")]]

@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from pipeline.core.seed import stream
+from pipeline.model.batches import left_padded
 from pipeline.tokens.special import END, IDS, PAD
 
 
@@ -47,7 +48,7 @@ def pick(logits: Float[Tensor, "B V"], draws: Float[Tensor, " B"], temperature: 
 def _answer(
     module: PreTrainedModel, prompts: Sequence[Sequence[int]], draws: npt.NDArray[np.float64], temperature: float | int
 ) -> list[list[int]]:
-    rows, seen = _left_padded(prompts, module.device)
+    rows, seen = left_padded(prompts, fill=IDS[PAD], device=str(module.device))
     uniform = torch.from_numpy(draws).to(module.device)
     positions = (seen.cumsum(1) - 1).clamp(min=0)
     cache = DynamicCache(config=module.config)
@@ -66,17 +67,6 @@ def _answer(
         rows, positions = token[:, None], positions[:, -1:] + 1
         seen = torch.cat([seen, seen.new_ones(len(prompts), 1)], 1)
     return [_until_end(row) for row in torch.stack(answers, 1).tolist()] if answers else [[] for _ in prompts]
-
-
-def _left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
-    """The prompts, flush right, and 1 where a token stands."""
-    longest = max(len(prompt) for prompt in prompts)
-    rows = torch.full((len(prompts), longest), IDS[PAD], dtype=torch.long)
-    seen = torch.zeros_like(rows)
-    for number, prompt in enumerate(prompts):
-        rows[number, longest - len(prompt) :] = torch.tensor(prompt, dtype=torch.long)
-        seen[number, longest - len(prompt) :] = 1
-    return rows.to(device), seen.to(device)
 
 
 def _until_end(tokens: list[int]) -> list[int]:

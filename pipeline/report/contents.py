@@ -12,7 +12,7 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.report import cleaning, files, head, judged, learning, samples
-from pipeline.report.blocks import Absent, Block, Figures, Section, Table
+from pipeline.report.blocks import Block, Figures, Section, Table
 from pipeline.report.cleaning import Amount
 from pipeline.report.figures import fixed, number
 from pipeline.report.headlines import found
@@ -120,27 +120,27 @@ def leak_blocks(split: Metrics) -> Iterator[Block]:
     rows = []
     for name, cut in cleaning.table_order(leaks):
         known: Metrics = truth.get(name) or {}
-        rows.append((name, number(cut), number(known.get("planted")), fixed(known.get("precision")), fixed(known.get("recall"))))
+        found_ = (number(known.get("planted")), fixed(known.get("precision")), fixed(known.get("recall")))
+        rows.append((name, number(cut), *(found_ if truth else ())))
     note = (
         "Precision and recall are over paragraphs, against what the generator planted." if truth else "No truth is known for this corpus."
     )
     if rows:
-        yield Table("Cut from training", ("repeats", "paragraphs", "planted", "precision", "recall"), rows, note)
+        heads = ("repeats", "paragraphs", *(("planted", "precision", "recall") if truth else ()))
+        yield Table("Cut from training", heads, rows, note)
 
 
 def curve_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     """The curves of every stage that trains, and what the base model wrote meanwhile."""
-    entropy = entropy_of(told.metrics.get("tokenize"))
-    if entropy is None:
-        yield Absent("The entropy of the source among the curves", "the source of this text is not known")
-    yield from learning.curve_blocks(told.curves, entropy)
+    yield from learning.curve_blocks(told.curves, entropy_of(told.metrics.get("tokenize")))
     kept: Sequence[Metrics] = read_json(data.pretrain.file(_SAMPLES)) if data.pretrain.has(_SAMPLES) else []
     yield from samples.learning_blocks(kept, _few(shown))
 
 
 def score_blocks(board: ScoreTable, told: RunRecord, chance: float | None) -> Iterator[Block]:
     """Everything that was judged."""
-    yield from judged.book_blocks(board)
+    yield from judged.text_blocks(board)
+    yield from judged.task_blocks(board)
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(board)
     ranking = {name: metrics for name, metrics in told.of("align").items() if metrics and "accuracy" in metrics}

@@ -7,7 +7,7 @@ from pipeline.report.blocks import Card
 from pipeline.report.charts import Interval, interval_bar
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
 from pipeline.report.headlines import found
-from pipeline.report.judged import AGAINST, BOOKS, HELD_OUT, accuracy_of
+from pipeline.report.judged import AGAINST, ANSWERS, HELD_OUT, LAST_WORD, TEXT, accuracy_of, playing
 from pipeline.report.score_table import Score, ScoreTable
 
 Metrics = Mapping[str, Any]
@@ -39,21 +39,19 @@ def ways(metrics: Mapping[str, Metrics | None]) -> str:
 
 def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics], chance: float | None) -> Iterator[Card]:
     """The headline numbers; one that is not there says why."""
-    bits, entropy = board.score("base", BOOKS, "bits_per_byte"), board.score("source", BOOKS, "bits_per_byte")
-    counted = [name for name in board.models(BOOKS) if name.endswith("-gram")]
-    times = board.score("base", BOOKS, "entropy_ratio").value
+    bits, entropy = board.score("base", TEXT, "bits_per_byte"), board.score("source", TEXT, "bits_per_byte")
+    counted = [name for name in board.models(TEXT) if name.endswith("-gram")]
+    times = board.score("base", TEXT, "entropy_ratio").value
     known = "" if entropy.value is None else f"{fixed(times)} times the source's own {fixed(entropy.value)}"
-    rivals = [f"{name} {fixed(board.score(name, BOOKS, 'bits_per_byte').value)}" for name in counted]
+    rivals = [f"{name} {fixed(board.score(name, TEXT, 'bits_per_byte').value)}" for name in counted]
     yield _card(
-        "Base model on held-out books, bits a byte", bits, fixed, "; ".join([*filter(None, [known]), *rivals]), reference=entropy.value
+        "Base model on held-out text, bits a byte", bits, fixed, "; ".join([*filter(None, [known]), *rivals]), reference=entropy.value
     )
-    guess = "" if chance is None else f"by chance {share(chance)}"
-    yield _card("Facts that the base model knows", board.score("base", "facts", "choice"), share, guess, reference=chance)
-    right, before = (board.score(model, HELD_OUT, "right") for model in ("sft", "base"))
-    yield _card("Held-out questions that sft answers correctly", right, share, _beside("base", before))
+    yield from _knowledge(board, chance)
     reward = metrics.get("reward")
-    yield _card("Held-out pairs that the reward model ranks correctly", _accuracy(reward), share, "chance 50%", reference=0.5)
-    for model in board.models(AGAINST):
+    if reward is None or reward.get("accuracy") is not None:
+        yield _card("Held-out pairs that the reward model ranks correctly", _accuracy(reward), share, "chance 50%", reference=0.5)
+    for model in playing(board):
         score = board.score(model, AGAINST, "gold_win")
         score, rule = (score, "") if score.value is not None else (board.score(model, AGAINST, "reward_win"), " by the reward model")
         far = board.score(model, AGAINST, "kl").value
@@ -69,6 +67,25 @@ def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mappi
         yield Card("Smallest file", ABSENT, "not run")
 
 
+def _knowledge(board: ScoreTable, chance: float | None) -> Iterator[Card]:
+    """Facts where they can be checked, else last words and answers of the data."""
+    if board.models(HELD_OUT):
+        guess = "" if chance is None else f"by chance {share(chance)}"
+        yield _card("Facts that the base model knows", board.score("base", "facts", "choice"), share, guess, reference=chance)
+        right, before = (board.score(model, HELD_OUT, "right") for model in ("sft", "base"))
+        yield _card("Held-out questions that sft answers correctly", right, share, _beside("base", before, share))
+        return
+    last = board.score("base", LAST_WORD, "choice")
+    others = [name for name in board.models(LAST_WORD) if name.endswith("-gram")]
+    note = "; ".join(filter(None, [_beside(name, board.score(name, LAST_WORD, "choice"), share) for name in [*others, "chance"]]))
+    blind = board.score("chance", LAST_WORD, "choice").value
+    yield _card("Last words of paragraphs that the base model gets right", last, share, note, reference=blind)
+    cost, before = (board.score(model, ANSWERS, "bits_per_byte") for model in ("sft", "base"))
+    if cost.value is not None:
+        note = _beside("base", before, fixed)
+        yield _card("Held-out answers of the data under sft, bits a byte", cost, fixed, note, reference=before.value)
+
+
 def _card(name: str, score: Score, form: Any, note: str, *, reference: float | None = None) -> Card:
     if score.value is None:
         return Card(name, ABSENT, score.reason or "not measured")
@@ -82,13 +99,11 @@ def _card(name: str, score: Score, form: Any, note: str, *, reference: float | N
 def _accuracy(reward: Metrics | None) -> Score:
     if reward is None:
         return Score(None, None, None, 0, "not run")
-    if reward.get("accuracy") is None:
-        return Score(None, None, None, 0, "there are no held-out pairs")
     return accuracy_of(reward)
 
 
-def _beside(name: str, score: Score) -> str:
-    return "" if score.value is None else f"{name} {share(score.value)}"
+def _beside(name: str, score: Score, form: Any) -> str:
+    return "" if score.value is None else f"{name} {form(score.value)}"
 
 
 def _of(metrics: Mapping[str, Metrics | None], stage: str, key: str) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.evaluate.table import GOLD
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
 from pipeline.text.reading.ignored import told
 
@@ -44,7 +45,7 @@ def _sum(counts: Mapping[str, int]) -> str:
 def _leader(ratings: Metrics) -> str:
     """Who leads by the rules of the world, or by the reward model where these do not know."""
     for judge in ("gold", "reward"):
-        elos = {player: elo for player, found_ in ratings.items() if (elo := found(found_, f"{judge}.elo")) is not None}
+        elos = {player: elo for player, found_ in ratings.items() if player != GOLD and (elo := found(found_, f"{judge}.elo")) is not None}
         if elos:
             leader = max(sorted(elos), key=elos.__getitem__)
             return f"{leader} {elos[leader]:.0f}"
@@ -62,11 +63,18 @@ def _wins(rows: Metrics) -> str:
 
 def _counted(rows: Metrics) -> str:
     """Bits a byte of the n-gram model."""
-    values = [found(one, "books.bits_per_byte") for name, one in rows.items() if name.endswith("-gram")]
+    values = [found(rows[name], "text.bits_per_byte") for name in ngrams_of(rows)]
     return fixed(values[0]) if values else ABSENT
 
 
+def ngrams_of(rows: Metrics) -> list[str]:
+    """The n-gram models that the text was scored with."""
+    return [name for name, one in rows.items() if name.endswith("-gram") and found(one, "text.bits_per_byte") is not None]
+
+
+STEPS = Number("steps", "steps", number, optional=True)
 FITTING = (  # told where there is something to tell
+    STEPS,
     Number("dialogues of at most", "train.max_length", number, optional=True),
     Number("not trained", "not_trained", str, optional=True),
 )
@@ -121,15 +129,18 @@ STAGES: Mapping[str, Work] = {
         "a base model",
         (
             Number("parameters", "parameters", large),
+            STEPS,
             Number("bits a byte", "val.bits_per_byte", fixed),
             Number("times the entropy", "val.ratio", fixed, True),
         ),
     ),
     "sft": Work(
         "a model that answers",
-        (Number("held-out loss", "val_loss", fixed), Number("train loss", "train_loss", fixed), *FITTING),
+        (Number("held-out loss", "val_loss", fixed, True), Number("train loss", "train_loss", fixed, True), *FITTING),
     ),
-    "reward": Work("a reward model", (Number("ranks correctly", "accuracy", share), Number("margin", "margin", fixed), *FITTING)),
+    "reward": Work(
+        "a reward model", (Number("ranks correctly", "accuracy", share, True), Number("margin", "margin", fixed, True), *FITTING)
+    ),
     "align": Work(
         "an aligned model",
         (
@@ -142,12 +153,14 @@ STAGES: Mapping[str, Work] = {
         ),
     ),
     "baselines": Work(
-        "scores without a model", (Number("source", "source.books.bits_per_byte", fixed, True), Number("n-gram", "", _counted))
+        "scores without a model", (Number("source", "source.text.bits_per_byte", fixed, True), Number("n-gram", "", _counted))
     ),
     "evaluate": Work(
         "scores and answers",
         (
-            Number("bits a byte", "books.bits_per_byte", fixed),
+            Number("bits a byte", "text.bits_per_byte", fixed),
+            Number("last words", "last_word.choice", share),
+            Number("answers of the data, bits a byte", "answers.bits_per_byte", fixed),
             Number("knows", "facts.choice", share),
             Number("answers correctly", "facts_held_out.right", share),
         ),

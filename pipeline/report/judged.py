@@ -1,51 +1,84 @@
-"""What the models are worth: books, facts, duels, rankings of pairs, the contest."""
+"""What the models are worth: text, facts, tasks without a world, duels, rankings of pairs, the contest."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.evaluate.table import GOLD
 from pipeline.report.blocks import Absent, Block, Figures, Table
 from pipeline.report.charts import Interval, interval_chart
 from pipeline.report.figures import fixed, number
 from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell
 
-BOOKS, HELD_OUT, TRAINED, AGAINST = "books", "facts_held_out", "facts_trained", "against_reference"
+TEXT, HELD_OUT, TRAINED, AGAINST = "text", "facts_held_out", "facts_trained", "against_reference"
+LAST_WORD, ANSWERS = "last_word", "answers"
 _EVEN = 0.5  # of a duel, and of a ranking that knows nothing
-_RULES = {"gold": "by the rules of the world", "reward": "by the reward model"}
+_RULES = {"gold": "by rules", "reward": "by the reward model"}
 _SAME = "greedy"
 _KNOWLEDGE = {"choice": "choice", "right": "right", "exact": "exact", "sampled_right": "right, sampled", "sampled_exact": "exact, sampled"}
 _TITLES = {HELD_OUT: "Facts that no instruction told", TRAINED: "Facts of the instructions"}
+_CHANCE, _BITS = "chance", "bits_per_byte"
+_TASKS = (  # title; task, metric and head of each column; note
+    (
+        "Questions about held-out text",
+        (
+            (LAST_WORD, "choice", "last word, chosen"),
+            (LAST_WORD, "exact", "last word, written"),
+            ("word_order", "accuracy", "words exchanged"),
+            ("swapped_names", "accuracy", "names exchanged"),
+        ),
+        "chosen: the last word of a paragraph is likelier than last words of other paragraphs; written: greedy decoding writes it. "
+        "exchanged: a sentence is likelier than itself with two neighbours, or two names, exchanged. Dashed: chance.",
+    ),
+    (
+        "Held-out answers",
+        (
+            (ANSWERS, _BITS, "bits a byte"),
+            (ANSWERS, "choice", "found"),
+            (ANSWERS, "choice_by_token", "by token"),
+            (ANSWERS, "choice_by_byte", "by byte"),
+            ("pairs", "choice", "preferred"),
+            ("pairs", "choice_by_token", "by token"),
+            ("pairs", "choice_by_byte", "by byte"),
+        ),
+        "bits a byte: what the answer of the data costs. found: it is likelier than answers to other prompts, of about its length; "
+        "preferred: of a pair, the chosen answer is likelier than the rejected. By token, by byte: each divided by its length. "
+        "Dashed: chance.",
+    ),
+)
+_TASK_NAMES = tuple(dict.fromkeys(task for _, columns, _ in _TASKS for task, _, _ in columns))
+_DUELS = "Shares of held-out questions on which the sampled answer beats that of the reference, ties half (dashed: neither is better)."
+_HEADS = {"gold_win": "wins by rules", "reward_win": "wins by the reward model", "kl": "KL, nats an answer"}
 _MEANING = (
     "choice: the right word is the likeliest in the book's sentence (dashed: chance). right: the greedy answer states the fact; "
     "exact: and is polite. sampled: of an answer drawn at temperature 1."
 )
 
 
-def book_blocks(board: ScoreTable) -> Iterator[Block]:
-    """Bits a byte on held-out books, beside the source's own entropy and the models that only count."""
-    entropy = board.score("source", BOOKS, "bits_per_byte")
-    models = board.models(BOOKS)
-    bits = {model: board.score(model, BOOKS, "bits_per_byte") for model in models}
+def text_blocks(board: ScoreTable) -> Iterator[Block]:
+    """Bits a byte on held-out text, beside the source's own entropy and the models that only count."""
+    if not (models := board.models(TEXT)):
+        return
+    entropy = board.score("source", TEXT, "bits_per_byte")
+    bits = {model: board.score(model, TEXT, "bits_per_byte") for model in models}
     axis = axis_of(list(bits.values()), entropy.value)
+    times = {model: 1.0 if model == "source" else board.score(model, TEXT, "entropy_ratio").value for model in models}
+    known = entropy.value is not None
     rows = [
-        (
-            model,
-            cell(bits[model], axis),
-            fixed(1.0 if model == "source" and entropy.value else board.score(model, BOOKS, "entropy_ratio").value),
-            fixed(board.score(model, BOOKS, "perplexity").value),
-        )
+        (model, cell(bits[model], axis), *[fixed(times[model])] * known, fixed(board.score(model, TEXT, "perplexity").value))
         for model in models
         if bits[model].value is not None
     ]
     note = "Dashed: the entropy of the source, which no model goes below." if entropy.value is not None else ""
-    yield Table("Held-out books", ("model", "bits a byte", "times the entropy", "perplexity a token"), rows, note)
-    if entropy.value is None:
+    yield Table("Held-out text", ("model", "bits a byte", *["times the entropy"] * known, "perplexity a token"), rows, note)
+    if not known:
         yield Absent("The entropy of the source", entropy.reason or "not measured")
 
 
 def fact_blocks(board: ScoreTable, chance: float | None) -> Iterator[Block]:
     """What each model knows, held-out and trained facts apart."""
     for task, title in _TITLES.items():
-        models = board.models(task)
+        if not (models := board.models(task)):
+            continue
         scores = {(model, metric): board.score(model, task, metric) for model in models for metric in _KNOWLEDGE}
         if not any(score.value is not None for score in scores.values()):
             yield Absent(title, next((score.reason for score in scores.values() if score.reason), "not measured"))
@@ -56,34 +89,57 @@ def fact_blocks(board: ScoreTable, chance: float | None) -> Iterator[Block]:
         yield Table(f"{title}: {number(asked)} questions", ("model", *_KNOWLEDGE.values()), rows, _MEANING)
 
 
+def task_blocks(board: ScoreTable) -> Iterator[Block]:
+    """What can be asked of any text and any dialogues, beside counting and chance."""
+    for title, asked, note in _TASKS:
+        columns = [(task, metric, head) for task, metric, head in asked if board.models(task)]
+        known = [key for key in columns if any(board.score(model, *key[:2]).value is not None for model in board.models(key[0]))]
+        for task in dict.fromkeys(task for task, _, _ in columns if task not in {task for task, _, _ in known}):
+            yield Absent(f"{title}: {task.replace('_', ' ')}", next(iter(board.reasons(task)), "not measured"))
+        if not known:
+            continue
+        players = list(dict.fromkeys(model for task, _, _ in known for model in board.models(task)))
+        axes = {key: _axis(board, key[0], key[1]) for key in known}
+        rows = [(player, *(cell(board.score(player, *key[:2]), axes[key]) for key in known)) for player in players]
+        items = max(board.score(player, *key[:2]).n for player in players for key in known)
+        yield Table(f"{title}: {number(items)} items", ("", *(head for _, _, head in known)), rows, note)
+
+
+def _axis(board: ScoreTable, task: str, metric: str) -> Axis:
+    """From 0 to 1 with chance in it; of bits a byte, as far as they go."""
+    if metric == _BITS:
+        return axis_of([board.score(model, task, metric) for model in board.models(task)], None)
+    return Axis(0.0, 1.0, board.score(_CHANCE, task, metric).value)
+
+
 def duel_blocks(board: ScoreTable) -> Iterator[Block]:
     """Who answers better than the reference, and how far each has moved from it."""
-    models = board.models(AGAINST)
-    if not models:
-        yield Absent("Duels against the reference", "not measured")
+    if not (models := playing(board)):
+        reasons = board.reasons(AGAINST)
+        yield Absent("Comparisons of answers", reasons[0] if reasons else "not measured")
         return
-    share, far = Axis(0.0, 1.0, _EVEN), axis_of([board.score(model, AGAINST, "kl") for model in models], None)
-    rows = [
-        (
-            model,
-            cell(board.score(model, AGAINST, "gold_win"), share),
-            cell(board.score(model, AGAINST, "reward_win"), share),
-            cell(board.score(model, AGAINST, "kl"), far),
-        )
-        for model in models
-    ]
-    note = "Shares of held-out questions on which the sampled answer beats that of the reference, ties half (dashed: neither is better)."
-    yield Table("Against the reference", ("model", "wins by the rules", "wins by the reward model", "KL, nats an answer"), rows, note)
-    reasons = {board.score(model, AGAINST, "gold_win").reason for model in models} - {None}
-    for reason in sorted(str(reason) for reason in reasons):
-        yield Absent("Wins by the rules", reason)
+    axes = {"gold_win": Axis(0.0, 1.0, _EVEN), "reward_win": Axis(0.0, 1.0, _EVEN)}
+    axes["kl"] = axis_of([board.score(model, AGAINST, "kl") for model in models], None)
+    known = {
+        metric: axis for metric, axis in axes.items() if any(board.score(model, AGAINST, metric).value is not None for model in models)
+    }
+    rows = [(model, *(cell(board.score(model, AGAINST, metric), axis) for metric, axis in known.items())) for model in models]
+    note = f"{_DUELS} {GOLD}: what the data answer." if GOLD in models else _DUELS
+    yield Table("Against the reference", ("model", *(_HEADS[metric] for metric in known)), rows, note)
+
+
+def playing(board: ScoreTable) -> list[str]:
+    """Those whose answers were compared with the reference's by anyone; what the data answer has no KL."""
+    metrics = ("gold_win", "reward_win", "kl")
+    return [model for model in board.models(AGAINST) if any(board.score(model, AGAINST, metric).value is not None for metric in metrics)]
 
 
 def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:
     """How often the reward model, and the implicit reward of direct methods, prefer correctly on held-out pairs, by kind."""
-    for name, metrics in rankings.items():
-        if metrics is None or metrics.get("accuracy") is None:
-            yield Absent(f"Accuracy of {name} on held-out pairs", "not run" if metrics is None else "there are no held-out pairs")
+    missing = {name: metrics for name, metrics in rankings.items() if metrics is None or metrics.get("accuracy") is None}
+    if missing:
+        reason = "there are no held-out pairs" if any(missing.values()) else "not run"
+        yield Absent(f"Held-out preferences, ranked by {', '.join(missing)}", reason)
     known = {name: metrics for name, metrics in rankings.items() if metrics is not None and metrics.get("accuracy") is not None}
     if not known:
         return
@@ -109,8 +165,8 @@ def contest_blocks(board: ScoreTable) -> Iterator[Block]:
         if known:
             rows = [Interval(player, score.value or 0.0, *score.bounds) for player, score in known]
             figures.append(interval_chart(rows, title=f"Rated {title}", reference=None, unit="Elo"))
-        else:
-            yield Absent(f"Ratings {title}", next((score.reason for _, score in rated if score.reason), "not measured"))
+        elif rated:
+            yield Absent(f"Ratings and wins {title}", next((score.reason for _, score in rated if score.reason), "not measured"))
     if figures:
         yield Figures(figures, "Bars: 95% intervals. 400 points are odds of ten to one.")
     files = board.models(_SAME)
@@ -123,7 +179,9 @@ def contest_blocks(board: ScoreTable) -> Iterator[Block]:
 def other_blocks(board: ScoreTable) -> Iterator[Block]:
     """The scores of tasks that have no table of their own."""
     others = [
-        (key, score) for key, score in board.others((BOOKS, "facts", HELD_OUT, TRAINED, AGAINST, *_RULES, _SAME)) if score.value is not None
+        (key, score)
+        for key, score in board.others((TEXT, "facts", HELD_OUT, TRAINED, AGAINST, *_TASK_NAMES, *_RULES, _SAME))
+        if score.value is not None
     ]
     if others:
         rows = [

@@ -16,14 +16,14 @@ def answer_blocks(answers: Sequence[Row], amount: Amount) -> Iterator[Block]:
     if not answers:
         yield Absent("Answers side by side", "no question was asked")
         return
-    for title, trained in (("fact that no instruction told", False), ("fact of the instructions", True)):
+    for title, trained in (("A fact that no instruction told.", False), ("A fact of the instructions.", True)):
         for row in spread([row for row in answers if bool(row["trained"]) == trained], amount.examples):
             models = {
                 name: said["greedy"] for name, said in row["answers"].items() if "sampled" in said
             }  # the others are files of one of them
             quotes = [Quote(_verdict(name, said), excerpt(said["text"], amount.excerpt), _mark(said)) for name, said in models.items()]
-            known = f" The right word is {row['value']}." if row["value"] is not None else ""
-            yield Quotes(excerpt(_asked(row["messages"]), amount.excerpt), quotes, f"A {title}.{known}", aside=True)
+            known = f"{title} The right word is {row['value']}." if row["value"] is not None else "A held-out prompt."
+            yield Quotes(excerpt(_asked(row["messages"]), amount.excerpt), quotes, known, aside=True)
 
 
 def dialogue_blocks(dialogues: Dialogues, amount: Amount) -> Iterator[Block]:

@@ -50,6 +50,10 @@ class ScoreTable:
         """Those with a score in the task, in the order of the rows."""
         return list(dict.fromkeys(model for model, found, _ in self._scores if found == task))
 
+    def reasons(self, task: str) -> list[str]:
+        """Why scores of a task have no value, each reason once."""
+        return list(dict.fromkeys(one.reason for (_, found, _), one in self._scores.items() if found == task and one.reason))
+
     def others(self, tasks: Sequence[str]) -> list[tuple[Key, Score]]:
         """The scores of all other tasks."""
         return [(key, score) for key, score in self._scores.items() if key[1] not in tasks]

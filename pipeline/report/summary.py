@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.report.files import files_of, parity_of
-from pipeline.report.headlines import found
+from pipeline.report.headlines import found, ngrams_of
 
 Metrics = Mapping[str, Any]
 Row = dict[str, float | int | None]
@@ -19,8 +19,10 @@ def summary(metrics: Mapping[str, Metrics | None]) -> dict[str, Row]:
     text      documents that were read, the share of them that was dropped as junk or as a copy, bytes and tokens of train, repeats left
               between train and what is held out
     vocab     bytes of text a token
-    base      bits per byte on held-out text, beside an n-gram model's and the source's own entropy; share of multiple choices it gets right
-    sft       loss on held-out answers; share of held-out questions that it answers rightly, beside base's
+    base      bits per byte on held-out text, beside an n-gram model's and the source's own entropy; shares of last words of paragraphs
+              and of facts that it tells from others
+    sft       loss on held-out answers; bits per byte of those that the data give, and share of held-out questions that it answers
+              rightly, both beside base's
     reward    share of held-out pairs that it ranks rightly (chance: .5)
     <entry>   of `align`: share of answers that beat the reference's (`ci`: half the width of the 95 % interval), KL in nats an answer
     file      bytes of the smallest exported file, and its KL in nats a token from the model it was made of
@@ -29,7 +31,7 @@ def summary(metrics: Mapping[str, Metrics | None]) -> dict[str, Row]:
     def of(stage: str, key: str) -> Any:
         return found(metrics.get(stage) or {}, key)
 
-    counted = [name for name in metrics.get("baselines") or {} if name.endswith("-gram")]
+    counted = ngrams_of(metrics.get("baselines") or {})
     rows: dict[str, Row] = {
         "text": {
             "docs": of("corpus", "documents"),
@@ -40,13 +42,16 @@ def summary(metrics: Mapping[str, Metrics | None]) -> dict[str, Row]:
         },
         "vocab": {"bytes": of("tokenizer", "bytes_per_token")},
         "base": {
-            "bpb": of("evaluate/base", "books.bits_per_byte"),
-            "bpb_ngram": of("baselines", f"{counted[0]}.books.bits_per_byte") if counted else None,
-            "bpb_source": of("baselines", "source.books.bits_per_byte"),
+            "bpb": of("evaluate/base", "text.bits_per_byte"),
+            "bpb_ngram": of("baselines", f"{counted[0]}.text.bits_per_byte") if counted else None,
+            "bpb_source": of("baselines", "source.text.bits_per_byte"),
+            "cloze": of("evaluate/base", "last_word.choice"),
             "choice": of("evaluate/base", "facts.choice"),
         },
         "sft": {
             "loss": of("sft", "val_loss"),
+            "answer_bpb": of("evaluate/sft", "answers.bits_per_byte"),
+            "answer_bpb_base": of("evaluate/base", "answers.bits_per_byte"),
             "right": of("evaluate/sft", "facts_held_out.right"),
             "right_base": of("evaluate/base", "facts_held_out.right"),
         },

@@ -1,7 +1,8 @@
 """One module, one objective: batches, accumulation, precision, evaluation at intervals."""
 
+import copy
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,12 +13,14 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
+from pipeline.train.duration import Pace
 from pipeline.train.loop import train
 from pipeline.train.muon import MuonSettings
 from pipeline.train.optimizer import AdamWSettings, Optimizers
 from pipeline.train.recipe import Recipe, rows_a_step
 from pipeline.train.schedule import rows_of, warmup_stable_decay
-from pipeline.train.workspace import History, Row, Workspace
+from pipeline.train.settle import settled
+from pipeline.train.workspace import Row, Trained, Workspace
 
 
 @runtime_checkable
@@ -65,8 +68,8 @@ def fit(
     matrices: Collection[str],
     evaluate: Evaluate,
     seed: int,
-) -> tuple[History, Samples]:
-    """Train the module in place; the history by step, and the texts that `evaluate` returned beside its numbers.
+) -> tuple[Trained, Samples]:
+    """Train the module in place; the history by step and its amount, and the texts that `evaluate` returned beside its numbers.
 
     `matrices` names the weights for Muon; `evaluate` reads the module every eval_every steps. PipelineError for a batch that doesn't
     come out even, or a loss that is no number.
@@ -74,11 +77,19 @@ def fit(
     batch = rows_a_step(recipe.batch_tokens, micro_batch=recipe.micro_batch, tokens=objective.tokens, section=workspace.section)
     if not objective.rows:
         raise PipelineError("there is no row to train on", mend="more text, or a larger share for train (split)")
-    module.to(workspace.device).train()
+    module.to(workspace.device)
+    pace = Pace(objective.rows, batch, recipe.batch_tokens)
+
+    def trial(short: Fitting, place: Workspace) -> None:
+        every = replace(short, log_every=1, eval_every=short.steps)
+        fit(copy.deepcopy(module), objective, every, place, matrices=matrices, evaluate=evaluate, seed=seed)
+
+    recipe = settled(recipe, pace, workspace, trial, {recipe.eval_every: lambda: evaluate(module.eval())})
+    module.train()
     learner = _Fit(module, objective, recipe, workspace, batch, Optimizers(module, matrices, recipe.adamw, recipe.muon), evaluate, seed)
     history = train(learner, recipe, workspace)
     module.eval()
-    return history, learner.samples
+    return Trained(history, pace.told(recipe.steps)), learner.samples
 
 
 @dataclass

@@ -1,11 +1,12 @@
 """What every method that learns by steps is told."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from pipeline.core.errors import PipelineError
+from pipeline.train.duration import Duration
 
 Share = Annotated[float, Field(ge=0, lt=1)]  # of what a running mean keeps: at 1 it would learn nothing
 
@@ -14,10 +15,26 @@ Share = Annotated[float, Field(ge=0, lt=1)]  # of what a running mean keeps: at 
 class Recipe:
     """The settings that all trainers share; each method's own recipe extends it. Steps are optimizer steps, or rounds of a rollout."""
 
-    steps: PositiveInt
+    duration: Duration
     max_grad_norm: PositiveFloat  # gradients are clipped to this norm
     checkpoint_every: PositiveInt  # steps
     seed: int
+
+    @property
+    def steps(self) -> int:
+        """The steps to take. ValueError while the duration is told in another unit: train/settle makes them of it."""
+        if self.duration.unit != "steps":
+            raise ValueError(f"a duration of {self.duration} is no number of steps yet: settle it by the data")
+        return int(self.duration.amount)
+
+    @property
+    def least_steps(self) -> int:
+        """Fewer make no sense."""
+        return 1
+
+    def lasting(self, steps: int) -> Self:
+        """The same for so many steps."""
+        return replace(self, duration=Duration(steps, "steps"))
 
 
 def rows_a_step(batch_tokens: int, *, micro_batch: int, tokens: int, section: str) -> int:

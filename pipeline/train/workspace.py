@@ -12,6 +12,14 @@ Row = dict[str, int | float]
 History = list[Row]  # rows by step; equal on every run, resumed or not
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a training tells of itself."""
+
+    history: History
+    amount: dict[str, float]  # steps, epochs, tokens
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
     """The surroundings of a training run; none of them changes its result on one kind of device."""

@@ -38,7 +38,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "preferences to learn from")
     metrics, history = dpo.prefer(policy, reference, tokenizer, train.rows, test.rows, cfg, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "dpo"})
+    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "dpo", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"train": train.counts, "test": test.counts}
 

@@ -47,7 +47,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     scale = ppo.scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
     players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
     metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo"})
+    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
 

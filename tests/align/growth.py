@@ -31,6 +31,7 @@ from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair
 from pipeline.tokens.shards import Rows
 from pipeline.tokens.tokenizer import read
+from pipeline.train.duration import Duration
 from pipeline.train.workspace import Workspace
 
 TOKENS, ROWS, FEW = 128, 24, 2  # of a row; rows of a step, and of the one before it, which fills what is filled once
@@ -81,7 +82,7 @@ class Folder:
 
     def recipe(self, rows: int) -> dict[str, Any]:
         shared = {"max_length": TOKENS, "max_dropped": 0.1, "max_grad_norm": 1.0, "checkpoint_every": 9, "seed": 1, "micro_batch": None}
-        own = {"steps": 2, "batch_size": rows, "learning_rate": 1e-4, "embedding_lr_scale": 1.0, "warmup_steps": 1}
+        own = {"duration": Duration(2, "steps"), "batch_size": rows, "learning_rate": 1e-4, "embedding_lr_scale": 1.0, "warmup_steps": 1}
         return shared | own
 
     def pretrain(self, rows: int) -> None:
@@ -120,7 +121,7 @@ class Folder:
         prefer(self.model(), self.model(), self._tokenizer, pairs, pairs, recipe, self.place("dpo"))
 
     def ppo(self, rows: int) -> None:
-        own = {"steps": 2, "rollout_batch": rows, "mini_batch_size": rows, "max_new_tokens": HALF, "learning_rate": 1e-4, "kl_coef": 0.1}
+        own = {"rollout_batch": rows, "mini_batch_size": rows, "max_new_tokens": HALF, "learning_rate": 1e-4, "kl_coef": 0.1}
         own |= {"critic_learning_rate": 1e-4, "kl_target": 1.0, "max_kl": None, "missing_eos_penalty": 1.0}
         shared = {name: value for name, value in self.recipe(rows).items() if name in ppo.Rollouts.__dataclass_fields__}
         players = ppo.Players(policy=self.model(), critic=self.reward(), reference=self.model(), reward=self.reward())

@@ -15,11 +15,13 @@ from pipeline.align.recipe import FineTuning
 from pipeline.align.reward import train_reward
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.align.sft import train_sft
+from pipeline.train.duration import Duration
+from pipeline.train.recipe import Recipe
 from pipeline.train.workspace import History, Workspace
 from tests.align.tiny import examples, pairs, tiny, weights
 
 RECIPE = FineTuning(
-    steps=7,
+    duration=Duration(7, "steps"),
     max_length=64,
     max_dropped=0.05,
     batch_size=4,
@@ -32,7 +34,7 @@ RECIPE = FineTuning(
     seed=1,
 )
 SETTINGS = ppo_method.Rollouts(
-    steps=5,
+    duration=Duration(5, "steps"),
     max_length=64,
     max_dropped=0.05,
     rollout_batch=6,
@@ -66,9 +68,17 @@ class How:
 
     micro_batch: int | None = None
     dtype: torch.dtype = torch.float32
+    duration: str | None = None
 
     def recipe(self) -> FineTuning:
-        return dataclasses.replace(RECIPE, micro_batch=self.micro_batch)
+        return dataclasses.replace(RECIPE, **self.changes(RECIPE))
+
+    def rollouts(self) -> ppo_method.Rollouts:
+        return dataclasses.replace(SETTINGS, **self.changes(SETTINGS))
+
+    def changes(self, recipe: Recipe) -> dict[str, Any]:
+        duration = recipe.duration if self.duration is None else Duration.read(self.duration)
+        return {"micro_batch": self.micro_batch, "duration": duration}
 
     def policy(self) -> PreTrainedModel:
         return tiny(1).to(self.dtype)  # type: ignore[no-any-return]
@@ -86,29 +96,28 @@ def fresh_reward() -> PreTrainedModel:
 
 def sft(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
     module = how.policy()
-    history = train_sft(module, tokenizer, rows or examples(10), how.recipe(), workspace)
-    return Outcome(weights(module), history, {})
+    trained = train_sft(module, tokenizer, rows or examples(10), how.recipe(), workspace)
+    return Outcome(weights(module), trained.history, trained.amount)
 
 
 def reward(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
     model = how.reward()
-    history = train_reward(model, tokenizer, rows or pairs(10), how.recipe(), workspace)
-    return Outcome(weights(model), history, {})
+    trained = train_reward(model, tokenizer, rows or pairs(10), how.recipe(), workspace)
+    return Outcome(weights(model), trained.history, trained.amount)
 
 
 def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How = PLAIN) -> Outcome:
     policy = how.policy()
     recipe = DirectPreferences(**vars(how.recipe()), beta=0.1, sft_weight=sft_weight)
-    history = train_dpo(policy, how.policy(), tokenizer, pairs(10), recipe, workspace)
-    return Outcome(weights(policy), history, {})
+    trained = train_dpo(policy, how.policy(), tokenizer, pairs(10), recipe, workspace)
+    return Outcome(weights(policy), trained.history, trained.amount)
 
 
 def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model, critic = how.policy(), how.reward(), how.reward()
     players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model)
     scale = ppo_method.scale_of(model, pairs(10), batch=4)
-    settings = dataclasses.replace(SETTINGS, micro_batch=how.micro_batch)
-    metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, settings, workspace)
+    metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, how.rollouts(), workspace)
     both = {"policy": weights(policy), "critic": weights(critic)}
     return Outcome({f"{name}/{key}": value for name, part in both.items() for key, value in part.items()}, history, metrics)
 

@@ -126,7 +126,7 @@ def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
     prompts = [[0, *words(generator, 2, 6)] for _ in range(16)]
     scale = Scale(0.0, 1.0, 4.0)
     settings = dataclasses.replace(
-        methods.SETTINGS, steps=16, rollout_batch=32, mini_batch_size=8, max_new_tokens=3, kl_coef=0.001, kl_target=99.0
+        methods.SETTINGS.lasting(16), rollout_batch=32, mini_batch_size=8, max_new_tokens=3, kl_coef=0.001, kl_target=99.0
     )
     players = ppo.Players(policy=tiny(1), critic=methods.fresh_reward(), reference=tiny(1), reward=judge)
     metrics, _ = ppo.improve(players, prompts, scale, settings, workspace(tmp_path))

@@ -14,7 +14,14 @@ from pipeline.core.track import group_of
 
 ROOT = Path.cwd()
 TRACK = {"kind": "none", "project": "proof", "mode": "offline", "folder": ".run/wandb"}
-SETTINGS = {"seed": 1, "corpus": {"books": 3}, "pretrain": {"steps": 2}, "sft": {"steps": 1}, "hardware": {"threads": 2}, "track": TRACK}
+SETTINGS = {
+    "seed": 1,
+    "corpus": {"books": 3},
+    "pretrain": {"duration": 2},
+    "sft": {"duration": 1},
+    "hardware": {"threads": 2},
+    "track": TRACK,
+}
 
 
 @pytest.fixture

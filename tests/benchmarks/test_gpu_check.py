@@ -16,7 +16,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_prepared_settings_are_the_smoke_chain_in_bf16_on_that_device(prepared: Path) -> None:
     settings = yaml.safe_load((prepared / "params.yaml").read_text())
-    assert (settings["pretrain"]["precision"], settings["pretrain"]["steps"], settings["hardware"]["device"]) == ("bf16", 40, "cpu")
+    told = (settings["pretrain"]["precision"], settings["pretrain"]["duration"], settings["hardware"]["device"])
+    assert told == ("bf16", "40 steps", "cpu")
 
 
 def test_the_fingerprints_of_the_same_code_are_the_same_and_another_one_is_named(prepared: Path) -> None:

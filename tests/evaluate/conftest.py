@@ -131,12 +131,13 @@ def plain_dialogues(tmp_path_factory: pytest.TempPathFactory) -> Dialogues:
     """As they come from files: no questions."""
     target = Dialogues(tmp_path_factory.mktemp("plain") / "dialogues")
     with target.writing() as draft:
+        write_jsonl(draft.path / "instructions.jsonl", [])
         write_jsonl(draft.path / "preferences.jsonl", [preference(number) for number in range(8)])
     return target
 
 
 TASKS = {
-    "books": Perplexity(kind="perplexity", documents=10, document_tokens=1000, overlap=0.5, ngram=3),
+    "text": Perplexity(kind="perplexity", documents=10, document_tokens=1000, overlap=0.5, ngram=3),
     "facts": Questions(kind="questions", held_out=50, trained=50, max_dropped=0.05, max_new_tokens=6),
 }
 Given = Callable[..., Examined]

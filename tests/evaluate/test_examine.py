@@ -19,7 +19,7 @@ from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap, Estimate
 from pipeline.evaluate import contest
 from pipeline.evaluate.answers import judged
-from pipeline.evaluate.choices import filling_logprobs
+from pipeline.evaluate.choices import continued
 from pipeline.evaluate.duels import duels
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.questions import questions
@@ -103,7 +103,7 @@ def test_another_model_has_moved(duelled: list[Row]) -> None:
 
 
 def test_a_model_that_has_learned_nothing_is_as_bad_as_chance(examination: Examination) -> None:
-    perplexity = value(examination["base"].rows, "base", "books", "perplexity")
+    perplexity = value(examination["base"].rows, "base", "text", "perplexity")
     assert perplexity is not None
     assert perplexity > SIZE / 2
     assert value(examination["base"].rows, "base", "facts_held_out", "exact") == 0
@@ -112,9 +112,9 @@ def test_a_model_that_has_learned_nothing_is_as_bad_as_chance(examination: Exami
 def test_the_source_and_the_counting_models_are_the_baselines(given: Given, split: Split) -> None:
     table = split.read("test")
     size = sum(len(text.encode()) for text in table["text"].to_pylist())
-    rows = TASKS["books"].baselines("books", given(""))
-    assert value(rows, "source", "books", "bits_per_byte") == pytest.approx(sum(table["bits"].to_pylist()) / size)
-    counted = [value(rows, name, "books", "bits_per_byte") for name in ("unigram", "3-gram")]
+    rows = TASKS["text"].baselines("text", given(""))
+    assert value(rows, "source", "text", "bits_per_byte") == pytest.approx(sum(table["bits"].to_pylist()) / size)
+    counted = [value(rows, name, "text", "bits_per_byte") for name in ("unigram", "3-gram")]
     assert counted[1] < counted[0]  # type: ignore[operator]
     assert TASKS["facts"].baselines("facts", given("")) == []
 
@@ -123,12 +123,12 @@ def test_a_second_examination_finds_the_same_to_the_bit(examination: Examination
     assert examine(models, given) == examination
 
 
-def test_without_questions_the_fact_rows_are_absent_with_a_reason_and_the_reward_judges(
+def test_without_questions_nothing_is_told_of_facts_and_the_reward_judges(
     models: dict[str, Model], reward: RewardModel, given: Given, plain_dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, tmp_path: Path
 ) -> None:
     found = examine(models, given, dialogues=plain_dialogues)
     rows = compared(found, models, reward, tokenizer, tmp_path)
-    assert value(found["ppo"].rows, "ppo", "facts_held_out", "exact") is None
+    assert not [one for one in found["ppo"].rows if one.task.startswith("facts")]
     assert value(rows, "ppo", "against_reference", "gold_win") is None
     assert value(rows, "ppo", "against_reference", "reward_win") is not None
     assert all(one.reason for one in [*found["ppo"].rows, *rows] if one.estimate is None)
@@ -138,9 +138,10 @@ def test_without_questions_the_fact_rows_are_absent_with_a_reason_and_the_reward
 def test_fillings_that_share_their_prefix_score_as_if_each_were_read_alone(models: dict[str, Model]) -> None:
     module = load(models["base"], device="cpu")
     gaps = [([0, 20, 30], [[40], [41, 42], [43, 44, 45]]), ([0, 21, 31], [[50, 51]]), ([0, 22], [[60], [61]])]
-    found = filling_logprobs(module, gaps, batch=2)
+    found = continued(module, gaps, batch=4)
     for (prefix, fillings), values in zip(gaps, found, strict=True):
-        assert values == pytest.approx(answer_logprobs(module, [(prefix, one) for one in fillings], batch=1).tolist(), abs=1e-4)
+        alone = answer_logprobs(module, [(prefix, one) for one in fillings], batch=1).tolist()
+        assert [nats for nats, _ in values] == pytest.approx(alone, abs=1e-4)
 
 
 def test_rewards_do_not_depend_on_the_batch(reward: RewardModel, dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
@@ -172,13 +173,43 @@ def test_a_win_a_tie_and_a_loss_on_held_out_questions(dialogues: Dialogues, toke
     assert [one.as_json()["value"] for one in rows] == pytest.approx([2.5 / 3, 0.5, 1.0])
 
 
+def test_questions_that_no_rule_judges_count_in_no_win_and_move_no_other(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
+    asked = questions(dialogues, tokenizer, held_out=3, trained=1, room=ROOM, seed=1)
+    rows = duels(
+        "ppo",
+        asked,
+        gold=([0.0, None, 0.5, 1.0], [1.0, None, 0.5, 0.0]),
+        reward=([None] * 4, [None] * 4),
+        nats=None,
+        bootstrap=FEW,
+    )
+    assert [one.as_json()["value"] for one in rows] == [0.75, None, None]
+
+
+def test_what_the_data_answer_is_one_more_player_where_they_answer_every_question(
+    models: dict[str, Model], reward: RewardModel, given: Given, plain_dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, tmp_path: Path
+) -> None:
+    asked = contest.lines_of(written(examine(models, given), models, tmp_path / "asked"), reward)
+    contest.enter_gold_answers(asked, tokenizer)
+    assert all(contest.GOLD not in line["answers"] for line in asked)
+    lines = contest.lines_of(written(examine(models, given, dialogues=plain_dialogues), models, tmp_path / "plain"), reward)
+    contest.enter_gold_answers(lines, tokenizer)
+    assert {line["answers"][contest.GOLD]["greedy"]["text"] for line in lines} == {"a"}
+    contest.add_rewards(lines, load_reward(reward, device="cpu"), tokenizer, batch=4)
+    rows = contest.against("sft", load(models["sft"], device="cpu"), lines, tokenizer, batch=5, bootstrap=FEW)
+    assert value(rows, contest.GOLD, "against_reference", "reward_win") is not None
+    assert value(rows, contest.GOLD, "against_reference", "kl") is None
+    rated = contest.ratings(lines, sources={}, prior=1.0, bootstrap=FEW)
+    assert value(rated, contest.GOLD, "reward", "elo") is not None
+
+
 def test_documents_that_were_cut_say_nothing_of_the_source(given: Given, tokenizer: tokenizers.Tokenizer) -> None:
     task, some = Perplexity(kind="perplexity", documents=2, document_tokens=30, overlap=0.5, ngram=2), given("base")
     assert isinstance(some, HeldOut)
     cut = task.read(some)
     assert cut.bits is None
     assert cut.sizes == [len(tokenizer.decode(ids[1:].tolist()).encode()) for ids in cut.ids]
-    assert [one.estimate for one in task.baselines("books", some) if one.model == "source"] == [None]
+    assert [one.estimate for one in task.baselines("text", some) if one.model == "source"] == [None]
 
 
 def test_prompts_that_do_not_fit_are_left_out_and_none_left_is_an_error(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
@@ -207,7 +238,7 @@ def test_the_contest_rates_models_and_files_together(
 
 def test_a_broken_model_has_no_number_but_a_reason() -> None:
     for value in (float("inf"), float("nan")):
-        told = row("m", "books", "perplexity", Estimate(value, 1.0, value, 3)).as_json()
+        told = row("m", "text", "perplexity", Estimate(value, 1.0, value, 3)).as_json()
         assert (told["value"], told["n"]) == (None, 3)
         assert "broken" in told["reason"]
 

@@ -26,6 +26,7 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 TEXT_STAGES = ["corpus", "clean", "select", "dedup", "dialogues", "split", "tokenizer", "tokenize", "baselines"]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
 SIZES = sorted(path.stem for path in (ROOT / "conf/size").glob("*.yaml"))
+DATA = sorted(path.stem for path in (ROOT / "conf/data").glob("*.yaml"))
 LISTS = ("align", "export", "tasks")  # groups of which several files are in force at once
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
 FILES = sorted(path for path in (ROOT / "stages").rglob("[!_]*.py"))
@@ -115,8 +116,21 @@ def test_a_stage_file_is_one_screen(path):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_size_composes_and_every_section_is_typed(size):
-    assert faults(composed(f"size={size}")) == []
+@pytest.mark.parametrize("data", DATA)
+def test_every_size_composes_with_every_data_and_every_section_is_typed(size, data):
+    settings = composed(f"size={size}", f"data={data}")
+    assert faults(settings) == []
+    assert list(faults_between(settings)) == []
+
+
+def test_the_desktop_model_has_ten_million_weights_in_blocks_of_32():
+    from pipeline.model import count
+    from pipeline.model.build import build
+
+    settings = composed("size=desktop")
+    module = build(settings["model"], vocabulary=settings["tokenizer"]["vocab_size"], seed=1)
+    assert count.parameters(module) == pytest.approx(10e6, rel=0.02)
+    assert all(weight.shape[1] % 32 == 0 for weight in module.parameters() if weight.ndim == 2)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -249,11 +263,11 @@ def test_an_odd_value_of_any_key_is_taken_or_named_and_never_a_traceback(group):
 @pytest.mark.parametrize(
     "word",
     [
-        "sft.batch_size=0", "reward.steps=0", "align.ppo.kl_target=0", "align.dpo.steps=0",
-        "align.ppo.mini_batch_size=0", "tasks.books.ngram=9",
+        "sft.batch_size=0", "reward.duration=0", "align.ppo.kl_target=0", "align.dpo.duration=0",
+        "align.ppo.mini_batch_size=0", "tasks.text.ngram=9",
         "evaluate.batch_size=0", "evaluate.resamples=0", "contest.resamples=0", "export.gguf.rows=0", "pretrain.adamw.beta1=1.5",
         "pretrain.adamw.beta2=1.0", "align.dpo.beta=0", "align.dpo.beta=-1", "align.ppo.kl_coef=-1", "tasks.facts.max_new_tokens=0",
-        "tasks.books.overlap=1", "export.gguf.strings=0", "pretrain.muon.momentum=1.0", "sft.warmup_steps=1000",
+        "tasks.text.overlap=1", "export.gguf.strings=0", "pretrain.muon.momentum=1.0", "sft.warmup_steps=1000",
         "align.ppo.max_new_tokens=0", "sft.micro_batch=0", "sft.micro_batch=3", "reward.micro_batch=32", "align.dpo.micro_batch=-1",
         "align.ppo.micro_batch=65", "pretrain.micro_batch=0",
         "pretrain.decay_ratio=1.5", "sft.learning_rate=-1",

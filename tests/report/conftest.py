@@ -33,15 +33,19 @@ def score(model: str, task: str, metric: str, value: float | None) -> dict[str, 
 
 
 def scores(*, facts: bool) -> list[dict[str, Any]]:
-    rows = [score(model, "books", "bits_per_byte", 0.6) for model in MODELS]
+    rows = [score(model, "text", "bits_per_byte", 0.6) for model in MODELS]
     rows += [score(model, "facts", "choice", 0.9) for model in MODELS if facts]
-    for task in ("facts_held_out", "facts_trained"):
-        rows += [score(model, task, metric, 0.8 if facts else None) for model in MODELS for metric in ("choice", "right", "exact")]
+    for task in ("facts_held_out", "facts_trained") if facts else ():
+        rows += [score(model, task, metric, 0.8) for model in MODELS for metric in ("choice", "right", "exact")]
+    rows += [score(model, "last_word", metric, 0.6) for model in MODELS for metric in ("exact", "choice")]
+    rows += [score(model, "answers", "bits_per_byte", 1.5) for model in MODELS]
+    rows += [score(model, "swapped_names", "accuracy", 0.7 if facts else None) for model in MODELS]
     return [*rows, score("base", "riddles", EVIL, 0.3)]
 
 
 def baselines(*, facts: bool) -> list[dict[str, Any]]:
-    return [score("source", "books", "bits_per_byte", 0.5 if facts else None), score("unigram", "books", "bits_per_byte", 0.6)]
+    counted = [score("unigram", "text", "bits_per_byte", 0.6), score("4-gram", "last_word", "choice", 0.4)]
+    return [score("source", "text", "bits_per_byte", 0.5 if facts else None), *counted, score("chance", "last_word", "choice", 0.25)]
 
 
 def compared(*, facts: bool) -> list[dict[str, Any]]:

@@ -34,14 +34,26 @@ def test_the_page_holds_no_path_of_the_machine(run: Finished, tmp_path: object) 
     assert str(tmp_path) not in html
 
 
-def test_without_facts_the_fact_tables_are_absent_with_their_reason(run: Finished) -> None:
+def test_without_facts_there_are_no_tables_of_facts_and_what_is_missing_is_said_once(run: Finished) -> None:
     html, numbers = page_of("Scriptorium", *run(facts=False), SHOWN)
-    assert f"Facts that no instruction told: {NO_FACTS}." in html
-    assert f"Wins by the rules: {NO_FACTS}." in html
-    assert "The entropy of the source" in html
+    assert "Facts that" not in html
+    assert f"Ratings and wins by rules: {NO_FACTS}." in html
+    assert html.count("The entropy of the source") == 1
+    assert "<th>wins by rules" not in html
+    assert "Last words of paragraphs that the base model gets right" in html
     with_facts, fewer = page_of("Scriptorium", *run(facts=True), SHOWN)
     assert NO_FACTS not in with_facts
     assert fewer["absent"] < numbers["absent"]
+
+
+def test_tasks_without_a_world_stand_beside_counting_and_chance_and_name_what_is_missing(run: Finished) -> None:
+    page = page_of("Scriptorium", *run(facts=False), SHOWN)[0]
+    table = page[page.index("Questions about held-out text") :]
+    table = table[: table.index("</table>")]
+    assert all(f">{name}<" in table for name in ("base", "ppo", "4-gram", "chance"))
+    assert "last word, chosen" in table
+    assert "names exchanged" not in table
+    assert page.count(f"swapped names: {NO_FACTS}") == 1
 
 
 def test_what_the_rules_dropped_is_compared_with_the_truth_where_it_is_known(run: Finished) -> None:
@@ -85,7 +97,7 @@ def test_what_was_cut_from_train_is_judged_by_name_where_it_is_known_what_was_pl
     assert known.rows == [(EVIL, "5", "–", "–", "–"), ("val", "3", "4", "1.000", "0.750"), ("test", "0", "0", "–", "–")]
     (unknown,) = leak_blocks({"leaks": leaks})
     assert isinstance(unknown, Table)
-    assert unknown.rows[1] == ("val", "3", "–", "–", "–")
+    assert unknown.rows[1] == ("val", "3")
     assert unknown.note != known.note
     assert list(leak_blocks({})) == []
 

@@ -15,12 +15,19 @@ METRICS = {
     "sft": {"val_loss": 0.25},
     "reward": {"accuracy": 0.875},
     "baselines": {
-        "unigram": {"books": {"bits_per_byte": 2.1}},
-        "4-gram": {"books": {"bits_per_byte": 0.7}},
-        "source": {"books": {"bits_per_byte": 0.5}},
+        "unigram": {"text": {"bits_per_byte": 2.1}},
+        "3-gram": {"last_word": {"choice": 0.5}},
+        "4-gram": {"text": {"bits_per_byte": 0.7}},
+        "source": {"text": {"bits_per_byte": 0.5}},
     },
-    "evaluate/base": {"books": {"bits_per_byte": 0.58}, "facts": {"choice": 0.9}, "facts_held_out": {"right": 0.0}},
-    "evaluate/sft": {"facts_held_out": {"right": 0.75}},
+    "evaluate/base": {
+        "text": {"bits_per_byte": 0.58},
+        "last_word": {"choice": 0.8},
+        "answers": {"bits_per_byte": 3.0},
+        "facts": {"choice": 0.9},
+        "facts_held_out": {"right": 0.0},
+    },
+    "evaluate/sft": {"answers": {"bits_per_byte": 1.5}, "facts_held_out": {"right": 0.75}},
     "align/dpo": {},
     "align/ppo": None,
     "contest": {
@@ -36,8 +43,8 @@ def test_every_figure_stands_beside_what_it_is_compared_with() -> None:
     rows = summary(METRICS)
     assert rows["text"] == {"docs": 200, "dropped": 0.25, "bytes": 9000, "tokens": 3000, "leaks": 2}
     assert rows["vocab"] == {"bytes": 3.142}
-    assert rows["base"] == {"bpb": 0.58, "bpb_ngram": 0.7, "bpb_source": 0.5, "choice": 0.9}
-    assert rows["sft"] == {"loss": 0.25, "right": 0.75, "right_base": 0.0}
+    assert rows["base"] == {"bpb": 0.58, "bpb_ngram": 0.7, "bpb_source": 0.5, "cloze": 0.8, "choice": 0.9}
+    assert rows["sft"] == {"loss": 0.25, "answer_bpb": 1.5, "answer_bpb_base": 3.0, "right": 0.75, "right_base": 0.0}
     assert rows["reward"] == {"acc": 0.875}
     assert rows["dpo"] == {"win": 0.7, "ci": pytest.approx(0.06), "kl": 1.25}
     assert rows["file"] == {"bytes": 1000, "kl": 0.002346}

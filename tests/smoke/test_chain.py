@@ -13,6 +13,14 @@ from pipeline.report.headlines import NOT_RUN, STAGES, tellings, work_of
 
 pytestmark = pytest.mark.smoke
 
+TASKS = [  # without a world, each with what counting and chance get
+    ("last_word", "choice"),
+    ("word_order", "accuracy"),
+    ("swapped_names", "accuracy"),
+    ("answers", "choice"),
+    ("pairs", "choice"),
+]
+
 
 def has(metrics: Any, key: str) -> bool:
     """Whether the dotted key is there, be its value null."""
@@ -93,8 +101,9 @@ def test_your_own_text_and_dialogues_go_through_to_the_exported_files(restored, 
     ran = clone.reran("exp", "run", *own(texts, talks), "-S", "split.seed=6")
     assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
     scores = json.loads((clone.folder / "metrics/evaluate/base.json").read_text())
-    assert scores["facts"]["choice"] is None, "without the world's facts the row is absent"
-    assert scores["books"]["bits_per_byte"] > 0
+    assert not {"facts", "facts_held_out"} & set(scores), "without the world's facts nothing is told of them"
+    assert all(scores[task]["choice"] is not None for task in ("last_word", "answers", "pairs"))
+    assert scores["text"]["bits_per_byte"] > 0
     assert json.loads((clone.folder / "metrics/dialogues.json").read_text())["quarantine_by_reason"] == {"chosen_equals_rejected": 1}
     assert (clone.folder / "data/export/gguf/model-Q4_0.gguf").is_file()
 
@@ -106,7 +115,13 @@ def test_the_packages_of_the_environment_go_through_to_the_exported_files(restor
     dropped = json.loads((clone.folder / "metrics/tokenize.json").read_text())["dialogues"]
     assert all(table["too_long"] <= 0.05 * table["rows"] for table in dropped.values())
     scores = json.loads((clone.folder / "metrics/evaluate/base.json").read_text())
-    assert scores["books"]["bits_per_byte"] > 0
+    assert scores["text"]["bits_per_byte"] > 0
+    counted = json.loads((clone.folder / "metrics/baselines.json").read_text())
+    for task, metric in TASKS:
+        assert all(counted[name][task][metric] is not None for name in ("4-gram", "chance")), task
+        assert 0 <= scores[task][metric] <= 1
+    won = json.loads((clone.folder / "metrics/contest.json").read_text())["gold_answers"]
+    assert won["against_reference"]["reward_win"] is not None
     assert (clone.folder / "data/export/gguf/model-Q4_0.gguf").is_file()
     assert_that_packages_are_on_one_side(clone.folder / "data")
 

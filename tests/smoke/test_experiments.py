@@ -52,10 +52,10 @@ def test_a_key_that_does_not_exist_stops_before_anything_runs(clone):
 
 
 def test_wrong_values_stop_before_anything_runs_all_at_once_with_the_mend(clone):
-    said = clone.dvc("exp", "run", "-S", "contest.resamples=many", "-S", "pretrain.steps=abc", "-S", "align.dpo.beta=-1", check=False)
+    said = clone.dvc("exp", "run", "-S", "contest.resamples=many", "-S", "pretrain.duration=abc", "-S", "align.dpo.beta=-1", check=False)
     for key in (
         "contest.resamples: Input should be a valid integer (found 'many')",
-        "pretrain.steps: Input should",
+        "pretrain.duration: Value error, a duration is a number with a unit",
         "align.dpo.beta: Input",
     ):
         assert key in said

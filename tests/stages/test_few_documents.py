@@ -69,7 +69,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def own(*overrides: str) -> dict[str, Any]:
     """The settings of a corpus and dialogues of one's own."""
     paths = ("corpus=folder", "corpus.path=texts", "dialogues=files", "dialogues.path=talks")
-    return composed(*paths, "pretrain.steps=4", "pretrain.checkpoint_every=2", *overrides)
+    return composed(*paths, "pretrain.duration=4", "pretrain.checkpoint_every=2", *overrides)
 
 
 def talk(folder: Path) -> None:
@@ -83,7 +83,7 @@ def talk(folder: Path) -> None:
 
 def alone(*overrides: str) -> dict[str, Any]:
     """The settings of one folder of one's own, whatever it holds."""
-    return composed("data=own", "data.path=texts", "pretrain.steps=4", "pretrain.checkpoint_every=2", *overrides)
+    return composed("data=own", "data.path=texts", "pretrain.duration=4", "pretrain.checkpoint_every=2", *overrides)
 
 
 @pytest.mark.parametrize("dialogues", [True, False])

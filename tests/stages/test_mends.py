@@ -1,9 +1,12 @@
 """A mend that names values is a whole command."""
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.core.errors import PipelineError
 from stages._mends import in_full
+from stages._settings import compose, typed
 
 
 @pytest.mark.parametrize(
@@ -15,14 +18,14 @@ from stages._mends import in_full
             "SET='sft.max_length=768 model.context=768'",
         ),
         ("align.dpo.micro_batch=8, or model.context=64", "SET=align.dpo.micro_batch=8"),
-        ("tasks=[world], with held_out above 0", "SET='tasks=[world]'"),
+        ("tasks=[text,dialogues,prompts]", "SET='tasks=[text,dialogues,prompts]'"),
         ("hardware=auto or hardware=cpu", "SET=hardware=auto"),
         ("corpus.path=/home/me/texts", "SET=corpus.path=/home/me/texts"),
         ("align.ppo.max_kl=null goes on with the broken model", None),
         ("corpus.path=FOLDER", None),
         ("data=own corpus.path=data/input/NAME", None),
         ("lower the learning rate (sft.learning_rate)", None),
-        ("python -m stages.sft sft.steps=3", None),
+        ("python -m stages.sft sft.duration=3", None),
         ("dvc repro dpo", None),
     ],
 )
@@ -30,3 +33,29 @@ def test_the_command_is_told_where_the_mend_is_values(mend: str, command: str | 
     said = in_full(PipelineError("wrong", mend=mend)).split("\n")
     assert said[:2] == ["wrong", f"  mend: {mend}"]
     assert said[2:] == ([f"  go on from here: make repro {command}"] if command else [])
+
+
+@pytest.mark.parametrize(
+    ("word", "mend"),
+    [
+        ("pretrain.steps=1e3", "pretrain.duration=1e3"),
+        ("budget.rollouts.steps=7", "budget.rollouts.duration=7"),
+        ("align.dpo.steps=7", "align.dpo.duration=7"),
+        ("align.dpo.betta=1", "align.dpo.beta=1"),
+        ("pretrain.zzz=1", "correct the key or group; `make groups` lists the groups"),
+        ("nothing.steps=1", "correct the key or group; `make groups` lists the groups"),
+    ],
+)
+def test_an_unknown_key_is_told_as_the_one_that_was_meant(word: str, mend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    with pytest.raises(PipelineError) as fault:
+        compose(["seed=2", word])
+    assert fault.value.mend == mend
+
+
+def test_a_file_with_an_old_key_is_told_the_new_one() -> None:
+    from stages.reward import Config
+    from tests.house.test_drawing_and_settings import DEFAULT
+
+    with pytest.raises(PipelineError, match=r"reward\.steps: Unexpected keyword argument: meant is reward\.duration \(found 5\)"):
+        typed(Config, DEFAULT["reward"] | {"steps": 5}, at="reward")

@@ -113,7 +113,7 @@ def test_a_dependency_that_nobody_makes_is_named_before_anything_runs(settings) 
 
 def test_a_contest_needs_questions_and_a_reference_among_the_models(settings) -> None:
     assert list(faults_between(settings)) == []
-    assert [fault.mend for fault in faults_between({**settings, "tasks": {}})] == ["tasks=[world]"]
+    assert [fault.mend for fault in faults_between({**settings, "tasks": {}})] == ["tasks=[text,dialogues,prompts]"]
     elsewhere = {**settings, "contest": {**settings["contest"], "reference": "data/sfx"}}
     assert "none of the models" in next(iter(faults_between(elsewhere))).message
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.train.duration import Duration
 from pipeline.train.fit import Fitting, Samples, fit
 from pipeline.train.muon import MuonSettings
 from pipeline.train.optimizer import AdamWSettings
@@ -54,7 +55,7 @@ class Counting:
 
 
 RECIPE = Fitting(
-    steps=24,
+    duration=Duration(24, "steps"),
     batch_tokens=48,
     micro_batch=8,
     max_grad_norm=1.0,
@@ -81,13 +82,21 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Callable[..., tuple[Toy, tuple[History, Samples]]]:
+def amounts() -> list[dict[str, float]]:
+    """Steps, epochs and tokens of each fit of a test."""
+    return []
+
+
+@pytest.fixture
+def train(tmp_path: Path, amounts: list[dict[str, float]]) -> Callable[..., tuple[Toy, tuple[History, Samples]]]:
     """Fit a new toy with the recipe changed as asked; `track` may interrupt it."""
 
     def run(*, scratch: str = "scratch", track: Callable[[int, dict[str, float]], None] = lambda step, values: None, **changes: object):
         toy, counting = Toy(), Counting()
         place = workspace(tmp_path / scratch, track)
         look = lambda module: ({"eye": float(module.embed.weight.detach().sum())}, [f"{module.training}"])  # noqa: E731
-        return toy, fit(toy, counting, replace(RECIPE, **changes), place, matrices=MATRICES, evaluate=look, seed=3)
+        trained, samples = fit(toy, counting, replace(RECIPE, **changes), place, matrices=MATRICES, evaluate=look, seed=3)
+        amounts.append(trained.amount)
+        return toy, (trained.history, samples)
 
     return run

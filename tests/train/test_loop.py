@@ -13,6 +13,7 @@ from torch import nn
 
 from pipeline.core.errors import PipelineError
 from pipeline.train.checkpoint import Checkpoints
+from pipeline.train.duration import Duration
 from pipeline.train.fit import fit
 from pipeline.train.stop import Interrupted
 from tests.train.conftest import MATRICES, RECIPE, Counting, Toy, workspace
@@ -29,7 +30,7 @@ def same(first: nn.Module, second: nn.Module) -> bool:
 
 
 def test_the_loss_falls(train) -> None:
-    _, (history, _) = train(steps=100)
+    _, (history, _) = train(duration=Duration(100, "steps"))
     assert history[-1]["loss"] < history[0]["loss"] / 2
 
 
@@ -83,7 +84,7 @@ def test_eight_small_batches_step_like_one_large(tmp_path) -> None:
     for micro_batch in (8, 1):
         toys.append(Toy())
         toys[-1].noise.p = 0.0  # dropout draws anew for each micro-batch
-        recipe = replace(RECIPE, steps=3, micro_batch=micro_batch)
+        recipe = replace(RECIPE.lasting(3), micro_batch=micro_batch)
         fit(toys[-1], Counting(), recipe, workspace(tmp_path / str(micro_batch)), matrices=MATRICES, evaluate=NOTHING, seed=3)
     for large, small in zip(*(toy.parameters() for toy in toys), strict=True):
         torch.testing.assert_close(large, small, rtol=1e-5, atol=1e-5)
@@ -96,7 +97,7 @@ def test_bf16_learns_nearly_like_fp32(train) -> None:
 
 
 def test_it_is_looked_at_in_eval_mode_at_intervals_and_at_the_end(train) -> None:
-    toy, (history, samples) = train(steps=20)
+    toy, (history, samples) = train(duration=Duration(20, "steps"))
     assert [row["step"] for row in history if "eye" in row] == [8, 16, 20]
     assert samples == [{"step": step, "texts": ["False"]} for step in (8, 16, 20)]
     assert not toy.training

@@ -11,11 +11,9 @@ from pydantic import Field, PositiveInt
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap, Estimate, ratio
-from pipeline.evaluate.ngram import Ngram
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.shards import open_rows
-from pipeline.tokens.special import IDS, PAD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,12 +49,8 @@ class Perplexity:
             rows.append(absent("source", task, "bits_per_byte", _UNKNOWN))
         else:
             rows.append(row("source", task, "bits_per_byte", ratio(documents.bits, documents.sizes, bootstrap=given.bootstrap)))
-        train = list(open_rows(given.tokens, "train", tokenizer_digest=given.digest).documents())
-        text = np.concatenate(train)[None] if train else np.zeros((1, 0), dtype=np.int64)
-        if text.shape[1] < self.ngram:
-            raise PipelineError(f"{given.tokens.path} has too little training text to count", mend="larger shares in split, or more text")
-        for name, length in (("unigram", 1), (f"{self.ngram}-gram", self.ngram)):
-            counted = Ngram(text, order=length, vocabulary=int(given.tokens.facts["vocabulary"]), padding=IDS[PAD])
+        for name, order in (("unigram", 1), (f"{self.ngram}-gram", self.ngram)):
+            counted = given.ngram(order)
             nats = [counted.surprise(ids) * math.log(2) for ids in documents.ids]
             rows += _rows(name, task, nats, documents, given.bootstrap)
         return rows

@@ -39,7 +39,7 @@ class Questions:
         Every model draws its samples from the same streams, so that two that are equal tie.
         """
         from pipeline.evaluate.answers import answer, nats_of  # torch, which the baselines do without
-        from pipeline.evaluate.choices import filling_logprobs
+        from pipeline.evaluate.choices import continued
         from pipeline.evaluate.facts import fact_rows
 
         context = int(module.config.max_position_embeddings)
@@ -52,7 +52,7 @@ class Questions:
         how: dict[str, Any] = {"max_new": spare, "seed": seed_of(given.seed, "answers"), "batch": given.batch_size}
         greedy, sampled = (answer(module, given.tokenizer, asked, temperature=temperature, **how) for temperature in (0.0, 1.0))
         gaps = [(question.gap.prefix, question.gap.fillings) for question in asked if question.gap]
-        fillings = filling_logprobs(module, gaps, batch=given.batch_size)
+        fillings = [[nats for nats, _ in some] for some in continued(module, gaps, batch=given.batch_size)]
         nats = nats_of(module, asked, sampled, batch=given.batch_size)
         common = {"task": task, "max_new_tokens": spare}
         records = [
@@ -93,8 +93,9 @@ class Question:
     trained: bool  # whether the fact was asked about in training
     messages: list[dict[str, str]]
     prompt: list[int]  # ids, ending in <|assistant|>
-    check: Check | None  # None where nobody knows the right answer
+    check: Check | None  # None where no rule knows the right answer
     gap: Gap | None
+    answer: str | None  # the data's own, where there is one
 
     def judge(self, answer: str) -> Verdict | None:
         """The verdict of the rules of the world, where there are any."""
@@ -117,6 +118,7 @@ class Question:
             "subject": check.subject if check else None,
             "value": check.value if check else None,
             "choices": check.choices if check else None,
+            "answer": self.answer,
         }
 
 
@@ -160,6 +162,7 @@ def from_record(record: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Q
         prompt=prompt,
         check=check,
         gap=None,
+        answer=record["answer"],
     )
 
 
@@ -174,7 +177,14 @@ def _question(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Questi
     )
     prompt, _ = encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)
     return Question(
-        id=row["id"], cluster=row["fact"], trained=row["trained"], messages=row["prompt"], prompt=prompt, check=_check(row), gap=gap
+        id=row["id"],
+        cluster=row["fact"],
+        trained=row["trained"],
+        messages=row["prompt"],
+        prompt=prompt,
+        check=_check(row),
+        gap=gap,
+        answer=None,
     )
 
 
@@ -184,12 +194,12 @@ def _check(row: Mapping[str, Any]) -> Check:
 
 def _prompts(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> list[Question]:
     """Each different prompt of the test preferences once; without such, of the held-out instructions up to the last answer."""
-    pairs = [(row["id"], row["prompt"]) for row in dialogues.rows("preferences") if row["part"] == "test"]
-    asked = pairs or [(row["id"], row["messages"][:-1]) for row in dialogues.rows("instructions") if row["part"] == "val"]
+    pairs = [(row["id"], row["prompt"], row["chosen"]) for row in dialogues.rows("preferences") if row["part"] == "test"]
+    turns = [(row["id"], row["messages"]) for row in dialogues.rows("instructions") if row["part"] == "val"]
     seen: dict[tuple[int, ...], Question] = {}
-    for name, messages in asked:
+    for name, messages, said in pairs or [(name, spoken[:-1], spoken[-1]["content"]) for name, spoken in turns]:
         prompt, _ = encode_chat(messages, tokenizer, add_generation_prompt=True)
-        one = Question(id=name, cluster=name, trained=False, messages=messages, prompt=prompt, check=None, gap=None)
+        one = Question(id=name, cluster=name, trained=False, messages=messages, prompt=prompt, check=None, gap=None, answer=said)
         seen.setdefault(tuple(prompt), one)
     return list(seen.values())
 
