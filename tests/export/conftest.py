@@ -21,7 +21,7 @@ from pipeline.tokens.shards import write_rows
 TALE = "the old fox of the mill went over the hill and Ada told Bo that her red coat was at the harbour don't we 12 é ☂"
 SIZE = 320  # tokens
 LENGTH = 64
-BOUNDS = Bounds(row_error=3, mean_logit=3, kl=2)  # as in conf/
+BOUNDS = Bounds(row_error=3, mean_logit=3, kl=3)  # as in conf/
 
 
 def text(number: int) -> str:

@@ -1,10 +1,12 @@
 """What leaves the house is the model, or nothing leaves."""
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from pipeline.export.llama_runtime import Runtime
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
 from pipeline.tokens.shards import write_rows
+from stages.export import gguf as stage
 from tests.export.conftest import SIZE
 
 Make = Callable[..., Model]
@@ -180,3 +183,14 @@ def test_a_file_that_is_no_gguf_is_refused_with_a_reason(tmp_path: Path) -> None
     (tmp_path / "x.gguf").write_bytes(b"GGUF but not really")
     with pytest.raises(PipelineError, match=r"can't load x\.gguf: .+"):
         Runtime(tmp_path / "x.gguf", context=8, threads=1)
+
+
+def test_the_stage_warns_of_a_dropped_file_with_a_command_that_goes_on(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    told = {"faults": ["model-Q4_0.gguf: kl is 7"], "mend": "export.gguf.calibration_rows=0, or export.gguf.types=[F16,Q8_0]"}
+    monkeypatch.setattr(stage, "export", lambda *artifacts, **words: {"F16": {}, "dropped": {"Q4_0": told}})
+    cfg = SimpleNamespace(source=None, target=None, tokens=None, split=None)
+    report = stage.main.recipe(cfg, SimpleNamespace(section="export.gguf", log=logging.getLogger("stage")))
+    assert report == {"F16": {}, "dropped": {"Q4_0": told}}
+    (warning,) = caplog.messages
+    assert warning.splitlines()[:2] == ["Q4_0 is not released, it is not the model:", "  model-Q4_0.gguf: kl is 7"]
+    assert warning.endswith("go on from here: make repro SET=export.gguf.calibration_rows=0")
