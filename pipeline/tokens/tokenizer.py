@@ -3,10 +3,13 @@
 Every byte has a token, so any text comes back unchanged. Sennrich et al. 2016 (BPE), Radford et al. 2019 (bytes).
 """
 
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import tokenizers
+from pydantic import PositiveInt
 from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 
 from pipeline.core.artifact.tokenizer import Tokenizer
@@ -17,14 +20,34 @@ from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
 
 ALPHABET = 256  # bytes
 MIN_FREQUENCY = 2  # a pair seen once says nothing about the next text
+FEWEST, MOST = 512, 32768  # tokens of a vocabulary that is derived from the text
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
-def train(texts: Iterable[str], *, vocab_size: int) -> tokenizers.Tokenizer:
+@dataclass(frozen=True, kw_only=True)
+class Carrier:
+    """The model that will learn the vocabulary."""
+
+    layers: PositiveInt
+    hidden_size: PositiveInt
+
+
+def vocab_size_for(size: int, carrier: Carrier) -> int:
+    """The tokens of a vocabulary for so many bytes of text: the power of two next to what text and model ask for, within FEWEST and MOST.
+
+    The text gives the square root of its bytes: so do its different words grow (Heaps 1978), and only a token that was met often is
+    learned. The model carries as many as take a third of the weights inside its layers, 12 x layers x width^2 (Kaplan et al. 2020): beyond
+    it the head costs more than shorter sequences save. Small models ask for small vocabularies: Tao et al. 2024; measured, log 2026-12-01.
+    """
+    carried = 4 * carrier.layers * carrier.hidden_size
+    return min(MOST, max(FEWEST, 1 << round(math.log2(min(max(1.0, size**0.5), carried)))))
+
+
+def train(texts: Iterable[str], *, vocab_size: int, fewer: bool = False) -> tokenizers.Tokenizer:
     """Learn a vocabulary of exactly `vocab_size` tokens, including the special ones and the 256 bytes.
 
     The same texts in any order give the same tokenizer to the byte. InputError if the size is too small
-    for the alphabet, or too large for the number of pairs in the text.
+    for the alphabet, or too large for the number of pairs in the text, unless `fewer` are allowed.
     """
     least = len(IDS) + ALPHABET
     if vocab_size < least:
@@ -43,7 +66,7 @@ def train(texts: Iterable[str], *, vocab_size: int) -> tokenizers.Tokenizer:
         special_tokens=[AddedToken(name, special=True, normalized=False) for name in IDS],
     )
     tokenizer.train_from_iterator(texts, trainer)
-    if (reached := tokenizer.get_vocab_size()) < vocab_size:
+    if (reached := tokenizer.get_vocab_size()) < vocab_size and not fewer:
         raise InputError(
             f"the text is too short for {vocab_size} tokens: it yields {reached}", mend=f"tokenizer.vocab_size={reached}, or more text"
         )
@@ -76,11 +99,16 @@ def encode(texts: list[str], tokenizer: tokenizers.Tokenizer) -> list[list[int]]
     return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
+def bytes_of(batches: Iterable[list[str]]) -> int:
+    """UTF-8 bytes of batches of texts."""
+    return sum(len(text.encode()) for texts in batches for text in texts)
+
+
 def bytes_per_token(batches: Iterable[list[str]], tokenizer: tokenizers.Tokenizer) -> float:
     """How many UTF-8 bytes a token carries on average over batches of texts; 0 for no text."""
     size, tokens = 0, 0
     for texts in batches:
-        size += sum(len(text.encode()) for text in texts)
+        size += bytes_of([texts])
         tokens += sum(len(ids) for ids in encode(texts, tokenizer))
     return size / max(1, tokens)
 

@@ -96,6 +96,8 @@ def test_so_many_documents_become_three_parts_and_a_model(place: Path, books: li
     told = run([*TEXT, "pretrain", "baselines", "evaluate/base"], own() if dialogues else alone())
     assert told["corpus"]["documents"] == told["dedup"]["documents"] == count
     assert told["split"]["assigned_by"] == by
+    assert told["tokenizer"]["train_bytes"] == told["split"]["train"]["bytes"]
+    assert 262 < told["tokenizer"]["vocabulary"] <= 512
     assert not any(told["split"]["leaks_left"].values())
     assert all(told["tokenize"][part]["rows"] > 0 for part in ("train", "val", "test"))
     assert told["tokenize"]["dialogues"]["instructions"]["rows"] == 40 * dialogues

@@ -9,7 +9,7 @@ import tokenizers
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import InputError
 from pipeline.tokens.special import IDS
-from pipeline.tokens.tokenizer import bytes_per_token, encode, save, train, vocabulary
+from pipeline.tokens.tokenizer import Carrier, bytes_of, bytes_per_token, encode, save, train, vocab_size_for, vocabulary
 
 
 def test_the_special_tokens_have_the_first_ids(tokenizer: tokenizers.Tokenizer) -> None:
@@ -50,3 +50,35 @@ def test_a_size_without_room_for_the_bytes_is_refused(texts: list[str]) -> None:
 
 def test_merges_shorten_the_text(tokenizer: tokenizers.Tokenizer, texts: list[str]) -> None:
     assert bytes_per_token([texts], tokenizer) == bytes_per_token([texts[:1], texts[1:]], tokenizer) > 1.5
+
+
+LARGE = Carrier(layers=32, hidden_size=4096)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (0, 512),
+        (10**4, 512),
+        (3 * 10**5, 512),
+        (10**6, 1024),
+        (5 * 10**6, 2048),
+        (10**7, 4096),
+        (10**8, 8192),
+        (10**9, 32768),
+        (10**12, 32768),
+    ],
+)
+def test_a_derived_vocabulary_grows_with_the_square_root_of_the_text(size: int, expected: int) -> None:
+    assert vocab_size_for(size, LARGE) == expected
+
+
+@pytest.mark.parametrize(("layers", "hidden_size", "expected"), [(2, 64, 512), (4, 128, 2048), (6, 320, 8192), (12, 768, 32768)])
+def test_a_model_carries_as_many_tokens_as_take_a_third_of_its_layers(layers: int, hidden_size: int, expected: int) -> None:
+    assert vocab_size_for(10**12, Carrier(layers=layers, hidden_size=hidden_size)) == expected
+
+
+def test_a_derived_vocabulary_is_what_a_short_text_yields(texts: list[str]) -> None:
+    reached = train(texts, vocab_size=vocab_size_for(bytes_of([texts]), LARGE), fewer=True).get_vocab_size()
+    assert len(IDS) + 256 < reached < 512
+    assert train(texts, vocab_size=reached).get_vocab_size() == reached
