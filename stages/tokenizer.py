@@ -23,7 +23,7 @@ class Config:
     source: Split
     target: Tokenizer
     vocab_size: PositiveInt | Literal["auto"]  # auto: by the bytes of the text and the model
-    model: tokenizer.Carrier
+    model: tokenizer.Carrier | None  # of auto
 
 
 @stage(Config)
