@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.core.compiled import keep_compiled
 from pipeline.core.heap import ENVIRONMENT, keep_freed
+from pipeline.core.interrupt import keep_interrupts
 
 FIXED = ENVIRONMENT | {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # malloc, which keeps what is freed (below); its own one clears two megabytes where it needs few
@@ -26,5 +27,6 @@ if platform.machine() in {"x86_64", "AMD64"}:
 HUB_OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")  # what the user says; corpus, which may read from a hub, goes by it
 os.environ.update(FIXED)
 gc.set_threshold(50_000, 20)  # what imports make stays: to look for garbage in it again and again takes a tenth of a start
+keep_interrupts()
 keep_freed()
 keep_compiled(Path(os.environ.get("DVC_ROOT", ".")) / ".run" / "numba")
