@@ -44,6 +44,8 @@ def _kept(recipe: R, workspace: Workspace, trial: Callable[[R, Workspace], objec
     path = workspace.scratch / KEPT
     if not path.is_file():
         steps, seconds = _measured(recipe, workspace, trial, pauses)
+        if steps < recipe.least_steps:
+            return steps  # not kept: the machine may be less busy the next time
         write_json(path, {"steps": steps})
         workspace.track(0, {"steps": steps, "seconds_per_step": seconds})
     return int(read_json(path)["steps"])

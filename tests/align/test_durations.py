@@ -79,5 +79,8 @@ def test_too_few_steps_for_the_warm_up_are_refused_when_they_are_known(tmp_path:
     with pytest.raises(PipelineError, match=r"sft\.duration=0\.1 epochs comes to 1 step, no more than sft\.warmup_steps") as fault:
         methods.sft(tokenizer, workspace(tmp_path, section="sft"), how=How(duration="0.1 epochs"))
     assert fault.value.mend == "sft.warmup_steps=0, or a longer sft.duration"
+    with pytest.raises(PipelineError, match=r"sft\.duration=0\.001 s comes to 1 step"):
+        methods.sft(tokenizer, workspace(tmp_path, section="sft"), how=How(duration="0.001 s"))
+    assert list(tmp_path.iterdir()) == [], "what was refused is measured anew"
     with pytest.raises(ValueError, match="warmup_steps 1 must be below the 1 step,"):
         How(duration="1 step").recipe()
