@@ -17,6 +17,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.files import write_json
+from pipeline.core.owned import remove_file
 from pipeline.core.progress import progress
 from pipeline.export import parity
 from pipeline.export.architectures import architecture_of
@@ -63,7 +64,7 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
             found: dict[str, Any] = {"bytes": path.stat().st_size, "tensors": tensors} | measure(path, original, threads=settings.threads)
             if faults := parity.faults(path.name, found, parity.limits(found["rounding"], settings.bounds)):
                 wrong[kind] = faults
-                path.unlink()
+                remove_file(path)
             else:
                 report[kind] = found
         report["dropped"] = _dropped(wrong, settings, section=section)

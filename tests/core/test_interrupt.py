@@ -18,8 +18,8 @@ class Broken:
 
 keep_interrupts()
 held = Held()
-del held
 try:
+    del held
     time.sleep(20)
 except KeyboardInterrupt:
     print("stopped")
