@@ -22,6 +22,7 @@ from pipeline.evaluate.table import GOLD, Row, absent, row
 from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
 
+UNFINISHED = 1e6  # what an answer without an end loses: a reward model has learned from answers that end, and says nothing of others
 RULES = ("gold", "reward")  # by the world's rules, by the reward model
 Line = dict[str, Any]  # a question: id, fact, trained, messages, ..., and `answers` {player: {greedy: ..., sampled: ...}}
 
@@ -142,7 +143,7 @@ def against(
             name,
             asked,
             gold=([one["gold"] for one in ours], [one["gold"] for one in theirs]),
-            reward=([one["reward"] for one in ours], [one["reward"] for one in theirs]),
+            reward=([points(one, "reward") for one in ours], [points(one, "reward") for one in theirs]),
             nats=nats,
             bootstrap=bootstrap,
         )
@@ -166,11 +167,11 @@ def ratings(lines: Sequence[Line], *, sources: Mapping[str, str], prior: float, 
     clusters = [line["fact"] or line["id"] for line in held_out]
     rows: list[Row] = []
     for rule in RULES:
-        points = [[line["answers"][player]["greedy"][rule] for player in players] for line in held_out]
-        if any(None in line for line in points):
+        scores = [[points(line["answers"][player]["greedy"], rule) for player in players] for line in held_out]
+        if any(None in line for line in scores):
             rows += [absent(player, rule, "elo", UNKNOWN[f"{rule}_win"]) for player in players]
         else:
-            found = rate(np.array(points, dtype=np.float64), clusters, tie=TIE, prior=prior, bootstrap=bootstrap)
+            found = rate(np.array(scores, dtype=np.float64), clusters, tie=TIE, prior=prior, bootstrap=bootstrap)
             rows += [row(player, rule, "elo", estimate) for player, estimate in zip(players, found, strict=True)]
     for player, source in sources.items():
         if source in players:
@@ -178,6 +179,12 @@ def ratings(lines: Sequence[Line], *, sources: Mapping[str, str], prior: float, 
             same = [float(one == other) for one, other in texts]
             rows.append(row(player, "greedy", "same_as_source", share(same, clusters, bootstrap=bootstrap)))
     return rows
+
+
+def points(answer: Mapping[str, Any], rule: str) -> float | None:
+    """What an answer counts by a rule. By the reward model, one that was cut off loses against every one that ended."""
+    value: float | None = answer[rule]
+    return value if value is None or rule != "reward" or answer["whole"] else value - UNFINISHED
 
 
 def _without_answers(record: Mapping[str, Any]) -> Line:
