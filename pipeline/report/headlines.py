@@ -103,7 +103,7 @@ STAGES: Mapping[str, Work] = {
         (
             Number("instructions", "instructions", number),
             Number("preferences", "preferences", number),
-            Number("questions", "questions", number),
+            Number("questions", "questions", number, True),
         ),
     ),
     "split": Work(

@@ -46,7 +46,10 @@ _TASKS = (  # title; task, metric and head of each column; note
     ),
 )
 _TASK_NAMES = tuple(dict.fromkeys(task for _, columns, _ in _TASKS for task, _, _ in columns))
-_DUELS = "Shares of held-out questions on which the sampled answer beats that of the reference, ties half (dashed: neither is better)."
+_DUELS = (
+    "Shares of held-out questions on which the sampled answer beats that of the reference, ties half (dashed: neither is better). "
+    "By the reward model, an answer that was cut off loses against one that ended."
+)
 _HEADS = {"gold_win": "wins by rules", "reward_win": "wins by the reward model", "kl": "KL, nats an answer"}
 _MEANING = (
     "choice: the right word is the likeliest in the book's sentence (dashed: chance). right: the greedy answer states the fact; "

@@ -203,6 +203,15 @@ def test_what_the_data_answer_is_one_more_player_where_they_answer_every_questio
     assert value(rated, contest.GOLD, "reward", "elo") is not None
 
 
+def test_by_the_reward_model_an_answer_without_an_end_loses_against_one_that_ended() -> None:
+    ended, cut, worse = ({"reward": reward, "gold": 0.5, "whole": whole} for reward, whole in ((-3.0, True), (9.0, False), (8.0, False)))
+    values = [contest.points(answer, "reward") for answer in (ended, cut, worse)]
+    assert None not in values
+    assert sorted(values, key=lambda value: -(value or 0.0)) == values  # of two that were cut off, the one with more reward
+    assert {contest.points(answer, "gold") for answer in (ended, cut)} == {0.5}
+    assert contest.points(cut | {"reward": None}, "reward") is None
+
+
 def test_documents_that_were_cut_say_nothing_of_the_source(given: Given, tokenizer: tokenizers.Tokenizer) -> None:
     task, some = Perplexity(kind="perplexity", documents=2, document_tokens=30, overlap=0.5, ngram=2), given("base")
     assert isinstance(some, HeldOut)
