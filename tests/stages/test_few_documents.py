@@ -102,7 +102,7 @@ def test_so_many_documents_become_three_parts_and_a_model(place: Path, books: li
     assert all(told["tokenize"][part]["rows"] > 0 for part in ("train", "val", "test"))
     assert told["tokenize"]["dialogues"]["instructions"]["rows"] == 40 * dialogues
     assert 0 < told["pretrain"]["val"]["bits_per_byte"] < 10
-    assert 0 < told["evaluate/base"]["books"]["bits_per_byte"] < 10
+    assert 0 < told["evaluate/base"]["text"]["bits_per_byte"] < 10
 
 
 TRAINED = ("sft", "reward", "align/dpo", "align/ppo", "baselines")
@@ -117,7 +117,7 @@ def test_a_text_alone_gives_a_base_model_and_its_files_and_each_stage_says_what_
     weights = {Path("data", name, "model.safetensors").read_bytes() for name in ("pretrain", "sft", "align/dpo", "align/ppo")}
     assert len(weights) == 1
     assert told["contest"]["ppo"]["against_reference"] == {"gold_win": None, "reward_win": None, "kl": None}
-    assert told["evaluate/ppo"]["books"] == told["evaluate/base"]["books"]
+    assert told["evaluate/ppo"]["text"] == told["evaluate/base"]["text"]
     assert (place / "data/export/gguf/model-Q4_0.gguf").is_file()
     assert Path("plots/sft.csv").is_file(), "DVC wants it"
 
