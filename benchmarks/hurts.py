@@ -1,5 +1,6 @@
 """The ways in which the product is hurt, and what came of each: used by `make hurt`, and in a short form by the tests."""
 
+import difflib
 import json
 import os
 import random
@@ -203,6 +204,8 @@ def killed(site: Site, lock: bytes, kills: int, draw: random.Random, *, longest_
         site.run("-m", "apps.heal")  # a lock that was torn; `make repro` calls it
         last = site.repro()
         same = last.code == 0 and site.lock == lock and site.whole()
+        if site.lock != lock:
+            show_difference(lock, site.lock)
         yield Outcome(healed=last.code == 0, equal=same, silent=0 if same else 1, tracebacks=last.traceback, stuck=last.code is None)
 
 
@@ -260,6 +263,12 @@ def show_traceback(said: Said) -> None:
     """What nobody should see, for who mends it."""
     if said.traceback:
         print(said.text[said.text.index("Traceback") - 300 :][:3000], file=sys.stderr)
+
+
+def show_difference(wanted: bytes, found: bytes) -> None:
+    """Of two dvc.lock, for who mends it."""
+    lines = difflib.unified_diff(wanted.decode().splitlines(), found.decode().splitlines(), "undisturbed", "killed", lineterm="", n=6)
+    print("\n".join(list(lines)[:80]), file=sys.stderr)
 
 
 def forget(site: Site) -> None:
