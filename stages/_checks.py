@@ -13,6 +13,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
+from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.export.architectures import architecture_of
 from pipeline.train.recipe import rows_a_step
 from stages._paths import OUTSIDE, faults_of_places, joined
@@ -22,8 +23,8 @@ from stages._settings import ROOT, typed
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
 PLAYERS = {  # names that stand beside the models' in tables
-    "gold_answers": "what the data answer",
-    "chance": "what guessing gets",
+    GOLD: "what the data answer",
+    CHANCE: "what guessing gets",
     "source": "the entropy of the source",
     "unigram": "counts of tokens",
 }

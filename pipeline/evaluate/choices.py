@@ -12,23 +12,23 @@ from jaxtyping import Int
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from pipeline.evaluate.items import Continued
 from pipeline.model import memory
 from pipeline.model.batches import left_padded, right_padded
 from pipeline.model.score import chosen_logprobs
 from pipeline.tokens.special import IDS, PAD
 
 Asked = tuple[Sequence[int], Sequence[Sequence[int]]]  # the ids of a context, the ids of each continuation
-Found = tuple[float, bool]  # log-probability of the whole continuation, nats; whether each of its tokens is the likeliest
 
 
 @torch.no_grad()
-def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) -> list[list[Found]]:
+def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) -> list[list[Continued]]:
     """What the model makes of each continuation of each context, about `batch` continuations at a time. Padding changes nothing."""
     if not asked:
         return []
     room = max(1, batch // max(len(choices) for _, choices in asked))
     _refuse_beyond_memory(module, asked, rows=batch)
-    found: list[list[Found]] = [[] for _ in asked]
+    found: list[list[Continued]] = [[] for _ in asked]
     order = sorted(range(len(asked)), key=lambda number: _length(asked[number]))  # like lengths waste little padding
     for start in range(0, len(order), room):
         numbers = order[start : start + room]
@@ -41,7 +41,7 @@ def _length(one: Asked) -> int:
     return len(one[0]) + max(map(len, one[1]))
 
 
-def _score(module: PreTrainedModel, asked: Sequence[Asked]) -> list[list[Found]]:
+def _score(module: PreTrainedModel, asked: Sequence[Asked]) -> list[list[Continued]]:
     cache = DynamicCache(config=module.config)
     before, seen = left_padded([context for context, _ in asked], fill=IDS[PAD], device=str(module.device))
     positions = (seen.cumsum(1) - 1).clamp(min=0)
@@ -58,7 +58,7 @@ def _score(module: PreTrainedModel, asked: Sequence[Asked]) -> list[list[Found]]
         more, all_greedy = _rest(module, [choices[number] for number in longer.tolist()], cache, seen[own])
         nats[longer] += more
         greedy[longer] &= all_greedy
-    values = iter(zip(nats.tolist(), greedy.tolist(), strict=True))
+    values = map(Continued, nats.tolist(), greedy.tolist())
     return [[next(values) for _ in some] for _, some in asked]
 
 

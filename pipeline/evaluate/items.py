@@ -17,14 +17,13 @@ from pydantic import Field, PositiveInt
 from pipeline.core.intervals import Bootstrap, Estimate, share
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram
-from pipeline.evaluate.table import Row, absent, row
+from pipeline.evaluate.table import CHANCE, Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 T = TypeVar("T")
-CHANCE = "chance"
 _SAME = 1e-9  # log-probabilities that differ by less, relatively, are one: sums in another order differ in the last bits
 
 
@@ -113,22 +112,23 @@ class ItemTask(ABC):
         if not (items := self.read(task, given)):
             metrics = (*self.measures, *self.more_metrics)
             return Result(rows=[absent(given.name, task, metric, self.reason) for metric in metrics])
-        found = continued(module, [(item.context, item.choices) for item in items], batch=given.batch_size)
-        scores = [[Continued(*one) for one in some] for some in found]
+        scores = continued(module, [(item.context, item.choices) for item in items], batch=given.batch_size)
         points = self._points(items, scores)
         records = [
             {"task": task, "id": item.id, "cluster": item.cluster} | {metric: values[item.id] for metric, values in points.items()}
             for item in items
         ]
-        return Result(rows=self._rows(given.name, task, items, scores, given.bootstrap), records=records)
+        rows = _shares(given.name, task, items, points, given.bootstrap) + self.more(given.name, task, items, scores, given.bootstrap)
+        return Result(rows=rows, records=records)
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """The n-gram model of the training text on the same items, and chance among the choices."""
         if not (items := self.read(task, given)):
             return []
         greedy = any(not measure.chooses for measure in self.measures.values())
-        scores = score_by_counting(given.ngram(self.ngram), items, greedy=greedy)
-        rows = self._rows(f"{self.ngram}-gram", task, items, scores, given.bootstrap)
+        name, scores = f"{self.ngram}-gram", score_by_counting(given.ngram(self.ngram), items, greedy=greedy)
+        rows = _shares(name, task, items, self._points(items, scores), given.bootstrap)
+        rows += self.more(name, task, items, scores, given.bootstrap)
         if asked := [item for item in items if len(item.choices) > 1]:
             guess = sum(1 / len(item.choices) for item in asked) / len(asked)
             chosen = [metric for metric, measure in self.measures.items() if measure.chooses]
@@ -144,17 +144,6 @@ class ItemTask(ABC):
             }
             for metric, measure in self.measures.items()
         }
-
-    def _rows(self, name: str, task: str, items: Sequence[Item], scores: Scores, bootstrap: Bootstrap) -> list[Row]:
-        rows = []
-        for metric, points in self._points(items, scores).items():
-            known = [(value, item.cluster) for item in items if (value := points[item.id]) is not None]
-            if known:
-                values, clusters = zip(*known, strict=True)
-                rows.append(row(name, task, metric, share(values, clusters, bootstrap=bootstrap)))
-            else:
-                rows.append(absent(name, task, metric, "there is nothing to choose from"))
-        return rows + self.more(name, task, items, scores, bootstrap)
 
 
 def score_by_counting(ngram: Ngram, items: Sequence[Item], *, greedy: bool) -> Scores:
@@ -174,6 +163,21 @@ def by_lot(places: Sequence[T], make: Callable[[T], Item | None], *, count: int,
     order = stream(seed, "items", task).permutation(len(places))
     made: Iterable[Item | None] = (make(places[number]) for number in order)
     return list(islice((item for item in made if item is not None), count))
+
+
+def _shares(
+    name: str, task: str, items: Sequence[Item], points: Mapping[str, Mapping[str, float | None]], bootstrap: Bootstrap
+) -> list[Row]:
+    """A row by measure: the share of the points."""
+    rows = []
+    for metric, by_item in points.items():
+        known = [(value, item.cluster) for item in items if (value := by_item[item.id]) is not None]
+        if known:
+            values, clusters = zip(*known, strict=True)
+            rows.append(row(name, task, metric, share(values, clusters, bootstrap=bootstrap)))
+        else:
+            rows.append(absent(name, task, metric, "there is nothing to choose from"))
+    return rows
 
 
 def _counted(ngram: Ngram, context: Sequence[int], choice: Sequence[int]) -> float:

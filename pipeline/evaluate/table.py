@@ -10,6 +10,7 @@ from pipeline.core.files import write_json, write_jsonl
 from pipeline.core.intervals import Estimate
 
 GOLD = "gold_answers"  # a player among the models: what the data answer
+CHANCE = "chance"  # another: what guessing gets
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.evaluate.table import CHANCE
 from pipeline.report.blocks import Card
 from pipeline.report.charts import Interval, interval_bar
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
@@ -40,7 +41,7 @@ def ways(metrics: Mapping[str, Metrics | None]) -> str:
 def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics], chance: float | None) -> Iterator[Card]:
     """The headline numbers; one that is not there says why."""
     bits, entropy = board.score("base", TEXT, "bits_per_byte"), board.score("source", TEXT, "bits_per_byte")
-    counted = [name for name in board.models(TEXT) if name.endswith("-gram")]
+    counted = _ngrams(board, TEXT)
     times = board.score("base", TEXT, "entropy_ratio").value
     known = "" if entropy.value is None else f"{fixed(times)} times the source's own {fixed(entropy.value)}"
     rivals = [f"{name} {fixed(board.score(name, TEXT, 'bits_per_byte').value)}" for name in counted]
@@ -76,14 +77,19 @@ def _knowledge(board: ScoreTable, chance: float | None) -> Iterator[Card]:
         yield _card("Held-out questions that sft answers correctly", right, share, _beside("base", before, share))
         return
     last = board.score("base", LAST_WORD, "choice")
-    others = [name for name in board.models(LAST_WORD) if name.endswith("-gram")]
-    note = "; ".join(filter(None, [_beside(name, board.score(name, LAST_WORD, "choice"), share) for name in [*others, "chance"]]))
-    blind = board.score("chance", LAST_WORD, "choice").value
+    note = "; ".join(
+        filter(None, [_beside(name, board.score(name, LAST_WORD, "choice"), share) for name in [*_ngrams(board, LAST_WORD), CHANCE]])
+    )
+    blind = board.score(CHANCE, LAST_WORD, "choice").value
     yield _card("Last words of paragraphs that the base model gets right", last, share, note, reference=blind)
     cost, before = (board.score(model, ANSWERS, "bits_per_byte") for model in ("sft", "base"))
     if cost.value is not None:
         note = _beside("base", before, fixed)
         yield _card("Held-out answers of the data under sft, bits a byte", cost, fixed, note, reference=before.value)
+
+
+def _ngrams(board: ScoreTable, task: str) -> list[str]:
+    return [name for name in board.models(task) if name.endswith("-gram")]
 
 
 def _card(name: str, score: Score, form: Any, note: str, *, reference: float | None = None) -> Card:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.evaluate.table import GOLD
+from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.report.blocks import Absent, Block, Figures, Table
 from pipeline.report.charts import Interval, interval_chart
 from pipeline.report.figures import fixed, number
@@ -16,7 +16,7 @@ _RULES = {"gold": "by rules", "reward": "by the reward model"}
 _SAME = "greedy"
 _KNOWLEDGE = {"choice": "choice", "right": "right", "exact": "exact", "sampled_right": "right, sampled", "sampled_exact": "exact, sampled"}
 _TITLES = {HELD_OUT: "Facts that no instruction told", TRAINED: "Facts of the instructions"}
-_CHANCE, _BITS = "chance", "bits_per_byte"
+_BITS = "bits_per_byte"
 _TASKS = (  # title; task, metric and head of each column; note
     (
         "Questions about held-out text",
@@ -71,7 +71,7 @@ def text_blocks(board: ScoreTable) -> Iterator[Block]:
         for model in models
         if bits[model].value is not None
     ]
-    note = "Dashed: the entropy of the source, which no model goes below." if entropy.value is not None else ""
+    note = "Dashed: the entropy of the source, which no model goes below." if known else ""
     yield Table("Held-out text", ("model", "bits a byte", *["times the entropy"] * known, "perplexity a token"), rows, note)
     if not known:
         yield Absent("The entropy of the source", entropy.reason or "not measured")
@@ -112,7 +112,7 @@ def _axis(board: ScoreTable, task: str, metric: str) -> Axis:
     """From 0 to 1 with chance in it; of bits a byte, as far as they go."""
     if metric == _BITS:
         return axis_of([board.score(model, task, metric) for model in board.models(task)], None)
-    return Axis(0.0, 1.0, board.score(_CHANCE, task, metric).value)
+    return Axis(0.0, 1.0, board.score(CHANCE, task, metric).value)
 
 
 def duel_blocks(board: ScoreTable) -> Iterator[Block]:
@@ -133,8 +133,7 @@ def duel_blocks(board: ScoreTable) -> Iterator[Block]:
 
 def playing(board: ScoreTable) -> list[str]:
     """Those whose answers were compared with the reference's by anyone; what the data answer has no KL."""
-    metrics = ("gold_win", "reward_win", "kl")
-    return [model for model in board.models(AGAINST) if any(board.score(model, AGAINST, metric).value is not None for metric in metrics)]
+    return [model for model in board.models(AGAINST) if any(board.score(model, AGAINST, metric).value is not None for metric in _HEADS)]
 
 
 def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:
