@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, Pretrain
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import seed_of
-from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
+from pipeline.tokens.special import END, ENDOFTEXT, ENDS, IDS, PAD
 
 Kind = Literal["qwen3", "llama", "gpt2"]
 ATTENTION = "sdpa"  # torch's own kernel, for training and for reading
@@ -39,6 +39,8 @@ def build(shape: Mapping[str, Any], *, vocabulary: int, seed: int) -> PreTrained
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, "weights"))
         module: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    if module.generation_config is not None:
+        module.generation_config.eos_token_id = list(ENDS)  # so that a base model ends its texts in transformers too
     module.eval()  # type: ignore[no-untyped-call]
     return module
 
