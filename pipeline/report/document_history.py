@@ -249,7 +249,7 @@ def _tokenize(asked: Asked, files: StageFiles) -> Chapter:
         wanted = [place for place in found if _wanted(asked, place)][: asked.shown.entries]
         if wanted:
             tokens = rows_in(Path(files.folder), part, (files.manifest or {})["facts"])
-            for place in wanted:
+            for place in (one for one in wanted if one.number < len(tokens.sizes)):  # fewer, where the split is newer
                 mine = tokens.rows_of(place.number).tolist()
                 rows = ", ".join(map(number, mine[: asked.shown.entries])) + " …" * (len(mine) > asked.shown.entries)
                 note = f"document {number(place.number)} of {part}, row{'s' * (len(mine) != 1)} {rows}" if mine else "no text, no row"
