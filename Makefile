@@ -17,7 +17,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue experiments report publish save reset accept reproduce bench-chain bench-text hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ reproduce: setup ## run every stage again and compare dvc.lock with the one in g
 
 bench-chain: setup ## time the chain in a clone of its own: full, no-op, smoke
 	@$(V)/python -m benchmarks.chain
+
+bench-train: setup ## bits a byte against CPU seconds, beside nanoGPT's recipe, on Shakespeare beside the checkout (TEXT=file)
+	@$(V)/python -m benchmarks.train $(if $(TEXT),--text "$(TEXT)")
 
 bench-text: setup ## compare the text stages with other tools (in a venv of their own)
 	@$(V)/python -m benchmarks.text

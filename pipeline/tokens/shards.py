@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,8 @@ from pipeline.tokens.dialogues import quantiles
 from pipeline.tokens.pack import Int64Array, Layout, Packing, Stream, lay
 from pipeline.tokens.tokenizer import encode, load
 
+ENCODED = 1 << 22  # bytes of text: a list of ids takes twenty times the text
+IDS_TYPE = pa.list_(pa.uint32())
 METADATA = {"format": "np"}  # one key: with two, safetensors writes them in random order
 
 
@@ -66,9 +69,16 @@ def encode_shard(shard: Shard, *, tokenizer: Path) -> Iterator[Piece]:
     tables: dict[str, pa.Table] = {}
     for part in PARTS:
         texts = shard.table(part, ["text"])["text"].to_pylist()
-        ids = pa.array(encode(texts, codec), pa.list_(pa.uint32()))
-        tables[part] = pa.table({"ids": ids, "bytes": pa.array([len(text.encode()) for text in texts], pa.int64())})
+        sizes = np.array([len(text.encode()) for text in texts], np.int64)
+        ids = [pa.array(encode(texts[slice(*some)], codec), IDS_TYPE) for some in pairwise(_cuts(sizes))]
+        tables[part] = pa.table({"ids": pa.chunked_array(ids, IDS_TYPE), "bytes": sizes})
     yield Piece(tables, {})
+
+
+def _cuts(sizes: Int64Array) -> list[int]:
+    """Where to cut documents of these sizes so that about ENCODED bytes are encoded at once; from 0 to all of them."""
+    steps = np.cumsum(sizes) // ENCODED
+    return [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(sizes)]
 
 
 @dataclass
