@@ -74,7 +74,7 @@ class Kind(ABC):
 
     @classmethod
     def held(cls, config: PretrainedConfig, *, tokens: int) -> int:
-        """Numbers that one layer makes of a row between its matrices, where their widths do not tell it: scores of T x T, states."""
+        """Numbers that a layer makes of a row between its matrices, where their widths do not tell it: scores of T x T, states."""
         return 0
 
 

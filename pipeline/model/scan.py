@@ -6,10 +6,11 @@ def scan_flops(*, inner: int, state: int) -> int:
     return 18 * inner * state
 
 
-def scan_numbers(*, tokens: int, heads: int, state: int, chunk: int) -> int:
+def scan_numbers(*, tokens: int, heads: int, inner: int, state: int, chunk: int) -> int:
     """Numbers that the scan in plain torch makes of a row.
 
-    A head has five squares of each chunk (decays before and after exp, sums, scores, weights) and B and C twice.
+    A head has five squares of each chunk (decays before and after exp, sums, scores, weights) and B and C twice; what goes through
+    the convolution, the scan, its gate and its norm is there eight times.
     """
-    chunks = -(-tokens // chunk)
-    return heads * chunks * chunk * (5 * chunk + 4 * state)
+    read = -(-tokens // chunk) * chunk
+    return read * (heads * (5 * chunk + 4 * state) + 8 * inner)

@@ -80,6 +80,8 @@ SHAPE = {
     "heads": 4,
     "kv_heads": 2,
     "intermediate_size": 96,
+    "activation": "silu",
+    "dropout": 0.0,
     "context": LENGTH,
     "tie_embeddings": True,
 }

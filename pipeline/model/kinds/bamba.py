@@ -3,6 +3,7 @@
 Documents of a packed row are not kept apart by the layers with a state, for mamba2's reason; those with attention keep them apart.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -35,7 +36,7 @@ class Bamba(Rotary):
         yield from super().faults()
         if not 1 < self.attention_every <= self.layers:
             message = f"attention_every {self.attention_every} of {self.layers} layers leaves no layer with a state, or none with attention"
-            yield message, f"model.attention_every={min(2, self.layers)}"
+            yield message, "model.attention_every=2" if self.layers > 1 else "model.layers=2"
         if self.hidden_size // self.heads % 4:
             message = f"hidden_size {self.hidden_size} and {self.heads} heads: half a head has no even width for RoPE"
             yield message, f"model.hidden_size={self.heads * 32}"
@@ -75,8 +76,10 @@ class Bamba(Rotary):
 
     @classmethod
     def held(cls, config: PretrainedConfig, *, tokens: int) -> int:
-        """What the scan makes."""
-        return scan_numbers(tokens=tokens, heads=config.mamba_n_heads, state=config.mamba_d_state, chunk=config.mamba_chunk_size)
+        """What the scan makes, on the average of the layers."""
+        states = 1 - len(config.attn_layer_indices) / int(config.num_hidden_layers)
+        sizes = {"heads": config.mamba_n_heads, "inner": config.mamba_expand * config.hidden_size, "state": config.mamba_d_state}
+        return math.ceil(states * scan_numbers(tokens=tokens, **sizes, chunk=config.mamba_chunk_size))
 
 
 class BambaForSequenceClassification(GenericForSequenceClassification, BambaPreTrainedModel):  # type: ignore[no-untyped-call]

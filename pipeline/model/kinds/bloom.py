@@ -47,8 +47,8 @@ class Bloom(Ungrouped):
 
     @classmethod
     def held(cls, config: PretrainedConfig, *, tokens: int) -> int:
-        """Scores of each head, before and after the mask and the softmax: torch's kernel has no ALiBi."""
-        return 3 * int(config.num_attention_heads) * tokens * tokens
+        """Scores of each head, before and after the softmax: torch's kernel has no ALiBi."""
+        return 2 * int(config.num_attention_heads) * tokens * tokens
 
 
 class BloomForCausalLM(transformers.BloomForCausalLM):  # type: ignore[no-untyped-call]

@@ -76,7 +76,8 @@ class Mamba2(Kind):
     @classmethod
     def held(cls, config: PretrainedConfig, *, tokens: int) -> int:
         """What the scan makes."""
-        return scan_numbers(tokens=tokens, heads=config.num_heads, state=config.state_size, chunk=config.chunk_size)
+        heads, inner = config.num_heads, config.num_heads * config.head_dim
+        return scan_numbers(tokens=tokens, heads=heads, inner=inner, state=config.state_size, chunk=config.chunk_size)
 
 
 class Mamba2ForCausalLM(transformers.Mamba2ForCausalLM):  # type: ignore[no-untyped-call]

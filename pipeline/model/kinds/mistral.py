@@ -1,12 +1,13 @@
 """llama whose tokens see a window of those before them (Jiang et al. 2023)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 from transformers import MistralConfig, PretrainedConfig
 
-from pipeline.model.kind import Rotary
+from pipeline.model.kind import Fault, Rotary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,13 @@ class Mistral(Rotary):
     window: PositiveInt | None  # tokens that a token sees, itself among them; null: all
 
     model_type: ClassVar[str] = "mistral"
+
+    def faults(self) -> Iterator[Fault]:
+        """Also a window that hides nothing."""
+        yield from super().faults()
+        if self.window is not None and self.window >= self.context:
+            message = f"window {self.window} would have no effect on {self.context} tokens of context"
+            yield message, "model.window=null"
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""
