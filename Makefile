@@ -8,6 +8,8 @@ JOBS ?= 1
 A ?= HEAD
 B ?= workspace
 DATA ?=
+BUDGET ?= 30 min
+PRICE ?=
 SET ?=
 export RAW_DATA = $(value DATA)
 export RAW_SET = $(value SET)
@@ -17,7 +19,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue experiments report publish save reset accept reproduce bench-chain bench-text hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +82,9 @@ sources: setup ## propose weights of the sources from the base model's loss on e
 sample: setup ## write text with the base model, as a source (TARGET=data/input/own.jsonl)
 	@$(V)/python -m apps.sample --target "$(TARGET)"
 
+size: heal-lock ## from a budget on this machine to a size and its settings (BUDGET='30 min' | '1e15 flops' | '$$20' PRICE=2.50)
+	@$(V)/python -m apps.size '$(BUDGET)' $(if $(PRICE),--price $(PRICE))
+
 queue: heal-lock ## run the queued experiments (JOBS=2 at once; FAILED=1: those that failed, once more)
 	@$(V)/python -m apps.queue --jobs $(JOBS) $(if $(FAILED),--failed)
 
@@ -110,6 +115,9 @@ reproduce: setup ## run every stage again and compare dvc.lock with the one in g
 
 bench-chain: setup ## time the chain in a clone of its own: full, no-op, smoke
 	@$(V)/python -m benchmarks.chain
+
+bench-train: setup ## bits a byte against CPU seconds, beside nanoGPT's recipe, on Shakespeare beside the checkout (TEXT=file)
+	@$(V)/python -m benchmarks.train $(if $(TEXT),--text "$(TEXT)")
 
 bench-text: setup ## compare the text stages with other tools (in a venv of their own)
 	@$(V)/python -m benchmarks.text

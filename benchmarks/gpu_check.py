@@ -233,7 +233,8 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
     from pipeline.model import count
     from pipeline.model.build import build
     from pipeline.model.objective import NextToken
-    from pipeline.tokens.shards import Rows
+    from pipeline.tokens.pack import Stream, lay
+    from pipeline.tokens.rows import Rows
     from pipeline.train.duration import Duration
     from pipeline.train.fit import Fitting, fit
     from pipeline.train.muon import MuonSettings
@@ -244,8 +245,9 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
     shape = SHAPE | ({"layers": 2, "hidden_size": 64, "heads": 2, "kv_heads": 2, "context": 64} if small else {})
     vocabulary, micro, length = (512, 4, 64) if small else (VOCABULARY, MICRO_BATCH, 1024)
     module = build(shape, vocabulary=vocabulary, seed=1)
-    ids = np.random.default_rng(1).integers(8, vocabulary, (micro * BATCH * 4, length), dtype=np.uint16)
-    pieces = np.array([(row, 0, row, 0, length) for row in range(len(ids))])
+    ids = np.random.default_rng(1).integers(8, vocabulary, (micro * BATCH * 4, length - 1), dtype=np.uint16)
+    stream = Stream.of_ids(ids.ravel(), np.full(len(ids), length - 1), np.uint16)
+    rows = Rows(length, [(stream, lay(stream.starts, row=length, packing="best_fit"))], {})
     tokens = micro * BATCH * length
     recipe = Fitting(
         duration=Duration(STEPS, "steps"),
@@ -268,7 +270,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
         torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as scratch:
         place = Workspace(scratch=Path(scratch), device=device, track=lambda step, _: times.append(time.perf_counter()), section="speed")
-        objective = NextToken(Rows(ids, pieces, {}), context=length)
+        objective = NextToken(rows, context=length)
         started = time.perf_counter()
         trained, _ = fit(module, objective, recipe, place, matrices=count.matrices(module), evaluate=lambda module: ({}, []), seed=1)
     rate = tokens * (len(times) - WARM) / (times[-1] - times[WARM - 1])

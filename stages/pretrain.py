@@ -16,7 +16,7 @@ from pipeline.model import count, disk, memory
 from pipeline.model.build import Shape, build
 from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate, refuse_beyond_memory
 from pipeline.model.objective import NextToken
-from pipeline.tokens.shards import open_rows
+from pipeline.tokens.rows import open_rows
 from pipeline.tokens.tokenizer import load
 from pipeline.train.fit import Fitting, fit
 from pipeline.train.workspace import Workspace

@@ -19,7 +19,7 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.model import disk
-from pipeline.tokens.shards import open_rows
+from pipeline.tokens.rows import open_rows
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 

@@ -9,37 +9,34 @@ writes  data/tokenize    Tokens
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.tokens.dialogues import Room, told_before
-from pipeline.tokens.shards import write_rows
+from pipeline.tokens.shards import PackingSettings, write_rows
 from pipeline.tokens.tokenizer import load
 from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """The section `tokenize`."""
+class Config(PackingSettings):
+    """The section `tokenize`: how rows are packed, and these."""
 
     source: Split
     tokenizer: Tokenizer
     target: Tokens
-    sequence_length: Annotated[int, Field(ge=2)]  # one token predicts nothing
     dialogues: Dialogues
     rooms: dict[str, Room]
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    """Encode and pack each part; returns documents, bytes, tokens, bits, rows and fill of each, and the lengths of the dialogues."""
+    """Encode and pack each part; returns documents, bytes, tokens, rows, fill of each, and the lengths of the dialogues."""
     told = told_before(cfg.dialogues, load(cfg.tokenizer), cfg.rooms)
-    return {"dialogues": told} | write_rows(cfg.source, cfg.tokenizer, cfg.target, sequence_length=cfg.sequence_length)
+    return {"dialogues": told} | write_rows(cfg.source, cfg.tokenizer, cfg.target, cfg, run.shards)
 
 
 if __name__ == "__main__":

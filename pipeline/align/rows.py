@@ -27,7 +27,7 @@ from pipeline.tokens.dialogues import (
     encode_instructions,
     encode_preferences,
 )
-from pipeline.tokens.shards import Rows
+from pipeline.tokens.rows import Rows
 
 T = TypeVar("T")
 RESAMPLES = 1000  # of the bootstrap behind an accuracy
@@ -101,8 +101,10 @@ def read_pretraining_rows(rows: Rows, mix: PretrainingMix, *, beside: int, seed:
     So many that they make up their share of all examples: a model that reads dialogues alone forgets the books it learned.
     """
     count = round(beside * mix.share / (1 - mix.share))
-    drawn = np.resize(stream(seed, "books").permutation(len(rows.rows)), count) if len(rows.rows) else ()
-    return [Example(rows.rows[row, : mix.tokens].tolist(), [IGNORE_INDEX, *rows.labels[row, 1 : mix.tokens].tolist()]) for row in drawn]
+    drawn = np.resize(stream(seed, "books").permutation(len(rows)), count) if len(rows) else np.zeros(0, np.int64)
+    batch = rows.read(drawn)
+    ids, targets = batch.ids[:, : mix.tokens].tolist(), batch.targets[:, : mix.tokens - 1].tolist()
+    return [Example(row, [IGNORE_INDEX, *foretold]) for row, foretold in zip(ids, targets, strict=True)]
 
 
 def read_pairs(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer, room: Room) -> list[Part[Pair]]:

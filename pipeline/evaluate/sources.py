@@ -20,7 +20,7 @@ from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import MAX_ORDER, Ngram
 from pipeline.model.score import document_nats
-from pipeline.tokens.shards import Rows, open_rows
+from pipeline.tokens.rows import Rows, open_rows
 from pipeline.tokens.special import IDS, PAD
 
 Baseline = Literal["auto", "ngram", "entropy"]
@@ -148,34 +148,27 @@ class _Sourced:
 
     def tokens(self, source: str) -> int:
         """How many tokens the documents of a source have."""
-        return int(self.rows.pieces[self._mine(source), 4].sum())
+        return int(self.rows.sizes[self._of(source)].sum())
 
     def some(self, source: str, *, most: int, seed: int) -> dict[int, Ids]:
         """Documents of a source by their numbers, BOS in front: all, or so many by lot. One without text has no tokens."""
-        starts = self.rows.pieces[:, 1] == 0
-        numbers = self.rows.pieces[self._mine(source) & starts, 0]
+        numbers = self._of(source)
         lots = stream(seed, "sources", source).permutation(len(numbers))[:most]
-        return {int(number): self._document(int(number)) for number in np.sort(numbers[lots])}
+        return {int(number): self.rows.document(int(number)) for number in np.sort(numbers[lots])}
 
     def ngrams(self, source: str, reading: Reading, *, vocabulary: int) -> Ngram | None:
         """An n-gram model of a source's text, of so many tokens as are counted at most; None where there are too few."""
         found: list[Ids] = []
         room = reading.counted
-        for number in self.rows.pieces[self._mine(source) & (self.rows.pieces[:, 1] == 0), 0]:
-            found.append(self._document(int(number))[:room])
+        for number in self._of(source):
+            found.append(self.rows.document(int(number))[:room])
             room -= len(found[-1])
             if room <= 0:
                 break
         text = np.concatenate([*found, np.zeros(0, np.int64)])
         return Ngram(text[None], order=reading.order, vocabulary=vocabulary, padding=IDS[PAD]) if len(text) > reading.order else None
 
-    def _mine(self, source: str) -> npt.NDArray[np.bool_]:
-        among: npt.NDArray[np.bool_] = self.of_document[self.rows.pieces[:, 0]] == (
-            self.names.index(source) if source in self.names else -1
-        )
-        return among
-
-    def _document(self, number: int) -> Ids:
-        first, last = np.searchsorted(self.rows.pieces[:, 0], [number, number + 1])
-        runs = self.rows.pieces[first:last]
-        return np.concatenate([self.rows.rows[row, column : column + size] for _, _, row, column, size in runs]).astype(np.int64)
+    def _of(self, source: str) -> Ids:
+        """The numbers of the documents of a source that have text."""
+        place = self.names.index(source) if source in self.names else -1
+        return np.flatnonzero((self.of_document == place) & (self.rows.sizes > 0))

@@ -14,7 +14,7 @@ from pipeline.core.seed import seed_of
 from pipeline.model.generate import generate
 from pipeline.model.score import document_nats
 from pipeline.text.ngrams import Hashes, ngrams_of, words_of
-from pipeline.tokens.special import ENDOFTEXT, IDS
+from pipeline.tokens.special import ENDOFTEXT, ENDS, IDS
 from pipeline.tokens.tokenizer import encode
 
 REASONS = ("empty", "garbled", "repeated", "unlikely", "copied")
@@ -132,7 +132,7 @@ def _written(module: PreTrainedModel, prompts: Sequence[Sequence[int]], drawing:
         starts = [texts[number][-(context // 2) :] for number in going]
         room = min(context - max(map(len, starts)), drawing.tokens + 1 - min(len(texts[number]) for number in going))
         seed = seed_of(drawing.seed, "text", wave, turn)
-        answers = generate(module, starts, max_new=room, temperature=drawing.temperature, seed=seed, batch=drawing.batch)
+        answers = generate(module, starts, max_new=room, temperature=drawing.temperature, seed=seed, batch=drawing.batch, ends=ENDS)
         for number, answer in zip(going, map(_plain, answers), strict=True):
             texts[number] = (texts[number] + answer)[: drawing.tokens + 1]
         ended = {number for number, answer in zip(going, answers, strict=True) if len(_plain(answer)) < room}

@@ -16,7 +16,7 @@ from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram
 from pipeline.evaluate.table import Row
-from pipeline.tokens.shards import open_rows
+from pipeline.tokens.rows import open_rows
 from pipeline.tokens.special import IDS, PAD
 from pipeline.tokens.tokenizer import vocabulary
 

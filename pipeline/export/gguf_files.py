@@ -27,7 +27,7 @@ from pipeline.export.gptq import input_products
 from pipeline.export.parity import Bounds, Fault
 from pipeline.export.probe import Probing, probe_of, torch_logits
 from pipeline.model.disk import load, tokenizer_digest
-from pipeline.tokens.shards import open_rows
+from pipeline.tokens.rows import open_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +102,6 @@ def _mend(faults: Sequence[Fault], left: Sequence[FileType], *, section: str, st
 
 def _products(module: PreTrainedModel, source: Model, tokens: Tokens, settings: Gguf) -> dict[str, npt.NDArray[np.float64]]:
     """What GPTQ must know of the layers, from training rows that lie evenly spread; all rows where there are fewer than asked for."""
-    rows = open_rows(tokens, "train", tokenizer_digest=tokenizer_digest(source)).rows
+    rows = open_rows(tokens, "train", tokenizer_digest=tokenizer_digest(source))
     places = np.linspace(0, len(rows), num=min(settings.calibration_rows, len(rows)), endpoint=False).astype(np.int64)
-    return input_products(module, rows[places].astype(np.int64), four_bit_layers(module, settings.keep_f16))
+    return input_products(module, rows.read(places).ids, four_bit_layers(module, settings.keep_f16))

@@ -19,8 +19,7 @@ from pipeline.export import parity
 from pipeline.export.strings import strings
 from pipeline.model.disk import tokenizer_digest
 from pipeline.tokens.dialogues import IGNORE_INDEX
-from pipeline.tokens.shards import open_rows
-from pipeline.tokens.special import IDS, PAD
+from pipeline.tokens.rows import open_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +46,13 @@ def probe_of(source: Model, tokens: Tokens, split: Split, settings: Probing) -> 
     made_with = tokenizer_digest(source)
     part: Part = "test" if tokens.facts["test"]["rows"] else "val"
     rows = open_rows(tokens, part, tokenizer_digest=made_with)
-    if not len(rows.rows):
+    if not len(rows):
         raise PipelineError(f"{tokens.path} has no held-out rows to compare logits on", mend="larger shares in split, or more text")
     texts = [text for text in split.read(part)["text"].to_pylist() if text]
-    some = rows.rows[: settings.rows].astype(np.int64)
-    kept = (some != IDS[PAD]).reshape(-1)
-    targets = np.pad(rows.labels[: settings.rows, 1:], ((0, 0), (0, 1)), constant_values=IGNORE_INDEX).reshape(-1)[kept]
-    return Probe(strings=strings(texts, count=settings.strings, seed=settings.seed), rows=some, kept=kept, targets=targets)
+    some = rows.read(np.arange(min(settings.rows, len(rows))))
+    kept = (some.targets != IGNORE_INDEX).reshape(-1)
+    asked = strings(texts, count=settings.strings, seed=settings.seed)
+    return Probe(strings=asked, rows=some.ids, kept=kept, targets=some.targets.reshape(-1)[kept])
 
 
 def torch_logits(module: PreTrainedModel, probe: Probe) -> parity.Logits:

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from pipeline.core.seed import seed_of
 from pipeline.model.kind import Kind
 from pipeline.model.shapes import Shape, checked
-from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
+from pipeline.tokens.special import END, ENDOFTEXT, ENDS, IDS, PAD
 
 __all__ = ["ATTENTION", "Shape", "blank", "build", "configure"]
 
@@ -28,6 +28,8 @@ def build(shape: Mapping[str, Any], *, vocabulary: int, seed: int) -> PreTrained
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, "weights"))
         module: PreTrainedModel = AutoModelForCausalLM.from_config(configure(own, vocabulary=vocabulary), dtype=torch.float32)  # type: ignore[no-untyped-call]
+    if module.generation_config is not None:
+        module.generation_config.eos_token_id = list(ENDS)  # so that a base model ends its texts in transformers too
     module.eval()  # type: ignore[no-untyped-call]
     if own.dropout:
         _drop(module, own)

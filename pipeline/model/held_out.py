@@ -15,7 +15,8 @@ from pipeline.model import memory
 from pipeline.model.generate import generate
 from pipeline.model.objective import NextToken
 from pipeline.model.score import document_nats
-from pipeline.tokens.shards import Rows
+from pipeline.tokens.rows import Rows
+from pipeline.tokens.special import ENDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ def evaluate(
     module: PreTrainedModel, held_out: Rows, tokenizer: tokenizers.Tokenizer, settings: Evaluation, *, seed: int
 ) -> tuple[dict[str, float], list[str]]:
     """The loss over some rows (val_loss, nats a token; the same rows each time) and some texts. Nothing where nothing is held out."""
-    if not len(held_out.rows):
+    if not len(held_out):
         return {}, []
     objective = NextToken(held_out, context=module.config.max_position_embeddings)
     numbers = Permutation(objective.rows, seed_of(seed, "glimpse"))[np.arange(min(settings.rows, objective.rows))]
@@ -55,7 +56,15 @@ def evaluate(
     starts = [
         document[: settings.prompt_tokens].tolist() for document, _ in zip(held_out.documents(), range(settings.samples), strict=False)
     ]
-    answers = generate(module, starts, max_new=settings.max_new_tokens, temperature=settings.temperature, seed=seed, batch=len(starts))
+    answers = generate(
+        module,
+        starts,
+        max_new=settings.max_new_tokens,
+        temperature=settings.temperature,
+        seed=seed,
+        batch=len(starts),
+        ends=ENDS,
+    )
     return {"val_loss": loss}, [tokenizer.decode(start + answer) for start, answer in zip(starts, answers, strict=True)]
 
 

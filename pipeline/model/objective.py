@@ -13,30 +13,30 @@ from transformers import PreTrainedModel
 from pipeline.core.errors import PipelineError
 from pipeline.model import memory
 from pipeline.tokens.dialogues import IGNORE_INDEX
-from pipeline.tokens.shards import Rows
+from pipeline.tokens.rows import Rows
 
 
 class NextToken:
-    """Serves rows by their numbers and says what a module loses on them. Padding and piece starts are not counted."""
+    """Serves rows by their numbers and says what a module loses on them: every token after the first of its document, and each end.
+
+    Documents of one row don't see each other, and each begins at position 0.
+    """
 
     def __init__(self, rows: Rows, *, context: int) -> None:
         if rows.length > context:
             message = f"rows of {rows.length} tokens don't fit a model with a context of {context}"
             raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
-        self.rows = len(rows.rows)
+        self.rows = len(rows)
         self.tokens = rows.length  # a row
-        self._ids = rows.rows
-        self._labels = rows.labels
+        self._rows = rows
 
     def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
         """The sum of nats over the predicted tokens of these rows, and how many were predicted."""
-        ids = torch.from_numpy(self._ids[numbers].astype(np.int64)).to(device)
-        labels = self._labels[numbers][:, 1:]
-        everywhere = torch.ones_like(ids)  # nothing looks back at padding but padding, which is not counted
-        logits = module(input_ids=ids, attention_mask=everywhere, use_cache=False).logits[:, :-1]
-        targets = torch.from_numpy(labels).to(device).flatten()
-        nats = F.cross_entropy(logits.float().flatten(0, 1), targets, ignore_index=IGNORE_INDEX, reduction="sum")
-        return nats, int((labels != IGNORE_INDEX).sum())
+        batch = self._rows.read(numbers)
+        ids, positions, targets = (torch.from_numpy(one).to(device) for one in (batch.ids, batch.positions, batch.targets))
+        output = module(input_ids=ids, position_ids=positions, use_cache=False)  # transformers tells documents apart by positions
+        nats = F.cross_entropy(output.logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+        return nats, int((batch.targets != IGNORE_INDEX).sum())
 
     def need(self, module: PreTrainedModel) -> memory.Need:
         """Memory of a step that learns; the logits stand beside what they lack at the end, their softmax, and its gradient."""

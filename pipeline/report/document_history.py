@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-from safetensors import safe_open
 
 from pipeline.core.artifact.metadata import values_of
 from pipeline.core.artifact.split import PARTS
@@ -19,6 +18,7 @@ from pipeline.report.search import PIECE, Found
 from pipeline.report.stage_files import Place, Row, StageFiles, Where, equals
 from pipeline.text.measure.metadata_rules import MetadataRule
 from pipeline.text.measure.quality import LanguageRule, Rule, TextRule, first_broken
+from pipeline.tokens.rows import rows_in
 
 _PARAGRAPH = "\n\n"
 
@@ -248,14 +248,12 @@ def _tokenize(asked: Asked, files: StageFiles) -> Chapter:
         found = list(asked.folders["split"].find(part, ["id", "book"], _of(asked.id), ["id"]))
         wanted = [place for place in found if _wanted(asked, place)][: asked.shown.entries]
         if wanted:
-            with safe_open(f"{files.folder}/{part}.safetensors", framework="np") as file:
-                runs = file.get_tensor("pieces")  # [P, 5]: document, offset, row, column, tokens
-            for place in wanted:
-                first, last = np.searchsorted(runs[:, 0], [place.number, place.number + 1])
-                mine = runs[first:last]
-                rows = ", ".join(map(number, mine[: asked.shown.entries, 2].tolist())) + " …" * (len(mine) > asked.shown.entries)
-                note = f"document {number(place.number)} of {part}, row{'s' * (len(mine) != 1)} {rows}" if len(mine) else "no text, no row"
-                lines.append(Line(place.row["id"], f"{number(int(mine[:, 4].sum()))} tokens", note))
+            tokens = rows_in(Path(files.folder), part, (files.manifest or {})["facts"])
+            for place in (one for one in wanted if one.number < len(tokens.sizes)):  # fewer, where the split is newer
+                mine = tokens.rows_of(place.number).tolist()
+                rows = ", ".join(map(number, mine[: asked.shown.entries])) + " …" * (len(mine) > asked.shown.entries)
+                note = f"document {number(place.number)} of {part}, row{'s' * (len(mine) != 1)} {rows}" if mine else "no text, no row"
+                lines.append(Line(place.row["id"], f"{number(int(tokens.sizes[place.number]))} tokens", note))
     return Chapter("tokenize", "in rows" if lines else "not known to it", lines, "good" if lines else "")
 
 

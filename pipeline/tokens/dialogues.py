@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import tokenizers
 from pydantic import PositiveInt
 
@@ -129,14 +131,14 @@ def answer_room(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, *, contex
     return length_for([len(_answer(text, tokenizer)) for text in said], step=ANSWER_STEP, most=context // 2)
 
 
-def quantiles(lengths: Sequence[int]) -> dict[str, int]:
+def quantiles(lengths: npt.ArrayLike) -> dict[str, int]:
     """The least length within which each of SHARES percent of the rows lie; none for no rows."""
-    return {str(share): within(lengths, share / 100) for share in SHARES} if lengths else {}
+    return {str(share): within(lengths, share / 100) for share in SHARES} if np.size(lengths) else {}
 
 
-def within(lengths: Sequence[int], share: float) -> int:
+def within(lengths: npt.ArrayLike, share: float) -> int:
     """The least length that holds this share of the rows."""
-    return sorted(lengths)[max(0, math.ceil(share * len(lengths) - 1e-9) - 1)]
+    return int(np.sort(lengths)[max(0, math.ceil(share * np.size(lengths) - 1e-9) - 1)])
 
 
 def instruction_length(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> int:

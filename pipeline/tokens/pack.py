@@ -1,64 +1,128 @@
-"""Pack documents into rows of one length with almost no padding.
+"""Lay documents into rows of one length with almost no padding.
 
-Best-fit decreasing (Ding et al. 2024, "Fewer Truncations Improve Language Modeling"): a document longer than a row is cut into row-size
-pieces; the remainders are packed best-fit. No token is lost or moved within a document.
+The documents of a shard stand one after the other in a stream of tokens, each behind its BOS. A row is a list of runs of that stream, so
+no token is stored twice, and what follows a run in its document is known although it lies in another row.
+
+stream n, documents D, runs P, rows R
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.tokens.special import ENDOFTEXT, IDS, PAD
+from pipeline.core.kernel import kernel
+from pipeline.tokens.special import ENDOFTEXT, IDS
+
+Packing = Literal["best_fit", "concat"]
+Int64Array = npt.NDArray[np.int64]
+UintArray = npt.NDArray[np.unsignedinteger]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of tokens of one document, and its place in the rows."""
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Documents one after the other. An empty one takes no room."""
 
-    document: int
-    offset: int  # tokens, within the document
-    row: int
-    column: int
-    tokens: int
+    tokens: UintArray  # [n + 1]; after the last document stands the token that ends each
+    starts: Int64Array  # [D + 1]: where each document begins, and n
+
+    @classmethod
+    def of(cls, documents: Sequence[Sequence[int]], dtype: npt.DTypeLike) -> "Stream":
+        """The stream of documents given by their ids, without BOS."""
+        sizes = np.array([len(ids) for ids in documents], np.int64)
+        return cls.of_ids(np.array([token for ids in documents for token in ids], dtype), sizes, dtype)
+
+    @classmethod
+    def of_ids(cls, ids: npt.NDArray[Any], sizes: Int64Array, dtype: npt.DTypeLike) -> "Stream":
+        """The same of the ids of all documents in one array, and how many each has."""
+        lengths = sizes + (sizes > 0)
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        tokens = np.full(starts[-1] + 1, IDS[ENDOFTEXT], dtype)
+        theirs = np.ones(len(tokens), np.bool_)
+        theirs[starts] = False  # an empty document begins where the next one does
+        tokens[theirs] = ids
+        return cls(tokens=tokens, starts=starts)
+
+    @classmethod
+    def joined(cls, streams: Sequence["Stream"]) -> "Stream":
+        """One stream of several, at least one."""
+        ends = np.cumsum([0, *(stream.starts[-1] for stream in streams)])
+        starts = [stream.starts[:-1] + end for stream, end in zip(streams, ends, strict=False)]
+        return cls(
+            tokens=np.concatenate([*(stream.tokens[:-1] for stream in streams), streams[-1].tokens[-1:]]),
+            starts=np.concatenate([*starts, ends[-1:]]),
+        )
 
 
-def best_fit(lengths: Sequence[int], *, row: int) -> list[Piece]:
-    """The place of each document, given its length in tokens: pieces in the order of documents and offsets.
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Which runs of a stream make up each row, from its left."""
 
-    Full pieces come first, in order; the remainders follow, longest first, each in the row with the least sufficient room.
-    Deterministic: ties go to the lower document and the lower row.
-    """
+    runs: Int64Array  # [P, 2]: where in the stream, and how many tokens
+    rows: Int64Array  # [R + 1]: the first run of each row, and P
+
+
+def lay(starts: Int64Array, *, row: int, packing: Packing) -> Layout:
+    """The rows of `row` tokens for documents that begin at `starts`, [D + 1]. Deterministic. ValueError for rows that predict nothing."""
     if row < 2:
         raise ValueError(f"a row of {row} tokens predicts nothing")
-    pieces: list[Piece] = []
-    remainders: list[tuple[int, int, int]] = []  # (-tokens, document, offset)
+    return best_fit(starts, row=row) if packing == "best_fit" else concat(starts, row=row)
+
+
+def concat(starts: Int64Array, *, row: int) -> Layout:
+    """The stream as it is, cut every `row` tokens: no padding but in the last row, and most documents are cut."""
+    total = int(starts[-1])
+    cuts = np.unique(np.concatenate([starts, np.arange(0, total, row)]))
+    cuts, ends = cuts[:-1], cuts[1:]
+    rows = np.append(np.searchsorted(cuts, np.arange(0, total, row)), len(cuts))
+    return Layout(runs=np.stack([cuts, ends - cuts], 1), rows=rows.astype(np.int64))
+
+
+def best_fit(starts: Int64Array, *, row: int) -> Layout:
+    """Best-fit decreasing (Ding et al. 2024, "Fewer Truncations Improve Language Modeling").
+
+    A document longer than a row is cut into row-size pieces, which come first, in order; the remainders follow, longest first, each in
+    the row with the least sufficient room. No document that fits a row is cut.
+    """
+    sizes = np.diff(starts)
+    whole, rest = sizes // row, sizes % row
+    turn = np.arange(whole.sum()) - np.repeat(np.cumsum(whole) - whole, whole)  # of a piece in its document
+    full = np.repeat(starts[:-1], whole) + row * turn
+    short = np.flatnonzero(rest)
+    short = short[np.argsort(-rest[short], kind="stable")]
+    places, used = np.zeros(len(short), np.int64), 0
+    if len(short):
+        used = int(_fit(rest[short], row, places))
+    short = short[order := np.argsort(places, kind="stable")]
+    runs = np.concatenate([np.stack([full, np.full_like(full, row)], 1), np.stack([starts[short + 1] - rest[short], rest[short]], 1)])
+    first = len(full) + np.searchsorted(places[order], np.arange(used + 1))
+    return Layout(runs=runs, rows=np.concatenate([np.arange(len(full)), first]).astype(np.int64))
+
+
+@kernel(allocates=True)
+def _fit(sizes: Int64Array, row: int, places: Int64Array) -> int:  # pragma: no cover - compiled
+    """Write the row of each size, which come longest first, into `places`; how many rows there are.
+
+    Rows with the same room lie on a stack, one for each amount of room: the one that was opened or filled last is taken first.
+    """
+    top = np.full(row + 1, -1, np.int64)
+    below = np.full(len(sizes), -1, np.int64)
     used = 0
-    for document, length in enumerate(lengths):
-        for offset in range(0, length - row + 1, row):
-            pieces.append(Piece(document, offset, used, 0, row))
+    for at in range(len(sizes)):
+        size, room = sizes[at], sizes[at]
+        while room < row and top[room] < 0:
+            room += 1
+        if room < row:
+            place = top[room]
+            top[room] = below[place]
+        else:
+            place = used
             used += 1
-        if remainder := length % row:
-            remainders.append((-remainder, document, length - remainder))
-    open_rows: list[tuple[int, int]] = []  # (room, row), sorted
-    for negative, document, offset in sorted(remainders):
-        tokens = -negative
-        at = bisect_left(open_rows, (tokens, -1))
-        room, place = open_rows.pop(at) if at < len(open_rows) else (row, used)
-        used += place == used
-        pieces.append(Piece(document, offset, place, row - room, tokens))
-        if room > tokens:
-            insort(open_rows, (room - tokens, place))
-    return sorted(pieces, key=lambda piece: (piece.document, piece.offset))
-
-
-def pack_rows(documents: Iterable[Sequence[int]], *, row: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[np.unsignedinteger], list[Piece]]:
-    """The rows [N, row], padded with PAD, and the pieces. BOS precedes each document; an empty one takes no room."""
-    begun = [np.array([IDS[ENDOFTEXT], *ids], dtype=dtype) if len(ids) else np.array([], dtype=dtype) for ids in documents]
-    pieces = best_fit([len(ids) for ids in begun], row=row)
-    rows = np.full((1 + max((piece.row for piece in pieces), default=-1), row), IDS[PAD], dtype=dtype)
-    for piece in pieces:
-        rows[piece.row, piece.column : piece.column + piece.tokens] = begun[piece.document][piece.offset : piece.offset + piece.tokens]
-    return rows, pieces
+            room = row
+        places[at] = place
+        if room > size:
+            below[place] = top[room - size]
+            top[room - size] = place
+    return used

@@ -1,113 +1,135 @@
-"""Packed token rows on disk: one safetensors file per part, bound to the tokenizer that made them."""
+"""From text to token shards: encoded on all workers, laid into rows, bound to the tokenizer that made them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import tokenizers
-from safetensors import safe_open
+from pydantic import Field, PositiveInt
 from safetensors.numpy import save_file
 
+from pipeline.core.artifact.base import Draft
 from pipeline.core.artifact.metadata import UNKNOWN, leading
 from pipeline.core.artifact.split import PARTS, Part, Split
+from pipeline.core.artifact.tables import Shard, read_table
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.errors import ArtifactError
-from pipeline.tokens.dialogues import IGNORE_INDEX, quantiles
-from pipeline.tokens.pack import pack_rows
-from pipeline.tokens.special import IDS, PAD
+from pipeline.core.shards import Piece, RunShards, Work
+from pipeline.tokens.dialogues import quantiles
+from pipeline.tokens.pack import Int64Array, Layout, Packing, Stream, lay
 from pipeline.tokens.tokenizer import encode, load
 
-Int64Array = npt.NDArray[np.int64]
-
+ENCODED = 1 << 22  # bytes of text: a list of ids takes twenty times the text
+IDS_TYPE = pa.list_(pa.uint32())
 METADATA = {"format": "np"}  # one key: with two, safetensors writes them in random order
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The rows of one part. A piece is a run of one document: (document, offset, row, column, tokens)."""
+@dataclass(frozen=True, kw_only=True)
+class PackingSettings:
+    """How documents become rows."""
 
-    rows: npt.NDArray[np.unsignedinteger]  # [N, length]
-    pieces: npt.NDArray[np.int64]  # [P, 5], in the order of documents and offsets
-    facts: Mapping[str, Any]  # documents, bytes, tokens, bits, document_tokens, rows, fill
-
-    @property
-    def length(self) -> int:
-        """Tokens a row."""
-        return int(self.rows.shape[1])
-
-    @cached_property
-    def labels(self) -> npt.NDArray[np.int64]:
-        """[N, length]: the ids, IGNORE_INDEX at padding and at the first token of each piece, which has no context."""
-        labels = self.rows.astype(np.int64)
-        labels[labels == IDS[PAD]] = IGNORE_INDEX
-        labels[self.pieces[:, 2], self.pieces[:, 3]] = IGNORE_INDEX
-        return labels
-
-    def documents(self) -> Iterator[npt.NDArray[np.int64]]:
-        """The documents in order, reassembled, with BOS."""
-        starts = np.flatnonzero(self.pieces[:, 1] == 0)
-        for mine in np.split(self.pieces, starts[1:]) if len(starts) else []:
-            yield np.concatenate([self.rows[row, column : column + tokens] for _, _, row, column, tokens in mine]).astype(np.int64)
+    sequence_length: Annotated[int, Field(ge=2)]  # tokens a row; one predicts nothing
+    packing: Packing
+    shard_tokens: PositiveInt  # of a shard at least; documents of one shard share rows
 
 
-def write_rows(source: Split, tokenizer: Tokenizer, target: Tokens, *, sequence_length: int) -> dict[str, dict[str, Any]]:
-    """Encode and pack the three parts; returns the facts of each: documents, bytes, tokens, bits, rows, fill, and document_tokens.
+def write_rows(
+    source: Split, tokenizer: Tokenizer, target: Tokens, settings: PackingSettings, run_shards: RunShards
+) -> dict[str, dict[str, Any]]:
+    """Encode the three parts on all workers and lay them into rows; no more than a shard of text or of tokens is held at a time.
 
-    document_tokens is the row length that holds 50, 90, 95 and 99 % of the documents whole. Where the text carries licenses, train also has
-    `licenses`: documents, bytes and tokens by license.
+    Returns the facts of each part: documents, bytes, tokens, bits, rows, fill, shards, and document_tokens, the row length that holds 50,
+    90, 95 and 99 % of the documents whole. Where the text carries licenses, train also has `licenses`: documents, bytes and tokens by
+    license.
     """
     codec = load(tokenizer)
     vocabulary = codec.get_vocab_size()
+    work = run_shards("encode", partial(encode_shard, tokenizer=tokenizer.path), source.shards)
     with target.writing() as draft:
-        draft.facts |= {"tokenizer": tokenizer.digest, "vocabulary": vocabulary, "length": sequence_length}
+        draft.facts |= {"tokenizer": tokenizer.digest, "vocabulary": vocabulary, "length": settings.sequence_length}
         for part in PARTS:
-            tensors, facts = _pack(source, part, codec, length=sequence_length)
-            save_file(tensors, draft.path / f"{part}.safetensors", metadata=METADATA)
-            draft.facts[part] = facts
+            draft.facts[part] = _write_part(draft, source, part, work, settings, np.uint16 if vocabulary <= 1 << 16 else np.uint32)
         return {part: draft.facts[part] for part in PARTS}
 
 
-def open_rows(tokens: Tokens, part: Part, *, tokenizer_digest: str) -> Rows:
-    """The rows of a part. ArtifactError if another tokenizer made them."""
-    made_with = tokens.facts["tokenizer"]
-    if made_with != tokenizer_digest:
-        raise ArtifactError(
-            f"{tokens.path} was made with the tokenizer {made_with[:12]}, but {tokenizer_digest[:12]} is in use",
-            mend=f"dvc repro {tokens.path.name}",
-        )
-    with safe_open(tokens.file(f"{part}.safetensors"), framework="np") as file:
-        return Rows(file.get_tensor("rows"), file.get_tensor("pieces"), tokens.facts[part])
+def save_shard(stream: Stream, layout: Layout, path: Path) -> None:
+    """One file, which rows.mapped reads."""
+    arrays = {"tokens": stream.tokens, "starts": stream.starts, "runs": layout.runs, "rows": layout.rows}
+    save_file(arrays, path, metadata=METADATA)
 
 
-def _pack(source: Split, part: Part, codec: tokenizers.Tokenizer, *, length: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The tensors of a part and its facts. `bits` is null where the source's entropy is unknown for any document."""
-    sizes = np.array([len(text.encode()) for texts in source.texts(part) for text in texts], np.int64)
+def encode_shard(shard: Shard, *, tokenizer: Path) -> Iterator[Piece]:
+    """The ids of one shard's documents, a table a part."""
+    codec = load(Tokenizer(tokenizer))
+    tables: dict[str, pa.Table] = {}
+    for part in PARTS:
+        texts = shard.table(part, ["text"])["text"].to_pylist()
+        sizes = np.array([len(text.encode()) for text in texts], np.int64)
+        ids = [pa.array(encode(texts[slice(*some)], codec), IDS_TYPE) for some in pairwise(_cuts(sizes))]
+        tables[part] = pa.table({"ids": pa.chunked_array(ids, IDS_TYPE), "bytes": sizes})
+    yield Piece(tables, {})
+
+
+def _cuts(sizes: Int64Array) -> list[int]:
+    """Where to cut documents of these sizes so that about ENCODED bytes are encoded at once; from 0 to all of them."""
+    steps = np.cumsum(sizes) // ENCODED
+    return [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(sizes)]
+
+
+@dataclass
+class _Told:
+    """What is counted while the shards of a part are written."""
+
+    sizes: list[npt.NDArray[np.int64]] = field(default_factory=list)  # bytes of each document
+    lengths: list[npt.NDArray[np.int64]] = field(default_factory=list)  # tokens of each document, BOS among them
+    rows: int = 0
+    shards: int = 0
+
+
+def _write_part(draft: Draft, source: Split, part: Part, work: Work, settings: PackingSettings, dtype: npt.DTypeLike) -> dict[str, Any]:
+    """Write the shards of a part, and tell its facts. `bits` is null where the source's entropy is unknown for any document."""
+    told = _Told()
+    (draft.path / part).mkdir()
+    for stream in _streams(work, part, settings.shard_tokens, dtype, told):
+        layout = lay(stream.starts, row=settings.sequence_length, packing=settings.packing)
+        save_shard(stream, layout, draft.path / Tokens.shard(part, told.shards))
+        told.rows, told.shards = told.rows + len(layout.rows) - 1, told.shards + 1
+    sizes, lengths = (np.concatenate([np.zeros(0, np.int64), *found]) for found in (told.sizes, told.lengths))
     bits = source.read(part, ["bits"])["bits"].to_pylist()
-    dtype = np.uint16 if codec.get_vocab_size() <= 1 << 16 else np.uint32
-    encoded = (ids for texts in source.texts(part) for ids in encode(texts, codec))  # a shard at a time: ids take nine times the text
-    rows, pieces = pack_rows(encoded, row=length, dtype=dtype)
-    fields = (field for piece in pieces for field in (piece.document, piece.offset, piece.row, piece.column, piece.tokens))
-    table_of_pieces = np.fromiter(fields, np.int64, count=5 * len(pieces)).reshape(-1, 5)
-    first = table_of_pieces[table_of_pieces[:, 1] == 0]
-    filled = int(table_of_pieces[:, 4].sum())
-    lengths = np.bincount(table_of_pieces[:, 0], table_of_pieces[:, 4], minlength=len(sizes)).astype(np.int64)
     facts = {
         "documents": len(sizes),
         "bytes": int(sizes.sum()),
-        "tokens": filled,
+        "tokens": int(lengths.sum()),
         "bits": None if None in bits else sum(bits),
-        "document_tokens": quantiles(lengths.tolist()),
-        "rows": len(rows),
-        "fill": filled / rows.size if rows.size else 0.0,
+        "document_tokens": quantiles(lengths),
+        "rows": told.rows,
+        "fill": int(lengths.sum()) / (told.rows * settings.sequence_length) if told.rows else 0.0,
+        "shards": told.shards,
     }
     if part == "train" and "license" in source.shards[0].columns(part):
         facts["licenses"] = _by_license(source.read(part, ["license"])["license"], sizes, lengths)
-    return {"rows": rows, "pieces": table_of_pieces, "starts": first[:, 2] * length + first[:, 3]}, facts
+    return facts
+
+
+def _streams(work: Work, part: Part, least: int, dtype: npt.DTypeLike, told: _Told) -> Iterator[Stream]:
+    """The encoded documents in order, in streams of at least so many tokens, but for the last; at least one."""
+    waiting: list[Stream] = []
+    paths = work.paths(part)
+    for number, path in enumerate(paths):
+        table = read_table(path)
+        ids = table["ids"].combine_chunks()
+        stream = Stream.of_ids(ids.flatten().to_numpy(), np.diff(ids.offsets.to_numpy()).astype(np.int64), dtype)
+        told.sizes.append(table["bytes"].to_numpy())
+        told.lengths.append(np.diff(stream.starts))
+        waiting.append(stream)
+        if number + 1 == len(paths) or sum(int(one.starts[-1]) for one in waiting) >= least:
+            yield Stream.joined(waiting)
+            waiting = []
 
 
 def _by_license(licenses: pa.ChunkedArray, sizes: Int64Array, tokens: Int64Array) -> dict[str, dict[str, int]]:

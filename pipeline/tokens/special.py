@@ -1,11 +1,12 @@
 """The special tokens, their ids and purpose."""
 
-ENDOFTEXT = "<|endoftext|>"  # bos: before every document and dialogue
+ENDOFTEXT = "<|endoftext|>"  # bos: before every document and dialogue; the end of a document predicts it
 PAD = "<|pad|>"
 SYSTEM = "<|system|>"
 USER = "<|user|>"
 ASSISTANT = "<|assistant|>"
-END = "<|end|>"  # ends a turn; generation stops here
+END = "<|end|>"  # ends a turn; an answer stops here
 
 IDS: dict[str, int] = {name: number for number, name in enumerate((ENDOFTEXT, PAD, SYSTEM, USER, ASSISTANT, END))}
+ENDS = (IDS[END], IDS[ENDOFTEXT])  # of a turn, and of a document
 ROLES: dict[str, int] = {"system": IDS[SYSTEM], "user": IDS[USER], "assistant": IDS[ASSISTANT]}

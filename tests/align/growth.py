@@ -29,10 +29,10 @@ from pipeline.model.generate import generate
 from pipeline.model.objective import NextToken
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair
-from pipeline.tokens.shards import Rows
 from pipeline.tokens.tokenizer import read
 from pipeline.train.duration import Duration
 from pipeline.train.workspace import Workspace
+from tests.packed import packed
 
 TOKENS, ROWS, FEW = 128, 24, 2  # of a row; rows of a step, and of the one before it, which fills what is filled once
 HALF = TOKENS // 2
@@ -87,8 +87,7 @@ class Folder:
 
     def pretrain(self, rows: int) -> None:
         module = self.model()
-        ids = np.array([self.ids(TOKENS) for _ in range(rows)])
-        objective = NextToken(Rows(ids, np.array([[0, 0, row, 0] for row in range(rows)]), {}), context=TOKENS)
+        objective = NextToken(packed([self.ids(TOKENS - 1) for _ in range(rows)], row=TOKENS), context=TOKENS)
         optimizer = torch.optim.AdamW(module.parameters(), fused=True)
         for _ in range(2):
             loss, _ = objective.loss(module, np.arange(rows), "cpu")

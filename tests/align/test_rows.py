@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tokenizers
 import torch
@@ -14,10 +13,12 @@ from pipeline.align import rows
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example, Pair, Room, told_before, within
-from pipeline.tokens.shards import Rows
-from pipeline.tokens.special import IDS, PAD
+from pipeline.tokens.rows import Rows
+from pipeline.tokens.special import ENDOFTEXT, IDS, PAD
 from tests.align.tiny import tiny
+from tests.packed import packed
 
+BEGIN, PADDING = IDS[ENDOFTEXT], IDS[PAD]
 ASK = [{"role": "user", "content": "sat?"}]
 
 
@@ -41,21 +42,19 @@ def dialogues(folder: Path, preferences: list[dict[str, Any]]) -> Dialogues:
 
 
 def text_rows() -> Rows:
-    """Five rows of eight tokens; the last has a second piece at its third token, and ends in padding."""
-    ids = np.arange(10, 50, dtype=np.uint16).reshape(5, 8)
-    ids[4, 6:] = IDS[PAD]
-    pieces = [(row, 0, row, 0, 8) for row in range(4)] + [(4, 0, 4, 0, 2), (5, 0, 4, 2, 4)]
-    return Rows(ids, np.array(pieces), {})
+    """Five rows of eight tokens: one document fills two, two fill one each, and two share the last, which ends in padding."""
+    return packed([list(range(10, 25)), list(range(30, 37)), list(range(40, 47)), [50, 51], [60]], row=8)
 
 
 def test_books_are_a_share_of_all_examples_and_learned_but_for_what_nothing_foretells() -> None:
     mixed = rows.PretrainingMix(share=0.2, tokens=7)
     books = rows.read_pretraining_rows(text_rows(), mixed, beside=40, seed=1)
     assert len(books) == 10
-    assert sorted(book.ids[0] for book in books) == sorted([10, 18, 26, 34, 42] * 2)
-    by_first = {book.ids[0]: book for book in books}
-    assert by_first[10] == Example([10, 11, 12, 13, 14, 15, 16], [IGNORE_INDEX, 11, 12, 13, 14, 15, 16])
-    assert by_first[42].labels == [IGNORE_INDEX, 43, IGNORE_INDEX, 45, 46, 47, IGNORE_INDEX]
+    assert sorted(book.ids[1] for book in books) == sorted([10, 18, 30, 40, 50] * 2)
+    by_second = {book.ids[1]: book for book in books}
+    assert by_second[10] == Example([BEGIN, 10, 11, 12, 13, 14, 15], [IGNORE_INDEX, 10, 11, 12, 13, 14, 15])
+    assert by_second[18].labels == [IGNORE_INDEX, *range(18, 24)]  # goes on in the middle of its document
+    assert by_second[50] == Example([BEGIN, 50, 51, BEGIN, 60, PADDING, PADDING], [IGNORE_INDEX, 50, 51, BEGIN, 60, BEGIN, IGNORE_INDEX])
     assert books == rows.read_pretraining_rows(text_rows(), mixed, beside=40, seed=1)
     assert [book.ids for book in books] != [book.ids for book in rows.read_pretraining_rows(text_rows(), mixed, beside=40, seed=2)]
     assert not rows.read_pretraining_rows(text_rows(), rows.PretrainingMix(share=0.0, tokens=7), beside=40, seed=1)

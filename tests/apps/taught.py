@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
@@ -18,8 +17,9 @@ from pipeline.model import disk
 from pipeline.model.build import build
 from pipeline.model.score import token_logprobs
 from pipeline.tokens import tokenizer as bpe
-from pipeline.tokens.shards import open_rows, write_rows
+from pipeline.tokens.rows import Rows, open_rows
 from tests.apps.tiny import CLEAN, write_corpus
+from tests.packed import write_tokens
 from tests.tiny_shape import SHAPE as TINY
 
 STEPS, RATE = 60, 0.01
@@ -28,9 +28,9 @@ WORDS = {"books": "the old mill stood by a river", "pages": "buy now a cheap red
 SIZE, LENGTH = 300, 32  # tokens
 
 
-def teach(module: PreTrainedModel, rows: npt.NDArray[np.integer]) -> PreTrainedModel:
-    """The module after some steps of Adam over all the rows [N, T]."""
-    batch = torch.from_numpy(rows.astype(np.int64))
+def teach(module: PreTrainedModel, rows: Rows) -> PreTrainedModel:
+    """The module after some steps of Adam over all the rows."""
+    batch = torch.from_numpy(rows.read(np.arange(len(rows))).ids)
     optimizer = torch.optim.Adam(module.parameters(), lr=RATE)
     for _ in range(STEPS):
         loss = -token_logprobs(module, batch).mean()
@@ -52,8 +52,8 @@ def write_run(data: Path) -> None:
     split, tokenizer, tokens = Split(data / "split"), Tokenizer(data / "tokenizer"), Tokens(data / "tokenize")
     split.write({part: documents(part) for part in PARTS}, sides={})
     bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE), tokenizer)
-    write_rows(split, tokenizer, tokens, sequence_length=LENGTH)
-    module = teach(build(SHAPE, vocabulary=SIZE, seed=1), open_rows(tokens, "train", tokenizer_digest=tokenizer.digest).rows)
+    write_tokens(split, tokenizer, tokens, length=LENGTH)
+    module = teach(build(SHAPE, vocabulary=SIZE, seed=1), open_rows(tokens, "train", tokenizer_digest=tokenizer.digest))
     disk.save(module, Model(data / "pretrain"), tokenizer=tokenizer, facts={})
 
 

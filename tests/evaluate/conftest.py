@@ -25,7 +25,7 @@ from pipeline.evaluate.task import Examined
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens import tokenizer as bpe
-from pipeline.tokens.shards import write_rows
+from tests.packed import write_tokens
 from tests.tiny_shape import SHAPE as TINY
 
 SIZE = 320  # tokens
@@ -65,7 +65,7 @@ def tokenizer(artifact: Tokenizer) -> tokenizers.Tokenizer:
 @pytest.fixture(scope="session")
 def tokens(split: Split, artifact: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Tokens:
     target = Tokens(tmp_path_factory.mktemp("tokens") / "tokenize")
-    write_rows(split, artifact, target, sequence_length=LENGTH)
+    write_tokens(split, artifact, target, length=LENGTH)
     return target
 
 

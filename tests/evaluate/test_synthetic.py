@@ -25,7 +25,7 @@ from pipeline.evaluate.synthetic import (
     whole_sentences,
 )
 from pipeline.model import disk
-from pipeline.tokens.shards import open_rows
+from pipeline.tokens.rows import open_rows
 from tests.apps.taught import teach
 
 DRAWING = Drawing(documents=6, bytes=None, tokens=80, temperature=1.0, seed=1, batch=4)
@@ -105,7 +105,7 @@ def test_counts_tell_drawn_thrown_away_and_kept() -> None:
 @pytest.fixture(scope="module")
 def module(models: dict[str, Model], tokens: Tokens, artifact: Tokenizer) -> PreTrainedModel:
     """One that has learned to end a sentence now and then."""
-    return teach(disk.load(models["base"], device="cpu"), open_rows(tokens, "train", tokenizer_digest=artifact.digest).rows)
+    return teach(disk.load(models["base"], device="cpu"), open_rows(tokens, "train", tokenizer_digest=artifact.digest))
 
 
 def test_the_same_seed_draws_the_same_and_another_batch_too(module: PreTrainedModel, tokenizer: tokenizers.Tokenizer) -> None:

@@ -16,7 +16,7 @@ from pipeline.export.parity import Bounds
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens import tokenizer as bpe
-from pipeline.tokens.shards import write_rows
+from tests.packed import write_tokens
 
 TALE = "the old fox of the mill went over the hill and Ada told Bo that her red coat was at the harbour don't we 12 é ☂"
 SIZE = 320  # tokens
@@ -48,7 +48,7 @@ def tokenizer(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Tokeniz
 @pytest.fixture(scope="session")
 def tokens(split: Split, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Tokens:
     target = Tokens(tmp_path_factory.mktemp("tokens") / "tokenize")
-    write_rows(split, tokenizer, target, sequence_length=LENGTH)
+    write_tokens(split, tokenizer, target, length=LENGTH)
     return target
 
 

@@ -28,9 +28,9 @@ from pipeline.export.gguf_files import Gguf
 from pipeline.export.llama_runtime import Runtime
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
-from pipeline.tokens.shards import write_rows
 from stages.export import gguf as stage
 from tests.export.conftest import SIZE
+from tests.packed import write_tokens
 
 Make = Callable[..., Model]
 
@@ -68,7 +68,7 @@ def test_the_folder_says_which_licenses_went_into_training(
     parts = {part: split.read(part) for part in PARTS}
     licensed = {part: table.append_column("license", pa.array(["MIT"] * table.num_rows)) for part, table in parts.items()}
     (other := Split(target.parent / "licensed")).write(licensed, sides={})
-    write_rows(other, tokenizer, mine := Tokens(target.parent / "tokens"), sequence_length=tokens.facts["length"])
+    write_tokens(other, tokenizer, mine := Tokens(target.parent / "tokens"), length=tokens.facts["length"])
     assert facts(mine, "b")["licenses"] == {"MIT": {kind: mine.facts["train"][kind] for kind in ("documents", "bytes", "tokens")}}
     assert "licenses" not in facts(tokens, "c")
 

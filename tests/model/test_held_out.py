@@ -10,12 +10,16 @@ from transformers import PreTrainedModel
 
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import PipelineError
+from pipeline.model.generate import generate
 from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate
 from pipeline.model.objective import NextToken
-from pipeline.tokens.pack import pack_rows
-from pipeline.tokens.shards import Rows
+from pipeline.tokens.pack import Packing
+from pipeline.tokens.rows import Rows
+from pipeline.tokens.special import ENDOFTEXT, ENDS, IDS
 from pipeline.tokens.tokenizer import encode, load
+from tests.packed import packed
 
+BEGIN = IDS[ENDOFTEXT]
 TEXTS = ["the old mill and the old fox", "", "fox " * 30, "an old é"]
 EVALUATION = Evaluation(rows=3, batch_size=2, samples=2, prompt_tokens=4, max_new_tokens=5, temperature=0.7)
 
@@ -26,19 +30,48 @@ def codec(tokenizer: Tokenizer) -> tokenizers.Tokenizer:
 
 
 def rows_of(codec: tokenizers.Tokenizer, texts: list[str], bits: float | None = None) -> Rows:
-    rows, pieces = pack_rows(encode(texts, codec), row=16, dtype=np.uint16)
-    table = np.array([(p.document, p.offset, p.row, p.column, p.tokens) for p in pieces], dtype=np.int64).reshape(-1, 5)
-    return Rows(rows, table, {"bytes": sum(len(text.encode()) for text in texts), "bits": bits})
+    return packed(encode(texts, codec), row=16, facts={"bytes": sum(len(text.encode()) for text in texts), "bits": bits})
 
 
-def test_the_loss_is_the_cost_of_each_piece_after_its_first_token(module: PreTrainedModel, codec: tokenizers.Tokenizer) -> None:
-    rows = rows_of(codec, TEXTS[:1])
-    [ids] = [document.tolist() for document in rows.documents()]
-    logprobs = module(input_ids=torch.tensor([ids[:16]])).logits[0].log_softmax(-1)
-    expected = -sum(float(logprobs[place, token].detach()) for place, token in enumerate(ids[1:16]))
+def cost(module: PreTrainedModel, ids: list[int]) -> float:
+    """Nats of every id after the first, read alone."""
+    logprobs = module(input_ids=torch.tensor([ids[:-1]])).logits[0].log_softmax(-1)
+    return -sum(float(logprobs[place, token].detach()) for place, token in enumerate(ids[1:]))
+
+
+@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+def test_documents_that_share_a_row_cost_what_they_cost_alone_and_their_ends_are_learned(module: PreTrainedModel, packing: Packing) -> None:
+    documents = [[9, 8, 7], [20, 21, 22, 23, 24], [30], [40, 41, 42]]
+    rows = packed(documents, row=16, packing=packing)
+    assert len(rows) == 1
     nats, count = NextToken(rows, context=16).loss(module, np.array([0]), "cpu")
-    assert count == min(len(ids), 16) - 1
-    assert float(nats.detach()) == pytest.approx(expected, rel=1e-5)
+    assert count == sum(len(ids) + 1 for ids in documents) == 16
+    assert float(nats.detach()) == pytest.approx(sum(cost(module, [BEGIN, *ids, BEGIN]) for ids in documents), rel=1e-5)
+
+
+def test_a_cut_end_predicts_what_follows_it_in_its_document(module: PreTrainedModel) -> None:
+    ids = list(range(10, 35))
+    first, second = NextToken(packed([ids], row=16), context=16).loss(module, np.array([0]), "cpu"), [BEGIN, *ids[:16]]
+    assert first[1] == 16
+    assert float(first[0].detach()) == pytest.approx(cost(module, second), rel=1e-5)
+
+
+def test_padding_costs_nothing(module: PreTrainedModel) -> None:
+    nats, count = NextToken(packed([[9, 8, 7]], row=16), context=16).loss(module, np.array([0]), "cpu")
+    assert count == 4
+    assert float(nats.detach()) == pytest.approx(cost(module, [BEGIN, 9, 8, 7, BEGIN]), rel=1e-5)
+
+
+def test_a_model_that_has_learned_where_its_texts_end_stops_by_itself(module: PreTrainedModel) -> None:
+    learner = type(module)(module.config)
+    objective = NextToken(packed([[20, 21, 22]] * 8, row=16), context=16)
+    optimizer = torch.optim.Adam(learner.parameters(), lr=0.02)
+    for _ in range(40):
+        optimizer.zero_grad()
+        objective.loss(learner, np.arange(objective.rows), "cpu")[0].backward()
+        optimizer.step()
+    told = {"max_new": 9, "temperature": 0, "seed": 1, "batch": 1}
+    assert generate(learner.eval(), [[BEGIN, 20]], ends=ENDS, **told) == [[21, 22]]
 
 
 def test_the_mean_over_rows_does_not_depend_on_the_batch(module: PreTrainedModel, codec: tokenizers.Tokenizer) -> None:

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import save_file
 
 from pipeline.core.artifact.split import PARTS, Split
 from pipeline.core.artifact.tables import write_table
@@ -21,6 +20,8 @@ from pipeline.report.search import Found, find_document, near_matches, quarantin
 from pipeline.report.stage_files import Disk, StageFiles
 from pipeline.text.measure.metadata_rules import DateRule, NameRule
 from pipeline.text.measure.quality import LanguageRule, StatisticRule
+from pipeline.tokens.pack import Stream, lay
+from pipeline.tokens.shards import save_shard
 from tests.apps.tiny import RULES, write_chain
 
 SHOWN = Shown(entries=10, excerpt=40)
@@ -29,15 +30,14 @@ IN_FORCE = [StatisticRule(**rule) for rule in RULES]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chain, with the rows of the tokens: ada's second piece in rows 0 and 2."""
+    """The chain, with the rows of the tokens: ada's second piece in rows 1 and 2."""
     data = write_chain(tmp_path_factory.mktemp("chain"))
     with Tokens(data / "tokenize").writing() as draft:
-        pieces = np.array([[0, 0, 1, 0, 9], [1, 0, 0, 0, 8], [1, 8, 2, 0, 3]], dtype=np.int64)
-        for part in ("train", "val", "test"):
-            save_file(
-                {"rows": np.zeros((3, 9), np.uint16), "pieces": pieces if part == "train" else pieces[:1]},
-                draft.path / f"{part}.safetensors",
-            )
+        for part in PARTS:
+            stream = Stream.of([[7] * 8, [7] * 10], np.uint16)
+            (draft.path / part).mkdir()
+            save_shard(stream, lay(stream.starts, row=9, packing="best_fit"), draft.path / Tokens.shard(part, 0))
+            draft.facts |= {"length": 9, part: {"shards": 1}}
     return data
 
 
@@ -64,7 +64,7 @@ def test_a_document_that_survives_is_followed_into_the_rows_of_tokens(data: Path
     assert facts(told["clean"])["quotes"] == ("1", "time")
     assert facts(told["split"])["cut of ada-0001"][1] == "is in test: “She told nobody.”"
     assert told["split"].verdict == "in train, 2 pieces"
-    assert facts(told["tokenize"])["ada-0001#1"] == ("11 tokens", "document 1 of train, rows 0, 2")
+    assert facts(told["tokenize"])["ada-0001#1"] == ("11 tokens", "document 1 of train, rows 1, 2")
 
 
 def test_every_statistic_is_told_with_the_rule_that_it_meets_or_breaks(data: Path) -> None:

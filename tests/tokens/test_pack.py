@@ -1,69 +1,176 @@
-"""Packing: nothing lost, nothing moved, next to nothing empty."""
+"""Packing: nothing lost, nothing moved, next to nothing empty; and what each token predicts."""
 
+import math
 import random
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.core.artifact.split import PARTS, Split
+from pipeline.core.artifact.split import PARTS, TEXTS, Split
+from pipeline.core.artifact.tables import shard_name, write_table
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError
+from pipeline.core.parallel import parallel_map
+from pipeline.core.shards import map_shards
 from pipeline.tokens.dialogues import IGNORE_INDEX
-from pipeline.tokens.pack import best_fit, pack_rows
-from pipeline.tokens.shards import open_rows, write_rows
-from pipeline.tokens.special import IDS, PAD
+from pipeline.tokens.pack import Layout, Packing, Stream, lay
+from pipeline.tokens.rows import Rows, open_rows
+from pipeline.tokens.shards import PackingSettings, write_rows
+from pipeline.tokens.special import ENDOFTEXT, IDS, PAD
+
+BEST_FIT = PackingSettings(sequence_length=32, packing="best_fit", shard_tokens=1 << 20)
+BEGIN = IDS[ENDOFTEXT]
 
 
-def test_each_document_lies_whole_and_no_two_pieces_overlap() -> None:
-    draw = random.Random(3)
-    documents = [[draw.randrange(6, 99) for _ in range(draw.choice([0, 1, 5, 15, 16, 17, 60]))] for _ in range(200)]
-    rows, pieces = pack_rows(documents, row=16, dtype=np.uint16)
-    taken = np.zeros(rows.shape, dtype=int)
-    for number, ids in enumerate(documents):
-        mine = [piece for piece in pieces if piece.document == number]
-        laid = [token for piece in mine for token in rows[piece.row, piece.column : piece.column + piece.tokens]]
-        assert laid == ([0, *ids] if ids else [])
-        for piece in mine:
-            taken[piece.row, piece.column : piece.column + piece.tokens] += 1
-    assert taken.max() == 1
-    assert (rows[taken == 0] == IDS[PAD]).all()
+def documents(seed: int, lengths: list[int], count: int = 200) -> list[list[int]]:
+    draw = random.Random(seed)
+    return [[draw.randrange(6, 99) for _ in range(draw.choice(lengths))] for _ in range(count)]
+
+
+def rows_of(found: list[list[int]], *, row: int, packing: Packing, shards: int = 1) -> Rows:
+    """Rows of these documents in so many shards."""
+    size = math.ceil(len(found) / shards)
+    streams = [Stream.of(found[at : at + size], np.uint16) for at in range(0, len(found), size)]
+    return Rows(row, [(stream, lay(stream.starts, row=row, packing=packing)) for stream in streams], {})
+
+
+def starts_of(lengths: list[int]) -> np.ndarray:
+    return np.cumsum([0, *lengths])
+
+
+def taken(layout: Layout) -> np.ndarray:
+    """How often each token of the stream lies in a row."""
+    found = np.zeros(int(layout.runs.sum(1).max()), np.int64)
+    for start, size in layout.runs:
+        found[start : start + size] += 1
+    return found
+
+
+@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+@pytest.mark.parametrize("shards", [1, 4])
+def test_each_token_lies_in_one_row_and_predicts_the_next_of_its_document_or_its_end(packing: Packing, shards: int) -> None:
+    found = documents(3, [0, 1, 5, 15, 16, 17, 60])
+    rows = rows_of(found, row=16, packing=packing, shards=shards)
+    batch = rows.read(np.arange(len(rows)))
+    real = batch.targets != IGNORE_INDEX
+    assert (batch.ids[~real] == IDS[PAD]).all()
+    assert real.sum() == sum(len(ids) + 1 for ids in found if ids)
+    pairs = sorted(zip(batch.ids[real].tolist(), batch.targets[real].tolist(), strict=True))
+    begun = [[BEGIN, *ids, BEGIN] for ids in found if ids]
+    assert pairs == sorted(pair for ids in begun for pair in pairwise(ids))
+    assert [ids.tolist() for ids in rows.documents()] == [ids[:-1] for ids in begun]
+
+
+@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+def test_positions_begin_anew_with_each_run(packing: Packing) -> None:
+    rows = rows_of(documents(4, [3, 9, 40]), row=16, packing=packing)
+    batch = rows.read(np.arange(len(rows)))
+    begins = batch.ids == BEGIN
+    assert (batch.positions[begins] == 0).all()
+    assert (batch.positions[:, 0] == 0).all()
+    steps = np.diff(batch.positions, axis=1)
+    inside = batch.targets[:, 1:] != IGNORE_INDEX
+    assert set(steps[inside & (batch.positions[:, 1:] > 0)]) == {1}
+
+
+def test_rows_are_read_in_the_order_asked_for_across_shards() -> None:
+    rows = rows_of(documents(5, [7, 30, 31]), row=16, packing="best_fit", shards=3)
+    numbers = np.random.default_rng(2).permutation(len(rows))
+    every = rows.read(np.arange(len(rows)))
+    some = rows.read(numbers)
+    for field in ("ids", "targets", "positions"):
+        assert (getattr(some, field) == getattr(every, field)[numbers]).all()
+
+
+def test_the_rows_of_a_document_are_found(tmp_path) -> None:
+    found = documents(6, [0, 5, 16, 60], count=60)
+    rows = rows_of(found, row=16, packing="best_fit", shards=2)
+    for number, ids in enumerate(found):
+        mine = rows.read(rows.rows_of(number)).ids
+        assert len(mine) == (len(ids) + 16) // 16 if ids else len(mine) == 0
+        if ids:
+            assert set(ids) <= set(mine.ravel().tolist())
+            assert rows.sizes[number] == len(ids) + 1
 
 
 def test_a_document_that_fits_a_row_is_never_cut() -> None:
     draw = random.Random(4)
     lengths = [draw.randrange(1, 33) for _ in range(500)]
-    assert [piece.tokens for piece in best_fit(lengths, row=32)] == lengths
+    layout = lay(starts_of(lengths), row=32, packing="best_fit")
+    assert sorted(layout.runs[:, 1]) == sorted(lengths)
+    assert taken(layout).max() == 1
+
+
+def test_no_row_holds_more_than_it_has_room_for() -> None:
+    draw = random.Random(6)
+    layout = lay(starts_of([draw.randrange(0, 90) for _ in range(800)]), row=32, packing="best_fit")
+    filled = np.add.reduceat(layout.runs[:, 1], layout.rows[:-1])
+    assert filled.max() <= 32
+    assert filled.min() > 0
 
 
 def test_many_short_documents_fill_nearly_every_place() -> None:
     draw = random.Random(5)
     lengths = [draw.randrange(1, 400) for _ in range(2000)]
-    rows = 1 + max(piece.row for piece in best_fit(lengths, row=128))
-    assert sum(lengths) / (rows * 128) > 0.995
+    rows = len(lay(starts_of(lengths), row=128, packing="best_fit").rows) - 1
+    assert sum(lengths) / (rows * 128) > 0.999
+
+
+def test_best_fit_takes_the_row_with_the_least_room_that_is_enough() -> None:
+    layout = lay(starts_of([6, 5, 3, 4]), row=8, packing="best_fit")
+    assert np.split(layout.runs[:, 1], layout.rows[1:-1])[0].tolist() == [6]
+    assert [run.tolist() for run in np.split(layout.runs[:, 1], layout.rows[1:-1])[1:]] == [[5, 3], [4]]
+
+
+def test_concat_leaves_room_in_the_last_row_alone() -> None:
+    layout = lay(starts_of([5, 0, 11, 30]), row=16, packing="concat")
+    assert [run.tolist() for run in np.split(layout.runs, layout.rows[1:-1])] == [[[0, 5], [5, 11]], [[16, 16]], [[32, 14]]]
+
+
+@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+def test_no_documents_give_no_rows(packing: Packing) -> None:
+    rows = rows_of([[]], row=8, packing=packing)
+    assert len(rows) == 0
+    assert rows.read([]).ids.shape == (0, 8)
+    assert list(rows.documents()) == []
+
+
+def test_a_row_that_predicts_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="predicts nothing"):
+        lay(starts_of([3]), row=1, packing="best_fit")
+
+
+def write(split: Split, tokenizer: Tokenizer, folder, settings: PackingSettings = BEST_FIT, **engine) -> tuple[Tokens, dict]:
+    run_map = partial(parallel_map, **({"engine": "threading", "workers": 1} | engine))
+    run_shards = lambda phase, function, items: map_shards(function, items, folder=folder / "work" / phase, run_map=run_map)  # noqa: E731
+    target = Tokens(folder / "tokens")
+    return target, write_rows(split, tokenizer, target, settings, run_shards)
 
 
 def test_reading_gives_back_the_documents_and_the_facts(split: Split, artifact: Tokenizer, texts: list[str], tokenizer, tmp_path) -> None:
-    target = Tokens(tmp_path / "tokens")
-    facts = write_rows(split, artifact, target, sequence_length=32)
+    target, facts = write(split, artifact, tmp_path)
     val = open_rows(target, "val", tokenizer_digest=artifact.digest)
     assert [tokenizer.decode(ids[1:].tolist()) for ids in val.documents()] == texts[24:28]
     assert facts["val"]["bytes"] == sum(len(text.encode()) for text in texts[24:28])
     assert facts["val"]["bits"] == 8.0 * (24 + 25 + 26 + 27)
     lengths = sorted(ids.size for ids in val.documents())
     assert facts["val"]["document_tokens"] == {"50": lengths[1], "90": lengths[3], "95": lengths[3], "99": lengths[3]}
-    assert val.rows.dtype == np.uint16
+    assert facts["val"]["rows"] == len(val)
+    assert val.shards[0][0].tokens.dtype == np.uint16
 
 
 def test_tokens_are_counted_by_license_where_the_text_carries_them(split: Split, artifact: Tokenizer, tmp_path) -> None:
-    plain = write_rows(split, artifact, Tokens(tmp_path / "plain"), sequence_length=32)
+    _, plain = write(split, artifact, tmp_path / "plain")
     parts = {part: split.read(part) for part in PARTS}
     for part, table in parts.items():
         names = [("MIT", "CC0-1.0", None)[place % 3] for place in range(table.num_rows)]
         parts[part] = table.append_column("license", pa.array(names, pa.string()))
     (licensed := Split(tmp_path / "licensed")).write(parts, sides={})
-    facts = write_rows(licensed, artifact, Tokens(tmp_path / "tokens"), sequence_length=32)
+    _, facts = write(licensed, artifact, tmp_path)
     found = facts["train"].pop("licenses")
     assert facts == plain
     assert list(found) == ["CC0-1.0", "MIT", "unknown"]
@@ -73,29 +180,34 @@ def test_tokens_are_counted_by_license_where_the_text_carries_them(split: Split,
     assert found["MIT"]["bytes"] == sum(len(text.encode()) for text in parts["train"]["text"].to_pylist()[::3])
 
 
-def test_padding_and_the_first_token_of_a_piece_are_never_predicted(split: Split, artifact: Tokenizer, tmp_path) -> None:
-    write_rows(split, artifact, Tokens(tmp_path / "tokens"), sequence_length=64)
-    rows = open_rows(Tokens(tmp_path / "tokens"), "train", tokenizer_digest=artifact.digest)
-    assert (rows.labels[rows.rows == IDS[PAD]] == IGNORE_INDEX).all()
-    counted = int((rows.labels != IGNORE_INDEX).sum())
-    assert counted == rows.facts["tokens"] - len(rows.pieces)
-    assert (rows.labels[rows.labels != IGNORE_INDEX] == rows.rows[rows.labels != IGNORE_INDEX]).all()
-
-
 def test_rows_of_another_tokenizer_are_refused_with_the_mend(split: Split, artifact: Tokenizer, tmp_path) -> None:
-    target = Tokens(tmp_path / "tokens")
-    write_rows(split, artifact, target, sequence_length=32)
+    target, _ = write(split, artifact, tmp_path)
     with pytest.raises(ArtifactError, match="dvc repro tokens"):
         open_rows(target, "train", tokenizer_digest="0" * 64)
 
 
-def test_the_same_split_gives_the_same_bytes(split: Split, artifact: Tokenizer, tmp_path) -> None:
-    for name in ("first", "second"):
-        write_rows(split, artifact, Tokens(tmp_path / name), sequence_length=32)
-    assert Tokens(tmp_path / "first").digest == Tokens(tmp_path / "second").digest
+@pytest.fixture
+def sharded(texts: list[str], tmp_path) -> Split:
+    """The split in five shards of text."""
+    target = Split(tmp_path / "sharded")
+    rows = [{"id": str(n), "source": "test", "text": one, "bits": 8.0 * n} for n, one in enumerate(texts)]
+    with target.writing() as draft:
+        for part in PARTS:
+            (draft.path / part).mkdir()
+            for number in range(5):
+                some = rows[number::5] if part == "train" else []
+                write_table(pa.Table.from_pylist(some, schema=TEXTS), draft.path / shard_name(part, number))
+        draft.facts["shards"] = 5
+    return target
 
 
-def test_an_empty_part_gives_no_rows() -> None:
-    rows, pieces = pack_rows([], row=8, dtype=np.uint16)
-    assert rows.shape == (0, 8)
-    assert pieces == []
+def test_any_number_of_workers_and_a_second_run_give_the_same_bytes(sharded: Split, artifact: Tokenizer, tmp_path) -> None:
+    settings = PackingSettings(sequence_length=32, packing="best_fit", shard_tokens=1500)
+    first, facts = write(sharded, artifact, tmp_path / "one", settings)
+    second, _ = write(sharded, artifact, tmp_path / "two", settings, engine="loky", workers=2)
+    assert first.digest == second.digest
+    assert 1 < facts["train"]["shards"] < 5
+    assert facts["train"]["shards"] == len(open_rows(first, "train", tokenizer_digest=artifact.digest).shards)
+    whole, _ = write(sharded, artifact, tmp_path / "whole")
+    one, many = (open_rows(tokens, "train", tokenizer_digest=artifact.digest) for tokens in (whole, first))
+    assert [ids.tolist() for ids in one.documents()] == [ids.tolist() for ids in many.documents()]

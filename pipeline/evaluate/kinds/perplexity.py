@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap, Estimate, ratio
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
-from pipeline.tokens.shards import open_rows
+from pipeline.tokens.rows import open_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -58,10 +58,10 @@ class Perplexity:
     def read(self, given: HeldOut) -> "Documents":
         """The first documents of the test part, each up to `document_tokens` tokens; the source's bits only if all are whole."""
         rows = open_rows(given.tokens, "test", tokenizer_digest=given.digest)
-        numbers = rows.pieces[rows.pieces[:, 1] == 0, 0][: self.documents].tolist()
+        numbers = np.flatnonzero(rows.sizes)[: self.documents].tolist()
         if not numbers:
             raise PipelineError(f"{given.tokens.path} has no test documents", mend="a larger test share in split, or more text")
-        whole = [ids for ids, _ in zip(rows.documents(), numbers, strict=False)]
+        whole = [rows.document(number) for number in numbers]
         known = given.split.read("test")["bits"].to_pylist()
         bits = [known[number] for number in numbers]
         complete = None not in bits and all(len(ids) <= self.document_tokens for ids in whole)

@@ -1,0 +1,208 @@
+"""`make size BUDGET='30 min'`: from a budget on this hardware to a size of model, an amount of text, and the settings that say so.
+
+What is not the size is as params.yaml says. The speed is measured: some steps of our own objective on the shape that is proposed, with rows
+by lot. The rest is Chinchilla's rule (Hoffmann et al. 2022), 20 tokens a parameter.
+"""
+
+import argparse
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.core.errors import InputError, PipelineError
+from pipeline.core.files import read_json
+from pipeline.model import size
+from pipeline.train.duration import Duration
+
+SETTINGS = Path("params.yaml")
+TOKENS, VOCABULARY = Path("metrics/tokenize.json"), Path("metrics/tokenizer.json")
+UNKNOWN = 8192  # tokens of a vocabulary that follows from text which is not there yet
+FORMS = "BUDGET='30 min', '8 h', '1e18 flops', or '$20' with PRICE=2.50, dollars an hour"
+TIMED_S, STEPS = 3.0, 3  # of a measurement, at least
+ROUNDS = 3  # of measuring the shape that the speed of the last one asks for
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent: one of the two."""
+
+    seconds: float | None
+    flops: float | None
+
+    @classmethod
+    def read(cls, said: str, price: float | None) -> "Budget":
+        """From `30 min`, `1e18 flops`, `$20`; `price` in dollars an hour. InputError with all the forms for anything else."""
+        dollars = re.fullmatch(r"\$\s*([0-9.]+)", said.strip())
+        flops = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?)\s*flops?", said.strip(), re.IGNORECASE)
+        try:
+            if dollars:
+                if not price:
+                    raise InputError(f"how many hours {said} buys depends on the price of one", mend=f"BUDGET='{said}' PRICE=2.50")
+                return cls(3600 * float(dollars[1]) / price, None)
+            if flops and float(flops[1]) > 0:
+                return cls(None, float(flops[1]))
+            if (seconds := Duration.read(said).seconds) is not None:
+                return cls(seconds, None)
+        except ValueError:
+            pass
+        raise InputError(f"{said!r} is no budget", mend=FORMS)
+
+    def flops_at(self, speed: float) -> float:
+        """Operations, on hardware that does so many a second."""
+        return self.flops if self.flops is not None else (self.seconds or 0.0) * speed
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the shapes have in common."""
+
+    model: dict[str, Any]  # the section
+    vocabulary: int
+    row: int  # tokens
+    micro_batch: int
+    device: str
+
+    def shape(self, own: dict[str, Any]) -> dict[str, Any]:
+        """The whole shape."""
+        return self.model | own
+
+
+def measured(shape: dict[str, Any], setting: Setting) -> tuple[float, int, int]:
+    """Operations a second of training steps on this shape, the operations of a token, and the parameters."""
+    import numpy as np
+    import torch
+
+    from pipeline.model import count
+    from pipeline.model.build import build
+    from pipeline.model.objective import NextToken
+    from pipeline.tokens.pack import Stream, lay
+    from pipeline.tokens.rows import Rows
+
+    module = build(shape, vocabulary=setting.vocabulary, seed=1).to(setting.device).train()
+    ids = np.random.default_rng(1).integers(8, setting.vocabulary, (setting.micro_batch, setting.row - 1))
+    stream = Stream.of_ids(ids.ravel(), np.full(len(ids), setting.row - 1), np.uint32)
+    rows = Rows(setting.row, [(stream, lay(stream.starts, row=setting.row, packing="best_fit"))], {})
+    objective = NextToken(rows, context=setting.row)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.0, fused=True)
+
+    def step() -> None:
+        loss, _ = objective.loss(module, np.arange(setting.micro_batch), setting.device)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad()
+        if setting.device == "cuda":
+            torch.cuda.synchronize()
+
+    step()
+    started, done = time.perf_counter(), 0
+    while done < STEPS or time.perf_counter() - started < TIMED_S:
+        step()
+        done += 1
+    tokens_a_second = done * setting.micro_batch * setting.row / (time.perf_counter() - started)
+    flops = count.training_flops(module, length=setting.row)
+    return tokens_a_second * flops, flops, count.parameters(module)
+
+
+def proposed(budget: Budget, setting: Setting, console: Console) -> tuple[dict[str, Any], float, float, int]:
+    """The shape, the operations and the speed that it was chosen by, and its parameters."""
+    from pipeline.model import count
+    from pipeline.model.build import blank
+
+    known = size.shapes()
+    counts: dict[int, int] = {}
+
+    def counted(place: int) -> int:
+        if place not in counts:
+            counts[place] = count.parameters(blank(setting.shape(known[place]), vocabulary=setting.vocabulary))
+        return counts[place]
+
+    place, tried = 1, set[int]()
+    for _ in range(ROUNDS):
+        tried.add(place)
+        with console.status(f"{counted(place) / 1e6:.2f} M parameters: how fast?"):
+            speed, _, _ = measured(setting.shape(known[place]), setting)
+        wanted, _ = size.optimal(budget.flops_at(speed))
+        while place + 1 < len(known) and counted(place + 1) <= wanted:
+            place += 1
+        while place > 0 and counted(place) > wanted:
+            place -= 1
+        place = size.nearest({at: counted(at) for at in (place, min(place + 1, len(known) - 1))}, wanted)
+        if place in tried:
+            break
+    return known[place], budget.flops_at(speed), speed, counted(place)
+
+
+def text_at_hand() -> int | None:
+    """Tokens of the last run's training text."""
+    return read_json(TOKENS)["train"]["tokens"] if TOKENS.is_file() else None
+
+
+def table(shape: dict[str, Any], flops: float, speed: float, parameters: int, setting: Setting) -> Table:
+    """What the budget buys."""
+    tokens, text = flops / (6 * parameters), text_at_hand()
+    grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    head = shape["hidden_size"] // shape["heads"]
+    cache = size.cache_bytes(
+        layers=shape["layers"], kv_heads=shape["kv_heads"], head_size=head, positions=setting.model["context"], bits=16
+    )
+    lines = {
+        "speed": f"{speed / 1e9:,.1f} GFLOP/s in training steps on {setting.device}",
+        "budget": f"{flops:.2e} FLOP, {flops / speed / 60:,.1f} minutes of pretraining",
+        "model": f"{parameters / 1e6:,.2f} M parameters: {shape['layers']} layers of {shape['hidden_size']}",
+        "text": f"{tokens / 1e6:,.1f} M tokens, {tokens / parameters:.0f} a parameter (the best is about {size.TOKENS_A_PARAMETER})",
+        "yours": f"{text / 1e6:,.1f} M tokens: {size.passes(tokens, text):.1f} passes" if text else "not known before `tokenize` has run",
+        "files": ", ".join(f"{size.weight_bytes(parameters, bits=bits) / 1e6:,.1f} MB at {bits} bits" for bits in (16, 8, 4)),
+        "cache": f"{cache / 1e6:,.2f} MB a sequence of {setting.model['context']:,} tokens at 16 bits",
+    }
+    for what, value in lines.items():
+        grid.add_row(f"[dim]{what}[/]", value)
+    return grid
+
+
+def main() -> None:
+    """Measure, propose, tell the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("budget", help=FORMS)
+    parser.add_argument("--price", type=float, help="dollars an hour of this machine")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    try:
+        budget = Budget.read(options.budget, options.price)
+        setting = setting_of(yaml.safe_load(SETTINGS.read_text()))
+        shape, flops, speed, parameters = proposed(budget, setting, console)
+    except PipelineError as fault:
+        console.print(f"{fault}: {fault.mend}")
+        sys.exit(1)
+    console.print(table(shape, flops, speed, parameters, setting))
+    tokens, text = flops / (6 * parameters), text_at_hand()
+    if text and size.passes(tokens, text) > size.PASSES:
+        console.print(f"[yellow]more than {size.PASSES} passes over a text teach little: more text, or a smaller budget[/]")
+    console.print()
+    console.print(f'make repro SET="{size.settings_of(shape, tokens)}"', soft_wrap=True)
+
+
+def setting_of(settings: dict[str, Any]) -> Setting:
+    """What is set of all that is not the size."""
+    import torch
+
+    asked = settings["tokenizer"]["vocab_size"]
+    found = read_json(VOCABULARY)["vocabulary"] if VOCABULARY.is_file() else UNKNOWN
+    device = settings["hardware"]["device"]
+    return Setting(
+        settings["model"],
+        asked if isinstance(asked, int) else found,
+        settings["tokenize"]["sequence_length"],
+        settings["pretrain"]["micro_batch"],
+        ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Rows of tokens for tests: from ids, and from a split."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.parallel import parallel_map
+from pipeline.core.shards import Work, map_shards
+from pipeline.tokens.pack import Packing, Stream, lay
+from pipeline.tokens.rows import Rows
+from pipeline.tokens.shards import PackingSettings, write_rows
+
+
+def packed(documents: Sequence[Sequence[int]], *, row: int, packing: Packing = "best_fit", facts: Mapping[str, Any] | None = None) -> Rows:
+    """Documents, given by their ids without BOS, in rows of one shard."""
+    stream = Stream.of(documents, np.uint16)
+    return Rows(row, [(stream, lay(stream.starts, row=row, packing=packing))], facts or {})
+
+
+def write_tokens(split: Split, tokenizer: Tokenizer, target: Tokens, *, length: int) -> dict[str, dict[str, Any]]:
+    """What the stage tokenize writes, by one worker."""
+    settings = PackingSettings(sequence_length=length, packing="best_fit", shard_tokens=1 << 20)
+    run_map = partial(parallel_map, engine="threading", workers=1)
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def run_shards(phase: str, function: Any, items: Sequence[Any]) -> Work:
+            return map_shards(function, items, folder=Path(scratch) / phase, run_map=run_map)
+
+        return write_rows(split, tokenizer, target, settings, run_shards)
