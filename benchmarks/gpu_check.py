@@ -35,7 +35,7 @@ OVERRIDES = ("size=smoke", "hardware=gpu", "pretrain.precision=bf16")
 TRAINERS = ("pretrain", "sft", "reward", "align")
 PEAK = {"H100": 989e12, "H200": 989e12}  # FLOP/s in bf16, dense, by the data sheets (SXM)
 SHAPE = {"kind": "qwen3", "layers": 12, "hidden_size": 768, "heads": 12, "kv_heads": 12, "intermediate_size": 2048, "context": 1024}
-SHAPE |= {"activation": "silu", "dropout": 0.0, "tie_embeddings": True}
+SHAPE |= {"activation": "silu", "dropout": 0.0, "init_from": "data/init_from", "tie_embeddings": True}
 VOCABULARY, MICRO_BATCH, BATCH, STEPS, WARM = 50304, 32, 4, 20, 6  # of a step: BATCH micro-batches; WARM steps are not timed
 
 

@@ -118,7 +118,8 @@ def _known_as(key: str, config: Any) -> str:
 def _keys(place: Sequence[int | str], section: Any) -> Iterator[int | str]:
     """The keys of a place in a section: pydantic also names what a value may be, a branch of a union or a kind of task or model."""
     for number, part in enumerate(place):
-        if (isinstance(section, Mapping) and part in section) or (isinstance(section, list) and isinstance(part, int)):
+        keys = section if isinstance(section, Mapping) else range(len(section)) if isinstance(section, list) else ()
+        if part in keys:
             yield part
             section = section[part]
         elif number == len(place) - 1 and _is_key(part):

@@ -10,5 +10,6 @@ SHAPE = {
     "activation": "silu",
     "context": 64,
     "dropout": 0.0,
+    "init_from": "data/init_from",
     "tie_embeddings": True,
 }

@@ -28,12 +28,7 @@ def build(shape: Mapping[str, Any], *, vocabulary: int, seed: int) -> PreTrained
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, "weights"))
         module: PreTrainedModel = AutoModelForCausalLM.from_config(configure(own, vocabulary=vocabulary), dtype=torch.float32)  # type: ignore[no-untyped-call]
-    if module.generation_config is not None:
-        module.generation_config.eos_token_id = list(ENDS)  # so that a base model ends its texts in transformers too
-    module.eval()  # type: ignore[no-untyped-call]
-    if own.dropout:
-        _drop(module, own)
-    return module
+    return completed(module, own)
 
 
 def blank(shape: Mapping[str, Any], *, vocabulary: int) -> PreTrainedModel:
@@ -43,18 +38,31 @@ def blank(shape: Mapping[str, Any], *, vocabulary: int) -> PreTrainedModel:
     return module
 
 
+def completed(module: PreTrainedModel, shape: Kind) -> PreTrainedModel:
+    """The module with what no configuration of transformers says."""
+    if module.generation_config is not None:
+        module.generation_config.eos_token_id = list(ENDS)  # so that a base model ends its texts in transformers too
+    module.eval()  # type: ignore[no-untyped-call]
+    if shape.dropout:
+        _drop(module, shape)
+    return module
+
+
 def configure(shape: Kind, *, vocabulary: int) -> PretrainedConfig:
     """The transformers configuration of a shape, with our special tokens."""
     return shape.configure(
         {
             "vocab_size": vocabulary,
             "tie_word_embeddings": shape.tie_embeddings,
-            "bos_token_id": IDS[ENDOFTEXT],
-            "eos_token_id": IDS[END],
-            "pad_token_id": IDS[PAD],
+            **special_ids(),
             "attn_implementation": attention_of(shape.model_type),
         },
     )
+
+
+def special_ids() -> dict[str, int]:
+    """Our special tokens in transformers' words."""
+    return {"bos_token_id": IDS[ENDOFTEXT], "eos_token_id": IDS[END], "pad_token_id": IDS[PAD]}
 
 
 def attention_of(model_type: str) -> str:

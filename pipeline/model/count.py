@@ -1,6 +1,7 @@
 """How large a model is and what a token of it costs. A module without numbers (build.blank) is counted as well as a built one."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
@@ -27,6 +28,15 @@ class State:
     def total(self) -> int:
         """All three."""
         return self.weights + self.gradients + self.moments
+
+
+def size(module: PreTrainedModel, *, length: int) -> dict[str, Any]:
+    """What the metrics tell of it: parameters, in all and by part, and operations a token in rows of `length` tokens."""
+    return {
+        "parameters": parameters(module),
+        "parameters_by_part": parameters_by_part(module),
+        "training_flops_per_token": training_flops(module, length=length),
+    }
 
 
 def parameters(module: nn.Module) -> int:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt
@@ -25,6 +26,7 @@ class Kind(ABC):
     intermediate_size: PositiveInt | Literal["auto"]  # inner width of the feed-forward part; auto: by the kind
     context: PositiveInt  # tokens, the longest sequence
     dropout: Annotated[float, Field(ge=0, lt=1)]  # share of the numbers that join the residual stream, while it is pretrained
+    init_from: Path  # folder of a model to go on from: weights and shape are its; empty: fresh weights
     tie_embeddings: bool  # whether the output head is the embedding
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)

@@ -41,7 +41,7 @@ def checked(content: Mapping[str, Any]) -> Kind:
     if kind is None:
         raise PipelineError(f"a model of kind {content.get('kind')!r} is unknown", mend=f"model.kind={'|'.join(named)}")
     try:
-        shape: Kind = TypeAdapter(kind).validate_json(json.dumps(content))
+        shape: Kind = TypeAdapter(kind).validate_json(json.dumps(content, default=str))
     except ValidationError as faults:
         lines = [f"model.{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults.errors()]
         needed = f"it needs exactly {', '.join(field.name for field in fields(kind))}"

@@ -82,6 +82,7 @@ SHAPE = {
     "intermediate_size": 96,
     "activation": "silu",
     "dropout": 0.0,
+    "init_from": "data/init_from",
     "context": LENGTH,
     "tie_embeddings": True,
 }

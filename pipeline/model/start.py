@@ -1,0 +1,117 @@
+"""Where pretraining starts: fresh weights, or those of a folder, an own model or a released checkpoint with its tokenizer.
+
+vocabulary V, width D
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging
+
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.errors import InputError, PipelineError
+from pipeline.core.files import read_json
+from pipeline.core.manifest import NAME
+from pipeline.model.build import attention_of, build, completed, special_ids
+from pipeline.model.kind import Kind
+from pipeline.model.shapes import kind_of
+from pipeline.tokens.special import IDS
+
+KEY = "model.init_from"
+OTHER = f"{KEY}=DIR, a folder with config.json, safetensors and tokenizer.json"
+
+
+def start(shape: Kind, tokenizer: Tokenizer, *, seed: int) -> PreTrainedModel:
+    """The module that is trained, fp32, on the CPU, in eval mode.
+
+    Where a model lies in init_from, its weights are taken and its configuration, of the same kind and a context at least as long.
+    A token keeps its vector whatever its id was; one that is new to the model, of our special ones, gets the mean of all (Hewitt 2021).
+    InputError where the folder holds no such model, or its tokenizer is not the one that the text was made rows with.
+    """
+    folder = shape.init_from
+    ours = Path(tokenizer.file("tokenizer.json"))
+    vocabulary = len(_vocabulary(ours))
+    if not folder.is_dir() or not any(path.name != ".gitkeep" for path in folder.iterdir()):
+        return build(asdict(shape), vocabulary=vocabulary, seed=seed)
+    config = _config(folder, shape)
+    places = _places(folder, ours, config)
+    theirs = _weights(folder, config)
+    config.update({"vocab_size": vocabulary} | special_ids())
+    if getattr(config, "router_aux_loss_coef", 0):
+        config.output_router_logits = True  # the loss counts the balance of experts
+    module: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    tables = {id(part.weight) for part in (theirs.get_input_embeddings(), theirs.get_output_embeddings())}  # type: ignore[no-untyped-call]
+    state = theirs.state_dict(keep_vars=True)
+    module.load_state_dict({name: _moved(weight, places) if id(weight) in tables else weight for name, weight in state.items()})
+    return completed(module, shape)
+
+
+def _config(folder: Path, shape: Kind) -> PretrainedConfig:
+    """The folder's configuration, if it can be trained on under this shape."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{KEY} is {folder}, which has no config.json", mend=OTHER)
+    config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+    try:
+        kind = kind_of(config)
+    except PipelineError as fault:
+        raise InputError(f"{folder}: {fault.message}", mend=fault.mend) from fault
+    name = kind.__name__.lower()
+    if not isinstance(shape, kind):
+        raise InputError(f"{folder} is a model of kind {name}, the settings have {type(shape).__name__.lower()}", mend=f"model={name}")
+    context = int(getattr(config, "max_position_embeddings", None) or shape.context)
+    if context < shape.context:
+        raise InputError(f"{folder} reads {context} tokens, model.context is {shape.context}", mend=f"model.context={context}")
+    config.max_position_embeddings = context
+    config.dtype, config._name_or_path = torch.float32, ""  # a path would be saved
+    return config
+
+
+def _weights(folder: Path, config: PretrainedConfig) -> PreTrainedModel:
+    """The folder's module as it is there; an own model is compared with its manifest first."""
+    if (folder / NAME).is_file():
+        Model(folder).file("model.safetensors")
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": attention_of(config.model_type)}
+    try:
+        module: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, **options)
+    except OSError as fault:
+        raise InputError(f"{folder} has no weights that can be read: {fault}", mend=OTHER) from fault
+    return module
+
+
+def _places(folder: Path, ours: Path, config: PretrainedConfig) -> list[int | None]:
+    """For each of our ids the id that the folder's model has for that token; None for special tokens that it does not know."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise InputError(f"{KEY} is {folder}, which has no tokenizer.json: what its ids mean is not known", mend=OTHER)
+    theirs, own = _vocabulary(file), _vocabulary(ours)
+    missing, foreign = own.keys() - theirs.keys() - IDS.keys(), theirs.keys() - own.keys()
+    if missing or foreign or _merges(file) != _merges(ours):
+        message = f"{folder} has another tokenizer than the text's: {len(missing)} tokens are unknown to it, {len(foreign)} only it has"
+        raise InputError(message, mend=f"tokenizer=import tokenizer.path={folder}")
+    if max(theirs.values()) >= config.vocab_size:
+        raise InputError(f"the tokenizer of {folder} has more ids than its model, {config.vocab_size}", mend=OTHER)
+    return [theirs.get(token) for token in sorted(own, key=own.__getitem__)]
+
+
+def _vocabulary(file: Path) -> dict[str, int]:
+    return tokenizers.Tokenizer.from_file(str(file)).get_vocab(with_added_tokens=True)
+
+
+def _merges(file: Path) -> list[list[str]]:
+    content: dict[str, Any] = read_json(file)
+    return [merge.split(" ", 1) if isinstance(merge, str) else merge for merge in content["model"].get("merges", ())]
+
+
+def _moved(weight: Float[Tensor, "W D"], places: list[int | None]) -> Float[Tensor, "V D"]:
+    """The rows of a table in the order of our ids."""
+    known = sorted(place for place in places if place is not None)
+    mean = weight.detach()[known].mean(0)
+    return torch.stack([mean if place is None else weight.detach()[place] for place in places])

@@ -1,0 +1,107 @@
+"""Going on from a folder: a token keeps its vector whatever its id was, and what does not fit is told with the mend."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+import torch
+from transformers import PreTrainedModel
+
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.errors import InputError
+from pipeline.model.build import build
+from pipeline.model.disk import save
+from pipeline.model.shapes import checked
+from pipeline.model.start import start
+from pipeline.tokens.special import IDS
+from pipeline.tokens.tokenizer import save as save_tokenizer
+from pipeline.tokens.tokenizer import train
+from tests.model.conftest import SIZE
+from tests.model.every_kind import shape_of
+
+IDS_OF_ROWS = torch.arange(len(IDS), len(IDS) + 40)[None]
+
+
+def started(folder: Path, tokenizer: Tokenizer, **change: Any) -> PreTrainedModel:
+    return start(checked(shape_of("qwen3", init_from=str(folder)) | change), tokenizer, seed=1)
+
+
+def released(module: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> dict[str, int]:
+    """A folder as others release it, and its vocabulary: none of our special tokens, the ids in the opposite order."""
+    content = json.loads(tokenizer.file("tokenizer.json").read_text())
+    tokens = [token for token in sorted(content["model"]["vocab"], key=content["model"]["vocab"].__getitem__) if token not in IDS]
+    content["model"]["vocab"] = {token: len(tokens) - 1 - place for place, token in enumerate(tokens)}
+    content |= {"added_tokens": [], "post_processor": None}
+    module.save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    return dict(content["model"]["vocab"])
+
+
+@pytest.fixture
+def base(module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> Path:
+    save(module, Model(tmp_path / "base"), tokenizer=tokenizer, facts={})
+    return tmp_path / "base"
+
+
+def test_an_empty_folder_gives_fresh_weights(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    (tmp_path / ".gitkeep").touch()
+    fresh = build(shape_of("qwen3"), vocabulary=SIZE, seed=1).state_dict()
+    for folder in (tmp_path, tmp_path / "absent"):
+        assert all(torch.equal(weight, fresh[name]) for name, weight in started(folder, tokenizer).state_dict().items())
+
+
+def test_an_own_model_goes_on_as_it_was_whatever_shape_is_set(base: Path, module: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    again = started(base, tokenizer, layers=7)
+    assert torch.equal(again(input_ids=IDS_OF_ROWS).logits, module(input_ids=IDS_OF_ROWS).logits)
+    assert again.config.to_dict() | {"dtype": None} == module.config.to_dict() | {"dtype": None}
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "gpt2", "mixtral"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_released_model_says_of_each_token_what_it_said_under_its_own_ids(
+    kind: str, tied: bool, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    theirs = build(shape_of(kind, tie_embeddings=tied), vocabulary=SIZE + 10, seed=3)  # more rows than tokens, as is usual
+    vocabulary = released(theirs, tokenizer, tmp_path / "released")
+    ours = start(checked(shape_of(kind, init_from=str(tmp_path / "released"))), tokenizer, seed=1)
+    tokens = tokenizers.Tokenizer.from_file(str(tokenizer.file("tokenizer.json"))).get_vocab()
+    own = [number for number in range(SIZE) if number >= len(IDS)]
+    name = {number: token for token, number in tokens.items()}
+    place = torch.tensor([vocabulary[name[number]] for number in own])
+    rows = place[IDS_OF_ROWS - len(IDS)]
+    torch.testing.assert_close(ours(input_ids=IDS_OF_ROWS).logits[..., own], theirs(input_ids=rows).logits[..., place])
+    assert ours.config.vocab_size == SIZE
+    assert (ours.config.bos_token_id, ours.config.pad_token_id) == (0, 1)
+    assert (ours.get_output_embeddings().weight is ours.get_input_embeddings().weight) == tied
+    assert getattr(ours.config, "output_router_logits", False) == (kind == "mixtral")
+
+
+@pytest.mark.parametrize(
+    ("change", "mend"),
+    [({"kind": "llama"}, "model=qwen3"), ({"context": 65}, "model.context=64")],
+)
+def test_a_model_that_is_not_the_one_of_the_settings_names_the_key(
+    change: dict[str, Any], mend: str, base: Path, tokenizer: Tokenizer
+) -> None:
+    with pytest.raises(InputError) as fault:
+        started(base, tokenizer, **change)
+    assert fault.value.mend == mend
+
+
+def test_another_tokenizer_than_the_text_s_is_refused_with_the_import_of_it(base: Path, tmp_path: Path) -> None:
+    save_tokenizer(train(["another text altogether, " * 9], vocab_size=SIZE), other := Tokenizer(tmp_path / "other"))
+    with pytest.raises(InputError, match="has another tokenizer than the text's") as fault:
+        started(base, other)
+    assert fault.value.mend == f"tokenizer=import tokenizer.path={base}"
+
+
+@pytest.mark.parametrize("lost", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_folder_that_lacks_a_file_is_told(lost: str, module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    released(module, tokenizer, tmp_path / "released")
+    (tmp_path / "released" / lost).unlink()
+    with pytest.raises(InputError) as fault:
+        started(tmp_path / "released", tokenizer)
+    assert fault.value.mend.startswith("model.init_from=DIR, a folder with config.json")
