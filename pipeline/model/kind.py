@@ -31,7 +31,6 @@ class Kind(ABC):
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
     model_type: ClassVar[str]  # transformers' name of it
-    documents_apart: ClassVar[bool] = True  # whether positions that start again keep the documents of a packed row apart
     joins: ClassVar[tuple[str, ...]]  # modules whose output joins the residual stream, by the end of their names
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
-"""Kinds: each builds, learns, comes back from disk, answers with a cache as without, and says truly what packed rows are to it."""
+"""Kinds: each builds, learns, comes back from disk, answers with a cache as without, and keeps documents of a row apart."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,11 @@ from pipeline.model.generate import generate
 from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
 from pipeline.model.shapes import KINDS as CLASSES
-from pipeline.model.shapes import kind_of
 from pipeline.tokens.special import END, IDS
 from pipeline.train.muon import MuonSettings
 from pipeline.train.optimizer import AdamWSettings, Optimizers
 from tests.model.conftest import SIZE
-from tests.model.every_kind import KINDS, shape_of
+from tests.model.every_kind import KINDS, OWN, shape_of
 
 ROWS = torch.randint(6, SIZE, (4, 24), generator=torch.Generator().manual_seed(3))
 DOCUMENTS = ((0, 7), (7, 19), (19, 24))  # of each row
@@ -126,13 +126,26 @@ def test_choices_after_a_cached_context_cost_what_they_cost_in_one_piece(loud: P
     assert found == pytest.approx(expected.tolist(), rel=1e-4)
 
 
-def test_documents_of_a_packed_row_are_apart_or_said_not_to_be(loud: PreTrainedModel) -> None:
+def test_documents_of_a_packed_row_do_not_see_each_other(loud: PreTrainedModel) -> None:
     with torch.no_grad():
         packed = loud(input_ids=ROWS, position_ids=POSITIONS, attention_mask=None, use_cache=False).logits
     alone = torch.cat([logits_of(loud, ROWS[:, first:last]) for first, last in DOCUMENTS], 1)
-    near = torch.allclose(packed, alone, rtol=1e-4, atol=1e-4 * float(alone.std()))
-    assert near == kind_of(loud.config).documents_apart
+    torch.testing.assert_close(packed, alone, rtol=1e-4, atol=1e-4 * float(alone.std()))
     assert not torch.allclose(logits_of(loud, ROWS), alone, rtol=1e-2, atol=1e-2 * float(alone.std()))  # they do see each other without
+
+
+def test_rows_of_documents_of_every_length_teach_what_each_teaches_alone(loud: PreTrainedModel) -> None:
+    sizes = [1, 1, 2, 3, 7, 8, 9, 16, 1]  # around the chunks of a scan
+    positions = torch.cat([torch.arange(size) for size in sizes])[None]
+    row = torch.randint(6, SIZE, positions.shape, generator=torch.Generator().manual_seed(4))
+    sums = []
+    for whole in (True, False):
+        loud.zero_grad()
+        pieces = [(row, positions)] if whole else [(part, torch.arange(part.shape[1])[None]) for part in row.split(sizes, 1)]
+        sum(loud(input_ids=ids, position_ids=at, use_cache=False).logits.logsumexp(-1).sum() for ids, at in pieces).backward()
+        sums.append({name: weight.grad.clone() for name, weight in loud.named_parameters() if weight.grad is not None})
+    for name, gradient in sums[0].items():
+        torch.testing.assert_close(gradient, sums[1][name], rtol=1e-3, atol=1e-4 * float(gradient.abs().max()), msg=name)
 
 
 def test_a_reward_model_stands_on_every_kind(loud: PreTrainedModel) -> None:
@@ -189,3 +202,10 @@ def test_the_balance_of_experts_is_told_where_the_loss_counts_it(balance_loss: f
 def test_what_a_kind_can_not_be_names_the_key(kind: str, change: dict[str, object], mend: str) -> None:
     with pytest.raises(PipelineError, match=mend):
         build(shape_of(kind, **change), vocabulary=SIZE, seed=1)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/models.md"])
+def test_the_guide_names_every_kind_and_every_key_of_its_own(page: str) -> None:
+    text = Path(page).read_text()
+    own = {key for kind in KINDS for key in OWN[kind]} - {"kv_heads"} if page.startswith("docs") else set()
+    assert [name for name in [*KINDS, *own] if not re.search(rf"`(model=)?{name}\b", text)] == []

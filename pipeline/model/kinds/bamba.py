@@ -1,6 +1,6 @@
 """A hybrid: most layers carry a state along the text as mamba2 does, every few of them attend (IBM 2024, after Dao and Gu 2024).
 
-Documents of a packed row are not kept apart by the layers with a state, for mamba2's reason; those with attention keep them apart.
+The documents of a packed row are read one by one, as mamba2's.
 """
 
 import math
@@ -8,10 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import transformers
 from pydantic import PositiveInt
-from transformers import AutoModelForSequenceClassification, BambaConfig, BambaPreTrainedModel, PretrainedConfig
+from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    BambaConfig,
+    BambaPreTrainedModel,
+    Cache,
+    PretrainedConfig,
+)
 from transformers.modeling_layers import GenericForSequenceClassification
 
+from pipeline.model.apart import is_packed, read_apart
 from pipeline.model.kind import Fault, Rotary
 from pipeline.model.scan import scan_flops, scan_numbers
 
@@ -28,7 +38,6 @@ class Bamba(Rotary):
     chunk_size: PositiveInt  # tokens that the scan takes at once: speed and memory
 
     model_type: ClassVar[str] = "bamba"
-    documents_apart: ClassVar[bool] = False
     joins: ClassVar[tuple[str, ...]] = ("self_attn.o_proj", "mamba.out_proj", "feed_forward.down_proj")
 
     def faults(self) -> Iterator[Fault]:
@@ -82,8 +91,20 @@ class Bamba(Rotary):
         return math.ceil(states * scan_numbers(tokens=tokens, **sizes, chunk=config.mamba_chunk_size))
 
 
+class BambaForCausalLM(transformers.BambaForCausalLM):  # type: ignore[no-untyped-call]
+    """transformers' module; the documents of a packed row are apart where positions start again."""
+
+    def forward(self, input_ids: Tensor, position_ids: Tensor | None = None, past_key_values: Cache | None = None, **more: Any) -> Any:
+        """What transformers' own gives; of packed rows the logits alone."""
+        alone = past_key_values is None and more.get("attention_mask") is None
+        if alone and position_ids is not None and is_packed(position_ids):
+            return read_apart(super().forward, input_ids, position_ids, step=int(self.config.mamba_chunk_size or 1))
+        return super().forward(input_ids, position_ids=position_ids, past_key_values=past_key_values, **more)
+
+
 class BambaForSequenceClassification(GenericForSequenceClassification, BambaPreTrainedModel):  # type: ignore[no-untyped-call]
     """Numbers for a text, read at its last token, as transformers has it for other kinds."""
 
 
+AutoModelForCausalLM.register(BambaConfig, BambaForCausalLM, exist_ok=True)
 AutoModelForSequenceClassification.register(BambaConfig, BambaForSequenceClassification, exist_ok=True)

@@ -1,6 +1,6 @@
 """No attention: a state of fixed size goes along the text (Dao and Gu 2024).
 
-Documents of a packed row are not kept apart: the scan in plain torch goes on through the row, only the kernels of mamba_ssm know documents.
+The scan in plain torch goes on through a row, so the documents of a packed one are read one by one.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, Cache, Mamba2Config, Mamba2Model, PretrainedConfig
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from pipeline.model.apart import is_packed, read_apart
 from pipeline.model.kind import Fault, Kind
 from pipeline.model.scan import scan_flops, scan_numbers
 
@@ -29,7 +30,6 @@ class Mamba2(Kind):
     chunk_size: PositiveInt  # tokens that the scan takes at once: speed and memory
 
     model_type: ClassVar[str] = "mamba2"
-    documents_apart: ClassVar[bool] = False
     joins: ClassVar[tuple[str, ...]] = ("mixer.out_proj",)
 
     @property
@@ -81,12 +81,14 @@ class Mamba2(Kind):
 
 
 class Mamba2ForCausalLM(transformers.Mamba2ForCausalLM):  # type: ignore[no-untyped-call]
-    """transformers' module under the name that other kinds have for their cache."""
+    """transformers' module with other kinds' name for the cache; the documents of a packed row are apart where positions start again."""
 
-    def forward(self, input_ids: Tensor | None = None, past_key_values: Cache | None = None, **more: Any) -> Any:
-        """What transformers' own gives."""
+    def forward(self, input_ids: Tensor, position_ids: Tensor | None = None, past_key_values: Cache | None = None, **more: Any) -> Any:
+        """What transformers' own gives; of packed rows the logits alone."""
         if past_key_values is not None:
             more["cache_params"] = past_key_values
+        elif position_ids is not None and more.get("attention_mask") is None and is_packed(position_ids):
+            return read_apart(super().forward, input_ids, position_ids, step=self.config.chunk_size)
         return super().forward(input_ids, **more)
 
 
