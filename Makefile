@@ -51,11 +51,11 @@ heal: setup ## mend a dvc.lock that a kill has cut short, and damaged objects of
 heal-lock: setup
 	@$(V)/python -m apps.heal
 
-test: setup ## run all tests, the smoke chain among them
-	$(V)/python -m pytest
+test: setup ## run all tests, the smoke chain among them, on two cores
+	$(V)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: setup ## run the tests without the chain
-	$(V)/python -m pytest -m "not smoke"
+	$(V)/python -m pytest -n 2 --dist loadgroup -m "not smoke"
 
 check: setup ## format, lint, types, import contracts
 	$(V)/ruff format --check .

@@ -10,6 +10,17 @@ ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"  # real text beside the checkout, where there is some
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two workers each takes whole files, since their fixtures are costly; all that shares the one finished chain is one group.
+
+    First come those that take minutes, so that the workers end together.
+    """
+    for item in items:
+        name = "chain" if "clone" in getattr(item, "fixturenames", ()) else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: "/smoke/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
