@@ -113,14 +113,14 @@ def measured(shape: dict[str, Any], setting: Setting) -> tuple[float, int, int]:
 def proposed(budget: Budget, setting: Setting, console: Console) -> tuple[dict[str, Any], float, float, int]:
     """The shape, the operations and the speed that it was chosen by, and its parameters."""
     from pipeline.model import count
-    from pipeline.model.build import build
+    from pipeline.model.build import blank
 
     known = size.shapes()
     counts: dict[int, int] = {}
 
     def counted(place: int) -> int:
         if place not in counts:
-            counts[place] = count.parameters(build(setting.shape(known[place]), vocabulary=setting.vocabulary, seed=1))
+            counts[place] = count.parameters(blank(setting.shape(known[place]), vocabulary=setting.vocabulary))
         return counts[place]
 
     place, tried = 1, set[int]()

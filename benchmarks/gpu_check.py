@@ -35,6 +35,7 @@ OVERRIDES = ("size=smoke", "hardware=gpu", "pretrain.precision=bf16")
 TRAINERS = ("pretrain", "sft", "reward", "align")
 PEAK = {"H100": 989e12, "H200": 989e12}  # FLOP/s in bf16, dense, by the data sheets (SXM)
 SHAPE = {"kind": "qwen3", "layers": 12, "hidden_size": 768, "heads": 12, "kv_heads": 12, "intermediate_size": 2048, "context": 1024}
+SHAPE |= {"activation": "silu", "dropout": 0.0, "init_from": "data/init_from", "tie_embeddings": True}
 VOCABULARY, MICRO_BATCH, BATCH, STEPS, WARM = 50304, 32, 4, 20, 6  # of a step: BATCH micro-batches; WARM steps are not timed
 
 
@@ -241,7 +242,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
     from pipeline.train.workspace import Workspace
 
     small = device == "cpu"
-    shape = SHAPE | {"tie_embeddings": True} | ({"layers": 2, "hidden_size": 64, "heads": 2, "kv_heads": 2, "context": 64} if small else {})
+    shape = SHAPE | ({"layers": 2, "hidden_size": 64, "heads": 2, "kv_heads": 2, "context": 64} if small else {})
     vocabulary, micro, length = (512, 4, 64) if small else (VOCABULARY, MICRO_BATCH, 1024)
     module = build(shape, vocabulary=vocabulary, seed=1)
     ids = np.random.default_rng(1).integers(8, vocabulary, (micro * BATCH * 4, length - 1), dtype=np.uint16)

@@ -14,7 +14,7 @@ from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
 from pipeline.evaluate.table import CHANCE, GOLD
-from pipeline.export.architectures import architecture_of
+from pipeline.export.architectures import refuse_other_forms
 from pipeline.train.recipe import rows_a_step
 from stages._paths import OUTSIDE, faults_of_places, joined
 from stages._plan import EMPTY, LISTS, code_files
@@ -141,7 +141,8 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
             yield PipelineError(f"{key} is {reward}, a reward model: no one can talk to it", mend=mend)
     if any(one.get("format") == "gguf" for one in settings["export"].values()):
         try:
-            architecture_of(settings["model"]["kind"])
+            model = settings["model"]
+            refuse_other_forms(model["kind"], activation=model["activation"], window=model.get("window"))
         except PipelineError as fault:
             yield fault
 

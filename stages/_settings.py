@@ -100,7 +100,7 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
             return typed(config, whole, at=at)
         told: dict[str, tuple[list[str], Any]] = {}
         for fault in faults.errors():
-            key = ".".join([at, *(str(part) for part in fault["loc"] if _is_key(part))])
+            key = ".".join([at, *map(str, _keys(fault["loc"], section))])
             messages, _ = told.setdefault(key, ([], fault["input"]))
             said = f"{fault['msg']}{_known_as(key, config) if fault['type'] == 'unexpected_keyword_argument' else ''}"
             messages += [said] if said not in messages else []
@@ -113,6 +113,17 @@ def _known_as(key: str, config: Any) -> str:
     """What an unknown key of a section was meant to be, where that can be told."""
     right = meant(key, [field.name for field in dataclasses.fields(config)])
     return f": meant is {right}" if right else ""
+
+
+def _keys(place: Sequence[int | str], section: Any) -> Iterator[int | str]:
+    """The keys of a place in a section: pydantic also names what a value may be, a branch of a union or a kind of task or model."""
+    for number, part in enumerate(place):
+        keys = section if isinstance(section, Mapping) else range(len(section)) if isinstance(section, list) else ()
+        if part in keys:
+            yield part
+            section = section[part]
+        elif number == len(place) - 1 and _is_key(part):
+            yield part
 
 
 def _is_key(part: int | str) -> bool:

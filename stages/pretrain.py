@@ -2,10 +2,11 @@
 
 reads   data/tokenizer   Tokenizer
 reads   data/tokenize    Tokens
+reads   data/init_from   a model to go on from; only if one lies there
 writes  data/pretrain    Model and samples.json
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core.artifact.model import Model
@@ -13,9 +14,10 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.seed import seed_of
 from pipeline.model import count, disk, memory
-from pipeline.model.build import Shape, build
+from pipeline.model.build import Shape
 from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate, refuse_beyond_memory
 from pipeline.model.objective import NextToken
+from pipeline.model.start import start
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.tokenizer import load
 from pipeline.train.fit import Fitting, fit
@@ -40,7 +42,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Build, fit, save, evaluate on held-out text."""
     train, val = (open_rows(cfg.source, part, tokenizer_digest=cfg.tokenizer.digest) for part in ("train", "val"))
     codec, seed = load(cfg.tokenizer), seed_of(cfg.seed, "pretrain")
-    module = build(asdict(cfg.shape), vocabulary=codec.get_vocab_size(), seed=seed)
+    module = start(cfg.shape, cfg.tokenizer, seed=seed)
     score = lambda module: evaluate(module, val, codec, cfg.evaluation, seed=seed)  # noqa: E731
     objective = NextToken(train, context=cfg.shape.context)
     objective.need(module).refuse_beyond(memory.free(run.device), rows=cfg.micro_batch, key=f"{run.section}.micro_batch")
@@ -48,7 +50,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     trained, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)
     disk.save(module, cfg.target, tokenizer=cfg.tokenizer, facts={"steps": trained.amount["steps"]}, sides={"samples.json": samples})
     run.curve(trained.history)
-    size = {"parameters": count.parameters(module), "training_flops_per_token": count.training_flops(module, length=train.length)}
+    size = count.size(module, length=train.length)
     return size | trained.amount | {"train_loss": trained.history[-1]["loss"], "val": bits_per_byte(module, val, cfg.final_evaluation)}
 
 

@@ -7,6 +7,9 @@ SHAPE = {
     "heads": 2,
     "kv_heads": 1,
     "intermediate_size": 64,
+    "activation": "silu",
     "context": 64,
+    "dropout": 0.0,
+    "init_from": "data/init_from",
     "tie_embeddings": True,
 }

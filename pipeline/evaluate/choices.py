@@ -54,7 +54,7 @@ def _score(module: PreTrainedModel, asked: Sequence[Asked]) -> list[list[Continu
     longer = torch.tensor([number for number, choice in enumerate(choices) if len(choice) > 1], dtype=torch.long, device=module.device)
     if len(longer):
         own = owners[longer]
-        cache.batch_select_indices(own)
+        cache.reorder_cache(own)  # type: ignore[arg-type]  # batch_select_indices knows no layers with a state
         more, all_greedy = _rest(module, [choices[number] for number in longer.tolist()], cache, seen[own])
         nats[longer] += more
         greedy[longer] &= all_greedy

@@ -16,6 +16,7 @@ class Architecture:
 ARCHITECTURES = {  # by transformers' model_type
     "qwen3": Architecture(name="qwen3", interleaved=False),
     "llama": Architecture(name="llama", interleaved=True),
+    "mistral": Architecture(name="llama", interleaved=True),  # without a window, which that form does not know
 }
 
 
@@ -23,7 +24,18 @@ def architecture_of(kind: str) -> Architecture:
     """How GGUF sees a kind of model; PipelineError for one that has no form here."""
     known = ARCHITECTURES.get(kind)
     if known is None:
-        kinds = sorted(ARCHITECTURES)
+        kinds = sorted({one.name for one in ARCHITECTURES.values()})
         ways = ["export=[transformers]", *(f"model={one}" for one in kinds)]
         raise PipelineError(f"a model of kind {kind} has no GGUF form here; {' and '.join(kinds)} have", mend=", or ".join(ways))
     return known
+
+
+def refuse_other_forms(kind: str, *, activation: str, window: int | None) -> None:
+    """PipelineError for a model that GGUF can't hold: of a kind without a form here, or with what the form does not know."""
+    architecture_of(kind)
+    if activation != "silu":
+        message = f"GGUF's {kind} has the activation silu, the model has {activation}"
+        raise PipelineError(message, mend="export=[transformers], or model.activation=silu")
+    if window is not None:
+        message = f"GGUF's {kind} knows no window, the model has one of {window} tokens"
+        raise PipelineError(message, mend="export=[transformers], or model.window=null")

@@ -20,7 +20,7 @@ from pipeline.core.files import write_json
 from pipeline.core.owned import remove_file
 from pipeline.core.progress import progress
 from pipeline.export import parity
-from pipeline.export.architectures import architecture_of
+from pipeline.export.architectures import refuse_other_forms
 from pipeline.export.gguf_file import FileType, Matrix, four_bit_layers, write_gguf
 from pipeline.export.gguf_parity import Original, measure
 from pipeline.export.gptq import input_products
@@ -50,7 +50,9 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
     its `faults` and its `mend`. PipelineError with all of these for "fail", and where no file is left.
     """
     module = load(source, device="cpu")
-    architecture_of(module.config.model_type)
+    config = module.config
+    window = getattr(config, "sliding_window", None)
+    refuse_other_forms(config.model_type, activation=getattr(config, "hidden_act", "silu"), window=window)
     probe = probe_of(source, tokens, split, settings)
     products = _products(module, source, tokens, settings) if "Q4_0" in settings.types else {}
     write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products)

@@ -10,7 +10,8 @@ vocabulary V, layers L of width D, and W the widths of the matrices inside the l
                                                and, for a moment, one layer
     sampling   row  T x 4 x 2 L D + prompt x 4 x W / L     the cache of keys and values, and a layer that reads the prompt
 
-Attention keeps no T x T numbers: torch's own kernel is used. An estimate: measured on a CPU at the sizes smoke and laptop, it is
+W counts experts as far as a token meets them. Attention keeps no T x T numbers where torch's own kernel is used; what a kind keeps
+besides (scores with ALiBi, a scan) and caches it says itself (kinds/). An estimate: measured on a CPU at the sizes smoke and laptop, it is
 0.7 to 1.5 times what a process takes (tests/align/test_memory_growth.py). In bf16, or compiled, a step takes less.
 """
 
@@ -18,10 +19,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.memory import ONE_ROW, OutOfMemory, free_memory
+from pipeline.model.count import share_met
+from pipeline.model.shapes import kind_of
 
 FP32 = 4  # bytes
 SURE = 0.7  # of what is free: what an estimate may take and yet fit, were it as far below the truth as any that was measured
@@ -64,7 +67,8 @@ def state(*modules: nn.Module) -> int:
 
 def learning(module: PreTrainedModel, *, tokens: int) -> int:
     """What backward needs of the layers."""
-    return 2 * FP32 * tokens * _widths(module)
+    layers = int(module.config.num_hidden_layers)
+    return 2 * FP32 * tokens * _widths(module) + FP32 * layers * kind_of(module.config).held(module.config, tokens=tokens)
 
 
 def logits(module: PreTrainedModel, *, tokens: int, copies: int) -> int:
@@ -81,21 +85,26 @@ def scoring(module: PreTrainedModel, *, tokens: int) -> int:
 
 def passing(module: PreTrainedModel, *, tokens: int) -> int:
     """What a layer holds when nothing is kept."""
-    return FP32 * tokens * math.ceil(_widths(module) / int(module.config.num_hidden_layers))
+    widths = math.ceil(_widths(module) / int(module.config.num_hidden_layers))
+    return FP32 * (tokens * widths + kind_of(module.config).held(module.config, tokens=tokens))
 
 
 def sampling(module: PreTrainedModel, *, prompt: int, new: int) -> int:
     """The cache of keys and values of so many tokens, and the layer that reads the prompt."""
-    heads = int(getattr(module.config, "num_key_value_heads", None) or module.config.num_attention_heads)
-    size = int(getattr(module.config, "head_dim", None) or module.config.hidden_size // module.config.num_attention_heads)
-    cache = 2 * int(module.config.num_hidden_layers) * heads * size
-    return FP32 * (prompt + new) * cache + passing(module, tokens=prompt)
+    cache = kind_of(module.config).cached(module.config, tokens=prompt + new)
+    return FP32 * cache + passing(module, tokens=prompt)
 
 
 def _widths(module: PreTrainedModel) -> int:
     """Of the matrices inside the layers, in and out, summed up."""
     looked_up = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
-    return sum(sum(weight.shape) for weight in module.base_model.parameters() if weight.ndim == 2 and id(weight) not in looked_up)
+    inside = [(name, weight) for name, weight in module.base_model.named_parameters() if weight.ndim >= 2 and id(weight) not in looked_up]
+    return sum(_experts(module, name, weight) * sum(weight.shape[-2:]) for name, weight in inside)
+
+
+def _experts(module: PreTrainedModel, name: str, weight: Tensor) -> int:
+    """How many of the matrices in a weight a token meets."""
+    return round(weight.shape[0] * share_met(module.config, name)) if ".experts." in name else 1
 
 
 def _told(size: int) -> str:

@@ -3,6 +3,8 @@
 batch B, time T; losses in nats
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -31,12 +33,18 @@ class NextToken:
         self._rows = rows
 
     def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
-        """The sum of nats over the predicted tokens of these rows, and how many were predicted."""
+        """The sum of nats over the predicted tokens of these rows, and how many were predicted.
+
+        While a module with experts learns, their balance counts with each token, as its configuration weighs it.
+        """
         batch = self._rows.read(numbers)
         ids, positions, targets = (torch.from_numpy(one).to(device) for one in (batch.ids, batch.positions, batch.targets))
         output = module(input_ids=ids, position_ids=positions, use_cache=False)  # transformers tells documents apart by positions
         nats = F.cross_entropy(output.logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
-        return nats, int((batch.targets != IGNORE_INDEX).sum())
+        counted = int((batch.targets != IGNORE_INDEX).sum())
+        if module.training and (balance := _balance(module, output)) is not None:
+            nats = nats + counted * balance
+        return nats, counted
 
     def need(self, module: PreTrainedModel) -> memory.Need:
         """Memory of a step that learns; the logits stand beside what they lack at the end, their softmax, and its gradient."""
@@ -48,3 +56,9 @@ class NextToken:
         """Nats a predicted token over these rows, `batch` at a time."""
         parts = [self.loss(module, numbers[start : start + batch], device) for start in range(0, len(numbers), batch)]
         return sum(float(nats) for nats, _ in parts) / max(1, sum(count for _, count in parts))
+
+
+def _balance(module: Any, output: Any) -> Tensor | None:
+    """How unevenly experts are chosen (Fedus et al. 2022), weighed; None where there are none, or the shape does not ask for it."""
+    balance: Tensor | None = getattr(output, "aux_loss", None)
+    return None if balance is None else module.config.router_aux_loss_coef * balance

@@ -7,7 +7,6 @@ from typing import Any
 TOKENS_A_PARAMETER = 20  # Hoffmann et al. 2022 (Chinchilla), at the optimum of compute
 PASSES = 4  # over the same text: up to so many are worth nearly as much as new text (Muennighoff et al. 2023)
 HEAD = 64  # width of an attention head, and of a layer for each layer: so the GPTs of all sizes are built, within a factor of two
-INNER = 2.75  # inner width of a gated feed-forward part, in widths: as many weights as 4 without a gate
 
 
 def optimal(flops: float) -> tuple[float, float]:
@@ -31,7 +30,7 @@ def cache_bytes(*, layers: int, kv_heads: int, head_size: int, positions: int, b
     return 2 * layers * kv_heads * head_size * positions * bits // 8
 
 
-def shapes() -> list[dict[str, int]]:
+def shapes() -> list[dict[str, Any]]:
     """Shapes from about a hundred thousand to some billion parameters, smallest first: a layer for each 64 of width, from two layers on."""
     found = [{"layers": max(2, round(width / HEAD)), "hidden_size": width} for width in (*range(64, 640, 64), *range(640, 4097, 128))]
     return [
@@ -39,7 +38,7 @@ def shapes() -> list[dict[str, int]]:
             **one,
             "heads": max(1, one["hidden_size"] // HEAD),
             "kv_heads": max(1, one["hidden_size"] // HEAD),
-            "intermediate_size": 32 * round(INNER * one["hidden_size"] / 32),
+            "intermediate_size": "auto",  # by the kind
         }
         for one in found
     ]

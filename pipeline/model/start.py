@@ -1,127 +1,117 @@
-"""Begin where counting ends: embedding and head of a fresh model as the best model of pairs of tokens.
+"""Where pretraining starts: fresh weights, or those of a folder, an own model or a released checkpoint with its tokenizer.
 
-A fresh model spends its first steps on which token follows which. That much can be had without its layers: where they add nothing to the
-residual stream, a model is softmax(norm(E_i) H_j), a bigram model of the rank of its width. The best E and H are found on the counts of all
-pairs, at a cost that does not grow with the text, and the matrices that write into the residual stream begin at zero. It is the same model
-afterwards, in the same files.
-
-vocabulary V, width D, contexts R
+vocabulary V, width D
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import tokenizers
 import torch
-from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor, nn
-from transformers import PreTrainedModel
+from jaxtyping import Float
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging
 
-from pipeline.core.errors import PipelineError
-from pipeline.tokens.rows import Rows
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.errors import InputError, PipelineError
+from pipeline.core.files import read_json
+from pipeline.core.manifest import NAME
+from pipeline.model.build import attention_of, build, completed, special_ids
+from pipeline.model.kind import Kind
+from pipeline.model.shapes import kind_of
+from pipeline.tokens.special import IDS
 
-NORMS = ("norm", "ln_f")  # of the stream before the head, by its name in transformers
-WRITES = ("o_proj", "down_proj", "c_proj")  # matrices that write into the stream
-CONTEXTS = 1024  # at once: a block of R x V logits
-BETAS = (0.9, 0.95)
-EPSILON = 1e-6  # padding is embedded as 0, and stays so
-
-
-@dataclass(frozen=True, kw_only=True)
-class BigramStart:
-    """How E and H are fitted to the counts: by Adam, its rate falling linearly to zero."""
-
-    passes: PositiveInt  # over the counts of all pairs
-    lr: PositiveFloat
-    scale: PositiveFloat  # root mean square of the embeddings afterwards: the larger, the longer the layers take to be heard
-    tokens: PositiveInt  # of the text, at most, whose pairs are counted
+KEY = "model.init_from"
+OTHER = f"{KEY}=DIR, a folder with config.json, safetensors and tokenizer.json"
 
 
-def start_from_bigrams(module: PreTrainedModel, rows: Rows, settings: BigramStart) -> float:
-    """Set embedding and head, on the module's device; nats a token of the model as it is then, on the pairs that were counted.
+def start(shape: Kind, tokenizer: Tokenizer, *, seed: int) -> PreTrainedModel:
+    """The module that is trained, fp32, on the CPU, in eval mode.
 
-    PipelineError for a module whose head is its embedding (the pairs would have no direction), or of a kind that has other parts.
+    Where a model lies in init_from, its weights are taken and its configuration, of the same kind and a context at least as long.
+    A token keeps its vector whatever its id was; one that is new to the model, of our special ones, gets the mean of all (Hewitt 2021).
+    InputError where the folder holds no such model, or its tokenizer is not the one that the text was made rows with.
     """
-    embedding, head, norm = _parts(module)
-    pairs = Pairs.of(rows, vocabulary=len(embedding), tokens=settings.tokens)
-    first = (embedding.detach() / embedding.detach().std()).requires_grad_()
-    second = torch.zeros_like(head).requires_grad_()
-    optimizer = torch.optim.Adam([first, second], lr=settings.lr, betas=BETAS)
-    blocks = range(0, len(embedding), CONTEXTS)
-    steps, step = settings.passes * len(blocks), 0
-    for _ in range(settings.passes):
-        for start in blocks:
-            optimizer.param_groups[0]["lr"] = settings.lr * (1 - step / steps)
-            optimizer.zero_grad()
-            _nats(first, second, norm, pairs, start).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            step += 1
-    with torch.no_grad():
-        loss = sum(float(_nats(first, second, norm, pairs, start)) for start in blocks)
-        embedding.copy_(first * settings.scale * torch.rsqrt(first.pow(2).mean(1, keepdim=True) + EPSILON))
-        head.copy_(second)
-        for name, weight in module.named_parameters():
-            if set(name.split(".")) & set(WRITES):
-                weight.zero_()
-    return loss
+    folder = shape.init_from
+    ours = Path(tokenizer.file("tokenizer.json"))
+    vocabulary = len(_vocabulary(ours))
+    if not folder.is_dir() or not any(path.name != ".gitkeep" for path in folder.iterdir()):
+        return build(asdict(shape), vocabulary=vocabulary, seed=seed)
+    config = _config(folder, shape)
+    places = _places(folder, ours, config)
+    theirs = _weights(folder, config)
+    config.update({"vocab_size": vocabulary} | special_ids())
+    if getattr(config, "router_aux_loss_coef", 0):
+        config.output_router_logits = True  # the loss counts the balance of experts
+    module: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    tables = {id(part.weight) for part in (theirs.get_input_embeddings(), theirs.get_output_embeddings())}  # type: ignore[no-untyped-call]
+    state = theirs.state_dict(keep_vars=True)
+    module.load_state_dict({name: _moved(weight, places) if id(weight) in tables else weight for name, weight in state.items()})
+    return completed(module, shape)
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """How often each token follows each other."""
-
-    contexts: npt.NDArray[np.int64]  # [P], rising
-    tokens: npt.NDArray[np.int64]  # [P]
-    counts: npt.NDArray[np.int64]  # [P]
-    vocabulary: int
-
-    @classmethod
-    def of(cls, rows: Rows, *, vocabulary: int, tokens: int) -> "Pairs":
-        """Of the first so many tokens, ends of documents among them. PipelineError where there are none."""
-        found: list[npt.NDArray[np.int64]] = []
-        for stream in _streams(rows, tokens):
-            found.append(stream[:-1].astype(np.int64) * vocabulary + stream[1:])
-        pairs, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *found]), return_counts=True)
-        if not len(pairs):
-            raise PipelineError("there is no pair of tokens to count", mend="more text, or pretrain.start=null")
-        return cls(pairs // vocabulary, pairs % vocabulary, counts, vocabulary)
-
-    def block(self, start: int, device: torch.device) -> Tensor:
-        """The counts of CONTEXTS tokens from `start` on, as shares of all pairs, [R, V]."""
-        first, last = np.searchsorted(self.contexts, [start, start + CONTEXTS])
-        dense = np.zeros((min(CONTEXTS, self.vocabulary - start), self.vocabulary), np.float32)
-        dense[self.contexts[first:last] - start, self.tokens[first:last]] = self.counts[first:last] / self.counts.sum()
-        return torch.from_numpy(dense).to(device)
+def _config(folder: Path, shape: Kind) -> PretrainedConfig:
+    """The folder's configuration, if it can be trained on under this shape."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{KEY} is {folder}, which has no config.json", mend=OTHER)
+    config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+    try:
+        kind = kind_of(config)
+    except PipelineError as fault:
+        raise InputError(f"{folder}: {fault.message}", mend=fault.mend) from fault
+    name = kind.__name__.lower()
+    if not isinstance(shape, kind):
+        raise InputError(f"{folder} is a model of kind {name}, the settings have {type(shape).__name__.lower()}", mend=f"model={name}")
+    context = int(getattr(config, "max_position_embeddings", None) or shape.context)
+    if context < shape.context:
+        raise InputError(f"{folder} reads {context} tokens, model.context is {shape.context}", mend=f"model.context={context}")
+    config.max_position_embeddings = context
+    config.dtype, config._name_or_path = torch.float32, ""  # a path would be saved
+    return config
 
 
-def _streams(rows: Rows, most: int) -> Iterator[npt.NDArray[np.unsignedinteger]]:
-    """The tokens of the shards, one after the other, up to so many."""
-    for stream, _ in rows.shards:
-        yield stream.tokens[:most]
-        most -= len(stream.tokens)
-        if most <= 0:
-            return
+def _weights(folder: Path, config: PretrainedConfig) -> PreTrainedModel:
+    """The folder's module as it is there; an own model is compared with its manifest first."""
+    if (folder / NAME).is_file():
+        Model(folder).file("model.safetensors")
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": attention_of(config.model_type)}
+    try:
+        module: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, **options)
+    except OSError as fault:
+        raise InputError(f"{folder} has no weights that can be read: {fault}", mend=OTHER) from fault
+    return module
 
 
-def _nats(first: Tensor, second: Tensor, norm: nn.Module, pairs: Pairs, start: int) -> Tensor:
-    """What the pairs of a block of contexts cost, as a share of the mean over all pairs."""
-    shares = pairs.block(start, first.device)
-    logits = norm(first[start : start + CONTEXTS]) @ second.T
-    nats: Tensor = (shares.sum(1) * torch.logsumexp(logits, 1)).sum() - (shares * logits).sum()
-    return nats
+def _places(folder: Path, ours: Path, config: PretrainedConfig) -> list[int | None]:
+    """For each of our ids the id that the folder's model has for that token; None for special tokens that it does not know."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise InputError(f"{KEY} is {folder}, which has no tokenizer.json: what its ids mean is not known", mend=OTHER)
+    theirs, own = _vocabulary(file), _vocabulary(ours)
+    missing, foreign = own.keys() - theirs.keys() - IDS.keys(), theirs.keys() - own.keys()
+    if missing or foreign or _merges(file) != _merges(ours):
+        message = f"{folder} has another tokenizer than the text's: {len(missing)} tokens are unknown to it, {len(foreign)} only it has"
+        raise InputError(message, mend=f"tokenizer=import tokenizer.path={folder}")
+    if max(theirs.values()) >= config.vocab_size:
+        raise InputError(f"the tokenizer of {folder} has more ids than its model, {config.vocab_size}", mend=OTHER)
+    return [theirs.get(token) for token in sorted(own, key=own.__getitem__)]
 
 
-def _parts(module: PreTrainedModel) -> tuple[Tensor, Tensor, nn.Module]:
-    """Embedding, head, and the norm before it."""
-    embedding: Any = module.get_input_embeddings().weight  # type: ignore[no-untyped-call]
-    head = module.get_output_embeddings().weight  # type: ignore[no-untyped-call]
-    if embedding is head:
-        mend = "model.tie_embeddings=false, or pretrain.start=null"
-        raise PipelineError("a model whose head is its embedding can't begin with pairs of tokens: they have a direction", mend=mend)
-    norm = next((part for name, part in module.base_model.named_children() if name in NORMS), None)
-    if norm is None or not any(set(name.split(".")) & set(WRITES) for name, _ in module.named_parameters()):
-        kind = module.config.model_type
-        raise PipelineError(f"a model of kind {kind} can't begin with pairs of tokens", mend="pretrain.start=null, or model=qwen3")
-    return embedding, head, norm
+def _vocabulary(file: Path) -> dict[str, int]:
+    return tokenizers.Tokenizer.from_file(str(file)).get_vocab(with_added_tokens=True)
+
+
+def _merges(file: Path) -> list[list[str]]:
+    content: dict[str, Any] = read_json(file)
+    return [merge.split(" ", 1) if isinstance(merge, str) else merge for merge in content["model"].get("merges", ())]
+
+
+def _moved(weight: Float[Tensor, "W D"], places: list[int | None]) -> Float[Tensor, "V D"]:
+    """The rows of a table in the order of our ids."""
+    known = sorted(place for place in places if place is not None)
+    mean = weight.detach()[known].mean(0)
+    return torch.stack([mean if place is None else weight.detach()[place] for place in places])

@@ -132,7 +132,11 @@ def main(folder: Path, layers: int, width: int, heads: int, inner: int, vocabula
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     shape = {"kind": "qwen3", "layers": layers, "hidden_size": width, "heads": heads, "kv_heads": heads, "intermediate_size": inner}
-    make = Folder(folder, shape | {"context": TOKENS, "tie_embeddings": True}, vocabulary)
+    make = Folder(
+        folder,
+        shape | {"activation": "silu", "context": TOKENS, "dropout": 0.0, "init_from": "data/init_from", "tie_embeddings": True},
+        vocabulary,
+    )
 
     def note(self: memory.Need, free: int | None, *, rows: int, key: str | None) -> None:
         if key:

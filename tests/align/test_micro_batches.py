@@ -17,7 +17,7 @@ from pipeline.train.workspace import History
 from tests.align.conftest import Undisturbed
 from tests.align.methods import ALL, METHODS, RECIPE, SETTINGS, How
 from tests.align.tiny import VOCABULARY, examples, same, weights, workspace
-from tests.tiny_shape import SHAPE
+from tests.model.every_kind import shape_of
 
 LOSSES = {"loss", "grad_norm", "rewards/margins", "rewards/accuracies", "margin", "accuracy", "policy_loss", "value_loss", "clipped", "kl"}
 CLOSE = {"reward": 1e-11, "ppo": 1e-11, "sft": 2e-6, "dpo": 2e-6}  # the fused heads of sft and dpo give fp32, whatever the weights are
@@ -48,12 +48,14 @@ def test_micro_batches_learn_what_the_whole_batch_learns(
         assert one == pytest.approx(other, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_a_model_of_any_kind_lets_tokens_weigh_over_the_whole_batch(kind: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+@pytest.mark.parametrize("shape", [shape_of("llama"), shape_of("gpt2"), shape_of("mamba2"), shape_of("mixtral", balance_loss=0.0)])
+def test_a_model_of_any_kind_lets_tokens_weigh_over_the_whole_batch(
+    shape: dict[str, Any], tmp_path: Path, tokenizer: tokenizers.Tokenizer
+) -> None:
     """The trainer counts the tokens of a batch only for a model that can be told of them."""
     modules = {}
     for micro_batch in (None, 1):
-        modules[micro_batch] = build(SHAPE | {"kind": kind, "kv_heads": 2}, vocabulary=VOCABULARY, seed=1).double()
+        modules[micro_batch] = build(shape, vocabulary=VOCABULARY, seed=1).double()
         recipe = dataclasses.replace(RECIPE, micro_batch=micro_batch)
         train_sft(modules[micro_batch], tokenizer, examples(10), recipe, workspace(tmp_path / str(micro_batch)))
     whole, parts = weights(modules[None]), weights(modules[1])

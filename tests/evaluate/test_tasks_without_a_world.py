@@ -26,6 +26,7 @@ from pipeline.model.build import build
 from pipeline.model.disk import load
 from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
 from tests.evaluate.conftest import LENGTH, SHAPE, SIZE, Given
+from tests.model.every_kind import KINDS, OWN
 
 CLOZE = Cloze(kind="cloze", items=9, choices=3, ngram=2)
 ORDER = MinimalPairs(kind="minimal_pairs", change="words", items=7, ngram=2)
@@ -84,9 +85,9 @@ def test_sums_in_another_order_tie() -> None:
     assert BY_SUM.points(item([[7], [8]], [1, 1]), continuations(sum(values), sum(reversed(values)))) == 0.5
 
 
-@pytest.mark.parametrize("kind", ["qwen3", "llama", "gpt2"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_model_s_scores_are_those_of_one_sequence_at_a_time(kind: str) -> None:
-    module = build(SHAPE | {"kind": kind} | ({"kv_heads": SHAPE["heads"]} if kind == "gpt2" else {}), vocabulary=SIZE, seed=3)
+    module = build(SHAPE | {"kind": kind, "layers": 2} | OWN[kind], vocabulary=SIZE, seed=3)
     draw = stream(1, "sequences")
     asked = [
         (draw.integers(6, SIZE, size=length).tolist(), [draw.integers(6, SIZE, size=size).tolist() for size in sizes])

@@ -80,6 +80,9 @@ SHAPE = {
     "heads": 4,
     "kv_heads": 2,
     "intermediate_size": 96,
+    "activation": "silu",
+    "dropout": 0.0,
+    "init_from": "data/init_from",
     "context": LENGTH,
     "tie_embeddings": True,
 }

@@ -39,11 +39,14 @@ def released(source: Model, target: Path, tokens: Tokens, split: Split, settings
     return gguf_files.export(source, Exports(target), tokens=tokens, split=split, settings=settings, section="export.gguf")
 
 
-@pytest.mark.parametrize(("kind", "tied"), [("qwen3", True), ("qwen3", False), ("llama", True)])
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [("qwen3", {}), ("qwen3", {"tie_embeddings": False}), ("llama", {}), ("mistral", {"window": None})],
+)
 def test_every_file_says_what_the_model_says(
-    kind: str, tied: bool, model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path
+    kind: str, own: dict[str, Any], model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path
 ) -> None:
-    source = model(kind, tie_embeddings=tied)
+    source = model(kind, **own)
     report = released(source, target, tokens, split, settings)
     folder = transformers_folder.export(source, Exports(target.parent / "transformers"), tokens=tokens, split=split, settings=settings)
     assert [report[name]["ids_differ"] for name in ("F16", "Q8_0", "Q4_0")] == [0, 0, 0]
@@ -156,7 +159,18 @@ def test_where_none_may_be_missing_or_none_is_left_nothing_appears(
 
 def test_a_kind_without_a_gguf_form_is_refused_by_name(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
     with pytest.raises(PipelineError, match="gpt2 has no GGUF form here; llama and qwen3 have"):
-        released(model("gpt2", kv_heads=4), target, tokens, split, settings)
+        released(model("gpt2", kv_heads=4, activation="gelu"), target, tokens, split, settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "mend"),
+    [("mistral", {"window": 8}, "model.window=null"), ("llama", {"activation": "gelu"}, "model.activation=silu")],
+)
+def test_what_a_gguf_form_does_not_know_is_refused(
+    kind: str, own: dict[str, Any], mend: str, model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path
+) -> None:
+    with pytest.raises(PipelineError, match=mend):
+        released(model(kind, **own), target, tokens, split, settings)
 
 
 def test_unquantized_weights_come_back_from_the_file_as_they_went_in(model: Make, tmp_path: Path) -> None:

@@ -123,6 +123,15 @@ def test_every_size_composes_with_every_data_and_every_section_is_typed(size, da
     assert list(faults_between(settings)) == []
 
 
+@pytest.mark.parametrize("kind", [path.stem for path in sorted((ROOT / "conf/model").glob("*.yaml"))])
+def test_every_kind_of_model_is_typed_at_the_smallest_size_and_its_faults_name_the_key(kind):
+    model = composed(f"model={kind}", "size=smoke")["model"]
+    pretrain = DEFAULT["pretrain"] | {"shape": model}
+    assert typed(importlib.import_module("stages.pretrain").main.config, pretrain, at="pretrain").shape.model_type
+    with pytest.raises(PipelineError, match=r"^settings that can't be used\n  pretrain\.shape\.layers: Input should be greater than 0"):
+        typed(importlib.import_module("stages.pretrain").main.config, pretrain | {"shape": model | {"layers": 0}}, at="pretrain")
+
+
 def test_the_desktop_model_has_ten_million_weights_in_blocks_of_32():
     from pipeline.model import count
     from pipeline.model.build import build

@@ -1,5 +1,6 @@
 """The objective and the measures on held-out text: each byte counts once, padding never."""
 
+import copy
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from transformers import PreTrainedModel
 
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import PipelineError
+from pipeline.model.build import build
 from pipeline.model.generate import generate
 from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate
 from pipeline.model.objective import NextToken
@@ -17,6 +19,8 @@ from pipeline.tokens.pack import Packing
 from pipeline.tokens.rows import Rows
 from pipeline.tokens.special import ENDOFTEXT, ENDS, IDS
 from pipeline.tokens.tokenizer import encode, load
+from tests.model.conftest import SHAPE, SIZE
+from tests.model.every_kind import shape_of
 from tests.packed import packed
 
 BEGIN = IDS[ENDOFTEXT]
@@ -56,16 +60,25 @@ def test_a_cut_end_predicts_what_follows_it_in_its_document(module: PreTrainedMo
     assert float(first[0].detach()) == pytest.approx(cost(module, second), rel=1e-5)
 
 
+def test_the_balance_of_experts_counts_while_a_module_learns_and_never_when_it_is_measured() -> None:
+    module = build(shape_of("mixtral", balance_loss=0.5), vocabulary=SIZE, seed=1)
+    objective = NextToken(packed([[9, 8, 7], [20, 21, 22, 23, 24]], row=16), context=16)
+    [plain, count], [learning, _] = (objective.loss(one, np.array([0]), "cpu") for one in (module.eval(), copy.deepcopy(module).train()))
+    balance = module(input_ids=torch.tensor(objective._rows.read(np.array([0])).ids), use_cache=False).aux_loss
+    assert float((learning - plain).detach()) == pytest.approx(0.5 * count * float(balance.detach()), rel=0.05)
+    assert objective.mean(module, np.array([0]), "cpu", batch=1) == pytest.approx(float(plain.detach()) / count)
+
+
 def test_padding_costs_nothing(module: PreTrainedModel) -> None:
     nats, count = NextToken(packed([[9, 8, 7]], row=16), context=16).loss(module, np.array([0]), "cpu")
     assert count == 4
     assert float(nats.detach()) == pytest.approx(cost(module, [BEGIN, 9, 8, 7, BEGIN]), rel=1e-5)
 
 
-def test_a_model_that_has_learned_where_its_texts_end_stops_by_itself(module: PreTrainedModel) -> None:
-    learner = type(module)(module.config)
+def test_a_model_that_has_learned_where_its_texts_end_stops_by_itself() -> None:
+    learner = build(SHAPE, vocabulary=SIZE, seed=1).train()
     objective = NextToken(packed([[20, 21, 22]] * 8, row=16), context=16)
-    optimizer = torch.optim.Adam(learner.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(learner.parameters(), lr=0.01)
     for _ in range(40):
         optimizer.zero_grad()
         objective.loss(learner, np.arange(objective.rows), "cpu")[0].backward()

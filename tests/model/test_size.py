@@ -3,6 +3,8 @@
 import pytest
 
 from pipeline.model import size
+from pipeline.model.shapes import checked
+from tests.tiny_shape import SHAPE
 
 
 def test_the_cache_of_a_gpt2_at_4096_positions() -> None:
@@ -30,7 +32,7 @@ def test_shapes_grow_and_fit_four_bit_blocks() -> None:
     assert [one["hidden_size"] for one in found] == sorted({one["hidden_size"] for one in found})
     for one in found:
         assert one["hidden_size"] == one["heads"] * size.HEAD
-        assert one["intermediate_size"] % 32 == 0
+        assert checked(SHAPE | one).inner % 32 == 0
 
 
 def test_the_nearest_is_so_by_ratio() -> None:

@@ -1,83 +1,107 @@
-"""A start from pairs: what is learned, and that nothing else is."""
+"""Going on from a folder: a token keeps its vector whatever its id was, and what does not fit is told with the mend."""
 
-import math
+import json
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
+import tokenizers
 import torch
+from transformers import PreTrainedModel
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.errors import InputError
 from pipeline.model.build import build
-from pipeline.model.objective import NextToken
-from pipeline.model.start import BigramStart, Pairs, start_from_bigrams
-from pipeline.tokens.special import ENDOFTEXT, IDS
-from tests.packed import packed
-from tests.tiny_shape import SHAPE
+from pipeline.model.disk import save
+from pipeline.model.shapes import checked
+from pipeline.model.start import start
+from pipeline.tokens.special import IDS
+from pipeline.tokens.tokenizer import save as save_tokenizer
+from pipeline.tokens.tokenizer import train
+from tests.model.conftest import SIZE
+from tests.model.every_kind import shape_of
 
-VOCABULARY, BEGIN = 40, IDS[ENDOFTEXT]
-SETTINGS = BigramStart(passes=80, lr=0.1, scale=0.2, tokens=10_000)
-UNTIED = SHAPE | {"tie_embeddings": False}
-
-
-def chain(seed: int, count: int = 60) -> list[list[int]]:
-    """Documents of a Markov chain: each token is followed by one of three."""
-    draw = np.random.default_rng(seed)
-    follow = draw.integers(6, VOCABULARY, (VOCABULARY, 3))
-    documents = []
-    for _ in range(count):
-        ids = [int(draw.integers(6, VOCABULARY))]
-        while len(ids) < 30:
-            ids.append(int(follow[ids[-1], draw.choice(3, p=[0.6, 0.3, 0.1])]))
-        documents.append(ids)
-    return documents
+IDS_OF_ROWS = torch.arange(len(IDS), len(IDS) + 40)[None]
 
 
-def entropy(documents: list[list[int]]) -> float:
-    """Nats a pair of the counted pairs themselves: no bigram model costs less."""
-    pairs = Pairs.of(packed(documents, row=32), vocabulary=VOCABULARY, tokens=10_000)
-    of_context = np.bincount(pairs.contexts, pairs.counts)[pairs.contexts]
-    return float(-(pairs.counts * np.log(pairs.counts / of_context)).sum() / pairs.counts.sum())
+def started(folder: Path, tokenizer: Tokenizer, **change: Any) -> PreTrainedModel:
+    return start(checked(shape_of("qwen3", init_from=str(folder)) | change), tokenizer, seed=1)
 
 
-def test_pairs_are_counted_with_the_ends_and_never_across_a_cut() -> None:
-    pairs = Pairs.of(packed([[7, 8], [7, 9]], row=4), vocabulary=VOCABULARY, tokens=100)
-    told = {(int(a), int(b)): int(n) for a, b, n in zip(pairs.contexts, pairs.tokens, pairs.counts, strict=True)}
-    assert told == {(BEGIN, 7): 2, (7, 8): 1, (7, 9): 1, (8, BEGIN): 1, (9, BEGIN): 1}
+def released(module: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> dict[str, int]:
+    """A folder as others release it, and its vocabulary: none of our special tokens, the ids in the opposite order."""
+    content = json.loads(tokenizer.file("tokenizer.json").read_text())
+    tokens = [token for token in sorted(content["model"]["vocab"], key=content["model"]["vocab"].__getitem__) if token not in IDS]
+    content["model"]["vocab"] = {token: len(tokens) - 1 - place for place, token in enumerate(tokens)}
+    content |= {"added_tokens": [], "post_processor": None}
+    module.save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    return dict(content["model"]["vocab"])
 
 
-def test_it_is_the_best_bigram_model_and_the_module_begins_as_it() -> None:
-    rows = packed(documents := chain(1), row=32)
-    module = build(UNTIED, vocabulary=VOCABULARY, seed=1)
-    objective = NextToken(rows, context=32)
-    before = objective.mean(module, np.arange(objective.rows), "cpu", batch=8)
-    told = start_from_bigrams(module, rows, SETTINGS)
-    after = objective.mean(module, np.arange(objective.rows), "cpu", batch=8)
-    assert before == pytest.approx(math.log(VOCABULARY), rel=0.05)
-    assert after == pytest.approx(told, rel=1e-4)  # nothing but the pairs speaks, whatever stands before them
-    assert told == pytest.approx(entropy(documents), abs=0.05)
+@pytest.fixture
+def base(module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> Path:
+    save(module, Model(tmp_path / "base"), tokenizer=tokenizer, facts={})
+    return tmp_path / "base"
 
 
-def test_a_layer_that_was_silent_learns_at_once() -> None:
-    rows = packed(chain(2), row=32)
-    module = build(UNTIED, vocabulary=VOCABULARY, seed=1)
-    start_from_bigrams(module, rows, SETTINGS)
-    loss, _ = NextToken(rows, context=32).loss(module, np.arange(4), "cpu")
-    loss.backward()
-    assert all(float(layer.self_attn.o_proj.weight.grad.abs().max()) > 0 for layer in module.model.layers)
+def test_an_empty_folder_gives_fresh_weights(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    (tmp_path / ".gitkeep").touch()
+    fresh = build(shape_of("qwen3"), vocabulary=SIZE, seed=1).state_dict()
+    for folder in (tmp_path, tmp_path / "absent"):
+        assert all(torch.equal(weight, fresh[name]) for name, weight in started(folder, tokenizer).state_dict().items())
 
 
-def test_the_same_rows_give_the_same_weights() -> None:
-    rows, found = packed(chain(3), row=32), []
-    for _ in range(2):
-        module = build(UNTIED, vocabulary=VOCABULARY, seed=1)
-        start_from_bigrams(module, rows, SETTINGS)
-        found.append(module.state_dict())
-    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+def test_an_own_model_goes_on_as_it_was_whatever_shape_is_set(base: Path, module: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    again = started(base, tokenizer, layers=7)
+    assert torch.equal(again(input_ids=IDS_OF_ROWS).logits, module(input_ids=IDS_OF_ROWS).logits)
+    assert again.config.to_dict() | {"dtype": None} == module.config.to_dict() | {"dtype": None}
 
 
-def test_a_tied_head_and_an_empty_text_are_refused_with_the_mend() -> None:
-    with pytest.raises(PipelineError, match="direction") as fault:
-        start_from_bigrams(build(SHAPE, vocabulary=VOCABULARY, seed=1), packed(chain(1), row=32), SETTINGS)
-    assert "model.tie_embeddings=false" in fault.value.mend
-    with pytest.raises(PipelineError, match="no pair"):
-        start_from_bigrams(build(UNTIED, vocabulary=VOCABULARY, seed=1), packed([], row=32), SETTINGS)
+@pytest.mark.parametrize("kind", ["qwen3", "gpt2", "mixtral"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_released_model_says_of_each_token_what_it_said_under_its_own_ids(
+    kind: str, tied: bool, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    theirs = build(shape_of(kind, tie_embeddings=tied), vocabulary=SIZE + 10, seed=3)  # more rows than tokens, as is usual
+    vocabulary = released(theirs, tokenizer, tmp_path / "released")
+    ours = start(checked(shape_of(kind, init_from=str(tmp_path / "released"))), tokenizer, seed=1)
+    tokens = tokenizers.Tokenizer.from_file(str(tokenizer.file("tokenizer.json"))).get_vocab()
+    own = [number for number in range(SIZE) if number >= len(IDS)]
+    name = {number: token for token, number in tokens.items()}
+    place = torch.tensor([vocabulary[name[number]] for number in own])
+    rows = place[IDS_OF_ROWS - len(IDS)]
+    torch.testing.assert_close(ours(input_ids=IDS_OF_ROWS).logits[..., own], theirs(input_ids=rows).logits[..., place])
+    assert ours.config.vocab_size == SIZE
+    assert (ours.config.bos_token_id, ours.config.pad_token_id) == (0, 1)
+    assert (ours.get_output_embeddings().weight is ours.get_input_embeddings().weight) == tied
+    assert getattr(ours.config, "output_router_logits", False) == (kind == "mixtral")
+
+
+@pytest.mark.parametrize(
+    ("change", "mend"),
+    [({"kind": "llama"}, "model=qwen3"), ({"context": 65}, "model.context=64")],
+)
+def test_a_model_that_is_not_the_one_of_the_settings_names_the_key(
+    change: dict[str, Any], mend: str, base: Path, tokenizer: Tokenizer
+) -> None:
+    with pytest.raises(InputError) as fault:
+        started(base, tokenizer, **change)
+    assert fault.value.mend == mend
+
+
+def test_another_tokenizer_than_the_text_s_is_refused_with_the_import_of_it(base: Path, tmp_path: Path) -> None:
+    save_tokenizer(train(["another text altogether, " * 9], vocab_size=SIZE), other := Tokenizer(tmp_path / "other"))
+    with pytest.raises(InputError, match="has another tokenizer than the text's") as fault:
+        started(base, other)
+    assert fault.value.mend == f"tokenizer=import tokenizer.path={base}"
+
+
+@pytest.mark.parametrize("lost", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_folder_that_lacks_a_file_is_told(lost: str, module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    released(module, tokenizer, tmp_path / "released")
+    (tmp_path / "released" / lost).unlink()
+    with pytest.raises(InputError) as fault:
+        started(tmp_path / "released", tokenizer)
+    assert fault.value.mend.startswith("model.init_from=DIR, a folder with config.json")

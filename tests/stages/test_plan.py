@@ -126,6 +126,8 @@ def test_a_kind_of_model_that_a_format_can_not_hold_is_refused_before_it_is_trai
     assert in_full(fault).endswith("go on from here: make repro SET='export=[transformers]'")
     for word in fault.mend.split(", or "):
         assert list(faults_of_kinds(plain(compose(["model=gpt2", word])))) == []
+    (fault,) = faults_of_kinds(plain(compose(["model=mistral"])))
+    assert list(faults_of_kinds(plain(compose(["model=mistral", fault.mend.split(", or ")[1]])))) == []
 
 
 def test_a_copy_of_an_entry_that_kept_its_target_is_refused_though_the_section_was_checked(settings, tmp_path, monkeypatch) -> None:
