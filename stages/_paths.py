@@ -11,7 +11,15 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.merge import value_at
 
 # dvc.yaml depends on them
-OUTSIDE = ("corpus.path", "select.examples", "select.url_lists", "dedup.embedding_model", "dialogues.path", "split.benchmarks")
+OUTSIDE = (
+    "corpus.path",
+    "select.examples",
+    "select.url_lists",
+    "dedup.embedding_model",
+    "dialogues.path",
+    "split.benchmarks",
+    "tokenizer.path",
+)
 EXTRAS = ("s3", "gs", "azure", "gdrive", "hdfs", "oss", "ssh", "webdav", "webdavs")
 WITHOUT_EXTRA = {"http", "https", "file", "local"}  # DVC reads these by itself
 

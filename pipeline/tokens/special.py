@@ -6,6 +6,7 @@ SYSTEM = "<|system|>"
 USER = "<|user|>"
 ASSISTANT = "<|assistant|>"
 END = "<|end|>"  # ends a turn; generation stops here
+UNKNOWN = "<|unk|>"  # what a vocabulary that does not hold every byte can't say; it has the id after those of IDS, or none
 
 IDS: dict[str, int] = {name: number for number, name in enumerate((ENDOFTEXT, PAD, SYSTEM, USER, ASSISTANT, END))}
 ROLES: dict[str, int] = {"system": IDS[SYSTEM], "user": IDS[USER], "assistant": IDS[ASSISTANT]}
