@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tokenizers
 
 from pipeline.core.artifact.split import Part, Split
@@ -14,6 +13,7 @@ from pipeline.tokens.sample import Sample
 from pipeline.tokens.special import IDS
 from pipeline.tokens.tokenizer import encode_arrays, unknown_id
 
+NO_IDS = np.zeros(0, np.uint32)
 LONGEST = 10  # tokens that are named
 HELD_OUT: tuple[Part, ...] = ("val", "test")
 
@@ -45,30 +45,11 @@ class Tally:
         }
 
 
-@dataclass
-class Usage:
-    """How often each token stands in some text."""
-
-    counts: npt.NDArray[np.int64]  # [vocabulary]
-    documents: int = 0
-    bytes: int = 0
-
-    @property
-    def unused(self) -> int:
-        """Tokens that never occur, the special ones left out."""
-        return int((self.counts[len(IDS) :] == 0).sum())
-
-
 def figures(source: Split, sample: Sample, tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
     """The metrics of a tokenizer: its size, bytes a token on val, its longest tokens, what its sample never uses, and val and test."""
-    used, parts = usage(sample.shards(), tokenizer), {part: held_out(source, part, tokenizer) for part in HELD_OUT}
-    return {
-        "vocabulary": tokenizer.get_vocab_size(),
-        "bytes_per_token": parts["val"]["bytes_per_token"],
-        "sample": {"documents": used.documents, "bytes": used.bytes},
-        "unused": used.unused,
-        "longest": longest(tokenizer),
-    } | parts
+    parts = {part: held_out(source, part, tokenizer) for part in HELD_OUT}
+    facts = {"vocabulary": tokenizer.get_vocab_size(), "bytes_per_token": parts["val"]["bytes_per_token"], "longest": longest(tokenizer)}
+    return facts | usage(sample.shards(), tokenizer) | parts
 
 
 def held_out(source: Split, part: Part, tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
@@ -82,14 +63,17 @@ def held_out(source: Split, part: Part, tokenizer: tokenizers.Tokenizer) -> dict
     return sum(tallies.values(), Tally()).ratios() | {"sources": {name: tallies[name].ratios() for name in sorted(tallies)}}
 
 
-def usage(shards: Iterable[list[str]], tokenizer: tokenizers.Tokenizer) -> Usage:
-    """How often each token stands in the texts."""
-    found = Usage(np.zeros(tokenizer.get_vocab_size(), np.int64))
+def usage(shards: Iterable[list[str]], tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
+    """Documents and bytes of the texts, and the tokens that never stand in them, special ones and the unknown left out."""
+    counts = np.zeros(tokenizer.get_vocab_size(), np.int64)
+    documents, size = 0, 0
     for texts in shards:
-        found.counts += np.bincount(encode_arrays(texts, tokenizer)[0], minlength=len(found.counts))
-        found.documents += len(texts)
-        found.bytes += sum(len(text.encode()) for text in texts)
-    return found
+        counts += np.bincount(np.concatenate([NO_IDS, *encode_arrays(texts, tokenizer)]), minlength=len(counts))
+        documents += len(texts)
+        size += sum(len(text.encode()) for text in texts)
+    apart = {*IDS.values(), unknown_id(tokenizer)}
+    unused = sum(number not in apart for number in np.flatnonzero(counts == 0).tolist())
+    return {"sample": {"documents": documents, "bytes": size}, "unused": unused}
 
 
 def longest(tokenizer: tokenizers.Tokenizer) -> list[str]:
@@ -100,8 +84,7 @@ def longest(tokenizer: tokenizers.Tokenizer) -> list[str]:
 
 def tallies_of(texts: list[str], tokenizer: tokenizers.Tokenizer, unknown: int | None) -> Iterator[Tally]:
     """The counts of each text."""
-    ids, ends = encode_arrays(texts, tokenizer)
-    for text, own in zip(texts, np.split(ids, ends)[:-1], strict=True):
+    for text, own in zip(texts, encode_arrays(texts, tokenizer), strict=True):
         strange = 0 if unknown is None else int((own == unknown).sum())
         same = tokenizer.decode(own.tolist(), skip_special_tokens=False) == text
         yield Tally(1, len(text.encode()), len(text.split()), len(own), strange, int(same))

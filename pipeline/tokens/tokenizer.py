@@ -1,9 +1,9 @@
 """A tokenizer of any kind: saved for transformers, and loaded so that data can't forge special tokens. kinds/ make them."""
 
 import json
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,11 @@ from pipeline.core.files import write_json, write_text
 from pipeline.tokens.chat import TEMPLATE
 from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
 
+Ids = npt.NDArray[np.uint32]
+
+FAST = 1 << 20  # characters from which on the kernel is worth its start; the first time it is compiled, 4 s
+BATCH = 1 << 22  # characters that are encoded at once
+_met: WeakKeyDictionary[tokenizers.Tokenizer, int] = WeakKeyDictionary()  # characters
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
@@ -49,15 +54,37 @@ def safe(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
 
 def encode(texts: list[str], tokenizer: tokenizers.Tokenizer) -> list[list[int]]:
     """The ids of each text, without BOS."""
-    ids, ends = encode_arrays(texts, tokenizer)
-    return [own.tolist() for own in np.split(ids, ends)[:-1]]
+    return [ids.tolist() for ids in encode_arrays(texts, tokenizer)]
 
 
-def encode_arrays(texts: list[str], tokenizer: tokenizers.Tokenizer) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """The ids of all texts one after the other, and where those of each end, [texts]."""
-    found = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-    ends = np.cumsum([len(ids) for ids in found], dtype=np.int64)
-    return np.fromiter(chain.from_iterable(found), np.uint32, count=int(ends[-1]) if texts else 0), ends
+def encode_arrays(texts: Sequence[str], tokenizer: tokenizers.Tokenizer) -> list[Ids]:
+    """The same as arrays, in a twentieth of the memory. Beside them no more than a batch is held."""
+    return [ids for batch in _batches(texts) for ids in _encoded(batch, tokenizer)]
+
+
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in runs of BATCH characters at most, or of one text."""
+    first, size = 0, 0
+    for place, text in enumerate(texts):
+        if place > first and size + len(text) > BATCH:
+            yield texts[first:place]
+            first, size = place, 0
+        size += len(text)
+    if first < len(texts):
+        yield texts[first:]
+
+
+def _encoded(texts: Sequence[str], tokenizer: tokenizers.Tokenizer) -> list[Ids]:
+    found: list[Ids | None] = [None] * len(texts)
+    _met[tokenizer] = _met.get(tokenizer, 0) + sum(map(len, texts))
+    if _met[tokenizer] >= FAST:
+        from pipeline.tokens.encoder import encoder_of  # numba is imported where much is encoded
+
+        if encoder := encoder_of(tokenizer):
+            found = encoder(texts)
+    missing = [text for text, ids in zip(texts, found, strict=True) if ids is None]
+    rest = iter(tokenizer.encode_batch_fast(missing, add_special_tokens=False))
+    return [np.array(next(rest).ids, np.uint32) if ids is None else ids for ids in found]
 
 
 def unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:

@@ -47,9 +47,9 @@ def test_unknown_words_and_what_does_not_come_back_are_told(tmp_path: Path) -> N
 
 def test_tokens_that_train_never_uses_are_counted_special_ones_left_out() -> None:
     tokenizer = bpe.train(["LOW LOWER LOWEST"], vocab_size=264, pattern="gpt2", fewer=True)
-    used = usage([["LOW"], ["LOWER"]], tokenizer)
-    assert used.unused == 264 - len(IDS) - len({"LOW", "E", "R"})
-    assert (used.documents, used.bytes) == (2, 8)
+    unused = 264 - len(IDS) - len({"LOW", "E", "R"})
+    assert usage([["LOW"], ["LOWER"]], tokenizer) == {"sample": {"documents": 2, "bytes": 8}, "unused": unused}
+    assert usage([["LOW"]], word.train(["LOW"], vocab_size=9, pattern="gpt2"))["unused"] == 0
     assert longest(tokenizer)[:2] == ["LOW", "LO"]
 
 
