@@ -17,7 +17,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue experiments report publish save reset accept reproduce bench-chain bench-text hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample queue experiments report publish save reset accept reproduce bench-chain bench-text bench-tokens hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,9 @@ bench-chain: setup ## time the chain in a clone of its own: full, no-op, smoke
 
 bench-text: setup ## compare the text stages with other tools (in a venv of their own)
 	@$(V)/python -m benchmarks.text
+
+bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where installed) and tokenizers
+	@$(V)/python -m benchmarks.tokens
 
 hurt: setup ## damage files, fill disks, kill runs, and count what is found, named, healed and equal afterwards
 	@$(V)/python -m benchmarks.hurt $(ONLY)
