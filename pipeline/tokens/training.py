@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import tokenizers
 
 from pipeline.core.errors import PipelineError
-from pipeline.tokens.kinds import bpe, bpe_characters, byte, character, word, wordpiece
+from pipeline.tokens.kinds import bpe, bpe_characters, byte, character, unigram, word, wordpiece
 from pipeline.tokens.kinds.parts import Train
 from pipeline.tokens.patterns import Pattern
 
@@ -15,18 +15,14 @@ CUT: Mapping[str, Train] = {  # text is cut by a pattern first
     "bpe": bpe.train,
     "bpe_characters": bpe_characters.train,
     "wordpiece": wordpiece.train,
+    "unigram": unigram.train,
     "word": word.train,
 }
 WHOLE = {"character": character.train, "byte": byte.train}
 
 
 def check(kind: Kind, pattern: Pattern | None) -> None:
-    """PipelineError for a kind that can't be trained, and for a pattern that is missing or would change nothing."""
-    if kind == "unigram":
-        raise PipelineError(
-            "tokenizer.kind=unigram: the trainer of `tokenizers` gives another vocabulary each run, also with one thread",
-            mend="tokenizer=wordpiece, or tokenizer=bpe",
-        )
+    """PipelineError for a pattern that is missing or would change nothing."""
     if kind in CUT and pattern is None:
         raise PipelineError(f"tokenizer.kind={kind} cuts text by a pattern first", mend=f"tokenizer.pattern={get_args(Pattern)[0]}")
     if kind not in CUT and pattern is not None:

@@ -129,7 +129,7 @@ def test_a_kind_of_model_that_a_format_can_not_hold_is_refused_before_it_is_trai
         assert list(faults_of_kinds(plain(compose(["model=gpt2", word])))) == []
 
 
-@pytest.mark.parametrize("kind", ["bpe_characters", "wordpiece", "word", "character", "byte"])
+@pytest.mark.parametrize("kind", ["bpe_characters", "wordpiece", "unigram", "word", "character", "byte"])
 def test_a_tokenizer_that_llama_cpp_can_not_take_is_refused_before_anything_runs(kind: str) -> None:
     (fault,) = faults_of_kinds(plain(compose([f"tokenizer={kind}"])))
     assert f"kind {kind} has no GGUF form" in fault.message

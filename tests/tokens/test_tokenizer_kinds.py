@@ -1,6 +1,7 @@
 """Each kind of tokenizer: the same bytes however it is trained, ids that stay, text that comes back, files that transformers reads."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def test_a_saved_tokenizer_tells_its_pattern_if_it_is_byte_level(kind: Kind, pat
     assert pattern_of(content) == {"bpe": pattern, "byte": "gpt2"}.get(kind)
 
 
-@pytest.mark.parametrize(("kind", "times"), [("bpe_characters", 1), ("wordpiece", 2)])
+@pytest.mark.parametrize(("kind", "times"), [("bpe_characters", 1), ("unigram", 1), ("wordpiece", 2)])
 def test_a_size_without_room_for_the_characters_names_the_least(kind: Kind, times: int, corpus: list[str]) -> None:
     least = len(IDS) + 1 + times * len(set().union(*corpus))
     with pytest.raises(InputError) as fault:
@@ -122,10 +123,17 @@ def test_the_rarest_words_and_characters_are_unknown_where_there_is_no_room(kind
     assert tokenizer.decode(encode(["a b b c c c"], tokenizer)[0], skip_special_tokens=False) == "<|unk|> b b c c c"
 
 
-def test_a_pattern_that_is_missing_or_changes_nothing_and_a_trainer_that_is_not_deterministic_are_refused() -> None:
+def test_unigram_gives_probability_to_what_the_text_is_made_of() -> None:
+    """Three words of equal frequency, room for their three characters and for them: each has the share of the text that it is."""
+    tokenizer = made("unigram", "gpt2", ["ab", "bc", "ca"] * 20, vocab_size=len(IDS) + 1 + 6)
+    pieces = dict(json.loads(tokenizer.to_str())["model"]["vocab"][len(IDS) + 1 :])
+    assert {name for name in pieces if len(name) == 2} == {"ab", "bc", "ca"}
+    assert [pieces[name] for name in ("ab", "bc", "ca")] == pytest.approx([math.log(1 / 3)] * 3, abs=0.05)
+    assert [tokenizer.id_to_token(number) for number in encode(["abca"], tokenizer)[0]] == ["ab", "ca"]
+
+
+def test_a_pattern_that_is_missing_or_changes_nothing_is_refused() -> None:
     for kind, pattern, mend in (("bpe", None, "tokenizer.pattern=gpt2"), ("byte", "gpt4", "tokenizer.pattern=null")):
         with pytest.raises(PipelineError) as fault:
             check(kind, pattern)
         assert fault.value.mend == mend
-    with pytest.raises(PipelineError, match="another vocabulary each run"):
-        check("unigram", None)
