@@ -14,7 +14,7 @@ from pydantic import PositiveInt
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.tokens.evaluation import figures
-from pipeline.tokens.importing import import_from
+from pipeline.tokens.importing import import_from, told
 from pipeline.tokens.patterns import Pattern
 from pipeline.tokens.sample import sample_of
 from pipeline.tokens.tokenizer import save
@@ -44,6 +44,7 @@ class Config:
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Train or import, save, and measure: what it does to val and test by source, and which tokens train never uses."""
     sample, size = sample_of(cfg.source, cfg.sample_bytes)
+    facts = {"train_bytes": size} | ({"imported": told(cfg.path)} if cfg.kind == "import" else {})
     if cfg.kind == "import":
         tokenizer = import_from(cfg.path)
     else:
@@ -51,7 +52,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         tokenizer = train(cfg.kind, sample, vocab_size=wanted, pattern=cfg.pattern, fewer=fewer)
     save(tokenizer, cfg.target)
     run.log.info("%d tokens; train has %d bytes", tokenizer.get_vocab_size(), size)
-    return {"train_bytes": size} | figures(cfg.source, sample, tokenizer)
+    return facts | figures(cfg.source, sample, tokenizer)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,13 @@ def import_from(path: Path) -> tokenizers.Tokenizer:
     return tokenizer
 
 
+def told(path: Path) -> dict[str, Any]:
+    """What the metrics tell of an import: how many tokens the file has, and those that became ours."""
+    content = content_of(path)
+    named = {*content["model"]["vocab"], *(row["content"] for row in content["added_tokens"])}
+    return {"tokens": len(named), "became_ours": [name for name in IDS if name in named]}
+
+
 def new_ids(content: dict[str, Any]) -> dict[int, int]:
     """For each id of the file the one here: in the same order, behind ours, the names that are ours left out."""
     vocab = content["model"]["vocab"]

@@ -9,7 +9,7 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from pipeline.core.errors import InputError
-from pipeline.tokens.importing import import_from, new_ids
+from pipeline.tokens.importing import import_from, new_ids, told
 from pipeline.tokens.special import ENDOFTEXT, IDS
 from pipeline.tokens.tokenizer import encode
 
@@ -56,6 +56,7 @@ def test_its_own_token_of_our_name_becomes_ours_and_nothing_is_put_around_a_text
     theirs = foreign_bpe(texts)
     ours = import_from(written(theirs, tmp_path))
     assert ours.get_vocab_size() == theirs.get_vocab_size() + len(IDS) - 1
+    assert told(tmp_path) == {"tokens": theirs.get_vocab_size(), "became_ours": [ENDOFTEXT]}
     assert ours.encode("the old fox").ids == encode(["the old fox"], ours)[0]
     assert min(encode([f"{ENDOFTEXT} <s>"], ours)[0]) >= len(IDS)
 
