@@ -20,7 +20,7 @@ _encoders: "WeakKeyDictionary[tokenizers.Tokenizer, Encoder | None]" = WeakKeyDi
 
 
 def encoder_of(tokenizer: tokenizers.Tokenizer) -> "Encoder | None":
-    """The encoder of a tokenizer, made once; None where only `tokenizers` knows how."""
+    """The encoder of a tokenizer, made once (tokens that are added later are not seen); None where only `tokenizers` knows how."""
     if tokenizer not in _encoders:
         content = json.loads(tokenizer.to_str())
         pattern = pattern_of(content) if tokenizer.encode_special_tokens else None
@@ -56,10 +56,11 @@ class Encoder:
         out = np.empty(data.size, np.uint32)
         with self._door:
             encode_documents(data, ends, self._how, self._known, self._work, out)
+        ids = out[: ends.max(initial=0)].copy()  # views of `out` would hold all of it
         found: list[Ids | None] = []
         start = 0
         for end in ends.tolist():
-            found.append(None if end < 0 else out[start:end])
+            found.append(None if end < 0 else ids[start:end])
             start = max(start, end)
         return found
 

@@ -58,7 +58,7 @@ def encode(texts: list[str], tokenizer: tokenizers.Tokenizer) -> list[list[int]]
 
 
 def encode_arrays(texts: Sequence[str], tokenizer: tokenizers.Tokenizer) -> list[Ids]:
-    """The same as arrays, in a twentieth of the memory. Beside them no more than a batch is held."""
+    """The same as arrays, 4 bytes a token. Beside them no more than a batch is held."""
     return [ids for batch in _batches(texts) for ids in _encoded(batch, tokenizer)]
 
 
