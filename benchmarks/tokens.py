@@ -71,12 +71,12 @@ def rates(documents: list[str], tokenizer: tokenizers.Tokenizer, pattern: Patter
     content = json.loads(tokenizer.to_str())
     ways: dict[str, Callable[[], Encode]] = {
         "tokenizers": lambda: lambda texts: [one.ids for one in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)],
-        "ours, cold": lambda: Encoder(content["model"], pattern),  # type: ignore[dict-item, return-value]
+        "ours, cold": lambda: Encoder(content["model"], pattern),
     }
     if peer := tiktoken_of(content, pattern):
         ways["tiktoken"] = lambda: peer
     warm = Encoder(content["model"], pattern)
-    ways["ours, warm"] = lambda: warm  # type: ignore[return-value]
+    ways["ours, warm"] = lambda: warm
     wanted = ways["tokenizers"]()(documents)
     for name, way in ways.items():
         assert [list(ids) for ids in way()(documents)] == wanted, f"{name} encodes otherwise"
