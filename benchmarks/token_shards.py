@@ -24,9 +24,10 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.parallel import parallel_map
 from pipeline.core.shards import map_shards
-from pipeline.tokens import tokenizer as bpe
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.shards import PackingSettings, write_rows
+from pipeline.tokens.tokenizer import encode, save
+from pipeline.tokens.training import train
 from pipeline.train.schedule import rows_of
 
 SHARD = 32 << 20  # bytes of text
@@ -47,9 +48,9 @@ def make(folder: Path, millions: int) -> None:
         return " ".join(draw.choice(words, int(draw.integers(20, 2 * DOCUMENT)), p=shares))
 
     some = [document() for _ in range(200)]
-    codec = bpe.train(some, vocab_size=8192)
-    bpe.save(codec, Tokenizer(folder / "tokenizer"))
-    bytes_a_token = sum(map(len, some)) / sum(map(len, bpe.encode(some, codec)))
+    codec = train("bpe", some, vocab_size=8192, pattern="gpt2")
+    save(codec, Tokenizer(folder / "tokenizer"))
+    bytes_a_token = sum(map(len, some)) / sum(map(len, encode(some, codec)))
     target = Split(folder / "split")
     count = max(1, round(millions * 1e6 * bytes_a_token / SHARD))
     with target.writing() as draft:

@@ -26,9 +26,10 @@ from pipeline.model import count
 from pipeline.model.build import build
 from pipeline.model.held_out import bits_per_byte
 from pipeline.model.objective import NextToken
-from pipeline.tokens import tokenizer as bpe
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.shards import PackingSettings, write_rows
+from pipeline.tokens.tokenizer import save
+from pipeline.tokens.training import train
 from pipeline.train.fit import fit
 from pipeline.train.workspace import Workspace
 from stages.pretrain import Config
@@ -43,7 +44,8 @@ def rows_of(text: str, settings: dict[str, Any], folder: Path) -> tuple[Tokenize
     split, codec, tokens = Split(folder / "split"), Tokenizer(folder / "tokenizer"), Tokens(folder / "tokenize")
     rows = {part: [{"id": part, "source": "text", "text": one, "bits": None}] if one else [] for part, one in parts.items()}
     split.write({part: pa.Table.from_pylist(some, schema=TEXTS) for part, some in rows.items()}, sides={})  # type: ignore[misc]
-    bpe.save(bpe.train([parts["train"]], vocab_size=settings["tokenizer"]["vocab_size"]), codec)
+    own = settings["tokenizer"]
+    save(train("bpe", [parts["train"]], vocab_size=own["vocab_size"], pattern=own["pattern"]), codec)
     own = settings["tokenize"]
     packing = PackingSettings(sequence_length=own["sequence_length"], packing=own["packing"], shard_tokens=own["shard_tokens"])
     run_map = partial(parallel_map, engine="threading", workers=1)

@@ -15,6 +15,7 @@ from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.export.architectures import refuse_other_forms
+from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.train.recipe import rows_a_step
 from stages._paths import OUTSIDE, faults_of_places, joined
 from stages._plan import EMPTY, LISTS, code_files
@@ -145,6 +146,23 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
             refuse_other_forms(model["kind"], activation=model["activation"], window=model.get("window"))
         except PipelineError as fault:
             yield fault
+    try:
+        check_tokenizer(settings)
+    except PipelineError as fault:
+        yield fault
+
+
+def check_tokenizer(settings: Mapping[str, Any]) -> None:
+    """PipelineError for a file to import that is none, and for a tokenizer that a format can't hold."""
+    kind, gguf = settings["tokenizer"]["kind"], any(one.get("format") == "gguf" for one in settings["export"].values())
+    if kind == "import":
+        from pipeline.tokens.importing import content_of  # others do without the library of tokenizers
+
+        content = content_of(Path(settings["tokenizer"]["path"]))
+        if gguf:
+            cut_of(content)
+    elif gguf:
+        check_kind(kind)
 
 
 def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:

@@ -19,6 +19,7 @@ OUTSIDE = (
     "dialogues.path",
     "split.benchmarks",
     "model.init_from",
+    "tokenizer.path",
 )
 EXTRAS = ("s3", "gs", "azure", "gdrive", "hdfs", "oss", "ssh", "webdav", "webdavs")
 WITHOUT_EXTRA = {"http", "https", "file", "local"}  # DVC reads these by itself

@@ -1,18 +1,25 @@
-"""Train the tokenizer on the training text.
+"""Learn the vocabulary from the training text, or take over a ready one, and measure what it does to text.
 
 reads   data/split       Split
+reads   tokenizer.path   of tokenizer=import alone: a tokenizer.json; may be empty
 writes  data/tokenizer   Tokenizer
 """
 
 from dataclasses import dataclass
-from itertools import chain
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import PositiveInt
 
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
-from pipeline.tokens import tokenizer
+from pipeline.tokens.evaluation import figures
+from pipeline.tokens.importing import import_from, told
+from pipeline.tokens.patterns import Pattern
+from pipeline.tokens.sample import sample_of
+from pipeline.tokens.tokenizer import save
+from pipeline.tokens.training import Kind, check, train
+from pipeline.tokens.vocabulary_size import Carrier, vocab_size_for
 from stages._run import Run, stage
 
 
@@ -22,20 +29,30 @@ class Config:
 
     source: Split
     target: Tokenizer
+    path: Path
+    kind: Kind
+    pattern: Pattern | None
     vocab_size: PositiveInt | Literal["auto"]  # auto: by the bytes of the text and the model
-    model: tokenizer.Carrier | None  # of auto
+    model: Carrier | None  # of auto
+    sample_bytes: PositiveInt | None
+
+    def __post_init__(self) -> None:
+        check(self.kind, self.pattern)
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    """Train, save, and measure bytes per token on held-out text."""
-    size = tokenizer.bytes_of(cfg.source.texts("train"))
-    wanted, fewer = (tokenizer.vocab_size_for(size, cfg.model), True) if cfg.vocab_size == "auto" else (cfg.vocab_size, False)
-    trained = tokenizer.train(chain.from_iterable(cfg.source.texts("train")), vocab_size=wanted, fewer=fewer)
-    tokenizer.save(trained, cfg.target)
-    run.log.info("%d tokens, from %d bytes of text", trained.get_vocab_size(), size)
-    facts = {"vocabulary": trained.get_vocab_size(), "train_bytes": size}
-    return facts | {"bytes_per_token": tokenizer.bytes_per_token(cfg.source.texts("val"), trained)}
+    """Train or import, save, and measure: what it does to val and test by source, and which tokens train never uses."""
+    sample, size = sample_of(cfg.source, cfg.sample_bytes)
+    facts = {"train_bytes": size} | ({"imported": told(cfg.path)} if cfg.kind == "import" else {})
+    if cfg.kind == "import":
+        tokenizer = import_from(cfg.path)
+    else:
+        wanted, fewer = (vocab_size_for(size, cfg.model), True) if cfg.vocab_size == "auto" else (cfg.vocab_size, False)
+        tokenizer = train(cfg.kind, sample, vocab_size=wanted, pattern=cfg.pattern, fewer=fewer)
+    save(tokenizer, cfg.target)
+    run.log.info("%d tokens; train has %d bytes", tokenizer.get_vocab_size(), size)
+    return facts | figures(cfg.source, sample, tokenizer)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pipeline.evaluate.ngram import Ngram
 from pipeline.evaluate.table import Row
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.special import IDS, PAD
-from pipeline.tokens.tokenizer import vocabulary
+from pipeline.tokens.tokenizer import widths
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,8 +38,8 @@ class HeldOut:
 
     @cached_property
     def widths(self) -> npt.NDArray[np.int64]:
-        """Bytes of each token: the byte-level alphabet has a character a byte."""
-        return np.array([len(token) for token in vocabulary(self.tokenizer)])
+        """Bytes of each token."""
+        return np.array(widths(self.tokenizer))
 
     def stream(self, *names: str | int) -> np.random.Generator:
         """A stream of random numbers of that name."""

@@ -17,6 +17,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from pipeline.core.errors import PipelineError
 from pipeline.export.architectures import Architecture, architecture_of
 from pipeline.export.gptq import quantize
+from pipeline.export.vocabularies import cut_of
 
 FileType = Literal["F16", "Q8_0", "Q4_0"]
 Matrix = Literal["output", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]  # output: the head, tied or not
@@ -186,7 +187,6 @@ def _add_shape(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None:
 def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, *, vocabulary: int) -> None:
     """Tokens in the alphabet of byte-level BPE, merges, special ids and the chat template.
 
-    "gpt-2" is llama.cpp's name for ByteLevel(use_regex=True); another name loads too and splits newlines otherwise.
     No token is added on encoding, here or there: who wants <|endoftext|> in front writes it.
     """
     content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
@@ -196,7 +196,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, *, vocabulary: int) ->
     by_id = {number: token for token, number in ids.items()}
     tokens = [by_id.get(number, f"[PAD{number}]") for number in range(vocabulary)]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
+    writer.add_tokenizer_pre(cut_of(content))
     writer.add_token_list(tokens)
     writer.add_token_types([_token_type(number, by_id, special) for number in range(vocabulary)])
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in content["model"]["merges"]])

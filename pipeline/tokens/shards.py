@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,10 +21,8 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.shards import Piece, RunShards, Work
 from pipeline.tokens.dialogues import quantiles
 from pipeline.tokens.pack import Int64Array, Layout, Packing, Stream, lay
-from pipeline.tokens.tokenizer import encode, load
+from pipeline.tokens.tokenizer import encode_arrays, load
 
-ENCODED = 1 << 22  # bytes of text: a list of ids takes twenty times the text
-IDS_TYPE = pa.list_(pa.uint32())
 METADATA = {"format": "np"}  # one key: with two, safetensors writes them in random order
 
 
@@ -69,16 +66,9 @@ def encode_shard(shard: Shard, *, tokenizer: Path) -> Iterator[Piece]:
     tables: dict[str, pa.Table] = {}
     for part in PARTS:
         texts = shard.table(part, ["text"])["text"].to_pylist()
-        sizes = np.array([len(text.encode()) for text in texts], np.int64)
-        ids = [pa.array(encode(texts[slice(*some)], codec), IDS_TYPE) for some in pairwise(_cuts(sizes))]
-        tables[part] = pa.table({"ids": pa.chunked_array(ids, IDS_TYPE), "bytes": sizes})
+        ids = pa.array(encode_arrays(texts, codec), pa.list_(pa.uint32()))
+        tables[part] = pa.table({"ids": ids, "bytes": np.array([len(text.encode()) for text in texts], np.int64)})
     yield Piece(tables, {})
-
-
-def _cuts(sizes: Int64Array) -> list[int]:
-    """Where to cut documents of these sizes so that about ENCODED bytes are encoded at once; from 0 to all of them."""
-    steps = np.cumsum(sizes) // ENCODED
-    return [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(sizes)]
 
 
 @dataclass

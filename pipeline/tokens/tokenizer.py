@@ -1,76 +1,26 @@
-"""A byte-level BPE tokenizer: trained, saved for transformers, and loaded so that data can't forge special tokens.
+"""A tokenizer of any kind: saved for transformers, and loaded so that data can't forge special tokens. kinds/ make them."""
 
-Every byte has a token, so any text comes back unchanged. Sennrich et al. 2016 (BPE), Radford et al. 2019 (bytes).
-"""
-
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
+import numpy as np
+import numpy.typing as npt
 import tokenizers
-from pydantic import PositiveInt
-from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
+from tokenizers import decoders
 
 from pipeline.core.artifact.tokenizer import Tokenizer
-from pipeline.core.errors import InputError
 from pipeline.core.files import write_json, write_text
 from pipeline.tokens.chat import TEMPLATE
 from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
 
-ALPHABET = 256  # bytes
-MIN_FREQUENCY = 2  # a pair seen once says nothing about the next text
-FEWEST, MOST = 512, 32768  # tokens of a vocabulary that is derived from the text
+Ids = npt.NDArray[np.uint32]
+
+FAST = 1 << 20  # characters from which on the kernel is worth its start; the first time it is compiled, 4 s
+BATCH = 1 << 22  # characters that are encoded at once
+_met: WeakKeyDictionary[tokenizers.Tokenizer, int] = WeakKeyDictionary()  # characters
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Carrier:
-    """The model that will learn the vocabulary."""
-
-    layers: PositiveInt
-    hidden_size: PositiveInt
-
-
-def vocab_size_for(size: int, carrier: Carrier | None) -> int:
-    """The tokens of a vocabulary for so many bytes of text: the power of two next to what text and model ask for, within FEWEST and MOST.
-
-    The text gives the square root of its bytes: so do its different words grow (Heaps 1978), and only a token that was met often is
-    learned. The model carries as many as take a third of the weights inside its layers, 12 x layers x width^2 (Kaplan et al. 2020): beyond
-    it the head costs more than shorter sequences save. Small models ask for small vocabularies: Tao et al. 2024; measured, log 2026-12-01.
-    """
-    carried = math.inf if carrier is None else 4 * carrier.layers * carrier.hidden_size
-    return min(MOST, max(FEWEST, 1 << round(math.log2(min(max(1.0, size**0.5), carried)))))
-
-
-def train(texts: Iterable[str], *, vocab_size: int, fewer: bool = False) -> tokenizers.Tokenizer:
-    """Learn a vocabulary of exactly `vocab_size` tokens, including the special ones and the 256 bytes.
-
-    The same texts in any order give the same tokenizer to the byte. InputError if the size is too small
-    for the alphabet, or too large for the number of pairs in the text, unless `fewer` are allowed.
-    """
-    least = len(IDS) + ALPHABET
-    if vocab_size < least:
-        raise InputError(
-            f"a vocabulary of {vocab_size} has no room for {ALPHABET} bytes and {len(IDS)} special tokens",
-            mend=f"tokenizer.vocab_size={least}",
-        )
-    tokenizer = tokenizers.Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        min_frequency=MIN_FREQUENCY,
-        show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=[AddedToken(name, special=True, normalized=False) for name in IDS],
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    if (reached := tokenizer.get_vocab_size()) < vocab_size and not fewer:
-        raise InputError(
-            f"the text is too short for {vocab_size} tokens: it yields {reached}", mend=f"tokenizer.vocab_size={reached}, or more text"
-        )
-    return _safe(tokenizer)
 
 
 def save(tokenizer: tokenizers.Tokenizer, target: Tokenizer) -> None:
@@ -78,6 +28,8 @@ def save(tokenizer: tokenizers.Tokenizer, target: Tokenizer) -> None:
     with target.writing() as draft:
         tokenizer.save(str(draft.path / "tokenizer.json"), pretty=True)
         names = {"bos_token": ENDOFTEXT, "eos_token": END, "pad_token": PAD}
+        if (unknown := unknown_id(tokenizer)) is not None:
+            names["unk_token"] = str(tokenizer.id_to_token(unknown))
         write_json(draft.path / "special_tokens_map.json", names | {"additional_special_tokens": list(IDS)})
         write_json(draft.path / "tokenizer_config.json", names | _CONFIG)
         write_text(draft.path / "chat_template.jinja", TEMPLATE)
@@ -91,30 +43,68 @@ def load(artifact: Tokenizer) -> tokenizers.Tokenizer:
 
 def read(path: Path) -> tokenizers.Tokenizer:
     """The same from any tokenizer.json, e.g. in a model folder."""
-    return _safe(tokenizers.Tokenizer.from_file(str(path)))
+    return safe(tokenizers.Tokenizer.from_file(str(path)))
+
+
+def safe(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """Data must not be able to inject special tokens; the flag is not saved in tokenizer.json."""
+    tokenizer.encode_special_tokens = True
+    return tokenizer
 
 
 def encode(texts: list[str], tokenizer: tokenizers.Tokenizer) -> list[list[int]]:
     """The ids of each text, without BOS."""
-    return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    return [ids.tolist() for ids in encode_arrays(texts, tokenizer)]
 
 
-def bytes_of(batches: Iterable[list[str]]) -> int:
-    """UTF-8 bytes of batches of texts."""
-    return sum(len(text.encode()) for texts in batches for text in texts)
+def encode_arrays(texts: Sequence[str], tokenizer: tokenizers.Tokenizer) -> list[Ids]:
+    """The same as arrays, 4 bytes a token. Beside them no more than a batch is held."""
+    return [ids for batch in _batches(texts) for ids in _encoded(batch, tokenizer)]
 
 
-def bytes_per_token(batches: Iterable[list[str]], tokenizer: tokenizers.Tokenizer) -> float:
-    """How many UTF-8 bytes a token carries on average over batches of texts; 0 for no text."""
-    size, tokens = 0, 0
-    for texts in batches:
-        size += bytes_of([texts])
-        tokens += sum(len(ids) for ids in encode(texts, tokenizer))
-    return size / max(1, tokens)
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in runs of BATCH characters at most, or of one text."""
+    first, size = 0, 0
+    for place, text in enumerate(texts):
+        if place > first and size + len(text) > BATCH:
+            yield texts[first:place]
+            first, size = place, 0
+        size += len(text)
+    if first < len(texts):
+        yield texts[first:]
+
+
+def _encoded(texts: Sequence[str], tokenizer: tokenizers.Tokenizer) -> list[Ids]:
+    found: list[Ids | None] = [None] * len(texts)
+    _met[tokenizer] = _met.get(tokenizer, 0) + sum(map(len, texts))
+    if _met[tokenizer] >= FAST:
+        from pipeline.tokens.encoder import encoder_of  # numba is imported where much is encoded
+
+        if encoder := encoder_of(tokenizer):
+            found = encoder(texts)
+    missing = [text for text, ids in zip(texts, found, strict=True) if ids is None]
+    rest = iter(tokenizer.encode_batch_fast(missing, add_special_tokens=False))
+    return [np.array(next(rest).ids, np.uint32) if ids is None else ids for ids in found]
+
+
+def unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:
+    """The token of what the vocabulary can't say; None where it can say everything."""
+    model = json.loads(tokenizer.to_str())["model"]
+    name: str | None = model.get("unk_token")
+    return tokenizer.token_to_id(name) if name else model.get("unk_id")
+
+
+def widths(tokenizer: tokenizers.Tokenizer) -> list[int]:
+    """The bytes that each token stands for; 0 for an unknown one, which says none of its own."""
+    if isinstance(tokenizer.decoder, decoders.ByteLevel):
+        return [len(token) for token in vocabulary(tokenizer)]
+    unknown = unknown_id(tokenizer)
+    texts = ((number, tokenizer.decode([number], skip_special_tokens=False)) for number in range(tokenizer.get_vocab_size()))
+    return [0 if number == unknown else len(text.encode()) for number, text in texts]
 
 
 def vocabulary(tokenizer: tokenizers.Tokenizer) -> list[str]:
-    """The tokens in the order of their ids, in the byte-level alphabet."""
+    """The tokens in the order of their ids, as tokenizer.json spells them: a byte-level one has a character for each byte."""
     ids: Mapping[str, int] = tokenizer.get_vocab()
     return sorted(ids, key=ids.__getitem__)
 
@@ -127,9 +117,3 @@ _CONFIG = {
     "model_input_names": ["input_ids", "attention_mask"],
     "padding_side": "left",
 }
-
-
-def _safe(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """Data must not be able to inject special tokens; the flag is not saved in tokenizer.json."""
-    tokenizer.encode_special_tokens = True
-    return tokenizer

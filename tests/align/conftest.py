@@ -7,7 +7,7 @@ import pytest
 import tokenizers
 import torch
 
-from pipeline.tokens.tokenizer import train
+from pipeline.tokens.kinds.bpe import train
 from tests.align.methods import ALL, Outcome
 from tests.align.tiny import VOCABULARY, workspace
 
@@ -23,7 +23,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> tokenizers.Tokenizer:
-    return train(["the cat sat on the mat and the dog sat on the log. " * 20], vocab_size=VOCABULARY)
+    return train(["the cat sat on the mat and the dog sat on the log. " * 20], vocab_size=VOCABULARY, pattern="gpt2")
 
 
 Undisturbed = Callable[[str], Outcome]

@@ -16,8 +16,9 @@ from pipeline.core.seed import stream
 from pipeline.model import disk
 from pipeline.model.build import build
 from pipeline.model.score import token_logprobs
-from pipeline.tokens import tokenizer as bpe
+from pipeline.tokens.kinds import bpe
 from pipeline.tokens.rows import Rows, open_rows
+from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.apps.tiny import CLEAN, write_corpus
 from tests.packed import write_tokens
 from tests.tiny_shape import SHAPE as TINY
@@ -51,7 +52,7 @@ def write_run(data: Path) -> None:
     write_corpus(data / "corpus", CLEAN)
     split, tokenizer, tokens = Split(data / "split"), Tokenizer(data / "tokenizer"), Tokens(data / "tokenize")
     split.write({part: documents(part) for part in PARTS}, sides={})
-    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE), tokenizer)
+    save_tokenizer(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE, pattern="gpt2"), tokenizer)
     write_tokens(split, tokenizer, tokens, length=LENGTH)
     module = teach(build(SHAPE, vocabulary=SIZE, seed=1), open_rows(tokens, "train", tokenizer_digest=tokenizer.digest))
     disk.save(module, Model(data / "pretrain"), tokenizer=tokenizer, facts={})

@@ -24,7 +24,9 @@ from pipeline.evaluate.kinds.questions import Questions
 from pipeline.evaluate.task import Examined
 from pipeline.model.build import build
 from pipeline.model.disk import save
-from pipeline.tokens import tokenizer as bpe
+from pipeline.tokens.kinds import bpe
+from pipeline.tokens.tokenizer import load
+from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.packed import write_tokens
 from tests.tiny_shape import SHAPE as TINY
 
@@ -53,13 +55,13 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
 @pytest.fixture(scope="session")
 def artifact(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE), target)
+    save_tokenizer(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE, pattern="gpt2"), target)
     return target
 
 
 @pytest.fixture(scope="session")
 def tokenizer(artifact: Tokenizer) -> tokenizers.Tokenizer:
-    return bpe.load(artifact)
+    return load(artifact)
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +155,7 @@ def given(split: Split, tokens: Tokens, artifact: Tokenizer, dialogues: Dialogue
             split=split,
             tokens=tokens,
             dialogues=dialogues,
-            tokenizer=bpe.load(artifact),
+            tokenizer=load(artifact),
             digest=artifact.digest,
             bootstrap=Bootstrap(100, 1),
             seed=1,

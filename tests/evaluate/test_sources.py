@@ -15,8 +15,9 @@ from pipeline.core.seed import stream
 from pipeline.evaluate.sources import Loss, Reading, losses, proposals
 from pipeline.model.build import build
 from pipeline.model.score import document_nats
-from pipeline.tokens import tokenizer as bpe
+from pipeline.tokens.kinds import bpe
 from pipeline.tokens.rows import open_rows
+from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.packed import write_tokens
 from tests.tiny_shape import SHAPE as TINY
 
@@ -45,7 +46,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Split, Tokenizer, T
         ]
 
     split.write({part: pa.Table.from_pylist(rows(part), schema=TEXTS) for part in PARTS}, sides={})
-    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=300), tokenizer)
+    save_tokenizer(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=300, pattern="gpt2"), tokenizer)
     write_tokens(split, tokenizer, tokens, length=32)
     return split, tokenizer, tokens
 

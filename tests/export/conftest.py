@@ -15,7 +15,8 @@ from pipeline.export.gguf_files import Gguf
 from pipeline.export.parity import Bounds
 from pipeline.model.build import build
 from pipeline.model.disk import save
-from pipeline.tokens import tokenizer as bpe
+from pipeline.tokens.kinds import bpe
+from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.packed import write_tokens
 
 TALE = "the old fox of the mill went over the hill and Ada told Bo that her red coat was at the harbour don't we 12 é ☂"
@@ -41,7 +42,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
 @pytest.fixture(scope="session")
 def tokenizer(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-    bpe.save(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE), target)
+    save_tokenizer(bpe.train(split.read("train")["text"].to_pylist(), vocab_size=SIZE, pattern="gpt2"), target)
     return target
 
 

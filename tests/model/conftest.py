@@ -6,7 +6,8 @@ from transformers import PreTrainedModel
 
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.model.build import build
-from pipeline.tokens.tokenizer import save, train
+from pipeline.tokens.kinds.bpe import train
+from pipeline.tokens.tokenizer import save
 from tests.tiny_shape import SHAPE
 
 SIZE = 270
@@ -31,5 +32,5 @@ def module() -> PreTrainedModel:
 @pytest.fixture(scope="session")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-    save(train(["the old mill and the old fox " * 9], vocab_size=SIZE), target)
+    save(train(["the old mill and the old fox " * 9], vocab_size=SIZE, pattern="gpt2"), target)
     return target

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pipeline.core.errors import PipelineError
+from pipeline.model.bigram_start import BigramStart, Pairs, start_from_bigrams
 from pipeline.model.build import build
 from pipeline.model.objective import NextToken
-from pipeline.model.bigram_start import BigramStart, Pairs, start_from_bigrams
 from pipeline.tokens.special import ENDOFTEXT, IDS
 from tests.packed import packed
 from tests.tiny_shape import SHAPE

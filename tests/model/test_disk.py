@@ -14,8 +14,8 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.model.build import build
 from pipeline.model.disk import load, load_reward, same_tokenizer, save, tokenizer_of
+from pipeline.tokens.kinds.bpe import train
 from pipeline.tokens.tokenizer import save as save_tokenizer
-from pipeline.tokens.tokenizer import train
 from tests.model.conftest import SHAPE, SIZE
 
 
@@ -67,7 +67,7 @@ def test_the_folder_holds_no_pickle_and_knows_its_tokenizer(module: PreTrainedMo
 
 def test_models_of_different_tokenizers_are_told_apart(module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
     other = Tokenizer(tmp_path / "other")
-    save_tokenizer(train(["another text altogether, " * 9], vocab_size=SIZE), other)
+    save_tokenizer(train(["another text altogether, " * 9], vocab_size=SIZE, pattern="gpt2"), other)
     save(module, Model(tmp_path / "base"), tokenizer=tokenizer, facts={})
     same_tokenizer(Model(tmp_path / "base"), tokenizer)
     with pytest.raises(ArtifactError, match="dvc repro"):

@@ -11,6 +11,7 @@ import pytest
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
+from pipeline.tokens.kinds.bpe import train as train_bpe
 from stages import _checks, _plan
 from stages._checks import check_sections, faults_between, faults_of_kinds, faults_of_names, faults_of_paths
 from stages._help import comments_of, groups, leaves, ways
@@ -128,6 +129,23 @@ def test_a_kind_of_model_that_a_format_can_not_hold_is_refused_before_it_is_trai
         assert list(faults_of_kinds(plain(compose(["model=gpt2", word])))) == []
     (fault,) = faults_of_kinds(plain(compose(["model=mistral"])))
     assert list(faults_of_kinds(plain(compose(["model=mistral", fault.mend.split(", or ")[1]])))) == []
+
+
+@pytest.mark.parametrize("kind", ["bpe_characters", "wordpiece", "unigram", "word", "character", "byte"])
+def test_a_tokenizer_that_llama_cpp_can_not_take_is_refused_before_anything_runs(kind: str) -> None:
+    (fault,) = faults_of_kinds(plain(compose([f"tokenizer={kind}"])))
+    assert f"kind {kind} has no GGUF form" in fault.message
+    assert in_full(fault).endswith("go on from here: make repro SET='export=[transformers]'")
+    for words in ([f"tokenizer={kind}", "export=[transformers]"], ["tokenizer=bpe", "tokenizer.pattern=gpt4"]):
+        assert list(faults_of_kinds(plain(compose(words)))) == []
+
+
+def test_a_tokenizer_to_import_is_looked_at_before_anything_runs(tmp_path: Path) -> None:
+    words = ["tokenizer=import", f"tokenizer.path={tmp_path}"]
+    (fault,) = faults_of_kinds(plain(compose(words)))
+    assert "tokenizer.json, which is not there" in fault.message
+    train_bpe(["the old fox " * 9], vocab_size=264, pattern="gpt2").save(str(tmp_path / "tokenizer.json"))
+    assert list(faults_of_kinds(plain(compose(words)))) == []
 
 
 def test_a_copy_of_an_entry_that_kept_its_target_is_refused_though_the_section_was_checked(settings, tmp_path, monkeypatch) -> None:

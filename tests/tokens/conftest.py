@@ -8,7 +8,8 @@ import tokenizers
 
 from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
-from pipeline.tokens.tokenizer import load, save, train
+from pipeline.tokens.kinds.bpe import train
+from pipeline.tokens.tokenizer import load, save
 
 STORY = "the old fox of the mill went over the hill and Ada told Bo that her red coat was at the harbour"
 WORDS = STORY.split(" ")
@@ -26,7 +27,7 @@ def texts() -> list[str]:
 @pytest.fixture(scope="session")
 def artifact(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     target = Tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-    save(train(texts, vocab_size=320), target)
+    save(train(texts, vocab_size=320, pattern="gpt2"), target)
     return target
 
 

@@ -1,4 +1,4 @@
-"""The tokenizer: any text comes back, the same bytes each run, and no text can speak as the template."""
+"""Byte-level BPE, the default: any text comes back, the same bytes each run, and no text can speak as the template."""
 
 import random
 from pathlib import Path
@@ -8,8 +8,10 @@ import tokenizers
 
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import InputError
+from pipeline.tokens.kinds.bpe import train
 from pipeline.tokens.special import IDS
-from pipeline.tokens.tokenizer import Carrier, bytes_of, bytes_per_token, encode, save, train, vocab_size_for, vocabulary
+from pipeline.tokens.tokenizer import encode, save, vocabulary
+from pipeline.tokens.vocabulary_size import Carrier, vocab_size_for
 
 
 def test_the_special_tokens_have_the_first_ids(tokenizer: tokenizers.Tokenizer) -> None:
@@ -27,8 +29,8 @@ def test_any_text_comes_back_unchanged(tokenizer: tokenizers.Tokenizer) -> None:
 
 def test_the_same_texts_in_any_order_give_the_same_bytes(texts: list[str], tmp_path: Path) -> None:
     first, second = Tokenizer(tmp_path / "first"), Tokenizer(tmp_path / "second")
-    save(train(texts, vocab_size=300), first)
-    save(train(reversed(texts), vocab_size=300), second)
+    save(train(texts, vocab_size=300, pattern="gpt2"), first)
+    save(train(texts[::-1], vocab_size=300, pattern="gpt2"), second)
     assert first.digest == second.digest
 
 
@@ -38,18 +40,25 @@ def test_a_literal_special_token_in_a_text_is_plain_text(tokenizer: tokenizers.T
 
 def test_a_size_that_the_text_can_not_fill_names_the_one_it_can(texts: list[str]) -> None:
     with pytest.raises(InputError, match="it yields") as caught:
-        train(texts[:2], vocab_size=5000)
+        train(texts[:2], vocab_size=5000, pattern="gpt2")
     reached = int(caught.value.mend.removeprefix("tokenizer.vocab_size=").split(",")[0])
-    assert train(texts[:2], vocab_size=reached).get_vocab_size() == reached
+    assert train(texts[:2], vocab_size=reached, pattern="gpt2").get_vocab_size() == reached
 
 
 def test_a_size_without_room_for_the_bytes_is_refused(texts: list[str]) -> None:
     with pytest.raises(InputError, match="262"):
-        train(texts, vocab_size=200)
+        train(texts, vocab_size=200, pattern="gpt2")
 
 
-def test_merges_shorten_the_text(tokenizer: tokenizers.Tokenizer, texts: list[str]) -> None:
-    assert bytes_per_token([texts], tokenizer) == bytes_per_token([texts[:1], texts[1:]], tokenizer) > 1.5
+def test_the_second_merge_of_low_lower_lowest_makes_low() -> None:
+    tokenizer = train(["LOW LOWER LOWEST"], vocab_size=264, pattern="gpt2", fewer=True)
+    assert vocabulary(tokenizer)[262:] == ["LO", "LOW"]
+
+
+def test_gpt4_cuts_numbers_at_three_digits_and_contractions_in_any_case() -> None:
+    tokenizer = train(["WE'RE 123456\n\nx " * 9], vocab_size=300, pattern="gpt4", fewer=True)
+    pieces = [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str("WE'RE 123456\n\n x")]
+    assert pieces == ["WE", "'RE", "Ġ", "123", "456", "ĊĊ", "Ġx"]
 
 
 LARGE = Carrier(layers=32, hidden_size=4096)
@@ -79,6 +88,7 @@ def test_a_model_carries_as_many_tokens_as_take_a_third_of_its_layers(layers: in
 
 
 def test_a_derived_vocabulary_is_what_a_short_text_yields(texts: list[str]) -> None:
-    reached = train(texts, vocab_size=vocab_size_for(bytes_of([texts]), LARGE), fewer=True).get_vocab_size()
+    size = sum(len(text.encode()) for text in texts)
+    reached = train(texts, vocab_size=vocab_size_for(size, LARGE), pattern="gpt2", fewer=True).get_vocab_size()
     assert len(IDS) + 256 < reached < 512
-    assert train(texts, vocab_size=reached).get_vocab_size() == reached
+    assert train(texts, vocab_size=reached, pattern="gpt2").get_vocab_size() == reached

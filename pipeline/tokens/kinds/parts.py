@@ -1,0 +1,57 @@
+"""What kinds of tokenizers share: how text is cut before tokens are sought, special tokens, and how sizes are told."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import tokenizers
+from tokenizers import AddedToken, Regex, decoders, pre_tokenizers
+
+from pipeline.core.errors import InputError
+from pipeline.tokens.patterns import PATTERNS, Pattern
+from pipeline.tokens.special import IDS, UNKNOWN
+from pipeline.tokens.tokenizer import safe
+
+NAMES = [*IDS, UNKNOWN]  # special tokens of a kind that does not hold every byte
+
+
+class Train(Protocol):
+    """What a kind's `train` is: `vocab_size` tokens, special ones included; `fewer` are right too where the text yields no more.
+
+    The texts must begin anew each time that they are iterated over.
+    """
+
+    def __call__(self, texts: Iterable[str], *, vocab_size: int, pattern: Pattern, fewer: bool) -> tokenizers.Tokenizer: ...
+
+
+def cut(pattern: Pattern) -> pre_tokenizers.PreTokenizer:
+    """Text into pieces that lose nothing."""
+    return pre_tokenizers.Split(Regex(PATTERNS[pattern]), "isolated")
+
+
+def special(names: Iterable[str]) -> list[AddedToken]:
+    """Tokens that are no text."""
+    return [AddedToken(name, special=True, normalized=False) for name in names]
+
+
+def over_characters(model: tokenizers.models.Model, *, pattern: Pattern | None) -> tokenizers.Tokenizer:
+    """A tokenizer whose tokens, written one after the other, are the text."""
+    tokenizer = tokenizers.Tokenizer(model)
+    if pattern:
+        tokenizer.pre_tokenizer = cut(pattern)
+    tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
+def need(least: int, vocab_size: int, what: str) -> None:
+    """InputError where a vocabulary has no room for what it must hold."""
+    if vocab_size < least:
+        raise InputError(f"a vocabulary of {vocab_size} has no room for {what}", mend=f"tokenizer.vocab_size={least}")
+
+
+def filled(tokenizer: tokenizers.Tokenizer, *, vocab_size: int, fewer: bool) -> tokenizers.Tokenizer:
+    """The tokenizer; InputError with the size that is right where the text yields another one."""
+    if (reached := tokenizer.get_vocab_size()) < vocab_size and not fewer:
+        raise InputError(
+            f"the text is too short for {vocab_size} tokens: it yields {reached}", mend=f"tokenizer.vocab_size={reached}, or more text"
+        )
+    return safe(tokenizer)
