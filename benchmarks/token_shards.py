@@ -48,7 +48,7 @@ def make(folder: Path, millions: int) -> None:
         return " ".join(draw.choice(words, int(draw.integers(20, 2 * DOCUMENT)), p=shares))
 
     some = [document() for _ in range(200)]
-    codec = train("bpe", some, vocab_size=8192, pattern="gpt2")
+    codec = train("bpe", some, vocab_size=8192, pattern="gpt2", fewer=False)
     save(codec, Tokenizer(folder / "tokenizer"))
     bytes_a_token = sum(map(len, some)) / sum(map(len, encode(some, codec)))
     target = Split(folder / "split")

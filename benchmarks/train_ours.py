@@ -45,7 +45,7 @@ def rows_of(text: str, settings: dict[str, Any], folder: Path) -> tuple[Tokenize
     rows = {part: [{"id": part, "source": "text", "text": one, "bits": None}] if one else [] for part, one in parts.items()}
     split.write({part: pa.Table.from_pylist(some, schema=TEXTS) for part, some in rows.items()}, sides={})  # type: ignore[misc]
     own = settings["tokenizer"]
-    save(train("bpe", [parts["train"]], vocab_size=own["vocab_size"], pattern=own["pattern"]), codec)
+    save(train("bpe", [parts["train"]], vocab_size=own["vocab_size"], pattern=own["pattern"], fewer=False), codec)
     own = settings["tokenize"]
     packing = PackingSettings(sequence_length=own["sequence_length"], packing=own["packing"], shard_tokens=own["shard_tokens"])
     run_map = partial(parallel_map, engine="threading", workers=1)
