@@ -19,6 +19,11 @@ class Learner(Protocol):
 
     per_step: Mapping[str, float]  # what a step works through ({"tokens": 1536}), for the rates that are tracked
 
+    @property
+    def finished(self) -> bool:
+        """Whether it has learned enough before the last step; read after each."""
+        ...
+
     def step(self, step: int, *, last: bool) -> Row | None:
         """Learn once (steps count from 0); the figures of the step, or None where it has nothing to tell."""
         ...
@@ -37,7 +42,7 @@ class Learner(Protocol):
 
 
 def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
-    """Take all steps and return the history.
+    """Take all steps, or those until the learner has finished, and return the history.
 
     The same arguments give the same bits; so does a run that was stopped or killed and started again with the same scratch.
     Interrupted after SIGTERM or Ctrl-C, with a checkpoint.
@@ -55,6 +60,8 @@ def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
                 history.append({"step": done, **row})
                 rate = clock.rate(done)
                 workspace.track(done, history[-1] | {f"{what}_per_second": rate * much for what, much in learner.per_step.items()})
+            if learner.finished:
+                break
             if (checkpoints.due(done) or stop.asked) and not last:
                 checkpoints.save(done, learner.tensors(), {"history": history, "learner": learner.state()})
             if stop.asked and not last:

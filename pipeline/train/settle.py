@@ -10,6 +10,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.owned import remove_folder
 from pipeline.train.duration import Duration, Pace
 from pipeline.train.recipe import Recipe
+from pipeline.train.stop import Interrupted, InterruptedTrial
 from pipeline.train.workspace import Workspace
 
 R = TypeVar("R", bound=Recipe)
@@ -59,6 +60,8 @@ def _measured(recipe: R, workspace: Workspace, trial: Callable[[R, Workspace], o
         trial(recipe.lasting(max(TRIAL, recipe.least_steps)), replace(workspace, scratch=place, track=watch.track))
     except _Enough:
         pass
+    except Interrupted:
+        raise InterruptedTrial(recipe.duration) from None
     finally:
         remove_folder(place)
     seconds = watch.seconds_a_step + sum(_seconds(pause) / interval for interval, pause in pauses.items())
