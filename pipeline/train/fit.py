@@ -14,6 +14,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
+from pipeline.train import fp8
 from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.duration import Pace
@@ -89,6 +90,8 @@ def fit(
     batch = rows_a_step(recipe.batch_tokens, micro_batch=recipe.micro_batch, tokens=objective.tokens, section=workspace.section)
     if not objective.rows:
         raise PipelineError("there is no row to train on", mend="more text, or a larger share for train (split)")
+    if recipe.precision == "fp8":
+        fp8.refuse_without(workspace.device, section=workspace.section)
     module.to(workspace.device)
     pace = Pace(objective.rows, batch, recipe.batch_tokens)
 
@@ -97,7 +100,7 @@ def fit(
         fit(copy.deepcopy(module), objective, every, place, matrices=matrices, evaluate=evaluate, seed=seed)
 
     recipe = settled(recipe, pace, workspace, trial, {recipe.eval_every: lambda: evaluate(module.eval())})
-    with _checkpointing(module, recipe, workspace):
+    with _checkpointing(module, recipe, workspace), fp8.products(module, matrices if recipe.precision == "fp8" else ()):
         module.train()
         optimizers = Optimizers(module, matrices, recipe, section=workspace.section)
         learner = _Fit(module, objective, recipe, workspace, batch, optimizers, evaluate, seed)

@@ -8,8 +8,8 @@ import torch
 
 from pipeline.core.errors import PipelineError
 
-Precision = Literal["fp32", "bf16", "fp16"]
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+Precision = Literal["fp32", "bf16", "fp16", "fp8"]
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp8": torch.bfloat16}  # fp8: what train/fp8 leaves
 
 FIRST = 2.0**16  # the scale of the mean loss; as torch.amp.GradScaler, which owns an optimizer and so can't be used here
 GROWTH, BACKOFF, INTERVAL = 2.0, 0.5, 2000  # the scale grows after so many steps without an overflow

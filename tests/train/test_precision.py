@@ -6,8 +6,10 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from torch import nn
 
 from pipeline.core.errors import PipelineError
+from pipeline.train import fp8
 from pipeline.train.fit import fit
 from pipeline.train.precision import BACKOFF, FIRST, GROWTH, INTERVAL, LEAST, LossScale
 from tests.train.conftest import MATRICES, RECIPE, Counting, Toy, workspace
@@ -126,3 +128,44 @@ class _Words(Counting):
 def test_a_module_that_can_not_compute_again_is_refused(train) -> None:
     with pytest.raises(PipelineError, match="Toy can't compute its activations again"):
         train(gradient_checkpointing=True)
+
+
+class _Map(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.map, self.odd = nn.Linear(32, 48), nn.Linear(32, 7)
+
+
+def test_products_in_fp8_are_those_of_fp32_but_for_their_rounding() -> None:
+    """Three bits of fraction are 2^-4 at most a number, two are 2^-3; the errors of a sum mostly cancel."""
+    draw = torch.Generator().manual_seed(1)
+    inputs, slope = torch.randn(4, 8, 32, generator=draw).requires_grad_(), torch.randn(4, 8, 48, generator=draw)
+    module = _Map()
+    with torch.no_grad():
+        module.map.weight.copy_(torch.randn(48, 32, generator=draw))
+    found = []
+    for rough in (False, True):
+        inputs.grad = module.map.weight.grad = None
+        with fp8.products(module, ["map.weight"] if rough else []):
+            out = module.map(inputs)
+            out.backward(slope.to(out.dtype))
+        found.append([one.detach().float() for one in (out, inputs.grad, module.map.weight.grad)])
+    for exact, rough, bound in zip(*found, (2**-4, 2**-3, 2**-3), strict=True):
+        assert 0 < (rough - exact).norm() / exact.norm() < bound
+
+
+def test_fp8_is_for_maps_that_the_units_take_and_only_while_it_learns() -> None:
+    module, inputs = _Map(), torch.ones(16, 32)
+    plain = module.map(inputs)
+    with fp8.products(module, ["map.weight", "odd.weight"]):
+        assert module.map(inputs).dtype == torch.bfloat16
+        assert module.odd(inputs).dtype == torch.float32  # 7 outputs
+        assert module.map(inputs[:15]).dtype == torch.float32  # 15 tokens
+        assert torch.equal(module.eval().map(inputs), plain)
+    assert torch.equal(module.train().map(inputs), plain)
+
+
+def test_a_device_without_fp8_is_refused_by_name(train) -> None:
+    with pytest.raises(PipelineError, match="this CPU has no products in fp8") as told:
+        train(precision="fp8")
+    assert "pretrain.precision=fp32 on a CPU" in told.value.mend
