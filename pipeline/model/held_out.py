@@ -55,6 +55,8 @@ def evaluate(
     starts = [
         document[: settings.prompt_tokens].tolist() for document, _ in zip(held_out.documents(), range(settings.samples), strict=False)
     ]
+    if not starts:
+        return {"val_loss": loss}, []
     answers = generate(module, starts, max_new=settings.max_new_tokens, temperature=settings.temperature, seed=seed, batch=len(starts))
     return {"val_loss": loss}, [tokenizer.decode(start + answer) for start, answer in zip(starts, answers, strict=True)]
 

@@ -14,7 +14,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
-from pipeline.train import fp8
+from pipeline.train import fp8, ranks
 from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.duration import Pace
@@ -87,7 +87,9 @@ def fit(
     `matrices` names the weights for Muon; `evaluate` reads the module every eval_every steps. PipelineError for a batch that doesn't
     come out even, or a loss that is no number.
     """
-    batch = rows_a_step(recipe.batch_tokens, micro_batch=recipe.micro_batch, tokens=objective.tokens, section=workspace.section)
+    batch = rows_a_step(
+        recipe.batch_tokens, micro_batch=recipe.micro_batch * ranks.world(), tokens=objective.tokens, section=workspace.section
+    )
     if not objective.rows:
         raise PipelineError("there is no row to train on", mend="more text, or a larger share for train (split)")
     if recipe.precision == "fp8":
@@ -183,11 +185,11 @@ class _Fit:
 
     def _probe(self, step: int, numbers: npt.NDArray[np.int64]) -> None:
         """The gradient at the weights as they are, under the same noise each time."""
-        with noise(self.recipe.seed, step, self.workspace.device):
+        with noise(self.recipe.seed, step, self.workspace.device, rank=ranks.rank()):
             self._gradient(numbers)
 
     def _gradient(self, numbers: npt.NDArray[np.int64]) -> tuple[float, int]:
-        """The sum of losses and the predictions; the mean gradient is left in the weights.
+        """The sum of losses and the predictions of all ranks; the mean gradient is left in the weights.
 
         Sums are accumulated and divided once, so micro-batches weigh by their predictions.
         """
@@ -195,15 +197,16 @@ class _Fit:
         for weight in self._weights:
             weight.grad = None
         factor = self.scale.factor(recipe.batch_tokens)
-        total, count = torch.zeros((), dtype=torch.float64, device=device), 0
+        numbers, total, count = ranks.share(numbers), torch.zeros((), dtype=torch.float64, device=device), 0
         for start in range(0, len(numbers), recipe.micro_batch):
             with products(recipe.precision, device):
                 loss, some = self.objective.loss(self.forward, numbers[start : start + recipe.micro_batch], device)
             (loss * factor if factor != 1 else loss).backward()  # type: ignore[no-untyped-call]
             total, count = total + loss.detach(), count + some
+        loss_sum, count = ranks.summed(total, count, self._weights)
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         torch._foreach_div_(gradients, float(max(1, count)) * factor)
-        return float(total), count
+        return loss_sum, count
 
     def _add_to_average(self, step: int) -> None:
         own, recipe = self.recipe.averaging, self.recipe
@@ -229,7 +232,7 @@ class _Fit:
     def _evaluated(self, done: int) -> Row:
         """The figures of the module as it would be kept, and its texts put by."""
         self.module.eval()
-        numbers, texts = self.evaluate(self.module)
+        numbers, texts = ranks.of_first(self.evaluate(self.module), self.workspace.device)  # all of them go by the same figures
         self.patience.see(done, numbers, self.module)
         self.samples.append({"step": done, "texts": texts})
         seen = self._seen()

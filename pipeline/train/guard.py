@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
+from pipeline.train import ranks
 from pipeline.train.workspace import Workspace
 
 Factor = Annotated[float, Field(gt=1)]
@@ -59,6 +60,8 @@ class Guard:
         return False
 
     def _note(self, step: int, rows: npt.NDArray[np.int64], seen: dict[str, float], limits: dict[str, float]) -> None:
+        if ranks.rank():
+            return
         told = {name: {"found": repr(value), "limit": repr(limits[name])} for name, value in seen.items()}  # JSON has no nan
         self.workspace.scratch.mkdir(parents=True, exist_ok=True)
         write_json(self.workspace.scratch / REFUSED, {"step": step, "rows": rows.tolist()} | told)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from pipeline.core.progress import progress
+from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoints
 from pipeline.train.noise import noise
 from pipeline.train.recipe import Recipe
@@ -53,7 +54,7 @@ def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
     with Stop() as stop:
         for step in progress(range(done, recipe.steps), workspace.section, total=recipe.steps, start=done):
             done, last = step + 1, step + 1 == recipe.steps
-            with noise(recipe.seed, step, workspace.device):
+            with noise(recipe.seed, step, workspace.device, rank=ranks.rank()):
                 row = learner.step(step, last=last)
             if row is not None:
                 workspace.refuse_nan(done, **row)
@@ -62,9 +63,10 @@ def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
                 workspace.track(done, history[-1] | {f"{what}_per_second": rate * much for what, much in learner.per_step.items()})
             if learner.finished:
                 break
-            if (checkpoints.due(done) or stop.asked) and not last:
+            asked = ranks.any_of(stop.asked, workspace.device)
+            if (checkpoints.due(done) or asked) and not last and ranks.rank() == 0:
                 checkpoints.save(done, learner.tensors(), {"history": history, "learner": learner.state()})
-            if stop.asked and not last:
+            if asked and not last:
                 raise Interrupted(done)
     return history
 

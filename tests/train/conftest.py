@@ -58,6 +58,13 @@ CONF = Path(__file__).parents[2] / "conf/pretrain"
 OFF = yaml.safe_load((CONF / "muon.yaml").read_text())  # what a test does not speak of is as in conf/
 
 
+def section(kind: str) -> dict[str, Any]:
+    """What conf/pretrain/KIND.yaml lays over muon.yaml."""
+    if kind == "muon":
+        return {}
+    return {key: value for key, value in yaml.safe_load((CONF / f"{kind}.yaml").read_text()).items() if key != "defaults"}
+
+
 def fitting(**changes: Any) -> Fitting:
     """The recipe of conf/ with these values."""
     known = {one.name for one in fields(Fitting)}

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.train.fit import fit
-from tests.train.conftest import CONF, MATRICES, Counting, Toy, fitting, workspace
+from pipeline.train.fit import Fitting, fit
+from tests.train.conftest import CONF, MATRICES, Counting, Toy, fitting, section, workspace
 from tests.train.test_loop import NOTHING
 
 GOLDEN = Path(__file__).parent / "golden.json"
@@ -34,16 +34,20 @@ class Recording(Counting):
         return super().loss(module, numbers, device)
 
 
+def recipe_of(kind: str = "muon", **changes: Any) -> Fitting:
+    """Some steps of eight rows, by the values of conf/."""
+    rest = {"duration": STEPS, "batch_tokens": 48, "warmup_ratio": 0.1, "log_every": 1, "eval_every": STEPS, "seed": 3}
+    return fitting(**section(kind) | rest | changes)
+
+
 def trajectory(kind: str = "muon", *, micro_batch: int = 8, dropout: bool = True) -> tuple[list[float], list[int]]:
     """The loss of each of some steps of a toy by the values of conf/, and the rows in the order in which they were read."""
-    from tests.train.test_optimizers import section
-
-    rest = {"duration": STEPS, "batch_tokens": 48, "warmup_ratio": 0.1, "log_every": 1, "eval_every": STEPS, "seed": 3}
-    recipe = fitting(**section(kind) | rest | {"micro_batch": micro_batch})
     toy, rows = Toy(), Recording()
     toy.noise.p = toy.noise.p if dropout else 0.0
     with tempfile.TemporaryDirectory() as folder:
-        trained, _ = fit(toy, rows, recipe, workspace(Path(folder)), matrices=MATRICES, evaluate=NOTHING, seed=3)
+        trained, _ = fit(
+            toy, rows, recipe_of(kind, micro_batch=micro_batch), workspace(Path(folder)), matrices=MATRICES, evaluate=NOTHING, seed=3
+        )
     return [float(row["loss"]) for row in trained.history], rows.read
 
 

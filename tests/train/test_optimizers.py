@@ -7,26 +7,18 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
 from pipeline.train.optimizers.base import Group, Optimizer, decay
 from pipeline.train.optimizers.choice import FOR_ALL, FOR_MATRICES, Optimizers
 from pipeline.train.optimizers.muon import newton_schulz
-from tests.train.conftest import CONF, MATRICES, OFF, RECIPE, Toy, fitting
+from tests.train.conftest import CONF, MATRICES, OFF, RECIPE, Toy, fitting, section
 from tests.train.test_loop import Killed, same
 
 KINDS = sorted(path.stem for path in CONF.glob("*.yaml"))
 LR, SHRINK, STEPS = 0.05, 0.1, 5
 SIMPLE = {"lr": LR, "weight_decay": SHRINK}
-
-
-def section(kind: str) -> dict[str, Any]:
-    """What conf/pretrain/KIND.yaml lays over muon.yaml."""
-    if kind == "muon":
-        return {}
-    return {key: value for key, value in yaml.safe_load((CONF / f"{kind}.yaml").read_text()).items() if key != "defaults"}
 
 
 def drawn(*shape: int, number: int = 0) -> Tensor:

@@ -1,6 +1,7 @@
 """Schedules: each by its formula, all of them between a rise and a final ratio."""
 
 import math
+from functools import cache
 
 import pytest
 
@@ -11,13 +12,15 @@ from tests.train.conftest import fitting
 KINDS = ["warmup_stable_decay", "linear", "cosine", "inverse_sqrt"]
 
 
+@cache
 def recipe(schedule: str, *, ratio: float | None = 0.1, steps: int | None = None, final: float = 0.0, decay: float = 0.4) -> Fitting:
     falls = {"decay_ratio": decay if schedule == "warmup_stable_decay" else None, "final_ratio": final}
     return fitting(duration=100, seed=1, schedule=schedule, warmup_ratio=ratio, warmup_steps=steps, **falls)
 
 
 def factors(schedule: str, **changes: object) -> list[float]:
-    return [recipe(schedule, **changes).factor(step, steps=100) for step in range(100)]
+    own = recipe(schedule, **changes)
+    return [own.factor(step, steps=100) for step in range(100)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
