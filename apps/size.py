@@ -82,14 +82,10 @@ def measured(shape: dict[str, Any], setting: Setting) -> tuple[float, int, int]:
     from pipeline.model import count
     from pipeline.model.build import build
     from pipeline.model.objective import NextToken
-    from pipeline.tokens.pack import Stream, lay
-    from pipeline.tokens.rows import Rows
+    from pipeline.tokens.rows import rows_by_lot
 
     module = build(shape, vocabulary=setting.vocabulary, seed=1).to(setting.device).train()
-    ids = np.random.default_rng(1).integers(8, setting.vocabulary, (setting.micro_batch, setting.row - 1))
-    stream = Stream.of_ids(ids.ravel(), np.full(len(ids), setting.row - 1), np.uint32)
-    rows = Rows(setting.row, [(stream, lay(stream.starts, row=setting.row, packing="best_fit"))], {})
-    objective = NextToken(rows, context=setting.row)
+    objective = NextToken(rows_by_lot(setting.micro_batch, length=setting.row, vocabulary=setting.vocabulary), context=setting.row)
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.0, fused=True)
 
     def step() -> None:

@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -227,44 +228,37 @@ class Chain:
 
 def speed(device: str, *, compiled: bool) -> dict[str, Any]:
     """Tokens a second, MFU and peak memory of training a 124 M qwen3 by our own loop, on rows of random tokens."""
-    import numpy as np
     import torch
 
     from pipeline.model import count
     from pipeline.model.build import build
     from pipeline.model.objective import NextToken
-    from pipeline.tokens.pack import Stream, lay
-    from pipeline.tokens.rows import Rows
-    from pipeline.train.duration import Duration
+    from pipeline.tokens.rows import rows_by_lot
     from pipeline.train.fit import Fitting, fit
-    from pipeline.train.muon import MuonSettings
-    from pipeline.train.optimizer import AdamWSettings
     from pipeline.train.workspace import Workspace
+    from stages._settings import typed
 
     small = device == "cpu"
     shape = SHAPE | ({"layers": 2, "hidden_size": 64, "heads": 2, "kv_heads": 2, "context": 64} if small else {})
     vocabulary, micro, length = (512, 4, 64) if small else (VOCABULARY, MICRO_BATCH, 1024)
     module = build(shape, vocabulary=vocabulary, seed=1)
-    ids = np.random.default_rng(1).integers(8, vocabulary, (micro * BATCH * 4, length - 1), dtype=np.uint16)
-    stream = Stream.of_ids(ids.ravel(), np.full(len(ids), length - 1), np.uint16)
-    rows = Rows(length, [(stream, lay(stream.starts, row=length, packing="best_fit"))], {})
+    rows = rows_by_lot(micro * BATCH * 4, length=length, vocabulary=vocabulary)
     tokens = micro * BATCH * length
-    recipe = Fitting(
-        duration=Duration(STEPS, "steps"),
-        max_grad_norm=1.0,
-        checkpoint_every=10 * STEPS,
-        seed=1,
-        batch_tokens=tokens,
-        micro_batch=micro,
-        precision="bf16",
-        compile=compiled,
-        warmup_ratio=0.1,
-        decay_ratio=0.1,
-        adamw=AdamWSettings(lr=3e-3, beta1=0.9, beta2=0.95, weight_decay=0.0),
-        muon=MuonSettings(lr=0.02, momentum=0.9, ns_steps=5, precision="bf16"),
-        log_every=1,
-        eval_every=10 * STEPS,
-    )
+    section = yaml.safe_load((ROOT / "conf/pretrain/muon.yaml").read_text()) | {
+        "duration": STEPS,
+        "checkpoint_every": 10 * STEPS,
+        "seed": 1,
+        "batch_tokens": tokens,
+        "micro_batch": micro,
+        "precision": "bf16",
+        "compile": compiled,
+        "warmup_ratio": 0.1,
+        "decay_ratio": 0.1,
+        "log_every": 1,
+        "eval_every": 10 * STEPS,
+    }
+    section["muon"] |= {"ns_steps": 5, "precision": "bf16"}
+    recipe = typed(Fitting, {one.name: section[one.name] for one in fields(Fitting)}, at="speed")
     times: list[float] = []
     if not small:
         torch.cuda.reset_peak_memory_stats()

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stages import _ranks
+
 if TYPE_CHECKING:
     from stages._run import Run
 
@@ -25,7 +27,7 @@ class _File(logging.FileHandler):
 
 def logger(name: str) -> logging.Logger:
     """Messages of a stage: on standard error, and all of them in .run/log/<stage>.log."""
-    path = LOG / f"{name}.log"
+    path = LOG / (f"{name}.log" if _ranks.first() else f"{name}-rank.log")
     path.parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger("scriptorium")
     log.setLevel(logging.DEBUG)
@@ -33,7 +35,7 @@ def logger(name: str) -> logging.Logger:
     file = _File(path, encoding="utf-8", delay=True)  # a resumed run adds to what the killed one wrote
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     console = logging.StreamHandler()
-    console.setLevel(logging.WARNING)
+    console.setLevel(logging.WARNING if _ranks.first() else logging.CRITICAL)
     console.setFormatter(logging.Formatter(f"{name}: %(message)s"))
     for handler in log.handlers:  # of the stage that this process ran before
         handler.close()

@@ -11,12 +11,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import NonNegativeInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.core.artifact.base import Artifact
 from pipeline.core.disk import full_disk
@@ -29,8 +30,8 @@ from pipeline.core.parallel import Engine, Jobs, parallel_map
 from pipeline.core.progress import progress
 from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
-from pipeline.core.track import Track, Tracker, group_of, tracker_for
-from stages import HUB_OFFLINE
+from pipeline.core.track import NoTracker, Track, Tracker, group_of, tracker_for
+from stages import HUB_OFFLINE, _ranks
 from stages._log import LOG, logger, provenance
 from stages._memory import lack_told
 from stages._mends import in_full
@@ -52,6 +53,7 @@ class Hardware:
     device: Literal["auto", "cpu", "cuda"]
     threads: NonNegativeInt  # 0: all cores, 4 at most
     workers: NonNegativeInt  # 0: all cores
+    ranks: PositiveInt  # processes that take a step together, in stages that can
     engine: Engine
     jobs: Jobs
 
@@ -79,8 +81,8 @@ class Run:
 
     @property
     def threads(self) -> int:
-        """Threads of one computation."""
-        return self.hardware.threads or min(4, os.cpu_count() or 1)
+        """Threads of one computation; several ranks have the cores between them."""
+        return self.hardware.threads or max(1, min(4, (os.cpu_count() or 1) // _ranks.here()))
 
     @property
     def workers(self) -> int:
@@ -106,6 +108,10 @@ class Run:
         self.tracker.log(step, values)
         self.log.info("step %d %s", step, " ".join(f"{key}={value:.5g}" for key, value in values.items()))
 
+    def only_first_rank(self) -> None:
+        """From here on one process goes on: the others, where there are any, have nothing to write."""
+        _ranks.leave()
+
     def curve(self, rows: Sequence[Mapping[str, float | None]]) -> None:
         """Numbers that reproduce, by step: plots/<stage>.csv. A row may lack a column."""
         columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -124,6 +130,7 @@ class Stage:
     each: tuple[str, str] | None = None  # ("models", "model"): one run for each entry of `models`, which enters the Config as `model`
     hub: bool = False  # it may read from a hub of data sets
     writes: tuple[str, ...] = ()  # keys of files that it writes beside its target
+    ranks: bool = False  # several processes can run it together
 
     @property
     def group(self) -> str:
@@ -184,6 +191,10 @@ class Stage:
         try:
             settings = read_settings([word for word in sys.argv[1:] if "=" in word])
             entry = self.chosen(settings, [word for word in sys.argv[1:] if "=" not in word])
+            if self.ranks and not _ranks.among() and (many := typed(Hardware, settings["hardware"], at="hardware").ranks) > 1:
+                typed(self.config, self.section(settings, entry), at=self.at(entry))  # its faults are told once
+                _ranks.launch(".".join(("stages", *self.path)), sys.argv[1:], ranks=many)
+                return
             run_stage(self, settings, entry)
             gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s
         except PipelineError as fault:
@@ -209,13 +220,14 @@ def stage(
     each: tuple[str, str] | None = None,
     hub: bool = False,
     writes: tuple[str, ...] = (),
+    ranks: bool = False,
 ) -> Callable[[Callable[[A, Run], Metrics | None]], Stage]:
     """Make a recipe into a program; see Stage for what the arguments mean."""
 
     def made(recipe: Callable[[A, Run], Metrics | None]) -> Stage:
         file = Path(recipe.__code__.co_filename).resolve()
         path = file.relative_to(FOLDER).with_suffix("").parts if file.is_relative_to(FOLDER) else (file.stem,)
-        return Stage(config, recipe, path, shared, each, hub, writes)
+        return Stage(config, recipe, path, shared, each, hub, writes, ranks)
 
     return made
 
@@ -232,7 +244,7 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
     cfg = typed(stage.config, section, at=stage.at(entry))
     named = getattr(cfg, "target", None)
     target = named if isinstance(named, Artifact) else None
-    if target:
+    if target and _ranks.first():
         claim(target.path, target.kind)  # before the work, not after it
     hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
     inputs = {str(artifact.path): artifact.digest for artifact in found(cfg, Artifact) if artifact is not target}
@@ -241,12 +253,14 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
     code = key_of(code_fingerprint(stage))
     key = key_of(section, code, inputs, outside, [hardware.device, hardware.threads])
     note, curve = ROOT / ".run/notes" / name / f"{key}.json", Path("plots") / f"{name}.csv"
-    with scratch_folder(ROOT / ".run" / name, key, waits=partial(told_to_wait, log)) as (scratch, waited):
-        run = Run(
-            name, stage.at(entry), code, scratch, hardware, tracker_for(track, group=group_of(settings), stage=name, config=section), log
-        )
+    mine = scratch_folder(ROOT / ".run" / name, key, waits=partial(told_to_wait, log))
+    with mine if _ranks.first() else nullcontext((ROOT / ".run" / name / key, False)) as (scratch, waited):
+        tracker = tracker_for(track, group=group_of(settings), stage=name, config=section) if _ranks.first() else NoTracker()
+        run = Run(name, stage.at(entry), code, scratch, hardware, tracker, log)
         log.info("settings %s", json.dumps(section))
         taken, metrics = take_over(note, target) if waited and target else (False, None)
+        if _ranks.among():
+            taken = _ranks.join(run.device, taken)
         if taken:
             log.warning("took the result of the other process")
         else:

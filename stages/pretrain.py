@@ -37,7 +37,7 @@ class Config(Fitting):
     final_evaluation: SlidingWindow
 
 
-@stage(Config)
+@stage(Config, ranks=True)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Build, fit, save, evaluate on held-out text."""
     train, val = (open_rows(cfg.source, part, tokenizer_digest=cfg.tokenizer.digest) for part in ("train", "val"))
@@ -48,6 +48,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     objective.need(module).refuse_beyond(memory.free(run.device), rows=cfg.micro_batch, key=f"{run.section}.micro_batch")
     refuse_beyond_memory(module, cfg.evaluation, cfg.final_evaluation, length=train.length, device=run.device, section=run.section)
     trained, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)
+    run.only_first_rank()
     disk.save(module, cfg.target, tokenizer=cfg.tokenizer, facts={"steps": trained.amount["steps"]}, sides={"samples.json": samples})
     run.curve(trained.history)
     size = count.size(module, length=train.length)

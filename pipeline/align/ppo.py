@@ -28,7 +28,8 @@ from pipeline.tokens.dialogues import ANSWER_STEP, Length, Pair, length_for
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.duration import Pace
 from pipeline.train.loop import train
-from pipeline.train.optimizer import AdamW, AdamWSettings
+from pipeline.train.optimizers.adamw import AdamWSettings
+from pipeline.train.optimizers.base import Group
 from pipeline.train.recipe import Recipe
 from pipeline.train.schedule import linear_decay, rows_of
 from pipeline.train.settle import settled
@@ -202,11 +203,14 @@ class _ActorCritic:
         self._players, self._prompts, self._scale, self._recipe = players, prompts, scale, recipe
         self._kl_coef = recipe.kl_coef
         self.per_step: Mapping[str, float] = {"answers": recipe.rollout_batch}
+        self.finished = False  # all rounds are played
         rates = {"policy": recipe.learning_rate, "critic": recipe.critic_learning_rate}
         self._modules = {"policy": players.policy, "critic": players.critic}
         self._optimizers = {
-            name: AdamW(dict(module.named_parameters()), AdamWSettings(lr=rates[name], beta1=BETAS[0], beta2=BETAS[1], weight_decay=0.0))
-            for name, module in self._modules.items()
+            name: AdamWSettings(lr=rate, beta1=BETAS[0], beta2=BETAS[1], weight_decay=0.0, cautious=False).build(
+                [Group(dict(self._modules[name].named_parameters()), rate, 0.0)]
+            )
+            for name, rate in rates.items()
         }
 
     def step(self, step: int, *, last: bool) -> Row:

@@ -56,6 +56,8 @@ def evaluate(
     starts = [
         document[: settings.prompt_tokens].tolist() for document, _ in zip(held_out.documents(), range(settings.samples), strict=False)
     ]
+    if not starts:
+        return {"val_loss": loss}, []
     answers = generate(
         module,
         starts,

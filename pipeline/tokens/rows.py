@@ -17,7 +17,7 @@ from pipeline.core.artifact.split import Part
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError
 from pipeline.tokens.dialogues import IGNORE_INDEX
-from pipeline.tokens.pack import Int64Array, Layout, Stream
+from pipeline.tokens.pack import Int64Array, Layout, Stream, lay
 from pipeline.tokens.special import IDS, PAD
 
 DTYPES = {"U16": np.uint16, "U32": np.uint32, "I64": np.int64}  # of safetensors
@@ -118,6 +118,13 @@ def rows_in(folder: Path, part: Part, facts: Mapping[str, Any]) -> Rows:
     arrays = [mapped(folder / Tokens.shard(part, number)) for number in range(facts[part]["shards"])]
     shards = [(Stream(tokens=one["tokens"], starts=one["starts"]), Layout(runs=one["runs"], rows=one["rows"])) for one in arrays]
     return Rows(int(facts["length"]), shards, facts[part])
+
+
+def rows_by_lot(count: int, *, length: int, vocabulary: int) -> Rows:
+    """Full rows of tokens by lot, a document each: to time a step on."""
+    ids = np.random.default_rng(1).integers(len(IDS), vocabulary, (count, length - 1))
+    stream = Stream.of_ids(ids.ravel(), np.full(count, length - 1), np.uint32)
+    return Rows(length, [(stream, lay(stream.starts, row=length, packing="best_fit"))], {})
 
 
 def mapped(path: Path) -> dict[str, npt.NDArray[Any]]:

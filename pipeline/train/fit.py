@@ -1,24 +1,31 @@
 """One module, one objective: batches, accumulation, precision, evaluation at intervals."""
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
+from pipeline.train import fp8, ranks
+from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.duration import Pace
+from pipeline.train.guard import REFUSED, Guard, Spikes
 from pipeline.train.loop import train
-from pipeline.train.muon import MuonSettings
-from pipeline.train.optimizer import AdamWSettings, Optimizers
+from pipeline.train.noise import noise
+from pipeline.train.optimizers.choice import Choice, Optimizers
+from pipeline.train.patience import HELD_OUT, Patience
+from pipeline.train.precision import LossScale, Precision, products
 from pipeline.train.recipe import Recipe, rows_a_step
-from pipeline.train.schedule import rows_of, warmup_stable_decay
+from pipeline.train.schedule import Schedule, rows_of
 from pipeline.train.settle import settled
 from pipeline.train.workspace import Row, Trained, Workspace
 
@@ -36,23 +43,29 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitting(Recipe):
+class Fitting(Recipe, Schedule, Choice):
     """How one module is fitted to an objective."""
 
     batch_tokens: PositiveInt  # a step, over all ranks
     micro_batch: PositiveInt  # rows at once; memory, and the last bits of sums
-    precision: Literal["fp32", "bf16"]  # of the products; weights stay fp32
+    precision: Precision  # of the products; weights stay fp32
     compile: bool
-    warmup_ratio: NonNegativeFloat  # share of the steps
-    decay_ratio: NonNegativeFloat  # share of the steps
-    adamw: AdamWSettings
-    muon: MuonSettings | None  # None: AdamW moves everything
+    gradient_checkpointing: bool  # activations are computed again when they are needed
+    averaging: Averaging
+    spikes: Spikes
+    early_stopping: PositiveInt | None  # evaluations in a row that bring no lower val_loss; None: all steps are taken
+    seen_rows: NonNegativeInt  # of the training data, evaluated beside the held-out
     log_every: PositiveInt  # steps
     eval_every: PositiveInt  # steps
 
     def __post_init__(self) -> None:
-        if self.warmup_ratio + self.decay_ratio > 1:
-            raise ValueError(f"warmup_ratio {self.warmup_ratio} and decay_ratio {self.decay_ratio} overlap: together they are at most 1")
+        Schedule.__post_init__(self)
+        Choice.__post_init__(self)
+
+    @property
+    def least_steps(self) -> int:
+        """One with the whole learning rate, where the warmup has a number of steps."""
+        return (self.warmup_steps or 0) + 1
 
 
 Evaluate = Callable[[nn.Module], tuple[dict[str, float], list[str]]]
@@ -74,9 +87,13 @@ def fit(
     `matrices` names the weights for Muon; `evaluate` reads the module every eval_every steps. PipelineError for a batch that doesn't
     come out even, or a loss that is no number.
     """
-    batch = rows_a_step(recipe.batch_tokens, micro_batch=recipe.micro_batch, tokens=objective.tokens, section=workspace.section)
+    batch = rows_a_step(
+        recipe.batch_tokens, micro_batch=recipe.micro_batch * ranks.world(), tokens=objective.tokens, section=workspace.section
+    )
     if not objective.rows:
         raise PipelineError("there is no row to train on", mend="more text, or a larger share for train (split)")
+    if recipe.precision == "fp8":
+        fp8.refuse_without(workspace.device, section=workspace.section)
     module.to(workspace.device)
     pace = Pace(objective.rows, batch, recipe.batch_tokens)
 
@@ -85,11 +102,34 @@ def fit(
         fit(copy.deepcopy(module), objective, every, place, matrices=matrices, evaluate=evaluate, seed=seed)
 
     recipe = settled(recipe, pace, workspace, trial, {recipe.eval_every: lambda: evaluate(module.eval())})
-    module.train()
-    learner = _Fit(module, objective, recipe, workspace, batch, Optimizers(module, matrices, recipe.adamw, recipe.muon), evaluate, seed)
-    history = train(learner, recipe, workspace)
+    with _checkpointing(module, recipe, workspace), fp8.products(module, matrices if recipe.precision == "fp8" else ()):
+        module.train()
+        optimizers = Optimizers(module, matrices, recipe, section=workspace.section)
+        learner = _Fit(module, objective, recipe, workspace, batch, optimizers, evaluate, seed)
+        history = train(learner, recipe, workspace)
+    if "loss" not in history[-1]:
+        message = f"{workspace.section}: none of the {recipe.duration} was taken, all were refused ({workspace.scratch / REFUSED})"
+        raise PipelineError(message, mend=f"lower the learning rate ({workspace.section}.*lr), or precision=fp32")
     module.eval()
-    return Trained(history, pace.told(recipe.steps)), learner.samples
+    learner.give_back()
+    return Trained(history, pace.told(int(history[-1]["step"])) | learner.told()), learner.samples
+
+
+@contextmanager
+def _checkpointing(module: nn.Module, recipe: Fitting, workspace: Workspace) -> Iterator[None]:
+    """The module's own gradient checkpointing, while it learns. PipelineError where it has none."""
+    if not recipe.gradient_checkpointing:
+        yield
+        return
+    if not hasattr(module, "activation_checkpointing_enable") or not getattr(module, "supports_gradient_checkpointing", False):
+        message = f"{type(module).__name__} can't compute its activations again"
+        raise PipelineError(message, mend=f"{workspace.section}.gradient_checkpointing=false")
+    own: Any = module
+    own.activation_checkpointing_enable({"use_reentrant": False})
+    try:
+        yield
+    finally:
+        own.activation_checkpointing_disable()
 
 
 @dataclass
@@ -107,60 +147,135 @@ class _Fit:
     samples: Samples = field(default_factory=list)
     loss_sum: float = 0.0
     count: int = 0
+    shown: float | None = None  # the loss of the last row, for one whose steps were all refused
+    norm: float = 0.0  # of the last step that was taken
 
     def __post_init__(self) -> None:
-        self.forward: Any = torch.compile(self.module) if self.recipe.compile else self.module
-        self.per_step: Mapping[str, float] = {"tokens": self.recipe.batch_tokens}
+        recipe, place = self.recipe, self.workspace
+        self._weights = [weight for weight in self.module.parameters() if weight.requires_grad]
+        self.forward: Any = torch.compile(self.module) if recipe.compile else self.module
+        self.per_step: Mapping[str, float] = {"tokens": recipe.batch_tokens}
+        self.guard = Guard(recipe.spikes, place)
+        self.scale = LossScale(recipe.precision == "fp16", place.section)
+        self.average, self.patience = Average(self.module), Patience(recipe.early_stopping, place.section)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing better came for long enough."""
+        return self.patience.over
 
     def step(self, step: int, *, last: bool) -> Row | None:
         recipe, done = self.recipe, step + 1
-        factor = warmup_stable_decay(step, steps=recipe.steps, warmup=recipe.warmup_ratio, decay=recipe.decay_ratio)
-        loss, count, norm = self._gradient(rows_of(step, batch=self.batch, rows=self.objective.rows, seed=self.seed))
-        self.workspace.refuse_nan(done, loss=loss / max(1, count), norm=norm)
-        self.optimizers.step(factor)
-        self.loss_sum += loss
-        self.count += count
+        factor = recipe.factor(step, steps=recipe.steps)
+        numbers = self._rows(step)
+        self.optimizers.probe(step, lambda: self._probe(step, numbers))
+        loss, count = self._gradient(numbers)
+        norm = float(nn.utils.clip_grad_norm_(self._weights, recipe.max_grad_norm))
+        if math.isfinite(loss) and self.scale.overflowed(done, norm):  # the loss is true all the same
+            self.loss_sum, self.count = self.loss_sum + loss, self.count + count
+        elif self.guard.passes(done, numbers, loss=loss / max(1, count), norm=norm):
+            self.optimizers.step(factor)
+            self.loss_sum, self.count, self.norm = self.loss_sum + loss, self.count + count, norm
+        self._add_to_average(step)
         evaluated = last or done % recipe.eval_every == 0
-        return self._row(done, factor, norm, evaluated=evaluated) if evaluated or done % recipe.log_every == 0 else None
+        return self._row(done, factor, evaluated=evaluated) if evaluated or done % recipe.log_every == 0 else None
 
-    def _gradient(self, numbers: npt.NDArray[np.int64]) -> tuple[float, int, float]:
-        """The sum of losses, the predictions, and the norm of the clipped mean gradient, which is left in the weights.
+    def _rows(self, step: int) -> npt.NDArray[np.int64]:
+        return rows_of(step, batch=self.batch, rows=self.objective.rows, seed=self.seed)
+
+    def _probe(self, step: int, numbers: npt.NDArray[np.int64]) -> None:
+        """The gradient at the weights as they are, under the same noise each time."""
+        with noise(self.recipe.seed, step, self.workspace.device, rank=ranks.rank()):
+            self._gradient(numbers)
+
+    def _gradient(self, numbers: npt.NDArray[np.int64]) -> tuple[float, int]:
+        """The sum of losses and the predictions of all ranks; the mean gradient is left in the weights.
 
         Sums are accumulated and divided once, so micro-batches weigh by their predictions.
         """
         recipe, device = self.recipe, self.workspace.device
-        weights = [weight for weight in self.forward.parameters() if weight.requires_grad]
-        for weight in weights:
+        for weight in self._weights:
             weight.grad = None
-        total, count = 0.0, 0
+        factor = self.scale.factor(recipe.batch_tokens)
+        numbers, total, count = ranks.share(numbers), torch.zeros((), dtype=torch.float64, device=device), 0
         for start in range(0, len(numbers), recipe.micro_batch):
-            with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=recipe.precision == "bf16"):
+            with products(recipe.precision, device):
                 loss, some = self.objective.loss(self.forward, numbers[start : start + recipe.micro_batch], device)
-            loss.backward()  # type: ignore[no-untyped-call]
-            total, count = total + float(loss.detach()), count + some
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
-        torch._foreach_div_(gradients, float(max(1, count)))
-        return total, count, float(nn.utils.clip_grad_norm_(weights, recipe.max_grad_norm))
+            (loss * factor if factor != 1 else loss).backward()  # type: ignore[no-untyped-call]
+            total, count = total + loss.detach(), count + some
+        loss_sum, count = ranks.summed(total, count, self._weights)
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        torch._foreach_div_(gradients, float(max(1, count)) * factor)
+        return loss_sum, count
 
-    def _row(self, done: int, factor: float, norm: float, *, evaluated: bool) -> Row:
+    def _add_to_average(self, step: int) -> None:
+        own, recipe = self.recipe.averaging, self.recipe
+        if own.ema_decay is not None:
+            self.average.add(ema_share(step, decay=own.ema_decay))
+        elif own.passes is not None:
+            self.average.add(passes_share(step, passes=own.passes, steps=recipe.steps, batch=self.batch, rows=self.objective.rows))
+
+    def _row(self, done: int, factor: float, *, evaluated: bool) -> Row:
         """Close a row of the history; the loss is the mean since the last row."""
-        row: Row = {"loss": self.loss_sum / max(1, self.count), "rate": factor, "norm": norm}
+        self.shown = self.loss_sum / self.count if self.count else self.shown
+        row: Row = ({} if self.shown is None else {"loss": self.shown}) | {"rate": factor, "norm": self.norm}
+        if self.recipe.spikes.action == "skip":
+            row["skipped"] = self.guard.skipped
+        if self.scale.on:
+            row["loss_scale"] = self.scale.scale
         if evaluated:
-            self.module.eval()
-            numbers, texts = self.evaluate(self.module)
-            self.module.train()
-            row |= numbers
-            self.samples.append({"step": done, "texts": texts})
+            with self.average.in_place():
+                row |= self._evaluated(done)
         self.loss_sum, self.count = 0.0, 0
         return row
 
+    def _evaluated(self, done: int) -> Row:
+        """The figures of the module as it would be kept, and its texts put by."""
+        self.module.eval()
+        numbers, texts = ranks.of_first(self.evaluate(self.module), self.workspace.device)  # all of them go by the same figures
+        self.patience.see(done, numbers, self.module)
+        self.samples.append({"step": done, "texts": texts})
+        seen = self._seen()
+        self.module.train()
+        return numbers | seen | ({"gap": numbers[HELD_OUT] - seen["seen_loss"]} if seen and HELD_OUT in numbers else {})
+
+    @torch.no_grad()
+    def _seen(self) -> dict[str, float]:
+        """The loss on rows of the first pass, all of which were learned from once it is over: what is below val_loss is known by heart."""
+        if not self.recipe.seen_rows:
+            return {}
+        numbers = rows_of(0, batch=min(self.recipe.seen_rows, self.objective.rows), rows=self.objective.rows, seed=self.seed)
+        total, count = 0.0, 0
+        for start in range(0, len(numbers), self.recipe.micro_batch):
+            loss, some = self.objective.loss(self.module, numbers[start : start + self.recipe.micro_batch], self.workspace.device)
+            total, count = total + float(loss), count + some
+        return {"seen_loss": total / max(1, count)}
+
+    def give_back(self) -> None:
+        """Put into the module what is kept: the mean of the weights, or those that were best."""
+        self.average.take()
+        self.patience.take(self.module)
+
+    def told(self) -> dict[str, float]:
+        """For the metrics, beside the amount."""
+        return self.patience.told() | ({"skipped_steps": self.guard.skipped} if self.recipe.spikes.action == "skip" else {})
+
     def tensors(self) -> dict[str, Tensor]:
-        return prefixed("weights", weights_of(self.module)) | prefixed("optimizer", self.optimizers.tensors())
+        parts = {"weights": weights_of(self.module), "optimizer": self.optimizers.tensors()}
+        parts |= {"average": self.average.tensors(), "best": self.patience.kept}
+        return {name: one for part, tensors in parts.items() for name, one in prefixed(part, tensors).items()}
 
     def state(self) -> dict[str, Any]:
-        return {"samples": self.samples, "loss_sum": self.loss_sum, "count": self.count}
+        own = {"samples": self.samples, "loss_sum": self.loss_sum, "count": self.count, "shown": self.shown, "norm": self.norm}
+        return own | {"guard": self.guard.state(), "scale": self.scale.state(), "patience": self.patience.state()}
 
     def load(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         load_weights(self.module, below("weights", tensors))
         self.optimizers.load(below("optimizer", tensors))
-        self.samples, self.loss_sum, self.count = state["samples"], state["loss_sum"], state["count"]
+        self.average.load(below("average", tensors))
+        self.patience.load(below("best", tensors), state["patience"], self.module)
+        self.guard.load(state["guard"])
+        self.scale.load(state["scale"])
+        self.samples, self.loss_sum, self.count, self.shown, self.norm = (
+            state[name] for name in ("samples", "loss_sum", "count", "shown", "norm")
+        )

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from pipeline.core.progress import progress
+from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoints
 from pipeline.train.noise import noise
 from pipeline.train.recipe import Recipe
@@ -18,6 +19,11 @@ class Learner(Protocol):
     """A method: what it does in one step, and all that it must remember between two."""
 
     per_step: Mapping[str, float]  # what a step works through ({"tokens": 1536}), for the rates that are tracked
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has learned enough before the last step; read after each."""
+        ...
 
     def step(self, step: int, *, last: bool) -> Row | None:
         """Learn once (steps count from 0); the figures of the step, or None where it has nothing to tell."""
@@ -37,7 +43,7 @@ class Learner(Protocol):
 
 
 def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
-    """Take all steps and return the history.
+    """Take all steps, or those until the learner has finished, and return the history.
 
     The same arguments give the same bits; so does a run that was stopped or killed and started again with the same scratch.
     Interrupted after SIGTERM or Ctrl-C, with a checkpoint.
@@ -48,16 +54,19 @@ def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
     with Stop() as stop:
         for step in progress(range(done, recipe.steps), workspace.section, total=recipe.steps, start=done):
             done, last = step + 1, step + 1 == recipe.steps
-            with noise(recipe.seed, step, workspace.device):
+            with noise(recipe.seed, step, workspace.device, rank=ranks.rank()):
                 row = learner.step(step, last=last)
             if row is not None:
                 workspace.refuse_nan(done, **row)
                 history.append({"step": done, **row})
                 rate = clock.rate(done)
                 workspace.track(done, history[-1] | {f"{what}_per_second": rate * much for what, much in learner.per_step.items()})
-            if (checkpoints.due(done) or stop.asked) and not last:
+            if learner.finished:
+                break
+            asked = ranks.any_of(stop.asked, workspace.device)
+            if (checkpoints.due(done) or asked) and not last and ranks.rank() == 0:
                 checkpoints.save(done, learner.tensors(), {"history": history, "learner": learner.state()})
-            if stop.asked and not last:
+            if asked and not last:
                 raise Interrupted(done)
     return history
 

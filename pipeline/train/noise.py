@@ -9,11 +9,12 @@ from pipeline.core.seed import seed_of
 
 
 @contextmanager
-def noise(seed: int, step: int, device: str) -> Iterator[None]:
-    """torch's default generators, seeded by the step; afterwards they are what they were."""
+def noise(seed: int, step: int, device: str, *, rank: int = 0) -> Iterator[None]:
+    """torch's default generators, seeded by the step, on each rank otherwise; afterwards they are what they were."""
+    number_of_step = seed_of(seed, "noise", step, *([rank] if rank else []))
     devices = [torch.cuda.current_device()] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seed_of(seed, "noise", step))
+        torch.default_generator.manual_seed(number_of_step)
         for number in devices:
-            torch.cuda.default_generators[number].manual_seed(seed_of(seed, "noise", step))
+            torch.cuda.default_generators[number].manual_seed(number_of_step)
         yield

@@ -38,7 +38,7 @@ class Recipe:
 
 
 def rows_a_step(batch_tokens: int, *, micro_batch: int, tokens: int, section: str) -> int:
-    """Rows of `tokens` tokens in a batch; PipelineError where micro-batches don't make it up."""
+    """Rows of `tokens` tokens in a batch; PipelineError where micro-batches (of all ranks together) don't make it up."""
     unit = micro_batch * tokens
     if batch_tokens % unit or batch_tokens < unit:
         message = f"batch_tokens {batch_tokens} is no multiple of micro_batch {micro_batch} x length {tokens} = {unit}"

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.owned import remove_folder
+from pipeline.train import ranks
 from pipeline.train.duration import Duration, Pace
 from pipeline.train.recipe import Recipe
+from pipeline.train.stop import Interrupted, InterruptedTrial
 from pipeline.train.workspace import Workspace
 
 R = TypeVar("R", bound=Recipe)
@@ -43,9 +45,11 @@ def _kept(recipe: R, workspace: Workspace, trial: Callable[[R, Workspace], objec
     """The steps that fit into the time, as they were found when this work began."""
     path = workspace.scratch / KEPT
     if not path.is_file():
-        steps, seconds = _measured(recipe, workspace, trial, pauses)
+        steps, seconds = ranks.of_first(_measured(recipe, workspace, trial, pauses), workspace.device)
         if steps < recipe.least_steps:
             return steps  # not kept: the machine may be less busy the next time
+        if ranks.rank():
+            return steps
         write_json(path, {"steps": steps})
         workspace.track(0, {"steps": steps, "seconds_per_step": seconds})
     return int(read_json(path)["steps"])
@@ -53,12 +57,14 @@ def _kept(recipe: R, workspace: Workspace, trial: Callable[[R, Workspace], objec
 
 def _measured(recipe: R, workspace: Workspace, trial: Callable[[R, Workspace], object], pauses: Pauses) -> tuple[int, float]:
     """The steps that fit into the time, and the seconds of one."""
-    place, watch = workspace.scratch / "trial", _Stopwatch(recipe.duration.seconds or 0.0)
+    place, watch = workspace.scratch / (f"trial-{ranks.rank()}" if ranks.rank() else "trial"), _Stopwatch(recipe, workspace.device)
     remove_folder(place)
     try:
         trial(recipe.lasting(max(TRIAL, recipe.least_steps)), replace(workspace, scratch=place, track=watch.track))
     except _Enough:
         pass
+    except Interrupted:
+        raise InterruptedTrial(recipe.duration) from None
     finally:
         remove_folder(place)
     seconds = watch.seconds_a_step + sum(_seconds(pause) / interval for interval, pause in pauses.items())
@@ -72,14 +78,16 @@ class _Enough(Exception):
 class _Stopwatch:
     """Times the steps of a trial, and ends it."""
 
-    def __init__(self, asked: float) -> None:
-        self._asked, self._ends, self._began = asked, list[float](), perf_counter()
+    def __init__(self, recipe: Recipe, device: str) -> None:
+        self._asked, self._device = recipe.duration.seconds or 0.0, device
+        self._ends, self._began = list[float](), perf_counter()
 
     def track(self, step: int, values: Mapping[str, float]) -> None:
         """A step has ended."""
         self._ends.append(perf_counter())
         timed, spent = len(self._ends) - UNTIMED, self._ends[-1] - self._began
-        if (timed >= WINDOW and spent >= min(SHARE * self._asked, LONGEST)) or (timed >= 1 and spent >= MOST * self._asked):
+        enough = (timed >= WINDOW and spent >= min(SHARE * self._asked, LONGEST)) or (timed >= 1 and spent >= MOST * self._asked)
+        if ranks.of_first(enough, self._device):
             raise _Enough
 
     @property

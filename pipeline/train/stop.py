@@ -15,6 +15,14 @@ class Interrupted(PipelineError):
         super().__init__(f"stopped after step {step}; a checkpoint is kept", mend="start it again: it goes on where it was")
 
 
+class InterruptedTrial(PipelineError):
+    """The work was stopped from outside before its first step, while a duration in time was measured."""
+
+    def __init__(self, duration: object) -> None:
+        message = f"stopped while it was measured how many steps {duration} are; nothing was learned yet, and nothing is kept"
+        super().__init__(message, mend="start it again: it measures anew")
+
+
 class Stop:
     """While it is entered, `asked` tells whether someone asked to stop. A second request acts at once, as without it."""
 

@@ -1,20 +1,20 @@
 """A toy: predict the next of a row of numbers. No language model is needed to try the loop."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import yaml
 from torch import Tensor, nn
 
-from pipeline.train.duration import Duration
 from pipeline.train.fit import Fitting, Samples, fit
-from pipeline.train.muon import MuonSettings
-from pipeline.train.optimizer import AdamWSettings
 from pipeline.train.workspace import History, Workspace
+from stages._settings import typed
 
 MATRICES = ["inner.weight", "gate.weight", "back.weight"]
 
@@ -54,17 +54,32 @@ class Counting:
         return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum"), int((labels != -100).sum())
 
 
-RECIPE = Fitting(
-    duration=Duration(24, "steps"),
+CONF = Path(__file__).parents[2] / "conf/pretrain"
+OFF = yaml.safe_load((CONF / "muon.yaml").read_text())  # what a test does not speak of is as in conf/
+
+
+def section(kind: str) -> dict[str, Any]:
+    """What conf/pretrain/KIND.yaml lays over muon.yaml."""
+    if kind == "muon":
+        return {}
+    return {key: value for key, value in yaml.safe_load((CONF / f"{kind}.yaml").read_text()).items() if key != "defaults"}
+
+
+def fitting(**changes: Any) -> Fitting:
+    """The recipe of conf/ with these values."""
+    known = {one.name for one in fields(Fitting)}
+    return typed(Fitting, {name: value for name, value in (OFF | changes).items() if name in known}, at="pretrain")
+
+
+RECIPE = fitting(
+    duration=24,
     batch_tokens=48,
     micro_batch=8,
     max_grad_norm=1.0,
-    precision="fp32",
-    compile=False,
     warmup_ratio=0.1,
     decay_ratio=0.5,
-    adamw=AdamWSettings(lr=0.01, beta1=0.9, beta2=0.95, weight_decay=0.1),
-    muon=MuonSettings(lr=0.02, momentum=0.9, ns_steps=5, precision="fp32"),
+    adamw=OFF["adamw"] | {"lr": 0.01, "weight_decay": 0.1},
+    muon=OFF["muon"] | {"lr": 0.02, "momentum": 0.9, "ns_steps": 5},
     log_every=3,
     eval_every=8,
     checkpoint_every=5,

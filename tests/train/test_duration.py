@@ -17,7 +17,7 @@ from pipeline.train import settle
 from pipeline.train.duration import Duration, Pace
 from pipeline.train.fit import Fitting, fit
 from pipeline.train.settle import KEPT
-from pipeline.train.stop import Interrupted
+from pipeline.train.stop import InterruptedTrial
 from pipeline.train.workspace import Workspace
 from stages._settings import typed
 from tests.train.conftest import MATRICES, RECIPE, Counting, Toy, workspace
@@ -138,7 +138,7 @@ def test_a_stop_that_comes_while_it_measures_leaves_nothing_behind(tmp_path) -> 
             return super().loss(module, numbers, device)
 
     toy, before = Toy(), Toy()
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedTrial, match="nothing was learned yet"):
         fit(toy, Stopping(), lasting("10 min"), workspace(tmp_path), matrices=MATRICES, evaluate=NOTHING, seed=3)
     assert list(tmp_path.iterdir()) == []
     assert same(toy, before)

@@ -10,9 +10,10 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor
 
+from pipeline.train.optimizers.base import Decoupled, Group, Optimizer, decay
 from pipeline.train.recipe import Share
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts small singular values fastest (Jordan et al. 2024)
@@ -20,46 +21,52 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True, kw_only=True)
-class MuonSettings:
+class MuonSettings(Decoupled):
     """For the matrices inside the layers."""
 
-    lr: PositiveFloat
     momentum: Share
     ns_steps: PositiveInt  # Newton-Schulz iterations
     precision: Literal["fp32", "bf16"]  # of the iteration; bf16 needs a device that has it in hardware
 
+    def build(self, groups: Sequence[Group]) -> "Muon":
+        """The optimizer of these matrices."""
+        return Muon(groups, self)
 
-class Muon:
+
+class Muon(Optimizer):
     """Steps matrices of one shape in one batched product. Nesterov momentum; the rate grows with sqrt(rows / columns) of tall ones."""
 
-    def __init__(self, parameters: Sequence[Tensor], settings: MuonSettings) -> None:
-        shapes: dict[torch.Size, list[Tensor]] = defaultdict(list)
-        for parameter in parameters:
-            shapes[parameter.shape].append(parameter)
+    def __init__(self, groups: Sequence[Group], settings: MuonSettings) -> None:
+        shapes: dict[tuple[torch.Size, float, float], list[Tensor]] = defaultdict(list)
+        for group in groups:
+            for weight in group.weights.values():
+                shapes[weight.shape, group.lr, group.weight_decay].append(weight)
         self.settings = settings
-        self._groups = list(shapes.values())
-        self._momenta = [torch.stack([torch.zeros_like(one) for one in group]) for group in self._groups]
+        self._stacks = [(weights, lr, shrink) for (_, lr, shrink), weights in shapes.items()]
+        self._momenta = [torch.stack([torch.zeros_like(one) for one in weights]) for weights, _, _ in self._stacks]
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
-        """One step at `factor` times the learning rate."""
         own = self.settings
-        for group, momentum in zip(self._groups, self._momenta, strict=True):
-            gradient = torch.stack([one.grad if one.grad is not None else torch.zeros_like(one) for one in group])
+        for number, ((weights, lr, shrink), momentum) in enumerate(zip(self._stacks, self._momenta, strict=True)):
+            gradient = torch.stack([one.grad if one.grad is not None else torch.zeros_like(one) for one in weights])
             momentum.lerp_(gradient, 1 - own.momentum)
             ahead = gradient.lerp_(momentum, own.momentum)
-            update = newton_schulz(ahead, steps=own.ns_steps, dtype=PRECISIONS[own.precision])
-            rate = own.lr * factor * max(1.0, momentum.shape[1] / momentum.shape[2]) ** 0.5
-            torch._foreach_add_(group, list(update.unbind(0)), alpha=-rate)
+            update = self._balanced(number, newton_schulz(ahead, steps=own.ns_steps, dtype=PRECISIONS[own.precision]))
+            decay(weights, update.unbind(0), amount=lr * factor * shrink, cautious=own.cautious)
+            rate = lr * factor * max(1.0, momentum.shape[1] / momentum.shape[2]) ** 0.5
+            torch._foreach_add_(weights, list(update.unbind(0)), alpha=-rate)
+
+    def _balanced(self, number: int, update: Float[Tensor, "K M N"]) -> Float[Tensor, "K M N"]:
+        """The update of a stack, as it steps."""
+        return update
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state by name."""
         return {f"momentum.{number}": momentum for number, momentum in enumerate(self._momenta)}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what tensors() gave."""
-        for name, momentum in self.tensors().items():
-            momentum.copy_(tensors[name])
+        for name, own in self.tensors().items():
+            own.copy_(tensors[name])
 
 
 def newton_schulz(matrices: Float[Tensor, "K M N"], *, steps: int, dtype: torch.dtype) -> Float[Tensor, "K M N"]:

@@ -1,0 +1,76 @@
+"""One stage as several processes: with hardware.ranks > 1 it starts itself again under torch.distributed.run, one process a rank.
+
+All ranks compute; the first one holds the lock, writes and tells. They die with the process that started them.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+PARENT = "STAGE_PARENT"  # its process id, where it started the ranks
+PR_SET_PDEATHSIG = 1  # of prctl(2): a signal for when the parent dies
+PATIENCE = timedelta(days=1)  # for another rank: who dies is noticed by the process that started them
+
+
+def among() -> bool:
+    """Whether this process is one of several."""
+    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def here() -> int:
+    """How many of them this machine has."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def first() -> bool:
+    """Whether this process writes: the first rank, or the only one."""
+    return not among() or os.environ["RANK"] == "0"
+
+
+def launch(module: str, words: Sequence[str], *, ranks: int) -> None:
+    """Run the stage as so many ranks until they have ended; the process ends with them where one fails."""
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import main
+
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # a rank says itself how it failed
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each sets its own number
+    os.environ[PARENT] = str(os.getpid())
+    try:
+        main(["--standalone", f"--nproc-per-node={ranks}", "--module", module, *words])
+    except (ChildFailedError, SignalException):
+        sys.exit(1)
+
+
+def join(device: str, taken: bool) -> bool:
+    """Meet the other ranks, each on a device of its own, and die with the parent; all learn whether the first has a result already."""
+    import torch
+
+    with suppress(OSError, AttributeError):  # on Linux
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
+        os._exit(1)  # it died before it was asked for
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    told = torch.tensor(float(taken), device=device)
+    torch.distributed.broadcast(told, src=0)
+    if told:
+        leave()
+    return bool(told)
+
+
+def leave() -> None:
+    """The ranks part: all but the first end here."""
+    if not among():
+        return
+    import torch
+
+    torch.distributed.destroy_process_group()
+    if not first():
+        sys.exit(0)
