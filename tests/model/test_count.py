@@ -8,9 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.model import count, memory
 from pipeline.model.build import blank, build
-from pipeline.train.optimizer import Optimizers
+from pipeline.train.optimizers.choice import Optimizers
 from tests.model.every_kind import KINDS, SCAN, shape_of
-from tests.model.test_kinds import ADAMW, MUON, ROWS, SIZE, loss_of
+from tests.model.test_kinds import ROWS, SIZE, loss_of
+from tests.train.conftest import fitting
 
 STATEFUL = ("mamba2", "bamba")
 WIDTH, INNER, LAYERS = 32, 64, 2  # of the tiny shape
@@ -99,7 +100,8 @@ def test_matrices_are_the_flat_ones_inside_the_layers(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["qwen3", "mixtral", "bamba"])
 def test_the_state_is_what_weights_gradients_and_optimizer_take(kind: str, muon: bool) -> None:
     module = build(shape_of(kind), vocabulary=SIZE, seed=1)
-    optimizers = Optimizers(module, count.matrices(module), ADAMW, MUON if muon else None)
+    recipe = fitting(seed=1) if muon else fitting(seed=1, muon=None)
+    optimizers = Optimizers(module, count.matrices(module), recipe, section="pretrain")
     loss_of(module, ROWS).backward()
     optimizers.step(1.0)
     taken = count.state(module, muon=muon)

@@ -23,17 +23,15 @@ from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
 from pipeline.model.shapes import KINDS as CLASSES
 from pipeline.tokens.special import END, IDS
-from pipeline.train.muon import MuonSettings
-from pipeline.train.optimizer import AdamWSettings, Optimizers
+from pipeline.train.optimizers.choice import Optimizers
 from tests.model.conftest import SIZE
 from tests.model.every_kind import KINDS, OWN, shape_of
+from tests.train.conftest import fitting
 
 ROWS = torch.randint(6, SIZE, (4, 24), generator=torch.Generator().manual_seed(3))
 DOCUMENTS = ((0, 7), (7, 19), (19, 24))  # of each row
 POSITIONS = torch.cat([torch.arange(last - first) for first, last in DOCUMENTS])[None].expand(4, -1)
 PROMPTS = [[0, 3, 50, 60, 4], [0, 3, *range(80, 95), 4], [0]]
-ADAMW = AdamWSettings(lr=3e-3, beta1=0.9, beta2=0.95, weight_decay=0.0)
-MUON = MuonSettings(lr=0.02, momentum=0.9, ns_steps=3, precision="fp32")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -83,7 +81,7 @@ def test_fresh_weights_depend_on_the_seed_and_know_nothing(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_few_steps_lower_the_loss_of_what_is_seen_by_a_fifth(kind: str) -> None:
     module = build(shape_of(kind), vocabulary=SIZE, seed=1).train()
-    optimizers = Optimizers(module, matrices(module), ADAMW, MUON)
+    optimizers = Optimizers(module, matrices(module), fitting(seed=1), section="pretrain")
     losses = []
     for _ in range(12):
         module.zero_grad()

@@ -18,7 +18,7 @@ from pipeline.model.shapes import checked
 from pipeline.model.start import start
 from pipeline.tokens.special import IDS
 from pipeline.tokens.tokenizer import save as save_tokenizer
-from pipeline.tokens.tokenizer import train
+from pipeline.tokens.kinds.bpe import train
 from tests.model.conftest import SIZE
 from tests.model.every_kind import shape_of
 
@@ -92,7 +92,7 @@ def test_a_model_that_is_not_the_one_of_the_settings_names_the_key(
 
 
 def test_another_tokenizer_than_the_text_s_is_refused_with_the_import_of_it(base: Path, tmp_path: Path) -> None:
-    save_tokenizer(train(["another text altogether, " * 9], vocab_size=SIZE), other := Tokenizer(tmp_path / "other"))
+    save_tokenizer(train(["another text altogether, " * 9], vocab_size=SIZE, pattern="gpt2"), other := Tokenizer(tmp_path / "other"))
     with pytest.raises(InputError, match="has another tokenizer than the text's") as fault:
         started(base, other)
     assert fault.value.mend == f"tokenizer=import tokenizer.path={base}"
