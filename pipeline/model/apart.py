@@ -7,16 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 from transformers.modeling_outputs import CausalLMOutput
 
 from pipeline.tokens.special import IDS, PAD
 
 
+def begins(positions: Int[Tensor, "B T"]) -> Bool[Tensor, "B T"]:
+    """Where a document begins: at the start of a row, and where positions don't go on."""
+    return positions.diff(prepend=positions[:, :1]) != 1
+
+
 def is_packed(positions: Int[Tensor, "B T"]) -> bool:
     """Whether a row holds more than one document: positions start again where one begins."""
-    return bool(_first(positions)[:, 1:].any())
+    return bool(begins(positions)[:, 1:].any())
 
 
 def read_apart(forward: Callable[..., Any], ids: Int[Tensor, "B T"], positions: Int[Tensor, "B T"], *, step: int) -> CausalLMOutput:
@@ -24,7 +29,7 @@ def read_apart(forward: Callable[..., Any], ids: Int[Tensor, "B T"], positions: 
 
     Documents are read together where their lengths, rounded up, agree: to powers of two below `step`, from there on to multiples of it.
     """
-    starts = _first(positions).flatten().nonzero()[:, 0]
+    starts = begins(positions).flatten().nonzero()[:, 0]
     lengths = starts.diff(append=starts.new_tensor([ids.numel()]))
     short = 2 ** (lengths.double()).log2().ceil().long()
     widths = torch.where(lengths < step, short.clamp(max=step), (lengths + step - 1) // step * step)
@@ -38,8 +43,3 @@ def read_apart(forward: Callable[..., Any], ids: Int[Tensor, "B T"], positions: 
         found.append(forward(rows, attention_mask=real.long(), use_cache=False).logits[real])
         places.append(at[real])
     return CausalLMOutput(logits=torch.cat(found)[torch.cat(places).argsort()].view(*ids.shape, -1))
-
-
-def _first(positions: Int[Tensor, "B T"]) -> Tensor:
-    """Where a document begins."""
-    return positions.diff(prepend=positions[:, :1]) != 1

@@ -101,6 +101,18 @@ def test_gradient_checkpointing_gives_the_same_gradients(kind: str) -> None:
     assert all(torch.equal(plain[name], again[name]) for name in plain)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_products_in_bf16_give_about_the_same_loss(kind: str) -> None:
+    module = build(shape_of(kind), vocabulary=SIZE, seed=1).train()
+    plain = float(loss_of(module, ROWS).detach())
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = loss_of(module, ROWS)
+        module(input_ids=ROWS, position_ids=POSITIONS, use_cache=False)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(plain, rel=0.01)
+    assert all(bool(weight.grad.isfinite().all()) for weight in module.parameters() if weight.grad is not None)
+
+
 def test_a_saved_module_comes_back_to_the_bit(loud: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
     save(loud, Model(tmp_path / "base"), tokenizer=tokenizer, facts={})
     again = load(Model(tmp_path / "base"), device="cpu")

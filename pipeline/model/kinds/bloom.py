@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, BloomConfig, PretrainedConfig
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 
+from pipeline.model.apart import begins
 from pipeline.model.kind import Fault, Ungrouped
 
 
@@ -70,7 +71,7 @@ class BloomForCausalLM(transformers.BloomForCausalLM):  # type: ignore[no-untype
 
 def _blocks(positions: Tensor, dtype: torch.dtype) -> Tensor:
     """0 where a token may look, else the lowest number [B, 1, T, T]; positions [B, T] start again at 0 with each document."""
-    document = (positions.diff(prepend=positions[:, :1] - 1) != 1).cumsum(-1)
+    document = begins(positions).cumsum(-1)
     seen = (document[:, :, None] == document[:, None, :]).tril()
     return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(~seen, torch.finfo(dtype).min)[:, None]
 
