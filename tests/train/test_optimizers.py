@@ -121,6 +121,16 @@ def test_sophia_finds_the_curvature_and_divides_by_it() -> None:
     torch.testing.assert_close(bowl.weight.detach(), weight)
 
 
+def test_a_probe_that_finds_no_number_leaves_curvature_and_weights_as_they_were() -> None:
+    bowl = Bowl()
+    optimizer = chosen("sophia", **SIMPLE).build([Group({"w": bowl.weight}, LR, SHRINK)])
+    optimizer.probe(0, lambda: [bowl.slope()])
+    before, weight = optimizer.tensors()["curvature/w"].clone(), bowl.weight.detach().clone()
+    optimizer.probe(10, lambda: [bowl.slope() * math.nan])
+    assert torch.equal(optimizer.tensors()["curvature/w"], before)
+    assert torch.equal(bowl.weight.detach(), weight)
+
+
 @pytest.mark.parametrize("kind", ["adamw", "adafactor", "lion", "sophia", "muon", "normuon"])
 def test_a_cautious_decay_shrinks_only_what_the_step_shrinks_too(kind: str) -> None:
     def once(**changes: object) -> Tensor:

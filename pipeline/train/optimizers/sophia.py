@@ -57,7 +57,7 @@ class Sophia(Elementwise):
                 found.append([None if one is None else one.clone() for one in gradients()])
         for name, weight, was, sign, up, down in zip(weights, weights.values(), before, signs, *found, strict=True):
             weight.copy_(was)
-            if up is not None and down is not None:
+            if up is not None and down is not None and (up - down).isfinite().all():  # a batch that is no number teaches nothing
                 self.state["curvature"][name].lerp_(sign * (up - down) / (2 * own.probe_size), 1 - own.beta2)
 
     def direction(self, name: str, gradient: Tensor) -> Tensor:
