@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"  # real text beside the checkout, where there is some
 
 
+@pytest.hookimpl(tryfirst=True)  # the workers read the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of two workers each takes whole files, since their fixtures are costly; all that shares the one finished chain is one group.
 
