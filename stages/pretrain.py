@@ -40,6 +40,7 @@ class Config(Fitting):
 @stage(Config, ranks=True)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Build, fit, save, evaluate on held-out text."""
+    cfg.shape.refuse_compile(cfg.compile)
     train, val = (open_rows(cfg.source, part, tokenizer_digest=cfg.tokenizer.digest) for part in ("train", "val"))
     codec, seed = load(cfg.tokenizer), seed_of(cfg.seed, "pretrain")
     module = start(cfg.shape, cfg.tokenizer, seed=seed)

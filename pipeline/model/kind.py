@@ -31,6 +31,7 @@ class Kind(ABC):
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
     model_type: ClassVar[str]  # transformers' name of it
+    compiles: ClassVar[bool] = True  # whether torch.compile can take packed rows
     joins: ClassVar[tuple[str, ...]]  # modules whose output joins the residual stream, by the end of their names
 
     def __post_init__(self) -> None:
@@ -44,6 +45,11 @@ class Kind(ABC):
             yield message, f"model.hidden_size={self.heads * STEP}"
         if self.heads % self.kv_heads:
             yield f"heads {self.heads} is no multiple of kv_heads {self.kv_heads}", f"model.kv_heads={self.heads}"
+
+    def refuse_compile(self, asked: bool) -> None:
+        """PipelineError where it is asked for and the kind reads documents one by one, whose lengths torch.compile can't do with."""
+        if asked and not self.compiles:
+            raise PipelineError(f"torch.compile can't take the rows of a model of type {self.model_type}", mend="pretrain.compile=false")
 
     @abstractmethod
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:

@@ -22,6 +22,7 @@ from pipeline.model.generate import generate
 from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
 from pipeline.model.shapes import KINDS as CLASSES
+from pipeline.model.shapes import checked
 from pipeline.tokens.special import END, IDS
 from pipeline.train.optimizers.choice import Optimizers
 from tests.model.conftest import SIZE
@@ -219,3 +220,14 @@ def test_the_guide_names_every_kind_and_every_key_of_its_own(page: str) -> None:
     text = Path(page).read_text()
     own = {key for kind in KINDS for key in OWN[kind]} - {"kv_heads"} if page.startswith("docs") else set()
     assert [name for name in [*KINDS, *own] if not re.search(rf"`(model=)?{name}\b", text)] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_whose_documents_are_read_one_by_one_is_not_compiled(kind: str) -> None:
+    shape = checked(shape_of(kind))
+    shape.refuse_compile(False)
+    if kind in ("mamba2", "bamba"):
+        with pytest.raises(PipelineError, match=r"pretrain\.compile=false"):
+            shape.refuse_compile(True)
+    else:
+        shape.refuse_compile(True)

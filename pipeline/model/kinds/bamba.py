@@ -38,6 +38,7 @@ class Bamba(Rotary):
     chunk_size: PositiveInt  # tokens that the scan takes at once: speed and memory
 
     model_type: ClassVar[str] = "bamba"
+    compiles: ClassVar[bool] = False
     joins: ClassVar[tuple[str, ...]] = ("self_attn.o_proj", "mamba.out_proj", "feed_forward.down_proj")
 
     def faults(self) -> Iterator[Fault]:

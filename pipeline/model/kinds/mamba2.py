@@ -30,6 +30,7 @@ class Mamba2(Kind):
     chunk_size: PositiveInt  # tokens that the scan takes at once: speed and memory
 
     model_type: ClassVar[str] = "mamba2"
+    compiles: ClassVar[bool] = False
     joins: ClassVar[tuple[str, ...]] = ("mixer.out_proj",)
 
     @property
