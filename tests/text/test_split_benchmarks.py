@@ -43,7 +43,7 @@ def test_fields_that_are_named_are_the_only_items(key: str, tmp_path) -> None:
 
 def test_json_text_and_packed_files_are_read_the_same(tmp_path) -> None:
     array, text = orjson.dumps(ROWS), b"\xef\xbb\xbfA first\r\nitem.\r\n\r\nA second.\n"
-    found = read_benchmarks(folder(tmp_path, a_json=array, b_jsonl_gz=gzip.compress(LINES), c_txt=text, d_txt=b"one\ntwo\n"), {})
+    found = read_benchmarks(folder(tmp_path, a_json=array, b_jsonl_gz=gzip.compress(LINES, mtime=0), c_txt=text, d_txt=b"one\ntwo\n"), {})
     assert found["a"] == found["b"] == ["Q1", "a", "b", "x", "Q2\nand more", "c"]
     assert (found["c"], found["d"]) == (["A first\nitem.", "A second."], ["one", "two"])
 
@@ -61,7 +61,7 @@ def test_an_empty_folder_has_no_benchmarks_and_what_can_not_be_read_is_refused(t
         ("arc_jsonl", LINES + b'{"question": "cut', r"arc\.jsonl:3 is not JSON"),
         ("arc_json", b"[1, 2", r"arc\.json:1 is not JSON"),
         ("arc_txt", b"caf\xe9", r"arc\.txt can't be read"),
-        ("arc_jsonl_gz", gzip.compress(LINES)[:30], r"arc\.jsonl\.gz can't be read"),
+        ("arc_jsonl_gz", gzip.compress(LINES, mtime=0)[:30], r"arc\.jsonl\.gz can't be read"),
     ],
 )
 def test_a_file_that_can_not_be_read_whole_is_an_error(name: str, content: bytes, told: str, tmp_path) -> None:
