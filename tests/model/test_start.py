@@ -16,9 +16,9 @@ from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.model.shapes import checked
 from pipeline.model.start import start
+from pipeline.tokens.kinds.bpe import train
 from pipeline.tokens.special import IDS
 from pipeline.tokens.tokenizer import save as save_tokenizer
-from pipeline.tokens.kinds.bpe import train
 from tests.model.conftest import SIZE
 from tests.model.every_kind import shape_of
 
