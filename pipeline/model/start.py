@@ -10,6 +10,7 @@ from typing import Any
 import tokenizers
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
@@ -25,6 +26,7 @@ from pipeline.model.shapes import kind_of
 from pipeline.tokens.special import IDS
 
 KEY = "model.init_from"
+DROPOUTS = ("attn_pdrop", "embd_pdrop", "resid_pdrop", "attention_dropout", "hidden_dropout")  # transformers' own; model.dropout is ours
 OTHER = f"{KEY}=DIR, a folder with config.json, safetensors and tokenizer.json"
 
 
@@ -69,6 +71,9 @@ def _config(folder: Path, shape: Kind) -> PretrainedConfig:
     if context < shape.context:
         raise InputError(f"{folder} reads {context} tokens, model.context is {shape.context}", mend=f"model.context={context}")
     config.max_position_embeddings = context
+    for name in DROPOUTS:
+        if hasattr(config, name):
+            setattr(config, name, 0.0)
     config.dtype, config._name_or_path = torch.float32, ""  # a path would be saved
     return config
 
@@ -78,11 +83,14 @@ def _weights(folder: Path, config: PretrainedConfig) -> PreTrainedModel:
     if (folder / NAME).is_file():
         Model(folder).file("model.safetensors")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": attention_of(config.model_type)}
+    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": attention_of(config.model_type), "output_loading_info": True}
     try:
-        module: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, **options)
-    except OSError as fault:
+        found: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, **options)
+    except (OSError, RuntimeError, SafetensorError) as fault:  # of shapes that differ; of a file that was cut short
         raise InputError(f"{folder} has no weights that can be read: {fault}", mend=OTHER) from fault
+    module: PreTrainedModel = found[0]
+    if missing := sorted(found[1]["missing_keys"]):  # transformers would draw them by lot
+        raise InputError(f"{folder} lacks {len(missing)} weights of its model, {missing[0]} is one", mend=OTHER)
     return module
 
 

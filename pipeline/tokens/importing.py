@@ -28,14 +28,14 @@ def file_of(path: Path) -> Path:
 
 
 def content_of(path: Path) -> dict[str, Any]:
-    """The file as JSON. InputError where it is no tokenizer."""
+    """The file as JSON, with the keys that an older one leaves out. InputError where it is no tokenizer."""
     file = file_of(path)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        tokenizers.Tokenizer.from_str(json.dumps(content))
-    except Exception as fault:  # of JSON, or of tokenizers, which knows one class
+        tokenizer = tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8"))
+    except Exception as fault:  # of text, or of tokenizers, which knows one class
         raise InputError(f"{file} is no tokenizer: {fault}", mend=MEND) from fault
-    return dict(content)
+    content: dict[str, Any] = json.loads(tokenizer.to_str())
+    return content
 
 
 def import_from(path: Path) -> tokenizers.Tokenizer:

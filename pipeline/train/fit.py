@@ -88,7 +88,7 @@ def fit(
     come out even, or a loss that is no number.
     """
     batch = rows_a_step(
-        recipe.batch_tokens, micro_batch=recipe.micro_batch * ranks.world(), tokens=objective.tokens, section=workspace.section
+        recipe.batch_tokens, micro_batch=recipe.micro_batch, tokens=objective.tokens, ranks=ranks.world(), section=workspace.section
     )
     if not objective.rows:
         raise PipelineError("there is no row to train on", mend="more text, or a larger share for train (split)")

@@ -37,10 +37,14 @@ class Recipe:
         return replace(self, duration=Duration(steps, "steps"))
 
 
-def rows_a_step(batch_tokens: int, *, micro_batch: int, tokens: int, section: str) -> int:
-    """Rows of `tokens` tokens in a batch; PipelineError where micro-batches (of all ranks together) don't make it up."""
-    unit = micro_batch * tokens
+def rows_a_step(batch_tokens: int, *, micro_batch: int, tokens: int, ranks: int, section: str) -> int:
+    """Rows of `tokens` tokens in a batch; PipelineError where the micro-batches of all ranks don't make it up."""
+    unit = micro_batch * ranks * tokens
     if batch_tokens % unit or batch_tokens < unit:
-        message = f"batch_tokens {batch_tokens} is no multiple of micro_batch {micro_batch} x length {tokens} = {unit}"
-        raise PipelineError(message, mend=f"{section}.batch_tokens={max(1, batch_tokens // unit) * unit}")
+        each, apart = divmod(batch_tokens, ranks * tokens)  # rows of a rank
+        fits = max((rows for rows in range(1, min(micro_batch, each) + 1) if each % rows == 0), default=None)
+        alone = ranks == 1 or apart or not fits  # another batch is another training, a smaller micro-batch is not
+        mend = f"{section}.batch_tokens={max(1, batch_tokens // unit) * unit}" if alone else f"{section}.micro_batch={fits}"
+        factors = f"micro_batch {micro_batch} x length {tokens}" + (f" x {ranks} ranks" if ranks > 1 else "")
+        raise PipelineError(f"batch_tokens {batch_tokens} is no multiple of {factors} = {unit}", mend=mend)
     return batch_tokens // tokens

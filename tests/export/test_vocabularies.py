@@ -18,9 +18,9 @@ from pipeline.export.vocabularies import check_kind
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens.kinds import bpe, byte, wordpiece
-from pipeline.tokens.shards import write_rows
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.export.conftest import LENGTH, SHAPE
+from tests.packed import write_tokens
 
 WAYS = {
     "gpt4": lambda texts: bpe.train(texts, vocab_size=320, pattern="gpt4"),
@@ -33,7 +33,7 @@ def exported(way: str, split: Split, settings: Gguf, folder: Path, export: Any) 
     codec = WAYS[way](split.read("train")["text"].to_pylist())
     tokenizer, tokens, model = Tokenizer(folder / "tokenizer"), Tokens(folder / "tokenize"), Model(folder / "ppo")
     save_tokenizer(codec, tokenizer)
-    write_rows(split, tokenizer, tokens, sequence_length=LENGTH)
+    write_tokens(split, tokenizer, tokens, length=LENGTH)
     save(build(SHAPE | {"kind": "qwen3"}, vocabulary=codec.get_vocab_size(), seed=1), model, tokenizer=tokenizer, facts={})
     return export(model, Exports(folder / "data" / "export"), tokens=tokens, split=split, settings=settings)
 

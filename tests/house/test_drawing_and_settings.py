@@ -291,6 +291,8 @@ def test_a_batch_that_micro_batches_do_not_make_up_is_refused_before_anything_ru
     told = [fault.mend for fault in faults_between(composed("pretrain.micro_batch=7"))]
     assert told == ["pretrain.batch_tokens=896"]
     assert list(faults_between(composed("pretrain.micro_batch=4"))) == []
+    assert [fault.mend for fault in faults_between(composed("hardware.ranks=2"))] == ["pretrain.micro_batch=6"]
+    assert list(faults_between(composed("hardware.ranks=2", "pretrain.micro_batch=6"))) == []
 
 
 def test_rows_longer_than_the_model_reads_are_refused_before_anything_runs():

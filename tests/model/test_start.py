@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import tokenizers
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.model import Model
@@ -105,3 +106,36 @@ def test_a_folder_that_lacks_a_file_is_told(lost: str, module: PreTrainedModel, 
     with pytest.raises(InputError) as fault:
         started(tmp_path / "released", tokenizer)
     assert fault.value.mend.startswith("model.init_from=DIR, a folder with config.json")
+
+
+def test_a_released_model_has_no_dropout_but_the_settings_own(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    theirs = build(shape_of("gpt2"), vocabulary=SIZE, seed=3)
+    theirs.config.resid_pdrop = theirs.config.embd_pdrop = theirs.config.attn_pdrop = 0.1  # as gpt2 was released
+    released(theirs, tokenizer, tmp_path / "released")
+    ours = start(checked(shape_of("gpt2", init_from=str(tmp_path / "released"))), tokenizer, seed=1).train()
+    assert torch.equal(ours(input_ids=IDS_OF_ROWS).logits, ours(input_ids=IDS_OF_ROWS).logits)
+
+
+def without(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    return {other: weight for other, weight in weights.items() if other != name}
+
+
+@pytest.mark.parametrize(
+    ("hurt", "told"),
+    [
+        (lambda weights, name: without(weights, name), "lacks 1 weights of its model"),
+        (lambda weights, name: weights | {name: weights[name][1:].clone()}, "no weights that can be read"),
+        (None, "no weights that can be read"),  # the file is cut short
+    ],
+)
+def test_weights_that_are_not_whole_are_told(hurt: Any, told: str, module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    released(module, tokenizer, tmp_path / "released")
+    file = tmp_path / "released/model.safetensors"
+    if hurt:
+        weights = load_file(file)
+        save_file(hurt(weights, next(name for name in weights if "down_proj" in name)), file, metadata={"format": "pt"})
+    else:
+        file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match=told) as fault:
+        started(tmp_path / "released", tokenizer)
+    assert fault.value.mend.startswith("model.init_from=DIR")

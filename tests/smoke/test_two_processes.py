@@ -15,9 +15,10 @@ import pytest
 from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.tokens import tokenizer as bpe
-from pipeline.tokens.shards import write_rows
+from pipeline.tokens.kinds.bpe import train
+from pipeline.tokens.tokenizer import save
 from tests.conftest import ROOT
+from tests.packed import write_tokens
 from tests.tokens.conftest import text
 
 pytestmark = pytest.mark.smoke
@@ -36,8 +37,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [{"id": str(n), "source": "test", "text": text(n), "bits": 8.0 * n} for n in range(30)]
     split, tokenizer = Split("data/split"), Tokenizer("data/tokenizer")
     split.write({part: pa.Table.from_pylist(rows, schema=TEXTS) for part in ("train", "val", "test")}, sides={})
-    bpe.save(bpe.train([row["text"] for row in rows], vocab_size=320), tokenizer)
-    write_rows(split, tokenizer, Tokens("data/tokenize"), sequence_length=64)
+    save(train([row["text"] for row in rows], vocab_size=320, pattern="gpt2"), tokenizer)
+    write_tokens(split, tokenizer, Tokens("data/tokenize"), length=64)
     return tmp_path
 
 

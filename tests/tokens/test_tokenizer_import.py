@@ -9,7 +9,8 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from pipeline.core.errors import InputError
-from pipeline.tokens.importing import import_from, new_ids, told
+from pipeline.tokens.importing import content_of, import_from, new_ids, told
+from pipeline.tokens.patterns import pattern_of
 from pipeline.tokens.special import ENDOFTEXT, IDS
 from pipeline.tokens.tokenizer import encode
 
@@ -79,6 +80,17 @@ def test_added_tokens_that_are_words_stay_words(texts: list[str], tmp_path: Path
     theirs.add_tokens([AddedToken("<fox>", normalized=False)])
     ours = import_from(written(theirs, tmp_path))
     assert [ours.id_to_token(number) for number in encode(["<fox>"], ours)[0]] == ["<fox>"]
+
+
+@pytest.mark.parametrize("key", ["added_tokens", "normalizer", "pre_tokenizer"])
+def test_a_file_that_leaves_out_what_is_empty_is_read_alike(key: str, texts: list[str], tmp_path: Path) -> None:
+    theirs = foreign_bpe(texts)
+    content = json.loads(theirs.to_str()) | {"added_tokens": [], "post_processor": None, "pre_tokenizer": None}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    whole = import_from(tmp_path).to_str()
+    (tmp_path / "tokenizer.json").write_text(json.dumps({name: value for name, value in content.items() if name != key}))
+    assert import_from(tmp_path).to_str() == whole
+    assert pattern_of(content_of(tmp_path)) is None
 
 
 @pytest.mark.parametrize(("name", "content"), [("", ""), ("tokenizer.json", "{"), ("tokenizer.json", "{}")])

@@ -5,8 +5,10 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
+from weakref import WeakSet
 
 import pytest
 import tokenizers
@@ -40,6 +42,31 @@ def made(kind: Kind, pattern: Pattern | None, texts: list[str], vocab_size: int 
 @every
 def test_the_same_texts_in_any_order_give_the_same_bytes(kind: Kind, pattern: Pattern | None, corpus: list[str]) -> None:
     assert made(kind, pattern, corpus[::-1]).to_str() == made(kind, pattern, corpus).to_str()
+
+
+class Read(str):
+    """A text whose end can be seen."""
+
+
+class Stream:
+    """Texts that are read anew each time, and how many were held at once."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.most, self._held = count, 0, WeakSet[Read]()
+
+    def __iter__(self) -> Iterator[str]:
+        for number in range(self.count):
+            text = Read(f"the old fox met number {number} at the mill. ")
+            self._held.add(text)
+            self.most = max(self.most, len(self._held))
+            yield text
+
+
+@every
+def test_a_long_text_is_not_held_while_it_is_learned_from(kind: Kind, pattern: Pattern | None) -> None:
+    texts = Stream(2000)
+    train(kind, texts, vocab_size=320, pattern=pattern, fewer=True)
+    assert texts.most < 600  # the library takes 256 at once
 
 
 def test_other_processes_and_threads_give_the_same_bytes(corpus: list[str], tmp_path: Path) -> None:

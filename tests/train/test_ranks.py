@@ -80,7 +80,15 @@ def test_alone_there_is_one_rank_that_has_all_the_rows() -> None:
     assert ranks.share(np.arange(6)).tolist() == list(range(6))
 
 
-def test_a_batch_that_the_ranks_can_not_share_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranks, "world", lambda: 3)
-    with pytest.raises(PipelineError, match="batch_tokens 48 is no multiple of micro_batch 6"):
-        fit(Toy(), Counting(), recipe_of(micro_batch=2), workspace(tmp_path), matrices=MATRICES, evaluate=NOTHING, seed=3)
+@pytest.mark.parametrize(("world", "micro_batch", "mend"), [(3, 2, "pretrain.batch_tokens=36"), (4, 4, "pretrain.micro_batch=2")])
+def test_a_batch_that_the_ranks_can_not_share_is_refused_with_rows_at_once_that_they_can(
+    world: int, micro_batch: int, mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "world", lambda: world)
+    recipe, told = (
+        recipe_of(micro_batch=micro_batch),
+        f"batch_tokens 48 is no multiple of micro_batch {micro_batch} x length 6 x {world} ranks",
+    )
+    with pytest.raises(PipelineError, match=told) as fault:
+        fit(Toy(), Counting(), recipe, workspace(tmp_path), matrices=MATRICES, evaluate=NOTHING, seed=3)
+    assert fault.value.mend == mend

@@ -23,9 +23,12 @@ LONGEST = 256  # characters of a piece; longer ones are unknown, for the search 
 def train(texts: Iterable[str], *, vocab_size: int, pattern: Pattern, fewer: bool = False) -> tokenizers.Tokenizer:
     """Learn exactly `vocab_size` tokens, each character of the text twice among them: at the beginning of a piece and within.
 
-    The texts are read twice.
+    The texts are read twice, one at a time.
     """
-    characters = sorted(set[str]().union(*texts))
+    found = set[str]()
+    for text in texts:
+        found.update(text)
+    characters = sorted(found)
     least = len(NAMES) + 2 * len(characters)
     if vocab_size < least:
         message = f"a vocabulary of {vocab_size} has no room for {len(NAMES)} special tokens and twice {len(characters)} characters"
