@@ -276,7 +276,7 @@ def test_an_odd_value_of_any_key_is_taken_or_named_and_never_a_traceback(group):
         "align.ppo.mini_batch_size=0", "tasks.text.ngram=9",
         "evaluate.batch_size=0", "evaluate.resamples=0", "contest.resamples=0", "export.gguf.rows=0", "pretrain.adamw.beta1=1.5",
         "pretrain.adamw.beta2=1.0", "align.dpo.beta=0", "align.dpo.beta=-1", "align.ppo.kl_coef=-1", "tasks.facts.max_new_tokens=0",
-        "tasks.text.overlap=1", "export.gguf.strings=0", "pretrain.muon.momentum=1.0", "sft.warmup_steps=1000",
+        "tasks.text.overlap=1", "export.gguf.strings=0", "pretrain.normuon.momentum=1.0", "sft.warmup_steps=1000",
         "align.ppo.max_new_tokens=0", "sft.micro_batch=0", "sft.micro_batch=3", "reward.micro_batch=32", "align.dpo.micro_batch=-1",
         "align.ppo.micro_batch=65", "pretrain.micro_batch=0",
         "pretrain.decay_ratio=1.5", "sft.learning_rate=-1",
