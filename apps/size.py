@@ -1,10 +1,12 @@
 """`make size BUDGET='30 min'`: from a budget on this hardware to a size of model, an amount of text, and the settings that say so.
 
 What is not the size is as params.yaml says. The speed is measured: some steps of our own objective on the shape that is proposed, with rows
-by lot. The rest is Chinchilla's rule (Hoffmann et al. 2022), 20 tokens a parameter.
+by lot and AdamW; evaluations and checkpoints come on top. The size is that of Chinchilla's rule (Hoffmann et al. 2022), 20 tokens a
+parameter; the text is as much as the budget pays for at the operations that a token takes.
 """
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -18,15 +20,17 @@ from rich.table import Table
 
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import read_json
+from pipeline.core.local import overlaid
 from pipeline.model import size
 from pipeline.train.duration import Duration
+from pipeline.train.precision import Precision, products
 
 SETTINGS = Path("params.yaml")
 TOKENS, VOCABULARY = Path("metrics/tokenize.json"), Path("metrics/tokenizer.json")
 UNKNOWN = 8192  # tokens of a vocabulary that follows from text which is not there yet
 FORMS = "BUDGET='30 min', '8 h', '1e18 flops', or '$20' with PRICE=2.50, dollars an hour"
 TIMED_S, STEPS = 3.0, 3  # of a measurement, at least
-ROUNDS = 3  # of measuring the shape that the speed of the last one asks for
+ROUNDS = 4  # of measuring the shape that the speed of the last one asks for, at most
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,28 @@ class Setting:
     vocabulary: int
     row: int  # tokens
     micro_batch: int
+    precision: Precision
+    compile: bool
     device: str
+    threads: int
 
     def shape(self, own: dict[str, Any]) -> dict[str, Any]:
         """The whole shape."""
         return self.model | own
 
 
-def measured(shape: dict[str, Any], setting: Setting) -> tuple[float, int, int]:
-    """Operations a second of training steps on this shape, the operations of a token, and the parameters."""
+@dataclass(frozen=True)
+class Measured:
+    """What a shape takes."""
+
+    speed: float  # operations a second of training steps
+    flops: int  # a token
+    parameters: int
+    memory: int  # bytes of a step, about; the weights among them
+
+
+def measured(shape: dict[str, Any], setting: Setting) -> Measured:
+    """Some steps of training on this shape, under the settings' precision."""
     import numpy as np
     import torch
 
@@ -84,12 +101,15 @@ def measured(shape: dict[str, Any], setting: Setting) -> tuple[float, int, int]:
     from pipeline.model.objective import NextToken
     from pipeline.tokens.rows import rows_by_lot
 
+    torch.set_num_threads(setting.threads)
     module = build(shape, vocabulary=setting.vocabulary, seed=1).to(setting.device).train()
+    forward: Any = torch.compile(module) if setting.compile else module
     objective = NextToken(rows_by_lot(setting.micro_batch, length=setting.row, vocabulary=setting.vocabulary), context=setting.row)
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.0, fused=True)
 
     def step() -> None:
-        loss, _ = objective.loss(module, np.arange(setting.micro_batch), setting.device)
+        with products(setting.precision, setting.device):
+            loss, _ = objective.loss(forward, np.arange(setting.micro_batch), setting.device)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
@@ -102,37 +122,38 @@ def measured(shape: dict[str, Any], setting: Setting) -> tuple[float, int, int]:
         step()
         done += 1
     tokens_a_second = done * setting.micro_batch * setting.row / (time.perf_counter() - started)
-    flops = count.training_flops(module, length=setting.row)
-    return tokens_a_second * flops, flops, count.parameters(module)
+    flops, need = count.training_flops(module, length=setting.row), objective.need(module)
+    weights = count.parameters(module)
+    return Measured(tokens_a_second * flops, flops, weights, count.FP32 * weights + need.once + setting.micro_batch * need.row)
 
 
-def proposed(budget: Budget, setting: Setting, console: Console) -> tuple[dict[str, Any], float, float, int]:
-    """The shape, the operations and the speed that it was chosen by, and its parameters."""
+def proposed(budget: Budget, setting: Setting, console: Console) -> tuple[dict[str, Any], Measured]:
+    """The shape, and what it takes."""
     from pipeline.model import count
     from pipeline.model.build import blank
 
     known = size.shapes()
     counts: dict[int, int] = {}
+    taken: dict[int, Measured] = {}
 
     def counted(place: int) -> int:
         if place not in counts:
             counts[place] = count.parameters(blank(setting.shape(known[place]), vocabulary=setting.vocabulary))
         return counts[place]
 
-    place, tried = 1, set[int]()
-    for _ in range(ROUNDS):
-        tried.add(place)
+    place = 1
+    while place not in taken:
         with console.status(f"{counted(place) / 1e6:.2f} M parameters: how fast?"):
-            speed, _, _ = measured(setting.shape(known[place]), setting)
-        wanted, _ = size.optimal(budget.flops_at(speed))
+            taken[place] = measured(setting.shape(known[place]), setting)
+        if len(taken) == ROUNDS:
+            break
+        wanted, _ = size.optimal(budget.flops_at(taken[place].speed))
         while place + 1 < len(known) and counted(place + 1) <= wanted:
             place += 1
         while place > 0 and counted(place) > wanted:
             place -= 1
         place = size.nearest({at: counted(at) for at in (place, min(place + 1, len(known) - 1))}, wanted)
-        if place in tried:
-            break
-    return known[place], budget.flops_at(speed), speed, counted(place)
+    return known[place], taken[place]
 
 
 def text_at_hand() -> int | None:
@@ -140,20 +161,21 @@ def text_at_hand() -> int | None:
     return read_json(TOKENS)["train"]["tokens"] if TOKENS.is_file() else None
 
 
-def table(shape: dict[str, Any], flops: float, speed: float, parameters: int, setting: Setting) -> Table:
+def table(shape: dict[str, Any], found: Measured, flops: float, setting: Setting) -> Table:
     """What the budget buys."""
-    tokens, text = flops / (6 * parameters), text_at_hand()
+    tokens, text, parameters = flops / found.flops, text_at_hand(), found.parameters
     grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     head = shape["hidden_size"] // shape["heads"]
     cache = size.cache_bytes(
         layers=shape["layers"], kv_heads=shape["kv_heads"], head_size=head, positions=setting.model["context"], bits=16
     )
     lines = {
-        "speed": f"{speed / 1e9:,.1f} GFLOP/s in training steps on {setting.device}",
-        "budget": f"{flops:.2e} FLOP, {flops / speed / 60:,.1f} minutes of pretraining",
+        "speed": f"{found.speed / 1e9:,.1f} GFLOP/s in training steps on {setting.device}, {setting.precision}",
+        "budget": f"{flops:.2e} FLOP, {flops / found.speed / 60:,.1f} minutes of pretraining",
         "model": f"{parameters / 1e6:,.2f} M parameters: {shape['layers']} layers of {shape['hidden_size']}",
         "text": f"{tokens / 1e6:,.1f} M tokens, {tokens / parameters:.0f} a parameter (the best is about {size.TOKENS_A_PARAMETER})",
         "yours": f"{text / 1e6:,.1f} M tokens: {size.passes(tokens, text):.1f} passes" if text else "not known before `tokenize` has run",
+        "memory": f"{found.memory / 1e9:,.2f} GB of a step, {setting.micro_batch} rows at once",
         "files": ", ".join(f"{size.weight_bytes(parameters, bits=bits) / 1e6:,.1f} MB at {bits} bits" for bits in (16, 8, 4)),
         "cache": f"{cache / 1e6:,.2f} MB a sequence of {setting.model['context']:,} tokens at 16 bits",
     }
@@ -172,12 +194,13 @@ def main() -> None:
     try:
         budget = Budget.read(options.budget, options.price)
         setting = setting_of(yaml.safe_load(SETTINGS.read_text()))
-        shape, flops, speed, parameters = proposed(budget, setting, console)
+        shape, found = proposed(budget, setting, console)
     except PipelineError as fault:
         console.print(f"{fault}: {fault.mend}")
         sys.exit(1)
-    console.print(table(shape, flops, speed, parameters, setting))
-    tokens, text = flops / (6 * parameters), text_at_hand()
+    flops = budget.flops_at(found.speed)
+    console.print(table(shape, found, flops, setting))
+    tokens, text = flops / found.flops, text_at_hand()
     if text and size.passes(tokens, text) > size.PASSES:
         console.print(f"[yellow]more than {size.PASSES} passes over a text teach little: more text, or a smaller budget[/]")
     console.print()
@@ -188,15 +211,18 @@ def setting_of(settings: dict[str, Any]) -> Setting:
     """What is set of all that is not the size."""
     import torch
 
-    asked = settings["tokenizer"]["vocab_size"]
+    asked, hardware, own = settings["tokenizer"]["vocab_size"], overlaid(settings, Path())["hardware"], settings["pretrain"]
     found = read_json(VOCABULARY)["vocabulary"] if VOCABULARY.is_file() else UNKNOWN
-    device = settings["hardware"]["device"]
+    device = hardware["device"]
     return Setting(
         settings["model"],
         asked if isinstance(asked, int) else found,
         settings["tokenize"]["sequence_length"],
-        settings["pretrain"]["micro_batch"],
+        own["micro_batch"],
+        own["precision"],
+        own["compile"],
         ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device,
+        hardware["threads"] or min(4, os.cpu_count() or 1),
     )
 
 

@@ -244,7 +244,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
     module = build(shape, vocabulary=vocabulary, seed=1)
     rows = rows_by_lot(micro * BATCH * 4, length=length, vocabulary=vocabulary)
     tokens = micro * BATCH * length
-    section = yaml.safe_load((ROOT / "conf/pretrain/muon.yaml").read_text()) | {
+    section = yaml.safe_load((ROOT / "conf/pretrain/normuon.yaml").read_text()) | {
         "duration": STEPS,
         "checkpoint_every": 10 * STEPS,
         "seed": 1,
@@ -257,7 +257,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
         "log_every": 1,
         "eval_every": 10 * STEPS,
     }
-    section["muon"] |= {"ns_steps": 5, "precision": "bf16"}
+    section["normuon"] |= {"ns_steps": 5, "precision": "bf16"}
     recipe = typed(Fitting, {one.name: section[one.name] for one in fields(Fitting)}, at="speed")
     times: list[float] = []
     if not small:

@@ -67,7 +67,7 @@ def parts(changes: dict[str, Any], steps: int) -> tuple[Any, Any, Any]:
     from pipeline.train.fit import Fitting
 
     shape = yaml.safe_load((ROOT / "conf/model/qwen3.yaml").read_text())
-    section = yaml.safe_load((ROOT / "conf/pretrain/muon.yaml").read_text()) | {"duration": steps, "seed": 1, "eval_every": 10 * steps}
+    section = yaml.safe_load((ROOT / "conf/pretrain/normuon.yaml").read_text()) | {"duration": steps, "seed": 1, "eval_every": 10 * steps}
     recipe = typed(Fitting, {one.name: (section | changes)[one.name] for one in fields(Fitting)}, at="pretrain")
     objective = NextToken(rows_by_lot(400, length=LENGTH, vocabulary=VOCABULARY), context=shape["context"])
     return build(shape, vocabulary=VOCABULARY, seed=1), objective, recipe

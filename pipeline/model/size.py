@@ -12,7 +12,7 @@ HEAD = 64  # width of an attention head, and of a layer for each layer: so the G
 def optimal(flops: float) -> tuple[float, float]:
     """Parameters and tokens that a budget of operations is best spent on: 6 N D = C and D = 20 N (Hoffmann et al. 2022)."""
     parameters = math.sqrt(flops / (6 * TOKENS_A_PARAMETER))
-    return parameters, TOKENS_A_PARAMETER * parameters
+    return parameters, tokens_for(parameters)
 
 
 def tokens_for(parameters: float) -> float:

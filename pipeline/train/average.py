@@ -25,11 +25,6 @@ class Averaging:
         if self.ema_decay is not None and self.passes is not None:
             raise ValueError("weights are averaged by ema_decay or over the last passes: one of them is null")
 
-    @property
-    def on(self) -> bool:
-        """Whether there is a mean at all."""
-        return self.ema_decay is not None or self.passes is not None
-
 
 def ema_share(step: int, *, decay: float) -> float:
     """What step 0.. brings into the mean: 1 - decay, and more at first, so that the beginning is soon forgotten."""

@@ -1,12 +1,18 @@
 """`make size`: a budget is read, and becomes settings that the chain takes."""
 
 import json
+import sys
+from collections.abc import Iterator
 
 import pytest
+import torch
+from rich.console import Console
 
 from apps import size as command
-from apps.size import Budget
+from apps.size import Budget, Measured
 from pipeline.core.errors import InputError
+from pipeline.model.build import blank
+from pipeline.model.count import training_flops
 from stages._settings import compose, plain
 
 
@@ -31,18 +37,56 @@ def test_dollars_without_a_price_ask_for_it() -> None:
     assert "PRICE=2.50" in fault.value.mend
 
 
-def test_it_proposes_settings_that_the_chain_takes(monkeypatch, capsys, tmp_path) -> None:
+@pytest.fixture
+def quick(monkeypatch, tmp_path) -> Iterator[None]:
+    """One step a measurement, at size=smoke, no text yet."""
+    threads = torch.get_num_threads()
     monkeypatch.setattr(command, "TIMED_S", 0.0)
     monkeypatch.setattr(command, "STEPS", 1)
     monkeypatch.setattr(command, "TOKENS", tmp_path / "absent")
     monkeypatch.setattr(command, "SETTINGS", params := tmp_path / "params.yaml")
     params.write_text(json.dumps(plain(compose(["size=smoke"]))))
-    monkeypatch.setattr("sys.argv", ["size", "3e12 flops"])
+    yield
+    torch.set_num_threads(threads)
+
+
+def said(words: str, capsys) -> tuple[str, dict]:
+    """What is printed, and the settings of its last line."""
+    sys.argv = ["size", words]
     command.main()
-    said = capsys.readouterr().out
-    words = said[said.index('SET="') + 5 :].split('"')[0].split()
-    settings = plain(compose(words))
+    out = capsys.readouterr().out
+    return out, plain(compose(out[out.index('SET="') + 5 :].split('"')[0].split()))
+
+
+def test_it_proposes_settings_that_the_chain_takes(quick, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.argv", [])
+    out, settings = said("3e12 flops", capsys)
     assert settings["model"]["layers"] == 2
+    assert "not known before" in out
+    assert "GB of a step, 12 rows at once" in out
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_text_that_it_proposes_costs_the_budget_by_the_operations_that_are_counted(tied, quick, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.argv", [])
+    command.SETTINGS.write_text(json.dumps(plain(compose(["size=smoke", f"model.tie_embeddings={str(tied).lower()}"]))))
+    _, settings = said("3e12 flops", capsys)
+    setting = command.setting_of(plain(compose(["size=smoke"])))
+    module = blank(settings["model"] | {"tie_embeddings": tied}, vocabulary=setting.vocabulary)
     tokens = float(settings["pretrain"]["duration"].removesuffix("tokens"))
-    assert "not known before" in said
-    assert 3e12 / (6 * tokens) == pytest.approx(1e5, rel=0.9)
+    assert tokens * training_flops(module, length=setting.row) == pytest.approx(3e12, rel=1e-3)
+
+
+def test_the_speed_told_is_that_of_the_shape_told(quick, monkeypatch) -> None:
+    """Each shape is faster than the one before, so that another one is asked for each time."""
+    tried = []
+
+    def measured(shape, setting):
+        tried.append(shape["hidden_size"])
+        return Measured(4.0 ** len(tried) * 1e11, 1, 1, 1)
+
+    monkeypatch.setattr(command, "measured", measured)
+    setting = command.setting_of(plain(compose(["size=smoke"])))
+    shape, found = command.proposed(Budget(600.0, None), setting, Console())
+    assert (len(tried), shape["hidden_size"]) == (command.ROUNDS, tried[-1])
+    assert found.speed == 4.0 ** len(tried) * 1e11

@@ -205,7 +205,7 @@ def test_the_groups_are_listed_with_what_each_file_is() -> None:
 def test_comments_are_found_by_their_dotted_key() -> None:
     found = comments_of(ways("pretrain"), "pretrain")
     assert found["pretrain.adamw.lr"] == "a step"
-    assert found["pretrain.muon.ns_steps"] == "Newton-Schulz iterations"
+    assert found["pretrain.normuon.ns_steps"] == "Newton-Schulz iterations"
 
 
 def test_leaves_are_words_for_the_command_line() -> None:

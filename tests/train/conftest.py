@@ -55,14 +55,19 @@ class Counting:
 
 
 CONF = Path(__file__).parents[2] / "conf/pretrain"
-OFF = yaml.safe_load((CONF / "muon.yaml").read_text())  # what a test does not speak of is as in conf/
+
+
+def own_of(kind: str) -> dict[str, Any]:
+    """What a file of conf/pretrain says itself."""
+    return {key: value for key, value in yaml.safe_load((CONF / f"{kind}.yaml").read_text()).items() if key != "defaults"}
+
+
+OFF = own_of("normuon") | own_of("muon")  # what a test does not speak of is as in conf/, with Muon
 
 
 def section(kind: str) -> dict[str, Any]:
-    """What conf/pretrain/KIND.yaml lays over muon.yaml."""
-    if kind == "muon":
-        return {}
-    return {key: value for key, value in yaml.safe_load((CONF / f"{kind}.yaml").read_text()).items() if key != "defaults"}
+    """What another file of conf/pretrain says, in the place of Muon."""
+    return {} if kind == "muon" else {"muon": None} | own_of(kind)
 
 
 def fitting(**changes: Any) -> Fitting:
