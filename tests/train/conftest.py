@@ -67,7 +67,8 @@ OFF = own_of("normuon") | own_of("muon")  # what a test does not speak of is as 
 
 def section(kind: str) -> dict[str, Any]:
     """What another file of conf/pretrain says, in the place of Muon."""
-    return {} if kind == "muon" else {"muon": None} | own_of(kind)
+    own = own_of(kind)
+    return {} if kind == "muon" else {"muon": None} | ({"normuon": own["normuon"]} if kind == "normuon" else own)
 
 
 def fitting(**changes: Any) -> Fitting:
