@@ -52,10 +52,10 @@ heal-lock: setup
 	@$(V)/python -m apps.heal
 
 test: setup ## run all tests, the smoke chain among them, on two cores
-	$(V)/python -m pytest -n 2 --dist loadgroup
+	$(V)/python -m pytest -n 2 --dist loadfile
 
 test-fast: setup ## run the tests without the chain
-	$(V)/python -m pytest -n 2 --dist loadgroup -m "not smoke"
+	$(V)/python -m pytest -n 2 --dist loadfile -m "not smoke"
 
 check: setup ## format, lint, types, import contracts
 	$(V)/ruff format --check .

@@ -10,15 +10,8 @@ ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"  # real text beside the checkout, where there is some
 
 
-@pytest.hookimpl(tryfirst=True)  # the workers read the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two workers each takes whole files, since their fixtures are costly; all that shares the one finished chain is one group.
-
-    First come those that take minutes, so that the workers end together.
-    """
-    for item in items:
-        name = "chain" if "clone" in getattr(item, "fixturenames", ()) else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(name))
+    """First come the files that take minutes, so that two workers, which take whole files, end together."""
     items.sort(key=lambda item: "/smoke/" not in item.nodeid)
 
 
