@@ -1,6 +1,7 @@
 """One stage as several processes: with hardware.ranks > 1 it starts itself again under torch.distributed.run, one process a rank.
 
-All ranks compute; the first one holds the lock, writes and tells. They die with the process that started them.
+All ranks compute; the first one holds the lock, writes and tells. They die with the process that started them. torch is imported by its name:
+the runner of every stage knows this module, and a text stage does not depend on torch.
 """
 
 import ctypes
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from importlib import import_module
 
 PARENT = "STAGE_PARENT"  # its process id, where it started the ranks
 PR_SET_PDEATHSIG = 1  # of prctl(2): a signal for when the parent dies
@@ -34,23 +36,21 @@ def first() -> bool:
 
 def launch(module: str, words: Sequence[str], *, ranks: int) -> None:
     """Run the stage as so many ranks until they have ended; the process ends with them where one fails."""
-    from torch.distributed.elastic.multiprocessing import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import main
-
+    run = import_module("torch.distributed.run")
+    failures = import_module("torch.distributed.elastic.multiprocessing.errors").ChildFailedError
+    signals = import_module("torch.distributed.elastic.multiprocessing").SignalException
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # a rank says itself how it failed
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each sets its own number
     os.environ[PARENT] = str(os.getpid())
     try:
-        main(["--standalone", f"--nproc-per-node={ranks}", "--module", module, *words])
-    except (ChildFailedError, SignalException):
+        run.main(["--standalone", f"--nproc-per-node={ranks}", "--module", module, *words])
+    except (failures, signals):
         sys.exit(1)
 
 
 def join(device: str, taken: bool) -> bool:
     """Meet the other ranks, each on a device of its own, and die with the parent; all learn whether the first has a result already."""
-    import torch
-
+    torch = import_module("torch")
     with suppress(OSError, AttributeError):  # on Linux
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
@@ -69,8 +69,7 @@ def leave() -> None:
     """The ranks part: all but the first end here."""
     if not among():
         return
-    import torch
-
+    torch = import_module("torch")
     torch.distributed.destroy_process_group()
     if not first():
         sys.exit(0)
