@@ -1,7 +1,7 @@
 """One stage as several processes: with hardware.ranks > 1 it starts itself again under torch.distributed.run, one process a rank.
 
-All ranks compute; the first one holds the lock, writes and tells. They die with the process that started them. torch is imported by its name:
-the runner of every stage knows this module, and a text stage does not depend on torch.
+All ranks compute; the first one holds the lock, writes and tells. They die with the process that started them.
+torch is imported by its name: the runner of every stage knows this module, and a text stage does not depend on torch.
 """
 
 import ctypes
