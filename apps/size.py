@@ -161,9 +161,9 @@ def text_at_hand() -> int | None:
     return read_json(TOKENS)["train"]["tokens"] if TOKENS.is_file() else None
 
 
-def table(shape: dict[str, Any], found: Measured, flops: float, setting: Setting) -> Table:
-    """What the budget buys."""
-    tokens, text, parameters = flops / found.flops, text_at_hand(), found.parameters
+def table(shape: dict[str, Any], found: Measured, tokens: float, text: int | None, setting: Setting) -> Table:
+    """What the budget buys: a shape, and so many tokens for it; `text` are the tokens that are there."""
+    flops, parameters = tokens * found.flops, found.parameters
     grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     head = shape["hidden_size"] // shape["heads"]
     cache = size.cache_bytes(
@@ -198,9 +198,8 @@ def main() -> None:
     except PipelineError as fault:
         console.print(f"{fault}: {fault.mend}")
         sys.exit(1)
-    flops = budget.flops_at(found.speed)
-    console.print(table(shape, found, flops, setting))
-    tokens, text = flops / found.flops, text_at_hand()
+    tokens, text = budget.flops_at(found.speed) / found.flops, text_at_hand()
+    console.print(table(shape, found, tokens, text, setting))
     if text and size.passes(tokens, text) > size.PASSES:
         console.print(f"[yellow]more than {size.PASSES} passes over a text teach little: more text, or a smaller budget[/]")
     console.print()

@@ -71,12 +71,12 @@ class Setup:
     def peer(self, script: str, source: Path, *more: str) -> Cost:
         """One run of a peer, which writes into out/SCRIPT."""
         return cost_of(
-            [str(self.python), str(PEERS / script), str(source), str(self.out(script, *more)), *more], cwd=ROOT, environment=_environment()
+            [str(self.python), str(PEERS / script), str(source), str(self.out(script, *more)), *more], cwd=ROOT, environment=environment()
         )
 
     def ours(self, *arguments: str) -> Cost:
         """One run of our own code."""
-        return cost_of([sys.executable, "-m", "benchmarks.text_ours", *arguments], cwd=ROOT, environment=_environment())
+        return cost_of([sys.executable, "-m", "benchmarks.text_ours", *arguments], cwd=ROOT, environment=environment())
 
     def stages(self, names: Sequence[str], overrides: Sequence[str], paths: Mapping[str, str], task: str = "stages") -> Callable[[], Cost]:
         """A function that runs our stages with one worker from scratch; kernels are compiled before, on the small corpus.
@@ -267,7 +267,8 @@ def _score(corpus: Path, kept: Path) -> dict[str, Any]:
     return score(np.array([key in found for key in ids]), pq.read_table(corpus / "pairs.parquet"), threshold=THRESHOLD)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """This process's, with one thread for each library and nothing that talks."""
     return os.environ | ONE_THREAD | QUIET
 
 

@@ -12,18 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.clones import one_worker
 from pipeline.core.artifact.split import PARTS, TEXTS, Split
 from pipeline.core.artifact.tables import shard_name, write_table
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.parallel import parallel_map
-from pipeline.core.shards import map_shards
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.shards import PackingSettings, write_rows
 from pipeline.tokens.tokenizer import encode, save
@@ -68,14 +66,8 @@ def make(folder: Path, millions: int) -> None:
 
 def tokenize(folder: Path) -> dict[str, float]:
     """What the stage does, by one worker."""
-    run_map = partial(parallel_map, engine="threading", workers=1)
-    facts = write_rows(
-        Split(folder / "split"),
-        Tokenizer(folder / "tokenizer"),
-        Tokens(folder / "tokenize"),
-        SETTINGS,
-        lambda phase, work, items: map_shards(work, items, folder=folder / phase, run_map=run_map),
-    )["train"]
+    source, tokenizer, target = Split(folder / "split"), Tokenizer(folder / "tokenizer"), Tokens(folder / "tokenize")
+    facts = write_rows(source, tokenizer, target, SETTINGS, one_worker(folder / "work"))["train"]
     return {"tokens": facts["tokens"], "rows": facts["rows"], "fill": facts["fill"], "shards": facts["shards"]}
 
 

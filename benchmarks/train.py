@@ -1,6 +1,6 @@
 """The shortest way from text to a low loss: bits a byte of held-out text against CPU seconds, beside nanoGPT's recipe, in one run.
 
-python -m benchmarks.train [--text FILE] [--steps 100 300 1300] [--rounds 1]
+python -m benchmarks.train [--text FILE] [--steps 100 250 1300] [--set KEY=VALUE ...]
 
 Each point is a process of its own on one thread, from the text to the figure: ours learns its tokenizer, lays rows, trains, and reads the
 held-out tenth in windows of 64 tokens that move on by 32; the peer reads the same in windows of 64 characters. Prints a table, and adds a
@@ -10,7 +10,6 @@ dated file to results/.
 import argparse
 import datetime
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.text import ONE_THREAD, QUIET, REAL, RESULTS, ROOT
+from benchmarks.text import REAL, RESULTS, ROOT, environment
 from benchmarks.text_measure import cost_of
 from pipeline.core.files import write_json
 
@@ -35,8 +34,7 @@ PEER = "nanoGPT's recipe"
 
 def run(command: list[str]) -> dict[str, Any]:
     """A run as a row of the table."""
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(ROOT)} | ONE_THREAD | QUIET
-    cost = cost_of([sys.executable, *command], cwd=ROOT, environment=environment)
+    cost = cost_of([sys.executable, *command], cwd=ROOT, environment=environment())
     return json.loads(cost.output.splitlines()[-1]) | {"cpu_seconds": cost.cpu_seconds, "peak_megabytes": cost.peak_megabytes}
 
 

@@ -7,7 +7,6 @@ import json
 import sys
 import tempfile
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ from stages._settings import compose, plain, typed  # isort: skip - the stages' 
 import pyarrow as pa
 import torch
 
+from benchmarks.clones import one_worker
 from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.parallel import parallel_map
 from pipeline.core.seed import seed_of
-from pipeline.core.shards import map_shards
 from pipeline.model import count
 from pipeline.model.build import build
 from pipeline.model.held_out import bits_per_byte
@@ -48,8 +46,7 @@ def rows_of(text: str, settings: dict[str, Any], folder: Path) -> tuple[Tokenize
     save(train("bpe", [parts["train"]], vocab_size=own["vocab_size"], pattern=own["pattern"], fewer=False), codec)
     own = settings["tokenize"]
     packing = PackingSettings(sequence_length=own["sequence_length"], packing=own["packing"], shard_tokens=own["shard_tokens"])
-    run_map = partial(parallel_map, engine="threading", workers=1)
-    write_rows(split, codec, tokens, packing, lambda phase, work, items: map_shards(work, items, folder=folder / phase, run_map=run_map))
+    write_rows(split, codec, tokens, packing, one_worker(folder / "work"))
     return codec, tokens
 
 

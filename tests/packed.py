@@ -2,17 +2,15 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.clones import one_worker
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.parallel import parallel_map
-from pipeline.core.shards import Work, map_shards
 from pipeline.tokens.pack import Packing, Stream, lay
 from pipeline.tokens.rows import Rows
 from pipeline.tokens.shards import PackingSettings, write_rows
@@ -27,10 +25,5 @@ def packed(documents: Sequence[Sequence[int]], *, row: int, packing: Packing = "
 def write_tokens(split: Split, tokenizer: Tokenizer, target: Tokens, *, length: int) -> dict[str, dict[str, Any]]:
     """What the stage tokenize writes, by one worker."""
     settings = PackingSettings(sequence_length=length, packing="best_fit", shard_tokens=1 << 20)
-    run_map = partial(parallel_map, engine="threading", workers=1)
     with tempfile.TemporaryDirectory() as scratch:
-
-        def run_shards(phase: str, function: Any, items: Sequence[Any]) -> Work:
-            return map_shards(function, items, folder=Path(scratch) / phase, run_map=run_map)
-
-        return write_rows(split, tokenizer, target, settings, run_shards)
+        return write_rows(split, tokenizer, target, settings, one_worker(Path(scratch)))

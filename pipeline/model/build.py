@@ -16,10 +16,7 @@ from pipeline.model.kind import Kind
 from pipeline.model.shapes import Shape, checked
 from pipeline.tokens.special import END, ENDOFTEXT, ENDS, IDS, PAD
 
-__all__ = ["ATTENTION", "Shape", "blank", "build", "configure"]
-
-ATTENTION = "sdpa"  # torch's own kernel, for training and for reading
-EAGER = {"bloom", "mamba2"}  # types that have no such kernel
+__all__ = ["Shape", "blank", "build", "configure"]
 
 
 def build(shape: Mapping[str, Any], *, vocabulary: int, seed: int) -> PreTrainedModel:
@@ -55,7 +52,7 @@ def configure(shape: Kind, *, vocabulary: int) -> PretrainedConfig:
             "vocab_size": vocabulary,
             "tie_word_embeddings": shape.tie_embeddings,
             **special_ids(),
-            "attn_implementation": attention_of(shape.model_type),
+            "attn_implementation": shape.attention,
         },
     )
 
@@ -63,11 +60,6 @@ def configure(shape: Kind, *, vocabulary: int) -> PretrainedConfig:
 def special_ids() -> dict[str, int]:
     """Our special tokens in transformers' words."""
     return {"bos_token_id": IDS[ENDOFTEXT], "eos_token_id": IDS[END], "pad_token_id": IDS[PAD]}
-
-
-def attention_of(model_type: str) -> str:
-    """The kernel of a type of model."""
-    return "eager" if model_type in EAGER else ATTENTION
 
 
 def _drop(module: PreTrainedModel, shape: Kind) -> None:

@@ -59,10 +59,9 @@ def training_flops(module: PreTrainedModel, *, length: int) -> int:
     6 a weight of each matrix that a token meets, the head among them, experts as far as a token meets them, and what its kind
     says of attention or state. An embedding is looked up, not multiplied.
     """
-    looked_up = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     head = _head(module)
-    inside = [(name, weight) for name, weight in module.named_parameters() if weight.ndim >= 2 and id(weight) not in looked_up | {id(head)}]
-    body = sum(weight.numel() * met for name, weight in inside for met in [share_met(module.config, name)])
+    inside = [(name, weight) for name, weight in multiplied(module) if weight is not head]
+    body = sum(weight.numel() * share_met(module.config, name) for name, weight in inside)
     return round(6 * (body + head.numel())) + kind_of(module.config).mixing_flops(module.config, length=length)
 
 
@@ -71,9 +70,14 @@ def matrices(module: PreTrainedModel) -> list[str]:
 
     Experts, which are stored as one tensor with three dimensions, and convolutions are none: they are AdamW's. The router is one.
     """
-    outside = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
-    outside.add(id(_head(module)))
-    return [name for name, weight in module.named_parameters() if weight.ndim == 2 and id(weight) not in outside]
+    head = _head(module)
+    return [name for name, weight in multiplied(module) if weight.ndim == 2 and weight is not head]
+
+
+def multiplied(module: nn.Module) -> list[tuple[str, Tensor]]:
+    """The weights of two dimensions or more that a token meets in a product, with their names: all but what is looked up."""
+    looked_up = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
+    return [(name, weight) for name, weight in module.named_parameters() if weight.ndim >= 2 and id(weight) not in looked_up]
 
 
 def state(module: PreTrainedModel, *, muon: bool) -> State:

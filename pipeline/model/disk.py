@@ -14,8 +14,8 @@ from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_json, write_json
-from pipeline.model.build import attention_of
 from pipeline.model.count import parameters
+from pipeline.model.shapes import kind_of_type
 from pipeline.tokens.tokenizer import FILES, read
 
 
@@ -79,7 +79,7 @@ def same_tokenizer(*artifacts: Tokenizer | Model) -> None:
 def _load(family: Any, artifact: Model, device: str) -> PreTrainedModel:
     artifact.file("model.safetensors")  # every file is compared with the manifest
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    kernel = attention_of(str(read_json(artifact.file("config.json"))["model_type"]))
+    kernel = kind_of_type(read_json(artifact.file("config.json"))["model_type"]).attention
     options = {"dtype": torch.float32, "attn_implementation": kernel, "local_files_only": True, "use_safetensors": True}
     module: PreTrainedModel = family.from_pretrained(artifact.path, **options)
     for weight in (*module.parameters(), *module.buffers()):

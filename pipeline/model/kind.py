@@ -32,6 +32,7 @@ class Kind(ABC):
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
     model_type: ClassVar[str]  # transformers' name of it
     compiles: ClassVar[bool] = True  # whether torch.compile can take packed rows
+    attention: ClassVar[str] = "sdpa"  # the kernel, for training and for reading: torch's own
     joins: ClassVar[tuple[str, ...]]  # modules whose output joins the residual stream, by the end of their names
 
     def __post_init__(self) -> None:
@@ -50,6 +51,12 @@ class Kind(ABC):
         """PipelineError where it is asked for and the kind reads documents one by one, whose lengths torch.compile can't do with."""
         if asked and not self.compiles:
             raise PipelineError(f"torch.compile can't take the rows of a model of type {self.model_type}", mend="pretrain.compile=false")
+
+    def faults_of_half_heads(self) -> Iterator[Fault]:
+        """Half a head of an odd width, which RoPE can't turn: for kinds that turn half of each."""
+        if self.hidden_size // self.heads % 4:
+            message = f"hidden_size {self.hidden_size} and {self.heads} heads: half a head has no even width for RoPE"
+            yield message, f"model.hidden_size={self.heads * STEP}"
 
     @abstractmethod
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:

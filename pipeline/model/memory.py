@@ -23,10 +23,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.memory import ONE_ROW, OutOfMemory, free_memory
-from pipeline.model.count import share_met
+from pipeline.model.count import FP32, multiplied, share_met
 from pipeline.model.shapes import kind_of
 
-FP32 = 4  # bytes
 SURE = 0.7  # of what is free: what an estimate may take and yet fit, were it as far below the truth as any that was measured
 
 
@@ -97,9 +96,7 @@ def sampling(module: PreTrainedModel, *, prompt: int, new: int) -> int:
 
 def _widths(module: PreTrainedModel) -> int:
     """Of the matrices inside the layers, in and out, summed up."""
-    looked_up = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
-    inside = [(name, weight) for name, weight in module.base_model.named_parameters() if weight.ndim >= 2 and id(weight) not in looked_up]
-    return sum(_experts(module, name, weight) * sum(weight.shape[-2:]) for name, weight in inside)
+    return sum(_experts(module, name, weight) * sum(weight.shape[-2:]) for name, weight in multiplied(module.base_model))
 
 
 def _experts(module: PreTrainedModel, name: str, weight: Tensor) -> int:

@@ -6,6 +6,11 @@ def scan_flops(*, inner: int, state: int) -> int:
     return 18 * inner * state
 
 
+def scan_cached(*, inner: int, groups: int, state: int, conv: int) -> int:
+    """Numbers that a layer keeps between two tokens: its state, and what its convolution sees."""
+    return inner * state + conv * (inner + 2 * groups * state)
+
+
 def scan_numbers(*, tokens: int, heads: int, inner: int, state: int, chunk: int) -> int:
     """Numbers that the scan in plain torch makes of a row.
 

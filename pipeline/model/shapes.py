@@ -27,11 +27,16 @@ KINDS: tuple[type[Kind], ...] = get_args(_Any)
 
 def kind_of(config: PretrainedConfig) -> type[Kind]:
     """The kind of a module, by its configuration; PipelineError for one that is not among ours."""
+    return kind_of_type(config.model_type)
+
+
+def kind_of_type(model_type: str) -> type[Kind]:
+    """The same by transformers' name of it."""
     for kind in KINDS:
-        if kind.model_type == config.model_type:
+        if kind.model_type == model_type:
             return kind
     known = ", ".join(kind.model_type for kind in KINDS)
-    raise PipelineError(f"a model of type {config.model_type} is unknown here", mend=f"a model of one of the types {known}")
+    raise PipelineError(f"a model of type {model_type} is unknown here", mend=f"a model of one of the types {known}")
 
 
 def checked(content: Mapping[str, Any]) -> Kind:

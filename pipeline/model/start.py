@@ -20,7 +20,7 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.manifest import NAME
-from pipeline.model.build import attention_of, build, completed, special_ids
+from pipeline.model.build import build, completed, special_ids
 from pipeline.model.kind import Kind
 from pipeline.model.shapes import kind_of
 from pipeline.tokens.special import IDS
@@ -83,7 +83,7 @@ def _weights(folder: Path, config: PretrainedConfig) -> PreTrainedModel:
     if (folder / NAME).is_file():
         Model(folder).file("model.safetensors")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": attention_of(config.model_type), "output_loading_info": True}
+    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": kind_of(config).attention, "output_loading_info": True}
     try:
         found: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, **options)
     except (OSError, RuntimeError, SafetensorError) as fault:  # of shapes that differ; of a file that was cut short

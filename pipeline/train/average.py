@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from pipeline.train.checkpoint import load_weights, weights_of
+from pipeline.train.checkpoint import beside_weights, copy_of_weights, load_weights, weights_of
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -53,10 +53,8 @@ class Average:
         """Move the mean this share of the way to the weights."""
         if not share:
             return
-        weights = {name: one.detach() for name, one in weights_of(self._module).items()}
-        if not self._mean:
-            self._mean = {name: one.clone() for name, one in weights.items()}
-        for name, one in weights.items():
+        self._mean = self._mean or copy_of_weights(self._module)
+        for name, one in weights_of(self._module).items():
             if one.is_floating_point():
                 self._mean[name].lerp_(one, share)
             else:
@@ -73,7 +71,7 @@ class Average:
         if not self._mean:
             yield
             return
-        own = {name: one.detach().clone() for name, one in weights_of(self._module).items()}
+        own = copy_of_weights(self._module)
         load_weights(self._module, self._mean)
         try:
             yield
@@ -86,5 +84,4 @@ class Average:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what tensors() gave."""
-        own = weights_of(self._module)
-        self._mean = {name: one.to(own[name].device) for name, one in tensors.items()}
+        self._mean = beside_weights(self._module, tensors)

@@ -64,6 +64,17 @@ def weights_of(module: nn.Module) -> dict[str, Tensor]:
     return dict(module.named_parameters()) | {name: buffer for name, buffer in module.named_buffers() if name in kept}
 
 
+def copy_of_weights(module: nn.Module) -> dict[str, Tensor]:
+    """The same, in memory of their own."""
+    return {name: weight.detach().clone() for name, weight in weights_of(module).items()}
+
+
+def beside_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by the names of weights, each on the device of its weight."""
+    own = weights_of(module)
+    return {name: tensor.to(own[name].device) for name, tensor in tensors.items()}
+
+
 @torch.no_grad()
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put back what weights_of gave, into the module's own memory. KeyError when a name is missing."""

@@ -77,7 +77,7 @@ class Guard:
             self.settings.action == "skip"
         )
         message = f"{at} in step {step}: the {told}{many}. The step was not taken. Its batch: rows {few} ({path})"
-        mend = f"lower the learning rate ({at}.*lr or *learning_rate), or precision=fp32"
+        mend = self.workspace.gentler
         raise PipelineError(
             message, mend=mend if self.settings.action == "skip" else f"{mend}; {at}.spikes.action=skip leaves such steps out"
         )

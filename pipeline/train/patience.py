@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
-from pipeline.train.checkpoint import load_weights, weights_of
+from pipeline.train.checkpoint import beside_weights, copy_of_weights, load_weights
 
 HELD_OUT = "val_loss"  # the figure, among those of an evaluation
 
@@ -35,7 +35,7 @@ class Patience:
         self.since += 1
         if self.best is None or numbers[HELD_OUT] < self.best:
             self.best, self.best_step, self.since = numbers[HELD_OUT], step, 0
-            self.kept = {name: one.detach().clone() for name, one in weights_of(module).items()}
+            self.kept = copy_of_weights(module)
 
     @property
     def over(self) -> bool:
@@ -57,6 +57,5 @@ class Patience:
 
     def load(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any], module: nn.Module) -> None:
         """Put back the weights and what state() gave."""
-        own = weights_of(module)
-        self.kept = {name: one.to(own[name].device) for name, one in tensors.items()}
+        self.kept = beside_weights(module, tensors)
         self.best, self.best_step, self.since = state["best"], state["best_step"], state["since"]

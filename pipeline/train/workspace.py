@@ -38,7 +38,12 @@ class Workspace:
         """PipelineError when training has left the numbers: all that follows would be lost."""
         if wrong := [f"{name} is {value}" for name, value in figures.items() if not math.isfinite(value)]:
             message = f"{self.section} in step {step}: the {' and the '.join(wrong)}"
-            raise PipelineError(message, mend=f"lower the learning rate ({self.section}.*lr or *learning_rate), or precision=fp32")
+            raise PipelineError(message, mend=self.gentler)
+
+    @property
+    def gentler(self) -> str:
+        """The mend of a training that leaves the numbers."""
+        return f"lower the learning rate ({self.section}.*lr or *learning_rate), or precision=fp32"
 
     def refuse_end(self, name: str, value: float | None, *, most: float | None, key: str) -> None:
         """PipelineError when a figure of the finished training is beyond its bound: the model is broken, and all that reads it would be."""

@@ -23,7 +23,7 @@ from transformers.modeling_layers import GenericForSequenceClassification
 
 from pipeline.model.apart import is_packed, read_apart
 from pipeline.model.kind import Fault, Rotary
-from pipeline.model.scan import scan_flops, scan_numbers
+from pipeline.model.scan import scan_cached, scan_flops, scan_numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +47,7 @@ class Bamba(Rotary):
         if not 1 < self.attention_every <= self.layers:
             message = f"attention_every {self.attention_every} of {self.layers} layers leaves no layer with a state, or none with attention"
             yield message, "model.attention_every=2" if self.layers > 1 else "model.layers=2"
-        if self.hidden_size // self.heads % 4:
-            message = f"hidden_size {self.hidden_size} and {self.heads} heads: half a head has no even width for RoPE"
-            yield message, f"model.hidden_size={self.heads * 32}"
+        yield from self.faults_of_half_heads()
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""
@@ -80,9 +78,9 @@ class Bamba(Rotary):
         attend = len(config.attn_layer_indices)
         heads, size = config.num_key_value_heads, config.hidden_size // config.num_attention_heads
         inner = config.mamba_expand * config.hidden_size
-        window = config.mamba_d_conv * (inner + 2 * config.mamba_n_groups * config.mamba_d_state)
+        layer = scan_cached(inner=inner, groups=config.mamba_n_groups, state=config.mamba_d_state, conv=config.mamba_d_conv)
         states = int(config.num_hidden_layers) - attend
-        return int(2 * attend * heads * size * tokens + states * (inner * config.mamba_d_state + window))
+        return int(2 * attend * heads * size * tokens + states * layer)
 
     @classmethod
     def held(cls, config: PretrainedConfig, *, tokens: int) -> int:

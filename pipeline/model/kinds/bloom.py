@@ -22,6 +22,7 @@ class Bloom(Ungrouped):
     activation: Literal["gelu"]
 
     model_type: ClassVar[str] = "bloom"
+    attention: ClassVar[str] = "eager"  # it has no such kernel
     joins: ClassVar[tuple[str, ...]] = ("self_attention.dense", "mlp.dense_4h_to_h")
 
     @property

@@ -28,9 +28,7 @@ class Deepseek(Ungrouped):
     def faults(self) -> Iterator[Fault]:
         """Also half a head of an odd width, which RoPE can't turn."""
         yield from super().faults()
-        if self.hidden_size // self.heads % 4:
-            message = f"hidden_size {self.hidden_size} and {self.heads} heads: half a head has no even width for RoPE"
-            yield message, f"model.hidden_size={self.heads * 32}"
+        yield from self.faults_of_half_heads()
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""

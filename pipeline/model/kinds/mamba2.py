@@ -16,7 +16,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from pipeline.model.apart import is_packed, read_apart
 from pipeline.model.kind import Fault, Kind
-from pipeline.model.scan import scan_flops, scan_numbers
+from pipeline.model.scan import scan_cached, scan_flops, scan_numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class Mamba2(Kind):
     chunk_size: PositiveInt  # tokens that the scan takes at once: speed and memory
 
     model_type: ClassVar[str] = "mamba2"
+    attention: ClassVar[str] = "eager"  # it has no such kernel
     compiles: ClassVar[bool] = False
     joins: ClassVar[tuple[str, ...]] = ("mixer.out_proj",)
 
@@ -71,8 +72,8 @@ class Mamba2(Kind):
     def cached(cls, config: PretrainedConfig, *, tokens: int) -> int:
         """The state, however many tokens it has seen, and what the convolution sees."""
         inner = config.num_heads * config.head_dim
-        window = config.conv_kernel * (inner + 2 * config.n_groups * config.state_size)
-        return int(config.num_hidden_layers) * int(inner * config.state_size + window)
+        layer = scan_cached(inner=inner, groups=config.n_groups, state=config.state_size, conv=config.conv_kernel)
+        return int(config.num_hidden_layers) * int(layer)
 
     @classmethod
     def held(cls, config: PretrainedConfig, *, tokens: int) -> int:

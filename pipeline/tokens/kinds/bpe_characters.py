@@ -5,9 +5,8 @@ from collections.abc import Iterable
 import tokenizers
 from tokenizers import models, trainers
 
-from pipeline.core.errors import InputError
 from pipeline.tokens.kinds.bpe import MIN_FREQUENCY
-from pipeline.tokens.kinds.parts import NAMES, filled, over_characters, special
+from pipeline.tokens.kinds.parts import NAMES, filled, need_characters, over_characters, special
 from pipeline.tokens.patterns import Pattern
 from pipeline.tokens.special import UNKNOWN
 
@@ -19,7 +18,5 @@ def train(texts: Iterable[str], *, vocab_size: int, pattern: Pattern, fewer: boo
         vocab_size=vocab_size, min_frequency=MIN_FREQUENCY, show_progress=False, special_tokens=special(NAMES)
     )  # it sorts the characters
     tokenizer.train_from_iterator(texts, trainer)
-    if (least := tokenizer.get_vocab_size()) > vocab_size:
-        message = f"a vocabulary of {vocab_size} has no room for {len(NAMES)} special tokens and the text's {least - len(NAMES)} characters"
-        raise InputError(message, mend=f"tokenizer.vocab_size={least}, or tokenizer=bpe")
+    need_characters(tokenizer.get_vocab_size() - len(NAMES), vocab_size)
     return filled(tokenizer, vocab_size=vocab_size, fewer=fewer)

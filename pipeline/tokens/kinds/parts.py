@@ -11,6 +11,7 @@ from pipeline.tokens.patterns import PATTERNS, Pattern
 from pipeline.tokens.special import IDS, UNKNOWN
 from pipeline.tokens.tokenizer import safe
 
+BYTES = "tokenizer=bpe"  # has room for any text
 NAMES = [*IDS, UNKNOWN]  # special tokens of a kind that does not hold every byte
 
 
@@ -42,10 +43,17 @@ def over_characters(model: tokenizers.models.Model, *, pattern: Pattern | None) 
     return tokenizer
 
 
-def need(least: int, vocab_size: int, what: str) -> None:
-    """InputError where a vocabulary has no room for what it must hold."""
+def need(least: int, vocab_size: int, what: str, *, otherwise: str = "") -> None:
+    """InputError where a vocabulary has no room for what it must hold; the mend is a larger one, or `otherwise`."""
     if vocab_size < least:
-        raise InputError(f"a vocabulary of {vocab_size} has no room for {what}", mend=f"tokenizer.vocab_size={least}")
+        mend = f"tokenizer.vocab_size={least}{f', or {otherwise}' if otherwise else ''}"
+        raise InputError(f"a vocabulary of {vocab_size} has no room for {what}", mend=mend)
+
+
+def need_characters(characters: int, vocab_size: int) -> None:
+    """The same for the special tokens and so many characters of the text."""
+    what = f"{len(NAMES)} special tokens and the text's {characters} characters"
+    need(len(NAMES) + characters, vocab_size, what, otherwise=BYTES)
 
 
 def filled(tokenizer: tokenizers.Tokenizer, *, vocab_size: int, fewer: bool) -> tokenizers.Tokenizer:

@@ -18,10 +18,9 @@ import numpy.typing as npt
 import tokenizers
 from tokenizers import models
 
-from pipeline.core.errors import InputError
 from pipeline.core.kernel import kernel
 from pipeline.tokens.kinds.bpe import MIN_FREQUENCY
-from pipeline.tokens.kinds.parts import NAMES, cut, filled, over_characters, special
+from pipeline.tokens.kinds.parts import NAMES, cut, filled, need_characters, over_characters, special
 from pipeline.tokens.patterns import Pattern
 
 LONGEST_TOKEN, LONGEST_WORD = 16, 32  # characters; longer words are not learned from: their probabilities would vanish
@@ -42,9 +41,7 @@ def train(texts: Iterable[str], *, vocab_size: int, pattern: Pattern, fewer: boo
         characters.update(text)
         counts.update(piece for piece, _ in pieces.pre_tokenize_str(text))
     room = vocab_size - len(NAMES)
-    if len(characters) > room:
-        message = f"a vocabulary of {vocab_size} has no room for {len(NAMES)} special tokens and the text's {len(characters)} characters"
-        raise InputError(message, mend=f"tokenizer.vocab_size={len(NAMES) + len(characters)}, or tokenizer=bpe")
+    need_characters(len(characters), vocab_size)
     short = sorted((word for word in counts if len(word) <= LONGEST_WORD), key=lambda word: (-counts[word], word))[:WORDS]
     tokens, shares = learned(short, np.array([counts[word] for word in short], np.float64), sorted(characters), room=room)
     order = sorted(range(len(tokens)), key=lambda place: (-shares[place], tokens[place]))

@@ -10,9 +10,8 @@ from collections.abc import Iterable
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
-from pipeline.core.errors import InputError
 from pipeline.tokens.kinds.bpe import MIN_FREQUENCY
-from pipeline.tokens.kinds.parts import NAMES, cut, filled, special
+from pipeline.tokens.kinds.parts import BYTES, NAMES, cut, filled, need, special
 from pipeline.tokens.patterns import Pattern
 from pipeline.tokens.special import UNKNOWN
 
@@ -29,10 +28,8 @@ def train(texts: Iterable[str], *, vocab_size: int, pattern: Pattern, fewer: boo
     for text in texts:
         found.update(text)
     characters = sorted(found)
-    least = len(NAMES) + 2 * len(characters)
-    if vocab_size < least:
-        message = f"a vocabulary of {vocab_size} has no room for {len(NAMES)} special tokens and twice {len(characters)} characters"
-        raise InputError(message, mend=f"tokenizer.vocab_size={least}, or tokenizer=bpe")
+    what = f"{len(NAMES)} special tokens and twice {len(characters)} characters"
+    need(len(NAMES) + 2 * len(characters), vocab_size, what, otherwise=BYTES)
     tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token=UNKNOWN, max_input_chars_per_word=LONGEST))
     # no piece begins with ##: each # stands alone
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split("#", "isolated"), cut(pattern)])
