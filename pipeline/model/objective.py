@@ -3,19 +3,29 @@
 batch B, time T; losses in nats
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import PipelineError
 from pipeline.model import memory
+from pipeline.model.rope import rebase, refuse_without_rope
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """What a module loses besides the nats of its predictions."""
+
+    z_loss: NonNegativeFloat  # times the squared logarithm of the softmax's denominator
 
 
 class NextToken:
@@ -24,27 +34,46 @@ class NextToken:
     Documents of one row don't see each other, and each begins at position 0.
     """
 
-    def __init__(self, rows: Rows, *, context: int) -> None:
+    def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0) -> None:
         if rows.length > context:
             message = f"rows of {rows.length} tokens don't fit a model with a context of {context}"
             raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
         self.rows = len(rows)
         self.tokens = rows.length  # a row
-        self._rows = rows
+        self._rows, self._context, self._z_loss = rows, context, z_loss
 
     def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
         """The sum of nats over the predicted tokens of these rows, and how many were predicted.
 
-        While a module with experts learns, their balance counts with each token, as its configuration weighs it.
+        While a module learns, the square of the logarithm of each softmax's denominator counts z_loss times (Chowdhery et al. 2022), and
+        with experts their balance counts with each token, as its configuration weighs it.
         """
         batch = self._rows.read(numbers)
         ids, positions, targets = (torch.from_numpy(one).to(device) for one in (batch.ids, batch.positions, batch.targets))
         output = module(input_ids=ids, position_ids=positions, use_cache=False)  # transformers tells documents apart by positions
-        nats = F.cross_entropy(output.logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+        logits, wanted = output.logits.float().flatten(0, 1), targets.flatten()
+        nats = F.cross_entropy(logits, wanted, ignore_index=IGNORE_INDEX, reduction="sum")
         counted = int((batch.targets != IGNORE_INDEX).sum())
+        if self._z_loss and module.training:
+            nats = nats + self._z_loss * (logits.logsumexp(-1).square() * (wanted != IGNORE_INDEX)).sum()
         if module.training and (balance := _balance(module, output)) is not None:
             nats = nats + counted * balance
         return nats, counted
+
+    def view(self, best: float, length: int | None) -> "NextToken":
+        """The same of the best share of the tokens, in rows of another length. PipelineError where no document has a score."""
+        if best < 1 and not self._rows.scored:
+            message = "a phase reads the best of the data, and no document has a score: select had too few examples of good and bad ones"
+            raise PipelineError(message, mend="documents in data/examples/good and data/examples/bad, or a lower select.score.min_examples")
+        return NextToken(self._rows.view(best=best, length=length), context=self._context, z_loss=self._z_loss)
+
+    def rope(self, module: nn.Module, theta: float) -> None:
+        """Give the module's RoPE another base."""
+        rebase(module, theta)
+
+    def refuse_rope(self, module: nn.Module) -> None:
+        """PipelineError for a module without RoPE."""
+        refuse_without_rope(module)
 
     def need(self, module: PreTrainedModel) -> memory.Need:
         """Memory of a step that learns; the logits stand beside what they lack at the end, their softmax, and its gradient."""
