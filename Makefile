@@ -19,7 +19,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ bench-train: setup ## bits a byte against CPU seconds, beside nanoGPT's recipe, 
 
 bench-text: setup ## compare the text stages with other tools (in a venv of their own)
 	@$(V)/python -m benchmarks.text
+
+bench-generation: setup ## compare how fast answers are sampled, ours and transformers
+	@$(V)/python -m benchmarks.generation
 
 bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where installed) and tokenizers
 	@$(V)/python -m benchmarks.tokens
