@@ -5,6 +5,8 @@ PYTHON ?=
 V := .venv/bin
 STAGE ?= pretrain
 JOBS ?= 1
+N ?= 3
+WORLDS ?= 1
 A ?= HEAD
 B ?= workspace
 DATA ?=
@@ -19,7 +21,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +89,9 @@ size: heal-lock ## from a budget on this machine to a size and its settings (BUD
 
 queue: heal-lock ## run the queued experiments (JOBS=2 at once; FAILED=1: those that failed, once more)
 	@$(V)/python -m apps.queue --jobs $(JOBS) $(if $(FAILED),--failed)
+
+seeds: heal-lock ## the same run on several seeds, and the spread of its figures (N=3 WORLDS=2 JOBS=1 SET='KEY=VALUE GROUP=FILE')
+	@$(V)/python -m apps.seeds --seeds $(N) --worlds $(WORLDS) --jobs $(JOBS) --set "$$RAW_SET"
 
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table
