@@ -21,7 +21,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size ladder queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ sample: setup ## write text with the base model, as a source (TARGET=data/input/
 
 size: heal-lock ## from a budget on this machine to a size and its settings (BUDGET='30 min' | '1e15 flops' | '$$20' PRICE=2.50)
 	@$(V)/python -m apps.size '$(BUDGET)' $(if $(PRICE),--price $(PRICE))
+
+ladder: heal-lock ## smaller models of the same recipe, the scaling law that they follow, and what it foretells of the model: ladder.html
+	@$(V)/python -m apps.ladder
 
 queue: heal-lock ## run the queued experiments (JOBS=2 at once; FAILED=1: those that failed, once more)
 	@$(V)/python -m apps.queue --jobs $(JOBS) $(if $(FAILED),--failed)
