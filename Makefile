@@ -26,7 +26,7 @@ help: ## print the targets
 
 setup: $(READY) ## make .venv with the newest Python that is here (or PYTHON=python3.12)
 
-$(READY): requirements.lock
+$(READY): requirements.lock requirements-cuda.lock
 	@PYTHON="$(PYTHON)" apps/setup.sh
 	@touch $(READY)
 
