@@ -34,7 +34,6 @@ RESULTS = ROOT / "benchmarks" / "results"
 CODE = ("conf", "pipeline", "stages", "dvc.yaml", "requirements.lock")
 OVERRIDES = ("size=smoke", "hardware=gpu", "pretrain.precision=bf16")
 TRAINERS = ("pretrain", "sft", "reward", "align")
-PEAK = {"H100": 989e12, "H200": 989e12}  # FLOP/s in bf16, dense, by the data sheets (SXM)
 SHAPE = {"kind": "qwen3", "layers": 12, "hidden_size": 768, "heads": 12, "kv_heads": 12, "intermediate_size": 2048, "context": 1024}
 SHAPE |= {"activation": "silu", "dropout": 0.0, "init_from": "data/init_from", "tie_embeddings": True}
 VOCABULARY, MICRO_BATCH, BATCH, STEPS, WARM = 50304, 32, 4, 20, 6  # of a step: BATCH micro-batches; WARM steps are not timed
@@ -235,6 +234,7 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
     from pipeline.model.objective import NextToken
     from pipeline.tokens.rows import rows_by_lot
     from pipeline.train.fit import Fitting, fit
+    from pipeline.train.speed import mfu, peak_of
     from pipeline.train.workspace import Workspace
     from stages._settings import typed
 
@@ -268,23 +268,18 @@ def speed(device: str, *, compiled: bool) -> dict[str, Any]:
         started = time.perf_counter()
         trained, _ = fit(module, objective, recipe, place, matrices=count.matrices(module), evaluate=lambda module: ({}, []), seed=1)
     rate = tokens * (len(times) - WARM) / (times[-1] - times[WARM - 1])
-    peak = next((value for name, value in PEAK.items() if name in machine(device)["card"]), None)
+    peak = peak_of(machine(device)["card"])
     flops = count.training_flops(module, length=length)
     return {
         "parameters": count.parameters(module),
         "tokens_a_step": tokens,
         "tokens_per_second": round(rate),
         "flops_a_token": flops,
-        "mfu": None if peak is None else round(mfu(rate, flops, peak), 4),
+        "mfu": None if peak is None else round(mfu(rate * flops, peak), 4),
         "peak_memory_gigabytes": None if small else round(torch.cuda.max_memory_allocated() / 1e9, 2),
         "loss": [trained.history[0]["loss"], trained.history[-1]["loss"]],
         "seconds_to_first_step": round(times[0] - started, 2),
     }
-
-
-def mfu(tokens_per_second: float, flops_a_token: float, peak: float) -> float:
-    """Model FLOP utilisation: the share of the card's peak that the model's own arithmetic takes (Chowdhery et al. 2022)."""
-    return tokens_per_second * flops_a_token / peak
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import PipelineError
-from pipeline.model import memory
+from pipeline.model import count, memory
+from pipeline.model.ahead import Ahead
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import Rows
 
@@ -30,21 +31,28 @@ class NextToken:
             raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
         self.rows = len(rows)
         self.tokens = rows.length  # a row
-        self._rows = rows
+        self._ahead = Ahead(rows)
+
+    def expect(self, numbers: npt.NDArray[np.int64], device: str) -> None:
+        """These rows come next: they are read, and copied to a GPU, in the background."""
+        self._ahead.expect(numbers, device)
+
+    def flops(self, module: PreTrainedModel) -> int:
+        """Operations to train on a token."""
+        return count.training_flops(module, length=self.tokens)
 
     def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
         """The sum of nats over the predicted tokens of these rows, and how many were predicted.
 
         While a module with experts learns, their balance counts with each token, as its configuration weighs it.
         """
-        batch = self._rows.read(numbers)
-        ids, positions, targets = (torch.from_numpy(one).to(device) for one in (batch.ids, batch.positions, batch.targets))
-        output = module(input_ids=ids, position_ids=positions, use_cache=False)  # transformers tells documents apart by positions
-        nats = F.cross_entropy(output.logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
-        counted = int((batch.targets != IGNORE_INDEX).sum())
+        batch = self._ahead.take(numbers, device)
+        # transformers tells documents apart by positions
+        output = module(input_ids=batch.ids, position_ids=batch.positions, use_cache=False)
+        nats = F.cross_entropy(output.logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
         if module.training and (balance := _balance(module, output)) is not None:
-            nats = nats + counted * balance
-        return nats, counted
+            nats = nats + batch.predictions * balance
+        return nats, batch.predictions
 
     def need(self, module: PreTrainedModel) -> memory.Need:
         """Memory of a step that learns; the logits stand beside what they lack at the end, their softmax, and its gradient."""
@@ -55,7 +63,7 @@ class NextToken:
     def mean(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str, *, batch: int) -> float:
         """Nats a predicted token over these rows, `batch` at a time."""
         parts = [self.loss(module, numbers[start : start + batch], device) for start in range(0, len(numbers), batch)]
-        return sum(float(nats) for nats, _ in parts) / max(1, sum(count for _, count in parts))
+        return sum(float(nats) for nats, _ in parts) / max(1, sum(some for _, some in parts))
 
 
 def _balance(module: Any, output: Any) -> Tensor | None:

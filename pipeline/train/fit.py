@@ -42,6 +42,19 @@ class Objective(Protocol):
         ...
 
 
+@runtime_checkable
+class Foreseeing(Protocol):
+    """An objective that can have rows ready before they are asked for, and knows what they cost."""
+
+    def expect(self, numbers: npt.NDArray[np.int64], device: str) -> None:
+        """These rows come next."""
+        ...
+
+    def flops(self, module: Any) -> int:
+        """Operations to train on a token."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fitting(Recipe, Schedule, Choice):
     """How one module is fitted to an objective."""
@@ -154,7 +167,9 @@ class _Fit:
         recipe, place = self.recipe, self.workspace
         self._weights = [weight for weight in self.module.parameters() if weight.requires_grad]
         self.forward: Any = torch.compile(self.module) if recipe.compile else self.module
-        self.per_step: Mapping[str, float] = {"tokens": recipe.batch_tokens}
+        self._foreseeing = self.objective if isinstance(self.objective, Foreseeing) else None
+        flops = {"flops": recipe.batch_tokens * self._foreseeing.flops(self.module)} if self._foreseeing else {}
+        self.per_step: Mapping[str, float] = {"tokens": recipe.batch_tokens} | flops
         self.guard = Guard(recipe.spikes, place)
         self.scale = LossScale(recipe.precision == "fp16", place.section)
         self.average, self.patience = Average(self.module), Patience(recipe.early_stopping, place.section)
@@ -169,7 +184,7 @@ class _Fit:
         factor = recipe.factor(step, steps=recipe.steps)
         numbers = self._rows(step)
         self.optimizers.probe(step, lambda: self._probe(step, numbers))
-        loss, count = self._gradient(numbers)
+        loss, count = self._gradient(numbers, numbers[:0] if last else self._rows(done))
         norm = float(nn.utils.clip_grad_norm_(self._weights, recipe.max_grad_norm))
         if math.isfinite(loss) and self.scale.overflowed(done, norm):  # the loss is true all the same
             self.loss_sum, self.count = self.loss_sum + loss, self.count + count
@@ -186,9 +201,9 @@ class _Fit:
     def _probe(self, step: int, numbers: npt.NDArray[np.int64]) -> None:
         """The gradient at the weights as they are, under the same noise each time."""
         with noise(self.recipe.seed, step, self.workspace.device, rank=ranks.rank()):
-            self._gradient(numbers)
+            self._gradient(numbers, numbers)
 
-    def _gradient(self, numbers: npt.NDArray[np.int64]) -> tuple[float, int]:
+    def _gradient(self, numbers: npt.NDArray[np.int64], following: npt.NDArray[np.int64]) -> tuple[float, int]:
         """The sum of losses and the predictions of all ranks; the mean gradient is left in the weights.
 
         Sums are accumulated and divided once, so micro-batches weigh by their predictions.
@@ -197,10 +212,14 @@ class _Fit:
         for weight in self._weights:
             weight.grad = None
         factor = self.scale.factor(recipe.batch_tokens)
-        numbers, total, count = ranks.share(numbers), torch.zeros((), dtype=torch.float64, device=device), 0
+        numbers, following = ranks.share(numbers), ranks.share(following)
+        total, count = torch.zeros((), dtype=torch.float64, device=device), 0
         for start in range(0, len(numbers), recipe.micro_batch):
             with products(recipe.precision, device):
                 loss, some = self.objective.loss(self.forward, numbers[start : start + recipe.micro_batch], device)
+            coming = np.concatenate([numbers[start + recipe.micro_batch :], following])[: recipe.micro_batch]
+            if self._foreseeing and len(coming):
+                self._foreseeing.expect(coming, device)
             (loss * factor if factor != 1 else loss).backward()  # type: ignore[no-untyped-call]
             total, count = total + loss.detach(), count + some
         loss_sum, count = ranks.summed(total, count, self._weights)
