@@ -2,8 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +18,7 @@ from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.duration import Pace
 from pipeline.train.guard import REFUSED, Guard, Spikes
+from pipeline.train.learning import learning
 from pipeline.train.loop import train
 from pipeline.train.noise import noise
 from pipeline.train.optimizers.choice import Choice, Optimizers
@@ -27,6 +27,7 @@ from pipeline.train.precision import LossScale, Precision, products
 from pipeline.train.recipe import Recipe, rows_a_step
 from pipeline.train.schedule import Schedule, rows_of
 from pipeline.train.settle import settled
+from pipeline.train.sharding import local, whole
 from pipeline.train.workspace import Row, Trained, Workspace
 
 
@@ -115,34 +116,17 @@ def fit(
         fit(copy.deepcopy(module), objective, every, place, matrices=matrices, evaluate=evaluate, seed=seed)
 
     recipe = settled(recipe, pace, workspace, trial, {recipe.eval_every: lambda: evaluate(module.eval())})
-    with _checkpointing(module, recipe, workspace), fp8.products(module, matrices if recipe.precision == "fp8" else ()):
-        module.train()
-        optimizers = Optimizers(module, matrices, recipe, section=workspace.section)
-        learner = _Fit(module, objective, recipe, workspace, batch, optimizers, evaluate, seed)
+    with learning(module, matrices, workspace, precision=recipe.precision, recompute=recipe.gradient_checkpointing) as own:
+        own.train()
+        optimizers = Optimizers(own, matrices, recipe, section=workspace.section)
+        learner = _Fit(own, objective, recipe, workspace, batch, optimizers, evaluate, seed)
         history = train(learner, recipe, workspace)
-    if "loss" not in history[-1]:
-        message = f"{workspace.section}: none of the {recipe.duration} was taken, all were refused ({workspace.scratch / REFUSED})"
-        raise PipelineError(message, mend=f"lower the learning rate ({workspace.section}.*lr), or precision=fp32")
+        if "loss" not in history[-1]:
+            message = f"{workspace.section}: none of the {recipe.duration} was taken, all were refused ({workspace.scratch / REFUSED})"
+            raise PipelineError(message, mend=f"lower the learning rate ({workspace.section}.*lr), or precision=fp32")
+        learner.give_back()
     module.eval()
-    learner.give_back()
     return Trained(history, pace.told(int(history[-1]["step"])) | learner.told()), learner.samples
-
-
-@contextmanager
-def _checkpointing(module: nn.Module, recipe: Fitting, workspace: Workspace) -> Iterator[None]:
-    """The module's own gradient checkpointing, while it learns. PipelineError where it has none."""
-    if not recipe.gradient_checkpointing:
-        yield
-        return
-    if not hasattr(module, "activation_checkpointing_enable") or not getattr(module, "supports_gradient_checkpointing", False):
-        message = f"{type(module).__name__} can't compute its activations again"
-        raise PipelineError(message, mend=f"{workspace.section}.gradient_checkpointing=false")
-    own: Any = module
-    own.activation_checkpointing_enable({"use_reentrant": False})
-    try:
-        yield
-    finally:
-        own.activation_checkpointing_disable()
 
 
 @dataclass
@@ -185,7 +169,7 @@ class _Fit:
         numbers = self._rows(step)
         self.optimizers.probe(step, lambda: self._probe(step, numbers))
         loss, count = self._gradient(numbers, numbers[:0] if last else self._rows(done))
-        norm = float(nn.utils.clip_grad_norm_(self._weights, recipe.max_grad_norm))
+        norm = float(whole(nn.utils.clip_grad_norm_(self._weights, recipe.max_grad_norm)))
         if math.isfinite(loss) and self.scale.overflowed(done, norm):  # the loss is true all the same
             self.loss_sum, self.count = self.loss_sum + loss, self.count + count
         elif self.guard.passes(done, numbers, loss=loss / max(1, count), norm=norm):
@@ -223,7 +207,7 @@ class _Fit:
             (loss * factor if factor != 1 else loss).backward()  # type: ignore[no-untyped-call]
             total, count = total + loss.detach(), count + some
         loss_sum, count = ranks.summed(total, count, self._weights)
-        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        gradients = [local(weight.grad) for weight in self._weights if weight.grad is not None]
         torch._foreach_div_(gradients, float(max(1, count)) * factor)
         return loss_sum, count
 

@@ -11,6 +11,7 @@ from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoints
 from pipeline.train.noise import noise
 from pipeline.train.recipe import Recipe
+from pipeline.train.sharding import gathered
 from pipeline.train.speed import use_of
 from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import History, Row, Workspace
@@ -67,8 +68,10 @@ def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
             if learner.finished:
                 break
             asked = ranks.any_of(stop.asked, workspace.device)
-            if (checkpoints.due(done) or asked) and not last and ranks.rank() == 0:
-                checkpoints.save(done, learner.tensors(), {"history": history, "learner": learner.state()})
+            if (checkpoints.due(done) or asked) and not last:
+                tensors = gathered(learner.tensors())
+                if ranks.rank() == 0:
+                    checkpoints.save(done, tensors, {"history": history, "learner": learner.state()})
             if asked and not last:
                 raise Interrupted(done)
     return history
