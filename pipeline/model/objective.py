@@ -1,20 +1,24 @@
 """Predict the next token: the objective of pretraining, on packed rows.
 
-batch B, time T; losses in nats
+batch B, time T, vocabulary V; losses in nats
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import PipelineError
 from pipeline.model import count, memory
 from pipeline.model.ahead import Ahead
+from pipeline.model.blocks import blocks_for, compiled_on_gpu
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import Rows
 
@@ -47,9 +51,10 @@ class NextToken:
         While a module with experts learns, their balance counts with each token, as its configuration weighs it.
         """
         batch = self._ahead.take(numbers, device)
-        # transformers tells documents apart by positions
-        output = module(input_ids=batch.ids, position_ids=batch.positions, use_cache=False)
-        nats = F.cross_entropy(output.logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+        # without a mask, transformers tells documents apart by positions
+        mask = blocks_for(module, batch.positions)
+        output = module(input_ids=batch.ids, position_ids=batch.positions, attention_mask=mask, use_cache=False)
+        nats = (_one_kernel() if compiled_on_gpu(module, batch.ids.device) else _nats)(output.logits, batch.targets)
         if module.training and (balance := _balance(module, output)) is not None:
             nats = nats + batch.predictions * balance
         return nats, batch.predictions
@@ -64,6 +69,16 @@ class NextToken:
         """Nats a predicted token over these rows, `batch` at a time."""
         parts = [self.loss(module, numbers[start : start + batch], device) for start in range(0, len(numbers), batch)]
         return sum(float(nats) for nats, _ in parts) / max(1, sum(some for _, some in parts))
+
+
+def _nats(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+
+
+@cache
+def _one_kernel() -> Callable[[Tensor, Tensor], Tensor]:
+    """The same, which never holds the logits in fp32."""
+    return torch.compile(_nats)
 
 
 def _balance(module: Any, output: Any) -> Tensor | None:
