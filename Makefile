@@ -19,7 +19,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ bench-text: setup ## compare the text stages with other tools (in a venv of thei
 
 bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where installed) and tokenizers
 	@$(V)/python -m benchmarks.tokens
+
+bench-gpu: setup ## time training on this machine's GPU: MFU, memory, precisions, documents apart, equal bits (8 minutes)
+	@$(V)/python -m benchmarks.gpu
 
 hurt: setup ## damage files, fill disks, kill runs, and count what is found, named, healed and equal afterwards
 	@$(V)/python -m benchmarks.hurt $(ONLY)
