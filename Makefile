@@ -9,6 +9,7 @@ A ?= HEAD
 B ?= workspace
 DATA ?=
 BUDGET ?= 30 min
+BY ?= slurm
 PRICE ?=
 SET ?=
 export RAW_DATA = $(value DATA)
@@ -19,7 +20,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size launch queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +85,9 @@ sample: setup ## write text with the base model, as a source (TARGET=data/input/
 
 size: heal-lock ## from a budget on this machine to a size and its settings (BUDGET='30 min' | '1e15 flops' | '$$20' PRICE=2.50)
 	@$(V)/python -m apps.size '$(BUDGET)' $(if $(PRICE),--price $(PRICE))
+
+launch: setup ## print the script that runs the chain in a job of Slurm, or the command that submits it to Ray (BY=ray)
+	@$(V)/python -m apps.launch $(BY)
 
 queue: heal-lock ## run the queued experiments (JOBS=2 at once; FAILED=1: those that failed, once more)
 	@$(V)/python -m apps.queue --jobs $(JOBS) $(if $(FAILED),--failed)

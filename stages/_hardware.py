@@ -15,11 +15,17 @@ class Hardware:
     device: Literal["auto", "cpu", "cuda"]
     threads: NonNegativeInt  # 0: all cores, 4 at most
     workers: NonNegativeInt  # 0: all cores
-    ranks: PositiveInt  # processes that take a step together, in stages that can
+    ranks: PositiveInt  # processes of a machine that take a step together, in stages that can
+    nodes: PositiveInt  # machines
     parallel: Literal["data", "fsdp"]  # what each has: all weights, or a part of every one
     engine: Engine
     jobs: Jobs
 
     def __post_init__(self) -> None:
-        if self.parallel == "fsdp" and self.ranks == 1:
+        if self.parallel == "fsdp" and self.world == 1:
             raise ValueError("parallel=fsdp deals the weights to ranks, and there is one: ranks=2 or more, or parallel=data")
+
+    @property
+    def world(self) -> int:
+        """Processes of all machines."""
+        return self.ranks * self.nodes

@@ -178,9 +178,10 @@ class Stage:
         try:
             settings = read_settings([word for word in sys.argv[1:] if "=" in word])
             entry = self.chosen(settings, [word for word in sys.argv[1:] if "=" not in word])
-            if self.ranks and not _ranks.among() and (many := typed(Hardware, settings["hardware"], at="hardware").ranks) > 1:
+            hardware = typed(Hardware, settings["hardware"], at="hardware")
+            if self.ranks and not _ranks.among() and hardware.world > 1:
                 typed(self.config, self.section(settings, entry), at=self.at(entry))  # its faults are told once
-                _ranks.launch(".".join(("stages", *self.path)), sys.argv[1:], ranks=many)
+                _ranks.launch(".".join(("stages", *self.path)), sys.argv[1:], ranks=hardware.ranks, nodes=hardware.nodes)
                 return
             run_stage(self, settings, entry)
             gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s
