@@ -11,6 +11,7 @@ A ?= HEAD
 B ?= workspace
 DATA ?=
 BUDGET ?= 30 min
+BY ?= slurm
 PRICE ?=
 SET ?=
 export RAW_DATA = $(value DATA)
@@ -21,14 +22,14 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size ladder queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with the newest Python that is here (or PYTHON=python3.12)
 
-$(READY): requirements.lock
+$(READY): requirements.lock requirements-cuda.lock
 	@PYTHON="$(PYTHON)" apps/setup.sh
 	@touch $(READY)
 
@@ -90,6 +91,9 @@ size: heal-lock ## from a budget on this machine to a size and its settings (BUD
 ladder: heal-lock ## smaller models of the same recipe, the scaling law that they follow, and what it foretells of the model: ladder.html
 	@$(V)/python -m apps.ladder
 
+launch: setup ## print the script that runs the chain in a job of Slurm, or the command that submits it to Ray (BY=ray)
+	@$(V)/python -m apps.launch $(BY)
+
 queue: heal-lock ## run the queued experiments (JOBS=2 at once; FAILED=1: those that failed, once more)
 	@$(V)/python -m apps.queue --jobs $(JOBS) $(if $(FAILED),--failed)
 
@@ -135,6 +139,9 @@ bench-generation: setup ## compare how fast answers are sampled, ours and transf
 
 bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where installed) and tokenizers
 	@$(V)/python -m benchmarks.tokens
+
+bench-gpu: setup ## time training on this machine's GPU: MFU, memory, precisions, documents apart, equal bits (8 minutes)
+	@$(V)/python -m benchmarks.gpu
 
 hurt: setup ## damage files, fill disks, kill runs, and count what is found, named, healed and equal afterwards
 	@$(V)/python -m benchmarks.hurt $(ONLY)

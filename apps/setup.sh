@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make .venv from requirements.lock, torch first, with the newest Python that runs here, or with PYTHON=python3.12.
 # uv does it where it is installed, else pip. A .venv that works is kept, and a changed lock is installed into it.
+# Where a driver answers nvidia-smi, what CUDA needs comes with torch (requirements-cuda.lock).
 set -eu
 
 MINORS="3.14 3.13 3.12 3.11" # requirements.lock can be installed for these
@@ -47,5 +48,7 @@ echo "setup: Python $(minor_of "$PYTHON") ($(command -v "$PYTHON")), packages by
 
 if ! works || [ "$(minor_of $OURS)" != "$(minor_of "$PYTHON")" ]; then make_venv "$PYTHON"; fi
 if [ $tool = pip ]; then install --upgrade pip; fi
-install "$(grep '^torch==' requirements.lock)"
+set -- "$(grep '^torch==' requirements.lock)"
+if has nvidia-smi && nvidia-smi >/dev/null 2>&1; then set -- "$@" --requirement requirements-cuda.lock; fi
+install "$@"
 install --requirement requirements.lock

@@ -21,7 +21,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +33,6 @@ RESULTS = ROOT / "benchmarks" / "results"
 CODE = ("conf", "pipeline", "stages", "dvc.yaml", "requirements.lock")
 OVERRIDES = ("size=smoke", "hardware=gpu", "pretrain.precision=bf16")
 TRAINERS = ("pretrain", "sft", "reward", "align")
-PEAK = {"H100": 989e12, "H200": 989e12}  # FLOP/s in bf16, dense, by the data sheets (SXM)
-SHAPE = {"kind": "qwen3", "layers": 12, "hidden_size": 768, "heads": 12, "kv_heads": 12, "intermediate_size": 2048, "context": 1024}
-SHAPE |= {"activation": "silu", "dropout": 0.0, "init_from": "data/init_from", "tie_embeddings": True}
-VOCABULARY, MICRO_BATCH, BATCH, STEPS, WARM = 50304, 32, 4, 20, 6  # of a step: BATCH micro-batches; WARM steps are not timed
 
 
 def main() -> None:
@@ -57,9 +52,9 @@ def main() -> None:
         chain = Chain(Path(temporary), prepared, deadline=started + options.seconds)
         tries: dict[str, Callable[[], Any]] = {
             "fingerprints": lambda: fingerprints(prepared),
-            "speed": lambda: speed(options.device, compiled=False),
+            "speed": lambda: timed(options.device, compiled=False),
             "chain": chain.whole,
-            "speed_compiled": lambda: speed(options.device, compiled=True),
+            "speed_compiled": lambda: timed(options.device, compiled=True),
             "second_run": chain.again,
             "killed_run": chain.killed,
         }
@@ -108,6 +103,13 @@ def machine(device: str) -> dict[str, Any]:
     memory = torch.cuda.get_device_properties(0).total_memory if on_gpu else 0
     versions = {"python": platform.python_version(), "torch": torch.__version__, "cuda": torch.version.cuda}
     return {"card": card, "card_gigabytes": round(memory / 1e9, 1), "cores": os.cpu_count()} | versions
+
+
+def timed(device: str, *, compiled: bool) -> dict[str, Any]:
+    """Tokens a second, MFU and peak memory in bf16; benchmarks/gpu.py has more of it."""
+    from benchmarks.gpu_speed import Setting, speed
+
+    return speed(Setting(device=device, small=device == "cpu", compiled=compiled))
 
 
 def noted(attempt: Callable[[], Any]) -> Any:
@@ -224,67 +226,6 @@ class Chain:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return process.returncode == -signal.SIGKILL
-
-
-def speed(device: str, *, compiled: bool) -> dict[str, Any]:
-    """Tokens a second, MFU and peak memory of training a 124 M qwen3 by our own loop, on rows of random tokens."""
-    import torch
-
-    from pipeline.model import count
-    from pipeline.model.build import build
-    from pipeline.model.objective import NextToken
-    from pipeline.tokens.rows import rows_by_lot
-    from pipeline.train.fit import Fitting, fit
-    from pipeline.train.workspace import Workspace
-    from stages._settings import typed
-
-    small = device == "cpu"
-    shape = SHAPE | ({"layers": 2, "hidden_size": 64, "heads": 2, "kv_heads": 2, "context": 64} if small else {})
-    vocabulary, micro, length = (512, 4, 64) if small else (VOCABULARY, MICRO_BATCH, 1024)
-    module = build(shape, vocabulary=vocabulary, seed=1)
-    rows = rows_by_lot(micro * BATCH * 4, length=length, vocabulary=vocabulary)
-    tokens = micro * BATCH * length
-    section = yaml.safe_load((ROOT / "conf/pretrain/normuon.yaml").read_text()) | {
-        "duration": STEPS,
-        "checkpoint_every": 10 * STEPS,
-        "seed": 1,
-        "batch_tokens": tokens,
-        "micro_batch": micro,
-        "precision": "bf16",
-        "compile": compiled,
-        "warmup_ratio": 0.1,
-        "decay_ratio": 0.1,
-        "log_every": 1,
-        "eval_every": 10 * STEPS,
-    }
-    section["normuon"] |= {"ns_steps": 5, "precision": "bf16"}
-    recipe = typed(Fitting, {one.name: section[one.name] for one in fields(Fitting)}, at="speed")
-    times: list[float] = []
-    if not small:
-        torch.cuda.reset_peak_memory_stats()
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Workspace(scratch=Path(scratch), device=device, track=lambda step, _: times.append(time.perf_counter()), section="speed")
-        objective = NextToken(rows, context=length)
-        started = time.perf_counter()
-        trained, _ = fit(module, objective, recipe, place, matrices=count.matrices(module), evaluate=lambda module: ({}, []), seed=1)
-    rate = tokens * (len(times) - WARM) / (times[-1] - times[WARM - 1])
-    peak = next((value for name, value in PEAK.items() if name in machine(device)["card"]), None)
-    flops = count.training_flops(module, length=length)
-    return {
-        "parameters": count.parameters(module),
-        "tokens_a_step": tokens,
-        "tokens_per_second": round(rate),
-        "flops_a_token": flops,
-        "mfu": None if peak is None else round(mfu(rate, flops, peak), 4),
-        "peak_memory_gigabytes": None if small else round(torch.cuda.max_memory_allocated() / 1e9, 2),
-        "loss": [trained.history[0]["loss"], trained.history[-1]["loss"]],
-        "seconds_to_first_step": round(times[0] - started, 2),
-    }
-
-
-def mfu(tokens_per_second: float, flops_a_token: float, peak: float) -> float:
-    """Model FLOP utilisation: the share of the card's peak that the model's own arithmetic takes (Chowdhery et al. 2022)."""
-    return tokens_per_second * flops_a_token / peak
 
 
 if __name__ == "__main__":

@@ -1,20 +1,26 @@
 """One stage as several processes: with hardware.ranks > 1 it starts itself again under torch.distributed.run, one process a rank.
 
-All ranks compute; the first one holds the lock, writes and tells. They die with the process that started them.
-torch is imported by its name: the runner of every stage knows this module, and a text stage does not depend on torch.
+With hardware.nodes > 1 Slurm starts that on each machine of the job, and they meet at this one. All ranks compute; the first one holds the
+lock, writes and tells. They die with the process that started them. torch is imported by its name: the runner of every stage knows this
+module, and a text stage does not depend on torch.
 """
 
 import ctypes
 import logging
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
 
+from pipeline.core.errors import PipelineError
+
 PARENT = "STAGE_PARENT"  # its process id, where it started the ranks
+PORT = 29500  # of the machine that is met at
 PR_SET_PDEATHSIG = 1  # of prctl(2): a signal for when the parent dies
 PATIENCE = timedelta(days=1)  # for another rank: who dies is noticed by the process that started them
 
@@ -34,8 +40,18 @@ def first() -> bool:
     return not among() or os.environ["RANK"] == "0"
 
 
-def launch(module: str, words: Sequence[str], *, ranks: int) -> None:
-    """Run the stage as so many ranks until they have ended; the process ends with them where one fails."""
+def launch(module: str, words: Sequence[str], *, ranks: int, nodes: int) -> None:
+    """Run the stage as so many ranks on each of so many machines until they have ended; the process ends with them where one fails.
+
+    PipelineError for several machines outside a job of Slurm.
+    """
+    if nodes > 1:
+        if "SLURM_JOB_ID" not in os.environ:
+            raise PipelineError(f"hardware.nodes={nodes} needs a job of Slurm", mend="make launch prints one; or hardware.nodes=1")
+        done = subprocess.run(over_nodes(module, words, ranks=ranks, nodes=nodes), check=False)
+        if done.returncode:
+            sys.exit(1)
+        return
     run = import_module("torch.distributed.run")
     failures = import_module("torch.distributed.elastic.multiprocessing.errors").ChildFailedError
     signals = import_module("torch.distributed.elastic.multiprocessing").SignalException
@@ -46,6 +62,13 @@ def launch(module: str, words: Sequence[str], *, ranks: int) -> None:
         run.main(["--standalone", f"--nproc-per-node={ranks}", "--module", module, *words])
     except (failures, signals):
         sys.exit(1)
+
+
+def over_nodes(module: str, words: Sequence[str], *, ranks: int, nodes: int) -> list[str]:
+    """The step of a Slurm job: torchrun once a machine, with this one, the first of the job, as the place where they meet."""
+    meeting = [f"--rdzv-id={os.environ['SLURM_JOB_ID']}", "--rdzv-backend=c10d", f"--rdzv-endpoint={socket.gethostname()}:{PORT}"]
+    each = [f"--nnodes={nodes}", f"--nproc-per-node={ranks}", *meeting, "--module", module, *words]
+    return ["srun", f"--nodes={nodes}", "--ntasks-per-node=1", sys.executable, "-m", "torch.distributed.run", *each]
 
 
 def join(device: str, taken: bool) -> bool:

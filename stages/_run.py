@@ -15,9 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-from pydantic import NonNegativeInt, PositiveInt
+from typing import Any, TypeVar
 
 from pipeline.core.artifact.base import Artifact
 from pipeline.core.disk import full_disk
@@ -26,12 +24,13 @@ from pipeline.core.files import fingerprint, write_json, write_text
 from pipeline.core.handover import leave_note, take_over
 from pipeline.core.lockfile import keep
 from pipeline.core.owned import claim
-from pipeline.core.parallel import Engine, Jobs, parallel_map
+from pipeline.core.parallel import parallel_map
 from pipeline.core.progress import progress
 from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import NoTracker, Track, Tracker, group_of, tracker_for
 from stages import HUB_OFFLINE, _ranks
+from stages._hardware import Hardware
 from stages._log import LOG, logger, provenance
 from stages._memory import lack_told
 from stages._mends import in_full
@@ -44,18 +43,6 @@ KEPT_LOCK = Path(".run/dvc.lock")  # the last whole dvc.lock, for apps/heal
 FOLDER = Path(__file__).resolve().parent
 FOR_DVC = {"method", "format", "reads"}  # keys of an entry that dvc.yaml reads, not the stage
 PYTHONS_OWN = (700, 10, 10)  # how often it looks for garbage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hardware:
-    """The section `hardware`: it changes the speed, never the result (for one kind of device and thread count)."""
-
-    device: Literal["auto", "cpu", "cuda"]
-    threads: NonNegativeInt  # 0: all cores, 4 at most
-    workers: NonNegativeInt  # 0: all cores
-    ranks: PositiveInt  # processes that take a step together, in stages that can
-    engine: Engine
-    jobs: Jobs
 
 
 @dataclass(frozen=True)
@@ -191,9 +178,10 @@ class Stage:
         try:
             settings = read_settings([word for word in sys.argv[1:] if "=" in word])
             entry = self.chosen(settings, [word for word in sys.argv[1:] if "=" not in word])
-            if self.ranks and not _ranks.among() and (many := typed(Hardware, settings["hardware"], at="hardware").ranks) > 1:
+            hardware = typed(Hardware, settings["hardware"], at="hardware")
+            if self.ranks and not _ranks.among() and hardware.world > 1:
                 typed(self.config, self.section(settings, entry), at=self.at(entry))  # its faults are told once
-                _ranks.launch(".".join(("stages", *self.path)), sys.argv[1:], ranks=many)
+                _ranks.launch(".".join(("stages", *self.path)), sys.argv[1:], ranks=hardware.ranks, nodes=hardware.nodes)
                 return
             run_stage(self, settings, entry)
             gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s

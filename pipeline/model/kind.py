@@ -33,6 +33,9 @@ class Kind(ABC):
     model_type: ClassVar[str]  # transformers' name of it
     compiles: ClassVar[bool] = True  # whether torch.compile can take packed rows
     attention: ClassVar[str] = "sdpa"  # the kernel, for training and for reading: torch's own
+    blocks: ClassVar[bool] = (
+        False  # whether model/blocks can take its place: every token sees all before it in its document, by q and k alone
+    )
     joins: ClassVar[tuple[str, ...]]  # modules whose output joins the residual stream, by the end of their names
 
     def __post_init__(self) -> None:

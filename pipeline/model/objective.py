@@ -1,21 +1,26 @@
 """Predict the next token: the objective of pretraining, on packed rows.
 
-batch B, time T; losses in nats
+batch B, time T, vocabulary V; losses in nats
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import PipelineError
-from pipeline.model import memory
+from pipeline.model import count, memory
+from pipeline.model.ahead import Ahead
+from pipeline.model.blocks import blocks_for, compiled_on_gpu
 from pipeline.model.rope import rebase, refuse_without_rope
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import Rows
@@ -41,6 +46,15 @@ class NextToken:
         self.rows = len(rows)
         self.tokens = rows.length  # a row
         self._rows, self._context, self._z_loss = rows, context, z_loss
+        self._ahead = Ahead(rows)
+
+    def expect(self, numbers: npt.NDArray[np.int64], device: str) -> None:
+        """These rows come next: they are read, and copied to a GPU, in the background."""
+        self._ahead.expect(numbers, device)
+
+    def flops(self, module: PreTrainedModel) -> int:
+        """Operations to train on a token."""
+        return count.training_flops(module, length=self.tokens)
 
     def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
         """The sum of nats over the predicted tokens of these rows, and how many were predicted.
@@ -48,17 +62,16 @@ class NextToken:
         While a module learns, the square of the logarithm of each softmax's denominator counts z_loss times (Chowdhery et al. 2022), and
         with experts their balance counts with each token, as its configuration weighs it.
         """
-        batch = self._rows.read(numbers)
-        ids, positions, targets = (torch.from_numpy(one).to(device) for one in (batch.ids, batch.positions, batch.targets))
-        output = module(input_ids=ids, position_ids=positions, use_cache=False)  # transformers tells documents apart by positions
-        logits, wanted = output.logits.float().flatten(0, 1), targets.flatten()
-        nats = F.cross_entropy(logits, wanted, ignore_index=IGNORE_INDEX, reduction="sum")
-        counted = int((batch.targets != IGNORE_INDEX).sum())
+        batch = self._ahead.take(numbers, device)
+        # without a mask, transformers tells documents apart by positions
+        mask = blocks_for(module, batch.positions)
+        output = module(input_ids=batch.ids, position_ids=batch.positions, attention_mask=mask, use_cache=False)
+        nats = (_one_kernel() if compiled_on_gpu(module, batch.ids.device) else _nats)(output.logits, batch.targets)
         if self._z_loss and module.training:
-            nats = nats + self._z_loss * (logits.logsumexp(-1).square() * (wanted != IGNORE_INDEX)).sum()
+            nats = nats + self._z_loss * _squares(output.logits, batch.targets)
         if module.training and (balance := _balance(module, output)) is not None:
-            nats = nats + counted * balance
-        return nats, counted
+            nats = nats + batch.predictions * balance
+        return nats, batch.predictions
 
     def view(self, best: float, length: int | None) -> "NextToken":
         """The same of the best share of the tokens, in rows of another length. PipelineError where no document has a score."""
@@ -84,7 +97,22 @@ class NextToken:
     def mean(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str, *, batch: int) -> float:
         """Nats a predicted token over these rows, `batch` at a time."""
         parts = [self.loss(module, numbers[start : start + batch], device) for start in range(0, len(numbers), batch)]
-        return sum(float(nats) for nats, _ in parts) / max(1, sum(count for _, count in parts))
+        return sum(float(nats) for nats, _ in parts) / max(1, sum(some for _, some in parts))
+
+
+def _nats(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+
+
+@cache
+def _one_kernel() -> Callable[[Tensor, Tensor], Tensor]:
+    """The same, which never holds the logits in fp32."""
+    return torch.compile(_nats)
+
+
+def _squares(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]) -> Tensor:
+    """The sum of squares of the logarithms of the softmax's denominators, of what is predicted."""
+    return (logits.float().logsumexp(-1).square() * (targets != IGNORE_INDEX)).sum()
 
 
 def _balance(module: Any, output: Any) -> Tensor | None:

@@ -13,6 +13,7 @@ from pipeline.core import manifest
 from pipeline.core.errors import ArtifactError
 from pipeline.core.files import draft_folder, read_json, write_text
 from pipeline.core.owned import remove_folder
+from pipeline.train.sharding import cut, joined, put
 
 KEPT = 2  # checkpoints: the newest, and one to fall back on
 
@@ -70,16 +71,16 @@ def copy_of_weights(module: nn.Module) -> dict[str, Tensor]:
 
 
 def beside_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors by the names of weights, each on the device of its weight."""
+    """Whole tensors by the names of weights, each on the device of its weight, and in parts where that is."""
     own = weights_of(module)
-    return {name: tensor.to(own[name].device) for name, tensor in tensors.items()}
+    return {name: joined(cut(tensor.to(own[name].device), own[name]), own[name]) for name, tensor in tensors.items()}
 
 
 @torch.no_grad()
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put back what weights_of gave, into the module's own memory. KeyError when a name is missing."""
     for name, weight in weights_of(module).items():
-        weight.copy_(tensors[name])
+        put(weight, tensors[name])
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

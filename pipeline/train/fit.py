@@ -2,63 +2,34 @@
 
 import copy
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.seed import seed_of
 from pipeline.train import fp8, ranks
 from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.duration import Pace
 from pipeline.train.guard import REFUSED, Guard, Spikes
+from pipeline.train.learning import learning
 from pipeline.train.loop import train
 from pipeline.train.noise import noise
+from pipeline.train.objective import Foreseeing, Numbers, Objective
 from pipeline.train.optimizers.choice import Choice, Optimizers
 from pipeline.train.patience import HELD_OUT, Patience
-from pipeline.train.phases import ALL, WHOLE, Course, Phase, View, mean_batch, micro_rows, refuse_uneven
+from pipeline.train.phases import Phase, mean_batch
 from pipeline.train.precision import LossScale, Precision, products
+from pipeline.train.reading import Batch, Reader, refuse_phases
 from pipeline.train.recipe import Recipe, rows_a_step
-from pipeline.train.schedule import Schedule, rows_from, rows_of
+from pipeline.train.schedule import Schedule, rows_of
 from pipeline.train.settle import settled
+from pipeline.train.sharding import local, whole
 from pipeline.train.workspace import Row, Trained, Workspace
-
-
-@runtime_checkable
-class Objective(Protocol):
-    """Rows of one length, and what a module loses on some of them."""
-
-    rows: int
-    tokens: int  # a row
-
-    def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
-        """The sum of losses over what these rows predict, and how many predictions that are."""
-        ...
-
-
-@runtime_checkable
-class PhasedObjective(Objective, Protocol):
-    """One whose data can be read in other ways, for phases that ask for it."""
-
-    def view(self, best: float, length: int | None) -> Objective:
-        """The best share of the tokens, in rows of another length."""
-        ...
-
-    def rope(self, module: nn.Module, theta: float) -> None:
-        """Give the module another base of RoPE."""
-        ...
-
-    def refuse_rope(self, module: nn.Module) -> None:
-        """PipelineError for a module that has none."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +96,7 @@ def fit(
         fp8.refuse_without(workspace.device, section=workspace.section)
     module.to(workspace.device)
     if recipe.phases:
-        _refuse_phases(recipe, objective, module, workspace.section)
+        refuse_phases(recipe.phases, objective, module, batch_tokens=recipe.batch_tokens, section=workspace.section)
     pace = Pace(objective.rows, batch * recipe.step_share, recipe.batch_tokens * recipe.step_share)
 
     def trial(short: Fitting, place: Workspace) -> None:
@@ -135,49 +106,19 @@ def fit(
         fit(copy.deepcopy(module), objective, every, place, matrices=matrices, evaluate=evaluate, seed=seed)
 
     recipe = settled(recipe, pace, workspace, trial, {recipe.eval_every: lambda: evaluate(module.eval())})
-    with _checkpointing(module, recipe, workspace), fp8.products(module, matrices if recipe.precision == "fp8" else ()):
-        module.train()
-        optimizers = Optimizers(module, matrices, recipe, section=workspace.section)
-        learner = _Fit(module, objective, recipe, workspace, batch, optimizers, evaluate, seed)
+    with learning(module, matrices, workspace, precision=recipe.precision, recompute=recipe.gradient_checkpointing) as own:
+        own.train()
+        optimizers = Optimizers(own, matrices, recipe, section=workspace.section)
+        learner = _Fit(own, objective, recipe, workspace, batch, optimizers, evaluate, seed)
         history = train(learner, recipe, workspace)
-    if "loss" not in history[-1]:
-        message = f"{workspace.section}: none of the {recipe.duration} was taken, all were refused ({workspace.scratch / REFUSED})"
-        raise PipelineError(message, mend=f"lower the learning rate ({workspace.section}.*lr), or precision=fp32")
+        if "loss" not in history[-1]:
+            message = f"{workspace.section}: none of the {recipe.duration} was taken, all were refused ({workspace.scratch / REFUSED})"
+            raise PipelineError(message, mend=f"lower the learning rate ({workspace.section}.*lr), or precision=fp32")
+        learner.give_back()
+    learner.reader.hand_over(module)
     module.eval()
-    learner.give_back()
     taken = int(history[-1]["step"])
     return Trained(history, pace.told(taken) | learner.told(taken)), learner.samples
-
-
-def _refuse_phases(recipe: Fitting, objective: Objective, module: nn.Module, section: str) -> None:
-    """PipelineError for a phase that data or module can't do, before the first of them begins."""
-    phases = recipe.phases or ()
-    refuse_uneven(phases, batch_tokens=recipe.batch_tokens, length=objective.tokens, context=None, ranks=ranks.world(), section=section)
-    for phase in phases:
-        if phase.view == WHOLE and phase.rope_theta is None:
-            continue
-        if not isinstance(objective, PhasedObjective):
-            raise TypeError(f"{type(objective).__name__} reads its data in one way, the phase {phase.name} asks for another")
-        objective.view(phase.best, phase.sequence_length)
-        if phase.rope_theta is not None:
-            objective.refuse_rope(module)
-
-
-@contextmanager
-def _checkpointing(module: nn.Module, recipe: Fitting, workspace: Workspace) -> Iterator[None]:
-    """The module's own gradient checkpointing, while it learns. PipelineError where it has none."""
-    if not recipe.gradient_checkpointing:
-        yield
-        return
-    if not hasattr(module, "activation_checkpointing_enable") or not getattr(module, "supports_gradient_checkpointing", False):
-        message = f"{type(module).__name__} can't compute its activations again"
-        raise PipelineError(message, mend=f"{workspace.section}.gradient_checkpointing=false")
-    own: Any = module
-    own.activation_checkpointing_enable({"use_reentrant": False})
-    try:
-        yield
-    finally:
-        own.activation_checkpointing_disable()
 
 
 @dataclass
@@ -202,10 +143,16 @@ class _Fit:
         recipe, place = self.recipe, self.workspace
         self._weights = [weight for weight in self.module.parameters() if weight.requires_grad]
         self.forward: Any = torch.compile(self.module) if recipe.compile else self.module
-        self.course = Course(recipe.phases or ALL, recipe.steps, recipe.batch_tokens, self.objective.tokens)
-        self.phase: Phase | None = None
-        self.views: dict[View, Objective] = {WHOLE: self.objective}
+        self.reader = Reader(
+            self.objective,
+            recipe.phases,
+            steps=recipe.steps,
+            batch_tokens=recipe.batch_tokens,
+            micro_batch=recipe.micro_batch,
+            seed=self.seed,
+        )
         self.per_step: Mapping[str, float] = {"tokens": recipe.batch_tokens}
+        self.costs: dict[int, int] = {}  # operations a token, by the length of rows
         self.guard = Guard(recipe.spikes, place)
         self.scale = LossScale(recipe.precision == "fp16", place.section)
         self.average, self.patience = Average(self.module), Patience(recipe.early_stopping, place.section)
@@ -217,46 +164,37 @@ class _Fit:
 
     def step(self, step: int, *, last: bool) -> Row | None:
         recipe, done = self.recipe, step + 1
-        factor = self.course.factor(step) if recipe.phases else recipe.factor(step, steps=recipe.steps)
-        self._enter(step)
-        numbers = self._rows(step)
-        self.optimizers.probe(step, lambda: self._probe(step, numbers))
-        loss, count = self._gradient(numbers)
-        norm = float(nn.utils.clip_grad_norm_(self._weights, recipe.max_grad_norm))
+        factor = self.reader.course.factor(step) if recipe.phases else recipe.factor(step, steps=recipe.steps)
+        self.reader.prepare(self.module, step)
+        batch = self.reader.batch(step)
+        self.per_step = self._worked(batch)
+        self.optimizers.probe(step, lambda: self._probe(step, batch))
+        loss, count = self._gradient(batch, None if last else self.reader.batch(done))
+        norm = float(whole(nn.utils.clip_grad_norm_(self._weights, recipe.max_grad_norm)))
         if math.isfinite(loss) and self.scale.overflowed(done, norm):  # the loss is true all the same
             self.loss_sum, self.count = self.loss_sum + loss, self.count + count
-        elif self.guard.passes(done, numbers, loss=loss / max(1, count), norm=norm):
+        elif self.guard.passes(done, batch.numbers, loss=loss / max(1, count), norm=norm):
             self.optimizers.step(factor)
             self.loss_sum, self.count, self.norm = self.loss_sum + loss, self.count + count, norm
         self._add_to_average(step)
         evaluated = last or done % recipe.eval_every == 0
         return self._row(done, factor, evaluated=evaluated) if evaluated or done % recipe.log_every == 0 else None
 
-    def _enter(self, step: int) -> None:
-        """Prepare for the phase of a step, also after a resume in its middle."""
-        if self.phase is (phase := self.course.phase(step)):
-            return
-        self.phase, theta = phase, self.course.rope_theta(step)
-        own: Any = self.objective  # a PhasedObjective, where it is asked
-        if phase.view not in self.views:
-            self.views[phase.view] = own.view(phase.best, phase.sequence_length)
-        if theta is not None:
-            own.rope(self.module, theta)
+    def _worked(self, batch: Batch) -> dict[str, float]:
+        """What a step works through."""
+        own = batch.objective
+        if isinstance(own, Foreseeing) and own.tokens not in self.costs:
+            self.costs[own.tokens] = own.flops(self.module)
+        cost = self.costs.get(own.tokens)
+        return {"tokens": batch.tokens, **({} if cost is None else {"flops": batch.tokens * cost})}
 
-    def _rows(self, step: int) -> npt.NDArray[np.int64]:
-        reading = self.course.reading(step)
-        self.reader = self.views[reading.view]
-        self.per_step = {"tokens": reading.count * self.reader.tokens}
-        order = self.seed if reading.view == WHOLE else seed_of(self.seed, "view", *astuple(reading.view))
-        return rows_from(reading.first, count=reading.count, rows=self.reader.rows, seed=order)
-
-    def _probe(self, step: int, numbers: npt.NDArray[np.int64]) -> None:
+    def _probe(self, step: int, batch: Batch) -> None:
         """The gradient at the weights as they are, under the same noise each time."""
         with noise(self.recipe.seed, step, self.workspace.device, rank=ranks.rank()):
-            self._gradient(numbers)
+            self._gradient(batch, batch)
 
-    def _gradient(self, numbers: npt.NDArray[np.int64]) -> tuple[float, int]:
-        """The sum of losses and the predictions of all ranks; the mean gradient is left in the weights.
+    def _gradient(self, batch: Batch, following: Batch | None) -> tuple[float, int]:
+        """The sum of losses and the predictions of all ranks; the mean gradient is left in the weights. `following` comes next.
 
         Sums are accumulated and divided once, so micro-batches weigh by their predictions.
         """
@@ -264,16 +202,20 @@ class _Fit:
         for weight in self._weights:
             weight.grad = None
         factor = self.scale.factor(recipe.batch_tokens)
-        room = {"micro_batch": recipe.micro_batch, "length": self.objective.tokens, "ranks": ranks.world()}
-        rows = micro_rows(len(numbers), tokens=self.reader.tokens, **room)
-        numbers, total, count = ranks.share(numbers), torch.zeros((), dtype=torch.float64, device=device), 0
-        for start in range(0, len(numbers), rows):
+        shared, coming = ranks.share(batch.numbers), ranks.share(following.numbers) if following else batch.numbers[:0]
+        total, count = torch.zeros((), dtype=torch.float64, device=device), 0
+        for start in range(0, len(shared), batch.at_once):
+            numbers = shared[start : start + batch.at_once]
             with products(recipe.precision, device):
-                loss, some = self.reader.loss(self.forward, numbers[start : start + rows], device)
+                loss, some = batch.objective.loss(self.forward, numbers, device)
+            if start + batch.at_once < len(shared):
+                _expect(batch.objective, shared[start + batch.at_once :][: batch.at_once], device)
+            elif following:
+                _expect(following.objective, coming[: following.at_once], device)
             (loss * factor if factor != 1 else loss).backward()  # type: ignore[no-untyped-call]
             total, count = total + loss.detach(), count + some
         loss_sum, count = ranks.summed(total, count, self._weights)
-        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        gradients = [local(weight.grad) for weight in self._weights if weight.grad is not None]
         torch._foreach_div_(gradients, float(max(1, count)) * factor)
         return loss_sum, count
 
@@ -327,7 +269,7 @@ class _Fit:
 
     def told(self, steps: int) -> dict[str, float]:
         """For the metrics, beside the amount."""
-        read = self.course.told(steps) if self.recipe.phases else {}
+        read = self.reader.course.told(steps) if self.recipe.phases else {}
         return read | self.patience.told() | ({"skipped_steps": self.guard.skipped} if self.recipe.spikes.action == "skip" else {})
 
     def tensors(self) -> dict[str, Tensor]:
@@ -349,3 +291,9 @@ class _Fit:
         self.samples, self.loss_sum, self.count, self.shown, self.norm = (
             state[name] for name in ("samples", "loss_sum", "count", "shown", "norm")
         )
+
+
+def _expect(objective: Objective, numbers: Numbers, device: str) -> None:
+    """Have the rows got ready that come next."""
+    if isinstance(objective, Foreseeing) and len(numbers):
+        objective.expect(numbers, device)

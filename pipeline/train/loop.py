@@ -11,6 +11,8 @@ from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoints
 from pipeline.train.noise import noise
 from pipeline.train.recipe import Recipe
+from pipeline.train.sharding import gathered
+from pipeline.train.speed import use_of
 from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import History, Row, Workspace
 
@@ -18,7 +20,7 @@ from pipeline.train.workspace import History, Row, Workspace
 class Learner(Protocol):
     """A method: what it does in one step, and all that it must remember between two."""
 
-    per_step: Mapping[str, float]  # what a step works through ({"tokens": 1536}), for the rates that are tracked
+    per_step: Mapping[str, float]  # what a step works through ({"tokens": 1536}), for the rates that are tracked; of "flops" also the MFU
 
     @property
     def finished(self) -> bool:
@@ -60,12 +62,16 @@ def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
                 workspace.refuse_nan(done, **row)
                 history.append({"step": done, **row})
                 rate = clock.rate(done)
-                workspace.track(done, history[-1] | {f"{what}_per_second": rate * much for what, much in learner.per_step.items()})
+                rates = {f"{what}_per_second": rate * much for what, much in learner.per_step.items()}
+                use = use_of(workspace.device, rates.get("flops_per_second"), ranks=ranks.world())
+                workspace.track(done, history[-1] | rates | use)
             if learner.finished:
                 break
             asked = ranks.any_of(stop.asked, workspace.device)
-            if (checkpoints.due(done) or asked) and not last and ranks.rank() == 0:
-                checkpoints.save(done, learner.tensors(), {"history": history, "learner": learner.state()})
+            if (checkpoints.due(done) or asked) and not last:
+                tensors = gathered(learner.tensors())
+                if ranks.rank() == 0:
+                    checkpoints.save(done, tensors, {"history": history, "learner": learner.state()})
             if asked and not last:
                 raise Interrupted(done)
     return history

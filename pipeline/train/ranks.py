@@ -1,4 +1,4 @@
-"""Several processes that take each step together: every rank has all weights and a share of the rows of each step.
+"""Several processes that take each step together: every rank has a share of the rows of each step, and all weights or parts of them.
 
 Gradients are summed over the ranks and divided once, so all ranks step alike; the first one writes. Without torch.distributed there is one.
 """
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 T = TypeVar("T")
 
@@ -36,6 +37,9 @@ def summed(loss: Tensor, count: int, weights: Sequence[Tensor]) -> tuple[float, 
         return float(loss), count
     figures = torch.stack([loss.double(), torch.tensor(count, dtype=torch.float64, device=loss.device)])
     dist.all_reduce(figures)
+    weights = [one for one in weights if not isinstance(one, DTensor)]  # gradients in parts are sums already
+    if not weights:
+        return float(figures[0]), int(figures[1])
     gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in weights]
     flat = torch.cat([one.flatten() for one in gradients])
     dist.all_reduce(flat)

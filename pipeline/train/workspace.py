@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.core.errors import PipelineError
 
 Row = dict[str, int | float]
+Parallel = Literal["data", "fsdp"]  # what each of several ranks has: all weights, or a part of every one
 History = list[Row]  # rows by step; equal on every run, resumed or not
 
 
@@ -28,11 +29,12 @@ class Workspace:
     device: str
     track: Callable[[int, dict[str, float]], None]  # numbers that pass
     section: str  # of the settings, for mends: align.dpo
+    parallel: Parallel = "data"
 
     @classmethod
     def of(cls, run: Any) -> "Workspace":
-        """What a stage was given: anything that has these four."""
-        return cls(scratch=run.scratch, device=run.device, track=run.track, section=run.section)
+        """What a stage was given."""
+        return cls(scratch=run.scratch, device=run.device, track=run.track, section=run.section, parallel=run.hardware.parallel)
 
     def refuse_nan(self, step: int, **figures: float) -> None:
         """PipelineError when training has left the numbers: all that follows would be lost."""

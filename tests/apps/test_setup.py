@@ -69,6 +69,23 @@ def test_the_newest_python_is_taken_and_named_and_torch_comes_first(machine: Mac
     assert machine.calls == [f"{pip} --upgrade pip", f"{pip} torch==2.13.0", f"{pip} --requirement requirements.lock"]
 
 
+def test_where_a_driver_answers_what_cuda_needs_comes_with_torch(machine: Machine) -> None:
+    machine.has_python("3.12")
+    machine.has("nvidia-smi", "#!/bin/sh\nexit 9\n")  # installed, but no driver
+    machine.set_up()
+    assert machine.calls[1] == "3.12 -m pip install --quiet torch==2.13.0"
+    machine.has("nvidia-smi", "#!/bin/sh\n")
+    machine.set_up()
+    assert machine.calls[1] == "3.12 -m pip install --quiet torch==2.13.0 --requirement requirements-cuda.lock"
+
+
+def test_the_lock_for_cuda_is_of_torch_in_the_lock_and_names_no_other_place(root: Path) -> None:
+    known = set(re.findall(r"^([\w.-]+)==", (root / "requirements.lock").read_text().lower(), re.M))
+    lines = [line for line in (root / "requirements-cuda.lock").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", line) for line in lines)
+    assert {line.split("==")[0] for line in lines}.isdisjoint(known)
+
+
 def test_a_shim_that_does_not_run_is_passed_over(machine: Machine) -> None:
     machine.has("python3.13", SHIM)
     machine.has_python("3.12")

@@ -34,7 +34,3 @@ def test_the_fingerprints_of_the_same_code_are_the_same_and_another_one_is_named
 def test_a_stage_that_has_no_time_left_is_ended(prepared: Path, tmp_path: Path) -> None:
     chain = gpu_check.Chain(tmp_path, prepared, deadline=0.0)
     assert "no time left for" in gpu_check.noted(chain.whole)["failed"]
-
-
-def test_the_utilisation_is_the_share_of_the_peak() -> None:
-    assert gpu_check.mfu(1000.0, 2e9, 1e13) == pytest.approx(0.2)

@@ -219,7 +219,21 @@ def test_the_drawing_in_the_readme_is_the_pipeline():
 def test_make_alone_prints_every_target():
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     printed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True, env=environment).stdout
-    for target in ("setup", "repro", "smoke", "test", "groups", "chat", "heal", "publish", "reset", "accept", "bench-chain", "gpu-check"):
+    for target in (
+        "setup",
+        "repro",
+        "smoke",
+        "test",
+        "groups",
+        "chat",
+        "heal",
+        "publish",
+        "reset",
+        "accept",
+        "bench-chain",
+        "bench-gpu",
+        "gpu-check",
+    ):
         assert f"make {target}" in printed
 
 

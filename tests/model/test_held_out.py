@@ -62,9 +62,10 @@ def test_a_cut_end_predicts_what_follows_it_in_its_document(module: PreTrainedMo
 
 def test_the_balance_of_experts_counts_while_a_module_learns_and_never_when_it_is_measured() -> None:
     module = build(shape_of("mixtral", balance_loss=0.5), vocabulary=SIZE, seed=1)
-    objective = NextToken(packed([[9, 8, 7], [20, 21, 22, 23, 24]], row=16), context=16)
+    rows = packed([[9, 8, 7], [20, 21, 22, 23, 24]], row=16)
+    objective = NextToken(rows, context=16)
     [plain, count], [learning, _] = (objective.loss(one, np.array([0]), "cpu") for one in (module.eval(), copy.deepcopy(module).train()))
-    balance = module(input_ids=torch.tensor(objective._rows.read(np.array([0])).ids), use_cache=False).aux_loss
+    balance = module(input_ids=torch.tensor(rows.read(np.array([0])).ids), use_cache=False).aux_loss
     assert float((learning - plain).detach()) == pytest.approx(0.5 * count * float(balance.detach()), rel=0.05)
     assert objective.mean(module, np.array([0]), "cpu", batch=1) == pytest.approx(float(plain.detach()) / count)
 

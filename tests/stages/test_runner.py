@@ -46,7 +46,7 @@ SECTION = {
     "inner": {"rate": 1, "kind": "linear"},
 }
 JOBS = {"cluster": "local", "partition": None, "minutes": 1, "memory_gb": 1, "items": 1}
-HARDWARE = {"device": "cpu", "threads": 1, "workers": 1, "ranks": 1, "engine": "threading", "jobs": JOBS}
+HARDWARE = {"device": "cpu", "threads": 1, "workers": 1, "ranks": 1, "nodes": 1, "parallel": "data", "engine": "threading", "jobs": JOBS}
 TRACK = {"kind": "none", "project": "p", "mode": "auto", "folder": ".run/wandb"}
 ROWS = pa.table({"id": ["a"], "source": ["books"], "origin": ["a.txt"], "text": ["Once."]})
 

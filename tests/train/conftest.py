@@ -13,7 +13,7 @@ import yaml
 from torch import Tensor, nn
 
 from pipeline.train.fit import Fitting, Samples, fit
-from pipeline.train.workspace import History, Workspace
+from pipeline.train.workspace import History, Parallel, Workspace
 from stages._settings import typed
 
 MATRICES = ["inner.weight", "gate.weight", "back.weight"]
@@ -93,8 +93,10 @@ RECIPE = fitting(
 )
 
 
-def workspace(scratch: Path, track: Callable[[int, dict[str, float]], None] = lambda step, values: None) -> Workspace:
-    return Workspace(scratch=scratch, device="cpu", track=track, section="pretrain")
+def workspace(
+    scratch: Path, track: Callable[[int, dict[str, float]], None] = lambda step, values: None, *, parallel: Parallel = "data"
+) -> Workspace:
+    return Workspace(scratch=scratch, device="cpu", track=track, section="pretrain", parallel=parallel)
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ from pipeline.train.fit import fit
 from pipeline.train.schedule import rows_of
 from tests.conftest import ROOT
 from tests.train.conftest import MATRICES, Counting, Toy, workspace
-from tests.train.one_rank import fitted
-from tests.train.test_exactness import BOUND, STEPS, recipe_of
+from tests.train.one_rank import FEW, KEPT, fitted, taught
+from tests.train.test_exactness import BOUND, KINDS, STEPS, recipe_of
 from tests.train.test_loop import NOTHING
 
 
@@ -24,6 +24,7 @@ from tests.train.test_loop import NOTHING
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """The folder that two ranks worked in, and what each found."""
     folder = tmp_path_factory.mktemp("pair")
+    fitted(folder / "begun-alone", checkpoint_every=5, die=7, **KEPT)
     both = [
         subprocess.Popen([sys.executable, "-m", "tests.train.one_rank", str(rank), "2", str(folder)], cwd=ROOT, stderr=subprocess.PIPE)
         for rank in range(2)
@@ -73,6 +74,40 @@ def test_a_stop_of_one_rank_stops_all_at_the_same_step_with_one_checkpoint(pair)
 def test_a_duration_in_time_is_as_many_steps_on_all(pair) -> None:
     first, second = (found["timed"]["history"][-1] for found in pair[1])
     assert first == second
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "adafactor"])
+def test_two_ranks_with_the_weights_in_parts_lose_what_one_process_loses(kind: str, pair, tmp_path: Path) -> None:
+    first, second = (found[kind] for found in pair[1])
+    alone = fitted(tmp_path / "alone", kind=kind, duration=FEW)
+    assert losses(first) == pytest.approx(losses(alone), rel=BOUND)
+    assert np.hstack([np.array(one["rows"]).reshape(-1, 4) for one in (first, second)]).flatten().tolist() == alone["rows"]
+    assert first["history"] == second["history"]
+    assert first["weights"] == second["weights"]
+    for name, weight in first["weights"].items():
+        assert np.array(weight) == pytest.approx(np.array(alone["weights"][name]), rel=1e-4, abs=1e-6)
+
+
+def test_a_language_model_in_parts_learns_reads_and_writes_as_a_whole_one(pair, tmp_path: Path) -> None:
+    alone = taught(tmp_path / "alone", "data")
+    for found in pair[1]:
+        assert found["fsdp-model"] == pytest.approx(alone, rel=1e-4, abs=1e-5)
+
+
+def test_adafactor_looks_at_whole_rows_and_refuses_parts(pair) -> None:
+    assert all("Adafactor can't move weights that lie in parts" in found["adafactor"]["ended"] for found in pair[1])
+
+
+def test_a_checkpoint_goes_on_from_parts_alone_and_from_alone_in_parts(pair, tmp_path: Path) -> None:
+    folder, found = pair
+    straight = fitted(tmp_path / "alone", **KEPT)
+    taken_over = fitted(folder / "fsdp-killed", checkpoint_every=5, **KEPT)
+    assert [one["fsdp-killed"]["ended"] for one in found] == ["", ""]
+    for resumed in (taken_over, *(one["fsdp-begun-alone"] for one in found)):
+        assert len(resumed["rows"]) < STEPS * 8
+        assert losses(resumed) == pytest.approx(losses(straight), rel=BOUND)
+        for name, weight in straight["weights"].items():
+            assert np.array(resumed["weights"][name]) == pytest.approx(np.array(weight), rel=1e-4, abs=1e-6)
 
 
 def test_alone_there_is_one_rank_that_has_all_the_rows() -> None:

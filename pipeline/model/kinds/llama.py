@@ -15,6 +15,7 @@ class Llama(Rotary):
     kind: Literal["llama"]
 
     model_type: ClassVar[str] = "llama"
+    blocks: ClassVar[bool] = True
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""

@@ -15,6 +15,7 @@ class Qwen3(Rotary):
     kind: Literal["qwen3"]
 
     model_type: ClassVar[str] = "qwen3"
+    blocks: ClassVar[bool] = True
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""

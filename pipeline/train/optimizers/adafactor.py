@@ -8,7 +8,9 @@ from typing import Annotated
 import torch
 from pydantic import Field, PositiveFloat
 
+from pipeline.core.errors import PipelineError
 from pipeline.train.optimizers.base import Decoupled, Group, OfTorch
+from pipeline.train.sharding import in_parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,8 @@ class AdafactorSettings(Decoupled):
     clip: PositiveFloat  # root mean square of an update at most
 
     def build(self, groups: Sequence[Group]) -> OfTorch:
-        """The optimizer of these weights."""
+        """The optimizer of these weights. PipelineError for those that lie in parts: it looks at whole rows and columns."""
+        if any(in_parts(one) for group in groups for one in group.weights.values()):
+            raise PipelineError("Adafactor can't move weights that lie in parts", mend="hardware.parallel=data, or pretrain=adamw")
         inner = partial(torch.optim.Adafactor, lr=self.lr, beta2_decay=self.beta2_decay, d=self.clip)
         return OfTorch(groups, inner, cautious=self.cautious)

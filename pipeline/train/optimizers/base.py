@@ -9,6 +9,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
 from pipeline.train.checkpoint import below, prefixed
+from pipeline.train.sharding import cut, joined, local
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,17 @@ class Optimizer(ABC):
 
 
 class OfTorch(Optimizer):
-    """One of torch.optim, with a state that has names. Its decay is left out where it is cautious, and done here."""
+    """One of torch.optim, with a state that has names. Its decay is left out where it is cautious, and done here.
+
+    It looks at each number alone, so of a weight in parts it is given this rank's.
+    """
 
     def __init__(
         self, groups: Sequence[Group], build: Callable[[list[dict[str, object]]], torch.optim.Optimizer], *, cautious: bool = False
     ) -> None:
-        self._groups = [group for group in groups if group.weights]
+        self._weights = {name: one for group in groups for name, one in group.weights.items()}
+        mine = [Group({name: local(one) for name, one in group.weights.items()}, group.lr, group.weight_decay) for group in groups]
+        self._groups = [group for group in mine if group.weights]
         self._cautious = cautious and any(group.weight_decay for group in self._groups)
         self._inner = build(
             [
@@ -73,8 +79,15 @@ class OfTorch(Optimizer):
     def step(self, factor: float) -> None:
         for group, inner in zip(self._groups, self._inner.param_groups, strict=True):
             inner["lr"] = group.lr * factor
+            for name, part in group.weights.items():
+                gradient = self._weights[name].grad
+                part.grad = None if gradient is None else local(gradient)
         before = [[one.clone() for one in group.weights.values()] for group in self._groups] if self._cautious else []
         self._inner.step()
+        for group in self._groups:
+            for name, part in group.weights.items():
+                if part is not self._weights[name]:
+                    part.grad = None  # of a weight in parts: its memory
         for group, old in zip(self._groups, before, strict=False):
             weights = list(group.weights.values())
             for weight, was in zip(weights, old, strict=True):
@@ -82,7 +95,7 @@ class OfTorch(Optimizer):
 
     def tensors(self) -> dict[str, Tensor]:
         return {
-            f"{name}.{key}": value
+            f"{name}.{key}": joined(value, self._weights[name]) if value.shape == one.shape else value
             for group in self._groups
             for name, one in group.weights.items()
             for key, value in self._inner.state[one].items()
@@ -93,21 +106,27 @@ class OfTorch(Optimizer):
         for group in self._groups:
             for name, one in group.weights.items():
                 own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.rpartition(".")[0] == name}
-                self._inner.state[one] = {key: value.to(one.device) for key, value in own.items()}
+                weight = self._weights[name]
+                mine = {key: cut(value, weight) if value.shape == weight.shape else value for key, value in own.items()}
+                self._inner.state[one] = {key: value.to(one.device) for key, value in mine.items()}
 
 
 @dataclass
 class Elementwise(Optimizer):
-    """One of ours that looks at each number of a weight alone: a direction, from the gradient and running means of its shape."""
+    """One of ours that looks at each number of a weight alone: a direction, from the gradient and running means of its shape.
+
+    Of a weight in parts it sees this rank's.
+    """
 
     groups: Sequence[Group]
     means: tuple[str, ...]  # the names of the running means
     cautious: bool
+    weights: dict[str, Tensor] = field(init=False)  # of all groups
     state: dict[str, dict[str, Tensor]] = field(init=False)  # running mean -> weight -> tensor
 
     def __post_init__(self) -> None:
-        named = {name: one for group in self.groups for name, one in group.weights.items()}
-        self.state = {mean: {name: torch.zeros_like(one) for name, one in named.items()} for mean in self.means}
+        self.weights = {name: one for group in self.groups for name, one in group.weights.items()}
+        self.state = {mean: {name: torch.zeros_like(local(one)) for name, one in self.weights.items()} for mean in self.means}
 
     @abstractmethod
     def direction(self, name: str, gradient: Tensor) -> Tensor:
@@ -118,17 +137,18 @@ class Elementwise(Optimizer):
         for group in self.groups:
             for name, weight in group.weights.items():
                 if weight.grad is not None:
-                    update = self.direction(name, weight.grad)
-                    decay([weight], [update], amount=group.lr * factor * group.weight_decay, cautious=self.cautious)
-                    weight.sub_(update, alpha=group.lr * factor)
+                    part, update = local(weight), self.direction(name, local(weight.grad))
+                    decay([part], [update], amount=group.lr * factor * group.weight_decay, cautious=self.cautious)
+                    part.sub_(update, alpha=group.lr * factor)
 
     def tensors(self) -> dict[str, Tensor]:
-        return {name: value for mean, tensors in self.state.items() for name, value in prefixed(mean, tensors).items()}
+        means = {mean: {name: joined(one, self.weights[name]) for name, one in own.items()} for mean, own in self.state.items()}
+        return {name: value for mean, tensors in means.items() for name, value in prefixed(mean, tensors).items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         for mean, own in self.state.items():
             for name, value in below(mean, tensors).items():
-                own[name].copy_(value)
+                own[name].copy_(cut(value, self.weights[name]))
 
 
 def decay(weights: Sequence[Tensor], updates: Sequence[Tensor], *, amount: float, cautious: bool) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pipeline.train.optimizers.base import Decoupled, Group, Optimizer, decay
 from pipeline.train.recipe import Share
+from pipeline.train.sharding import cut, local, put, stacked, whole
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts small singular values fastest (Jordan et al. 2024)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -34,7 +35,10 @@ class MuonSettings(Decoupled):
 
 
 class Muon(Optimizer):
-    """Steps matrices of one shape in one batched product. Nesterov momentum; the rate grows with sqrt(rows / columns) of tall ones."""
+    """Steps matrices of one shape in one batched product. Nesterov momentum; the rate grows with sqrt(rows / columns) of tall ones.
+
+    Momenta of weights in parts lie in parts. What is made orthogonal is gathered, by each rank for itself: as many products as alone.
+    """
 
     def __init__(self, groups: Sequence[Group], settings: MuonSettings) -> None:
         shapes: dict[tuple[torch.Size, float, float], list[Tensor]] = defaultdict(list)
@@ -43,19 +47,23 @@ class Muon(Optimizer):
                 shapes[weight.shape, group.lr, group.weight_decay].append(weight)
         self.settings = settings
         self._stacks = [(weights, lr, shrink) for (_, lr, shrink), weights in shapes.items()]
-        self._momenta = [torch.stack([torch.zeros_like(one) for one in weights]) for weights, _, _ in self._stacks]
+        self._momenta = [stacked([torch.zeros_like(local(one)) for one in weights], weights[0]) for weights, _, _ in self._stacks]
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
         own = self.settings
         for number, ((weights, lr, shrink), momentum) in enumerate(zip(self._stacks, self._momenta, strict=True)):
-            gradient = torch.stack([one.grad if one.grad is not None else torch.zeros_like(one) for one in weights])
-            momentum.lerp_(gradient, 1 - own.momentum)
-            ahead = gradient.lerp_(momentum, own.momentum)
+            parts, mine = [local(one) for one in weights], local(momentum)
+            gradients = [torch.zeros_like(part) if one.grad is None else local(one.grad) for one, part in zip(weights, parts, strict=True)]
+            gradient = stacked(gradients, weights[0])
+            mine.lerp_(local(gradient), 1 - own.momentum)
+            local(gradient).lerp_(mine, own.momentum)
+            ahead = whole(gradient)
             update = self._balanced(number, newton_schulz(ahead, steps=own.ns_steps, dtype=PRECISIONS[own.precision]))
-            decay(weights, update.unbind(0), amount=lr * factor * shrink, cautious=own.cautious)
+            updates = cut(update, momentum).unbind(0)
+            decay(parts, updates, amount=lr * factor * shrink, cautious=own.cautious)
             rate = lr * factor * max(1.0, momentum.shape[1] / momentum.shape[2]) ** 0.5
-            torch._foreach_add_(weights, list(update.unbind(0)), alpha=-rate)
+            torch._foreach_add_(parts, list(updates), alpha=-rate)
 
     def _balanced(self, number: int, update: Float[Tensor, "K M N"]) -> Float[Tensor, "K M N"]:
         """The update of a stack, as it steps."""
@@ -66,7 +74,7 @@ class Muon(Optimizer):
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         for name, own in self.tensors().items():
-            own.copy_(tensors[name])
+            put(own, tensors[name])
 
 
 def newton_schulz(matrices: Float[Tensor, "K M N"], *, steps: int, dtype: torch.dtype) -> Float[Tensor, "K M N"]:

@@ -34,7 +34,7 @@ class NorMuon(Muon):
     def __init__(self, groups: Sequence[Group], settings: NorMuonSettings) -> None:
         super().__init__(groups, settings)
         self._beta2 = settings.beta2
-        self._squares = [torch.zeros_like(momentum[:, :, :1]) for momentum in self._momenta]
+        self._squares = [torch.zeros(*momentum.shape[:2], 1, dtype=momentum.dtype, device=momentum.device) for momentum in self._momenta]
 
     def _balanced(self, number: int, update: Float[Tensor, "K M N"]) -> Float[Tensor, "K M N"]:
         squares, norm = self._squares[number], update.norm(dim=(1, 2), keepdim=True)

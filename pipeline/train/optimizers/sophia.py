@@ -10,6 +10,7 @@ from torch import Tensor
 from pipeline.core.seed import seed_of
 from pipeline.train.optimizers.base import Decoupled, Elementwise, Group
 from pipeline.train.recipe import Share
+from pipeline.train.sharding import cut, local
 
 TINY = 1e-12  # keeps the quotient finite where there is no curvature; the clip makes a sign of it (Liu et al. 2024)
 
@@ -45,16 +46,17 @@ class Sophia(Elementwise):
         own = self._settings
         if step % own.probe_every:
             return
-        weights = {name: one for group in self.groups for name, one in group.weights.items()}
+        weights = {name: local(one) for name, one in self.weights.items()}
         draw = torch.Generator().manual_seed(seed_of(step, "sophia"))
-        signs = [torch.randint(0, 2, one.shape, generator=draw).mul_(2).sub_(1).to(one) for one in weights.values()]
+        drawn = [torch.randint(0, 2, one.shape, generator=draw).mul_(2).sub_(1) for one in self.weights.values()]
+        signs = [cut(sign, one).to(local(one)) for sign, one in zip(drawn, self.weights.values(), strict=True)]
         before = [one.clone() for one in weights.values()]
         found = []
         for size in (own.probe_size, -own.probe_size):
             for weight, was, sign in zip(weights.values(), before, signs, strict=True):
                 torch.add(was, sign, alpha=size, out=weight)
             with torch.enable_grad():
-                found.append([None if one is None else one.clone() for one in gradients()])
+                found.append([None if one is None else local(one).clone() for one in gradients()])
         for name, weight, was, sign, up, down in zip(weights, weights.values(), before, signs, *found, strict=True):
             weight.copy_(was)
             if up is not None and down is not None and (up - down).isfinite().all():  # a batch that is no number teaches nothing
