@@ -18,7 +18,7 @@ ARCHITECTURES = {  # by transformers' model_type
     "llama": Architecture(name="llama", interleaved=True),
     "mistral": Architecture(name="llama", interleaved=True),  # without a window, which that form does not know
 }
-OWN = ("cnn", "gru", "lstm", "rnn")  # kinds that transformers has no module of
+OWN = ("cnn", "gru", "lstm", "rnn", "transformer")  # kinds that transformers has no module of
 
 
 def refuse_own(kind: str) -> None:

@@ -5,6 +5,7 @@ A kind brings its configuration and a Body with its layers; `register` makes tra
 batch B, time T, width D, vocabulary V
 """
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -47,6 +48,7 @@ class Own(PreTrainedModel):
     config_class = OwnConfig
     base_model_prefix = "model"
     supports_gradient_checkpointing = True
+    _supports_sdpa = True
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -71,17 +73,46 @@ class Layer(GradientCheckpointingLayer):
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class Read:
+    """What is known of the rows that are read."""
+
+    positions: Int[Tensor, "B T"]  # from 0 with each document
+    mask: Tensor | None  # [B, T and what was read before]: 0 at padding
+    cache: Cache | None
+    packed: bool  # whether a row may hold several documents
+
+    @property
+    def whole(self) -> bool:
+        """Whether each row is one document without padding."""
+        return not self.packed and (self.mask is None or bool(self.mask.all()))
+
+    def key_positions(self) -> Int[Tensor, "B S"]:
+        """The positions of what was read before, and these."""
+        if self.mask is not None:
+            return (self.mask.long().cumsum(-1) - 1).clamp(min=0)
+        before = 0 if self.cache is None else self.cache.get_seq_length()
+        if not before:
+            return self.positions
+        return torch.arange(before + self.positions.shape[1], device=self.positions.device).expand(len(self.positions), -1)
+
+
 class Body(Own):
     """Embedding, layers, norm. A kind says which layers, and what they are told of the rows."""
 
     layer: ClassVar[type[Layer]]
+    config: Any
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(self.layer(config, index) for index in range(config.num_hidden_layers))
         self.norm = self.final_norm()
+        self.parts()
         self.post_init()  # type: ignore[no-untyped-call]
+
+    def parts(self) -> None:
+        """What a kind has besides."""
 
     def final_norm(self) -> nn.Module:
         """Before the head."""
@@ -92,11 +123,8 @@ class Body(Own):
         found: Tensor = self.embed_tokens(ids)
         return found
 
-    def tell(self, hidden: Tensor, positions: Tensor, mask: Tensor | None, cache: Cache | None) -> Any:
-        """What each layer is told of the rows.
-
-        positions [B, T] begin at 0 with each document, mask [B, T and what was read before] is 0 at padding.
-        """
+    def tell(self, read: Read) -> Any:
+        """What each layer is told of the rows."""
         raise NotImplementedError
 
     def forward(
@@ -111,11 +139,12 @@ class Body(Own):
         """The stream after the last layer."""
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
+        packed = position_ids is not None and attention_mask is None and past_key_values is None
         if position_ids is None:
             position_ids = _positions(input_ids, attention_mask, past_key_values)
         positions = position_ids.expand(input_ids.shape)
         hidden = self.embed(input_ids, positions)
-        told = self.tell(hidden, positions, attention_mask, past_key_values)
+        told = self.tell(Read(positions, attention_mask, past_key_values, packed))
         for layer in self.layers:
             hidden = layer(hidden, told, past_key_values=past_key_values)
         return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden), past_key_values=past_key_values)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from transformers import Cache, PretrainedConfig
 
 from pipeline.model.apart import begins, is_packed
 from pipeline.model.kind import Fault, Kind
-from pipeline.model.own import Body, Layer, OwnConfig
+from pipeline.model.own import Body, Layer, OwnConfig, Read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +120,16 @@ class RecurrentLayer(Layer):
 class RecurrentBody(Body):
     """Layers that are told which tokens are one sequence, where not each row is one."""
 
-    def tell(self, hidden: Tensor, positions: Tensor, mask: Tensor | None, cache: Cache | None) -> PackedSequence | None:
+    def tell(self, read: Read) -> PackedSequence | None:
         """The places of the tokens, flat, in the order that torch reads sequences of several lengths in; None: each row is one."""
+        positions = read.positions
         width = positions.shape[1]
-        own = None if mask is None else mask[:, -width:].bool()
+        own = None if read.mask is None else read.mask[:, -width:].bool()
         if own is not None and not bool(own.all()):
             first, last = own.int().argmax(1), width - own.flip(1).int().argmax(1)
             starts = torch.arange(len(own), device=own.device) * width
             return _sequences(starts + first, starts + last)
-        if cache is None and is_packed(positions):
+        if read.packed and is_packed(positions):
             starts = begins(positions).flatten().nonzero()[:, 0]
             return _sequences(starts, torch.cat([starts[1:], starts.new_tensor([positions.numel()])]))
         return None

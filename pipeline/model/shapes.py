@@ -23,8 +23,9 @@ from pipeline.model.kinds.mistral import Mistral
 from pipeline.model.kinds.mixtral import Mixtral
 from pipeline.model.kinds.qwen3 import Qwen3
 from pipeline.model.kinds.rnn import Rnn
+from pipeline.model.kinds.transformer import Transformer
 
-_Any = Qwen3 | Llama | Gpt2 | Bloom | Mistral | Mixtral | Deepseek | Mamba2 | Bamba | Rnn | Lstm | Gru | Cnn
+_Any = Qwen3 | Llama | Gpt2 | Bloom | Mistral | Mixtral | Deepseek | Mamba2 | Bamba | Rnn | Lstm | Gru | Cnn | Transformer
 Shape = Annotated[_Any, Field(discriminator="kind")]
 KINDS: tuple[type[Kind], ...] = get_args(_Any)
 

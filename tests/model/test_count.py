@@ -43,7 +43,7 @@ def test_a_shape_of_seventy_billion_weights_is_counted_on_any_machine() -> None:
 def test_each_weight_is_of_one_part(kind: str, tied: bool) -> None:
     module = build(shape_of(kind, tie_embeddings=tied), vocabulary=SIZE, seed=1)
     parts = count.parameters_by_part(module)
-    positions = 64 * WIDTH if kind == "gpt2" else 0
+    positions = {"gpt2": 64 * WIDTH, "transformer": 32 * 2}.get(kind, 0)  # of the latter a number a bucket and head
     assert sum(parts.values()) == count.parameters(module)
     assert parts["embedding"] == SIZE * WIDTH + positions
     assert parts.get("head", 0) == (0 if tied else SIZE * WIDTH)

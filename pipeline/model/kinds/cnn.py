@@ -17,7 +17,7 @@ from transformers import Cache, PretrainedConfig
 from transformers.activations import ACT2FN
 
 from pipeline.model.kind import Fault, Kind
-from pipeline.model.own import Body, Layer, OwnConfig, register
+from pipeline.model.own import Body, Layer, OwnConfig, Read, register
 
 
 class CnnConfig(OwnConfig):
@@ -125,9 +125,9 @@ class CnnModel(Body):
     config_class = CnnConfig
     layer = CnnLayer
 
-    def tell(self, hidden: Tensor, positions: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
+    def tell(self, read: Read) -> Tensor:
         """Where each token stands in its document."""
-        return positions
+        return read.positions
 
 
 register(CnnConfig, CnnModel)
