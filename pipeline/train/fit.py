@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,7 @@ class Fitting(Recipe, Schedule, Choice):
 
     batch_tokens: PositiveInt  # a step, over all ranks
     micro_batch: PositiveInt  # rows at once; memory, and the last bits of sums
+    order: Literal["shuffled", "sequential"]  # in which rows are read, pass after pass; sequential: as they lie
     precision: Precision  # of the products; weights stay fp32
     compile: bool
     gradient_checkpointing: bool  # activations are computed again when they are needed
@@ -248,7 +249,8 @@ class _Fit:
         self.reader = self.views[reading.view]
         self.per_step = {"tokens": reading.count * self.reader.tokens}
         order = self.seed if reading.view == WHOLE else seed_of(self.seed, "view", *astuple(reading.view))
-        return rows_from(reading.first, count=reading.count, rows=self.reader.rows, seed=order)
+        seed = order if self.recipe.order == "shuffled" else None
+        return rows_from(reading.first, count=reading.count, rows=self.reader.rows, seed=seed)
 
     def _probe(self, step: int, numbers: npt.NDArray[np.int64]) -> None:
         """The gradient at the weights as they are, under the same noise each time."""
