@@ -14,7 +14,7 @@ from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
 from pipeline.evaluate.table import CHANCE, GOLD
-from pipeline.export.architectures import refuse_other_forms
+from pipeline.export.architectures import refuse_other_forms, refuse_own
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
@@ -141,9 +141,14 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
         if path == reward:
             mend = f"{key}={next((path for path in reversed(settings['models'].values()) if path != reward), 'data/sft')}"
             yield PipelineError(f"{key} is {reward}, a reward model: no one can talk to it", mend=mend)
-    if any(one.get("format") == "gguf" for one in settings["export"].values()):
+    model, formats = settings["model"], {one.get("format") for one in settings["export"].values()}
+    if "transformers" in formats:
         try:
-            model = settings["model"]
+            refuse_own(model["kind"])
+        except PipelineError as fault:
+            yield fault
+    if "gguf" in formats:
+        try:
             refuse_other_forms(model["kind"], activation=model["activation"], window=model.get("window"))
         except PipelineError as fault:
             yield fault

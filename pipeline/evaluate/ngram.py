@@ -1,6 +1,6 @@
-"""What counting alone reaches: an n-gram model with interpolated Kneser-Ney smoothing (Kneser and Ney 1995).
+"""What counting alone reaches: an n-gram model with interpolated Kneser-Ney smoothing (Kneser and Ney 1995, Chen and Goodman 1999).
 
-The baseline that a neural model has to beat on the same tokens.
+The baseline that a neural model has to beat, on the same tokens; or on bytes, which is a model of characters that knows no tokenizer.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 Keys = npt.NDArray[np.uint64]
-MAX_ORDER = 4  # four ids of 16 bits fill the 64 bits of a key
+KEY = 64  # bits
+MAX_ORDER = 4  # of tokens: four ids of 16 bits fill a key
+MAX_CHARACTERS = 8  # of bytes: eight ids of 8 bits
+BYTES = 256
+BEGIN = b"\xff"  # of a text: a byte that UTF-8 does not have
 
 
 @dataclass(frozen=True)
@@ -31,17 +35,18 @@ class Ngram:
     def __init__(self, rows: npt.NDArray[np.integer], *, order: int, vocabulary: int, padding: int) -> None:
         """Count in rows [N, T]. No n-gram crosses a row or holds padding. The longest n-grams count as often as they
         are seen, shorter ones by how many different tokens stand before them. Order 1 is the plain unigram."""
-        if not 1 <= order <= MAX_ORDER or vocabulary > 1 << 16:
-            raise ValueError(f"order {order} over {vocabulary} tokens: a key of 64 bits holds 4 ids of 16 bits")
+        self._bits = 8 if vocabulary <= BYTES else 16
+        if not 1 <= order <= KEY // self._bits or vocabulary > 1 << self._bits:
+            raise ValueError(f"order {order} over {vocabulary} tokens: a key of {KEY} bits holds {KEY // self._bits} ids of {self._bits}")
         self.order, self.vocabulary = order, vocabulary
         self._levels: list[_Level] = []
         above: Keys | None = None
         for length in range(order, 0, -1):
             if above is None:
-                grams, counts = np.unique(_windows(rows, length, padding), return_counts=True)
+                grams, counts = np.unique(self._keys(_windows(rows, length, padding)), return_counts=True)
             else:
-                grams, counts = np.unique(above & _mask(length), return_counts=True)  # continuation counts
-            self._levels.insert(0, _level(grams, counts.astype(np.float64)))
+                grams, counts = np.unique(above & _mask(length * self._bits), return_counts=True)  # continuation counts
+            self._levels.insert(0, _level(grams, counts.astype(np.float64), bits=self._bits))
             above = grams
 
     def probabilities(self, histories: npt.NDArray[np.integer], tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
@@ -52,9 +57,9 @@ class Ngram:
         chance = np.full(len(tokens), 1.0 / self.vocabulary)
         for length in range(1, known + 2):
             level = self._levels[length - 1]
-            history = _keys(histories[:, known - length + 1 :])
+            history = self._keys(histories[:, known - length + 1 :])
             place, seen = _find(level.histories, history)
-            counts = _lookup(level.grams, level.counts, (history << np.uint64(16)) | tokens.astype(np.uint64))
+            counts = _lookup(level.grams, level.counts, (history << np.uint64(self._bits)) | tokens.astype(np.uint64))
             total, kinds = level.totals[place], level.kinds[place]
             with_history = (np.maximum(counts - level.discount, 0.0) + level.discount * kinds * chance) / total
             chance = np.where(seen, with_history, chance)
@@ -73,9 +78,27 @@ class Ngram:
             bits -= float(np.log2(self.probabilities(windows[:, :known], windows[:, known])).sum())
         return bits
 
+    def _keys(self, ids: npt.NDArray[np.integer]) -> Keys:
+        """Rows of ids [N, K] as one integer each: the first id highest."""
+        keys = np.zeros(len(ids), dtype=np.uint64)
+        for column in ids.T:
+            keys = (keys << np.uint64(self._bits)) | column.astype(np.uint64)
+        return keys
 
-def _level(grams: Keys, counts: npt.NDArray[np.float64]) -> _Level:
-    histories, start = np.unique(grams >> np.uint64(16), return_index=True)
+
+def characters(texts: Sequence[bytes], *, order: int) -> Ngram:
+    """A model of the bytes of some texts, each after BEGIN."""
+    together = np.frombuffer(BEGIN + BEGIN.join(texts), dtype=np.uint8)
+    return Ngram(together[None], order=order, vocabulary=BYTES, padding=BYTES)
+
+
+def character_surprise(model: Ngram, text: bytes) -> float:
+    """-log2 P of a text, in bits."""
+    return model.surprise(np.frombuffer(BEGIN + text, dtype=np.uint8))
+
+
+def _level(grams: Keys, counts: npt.NDArray[np.float64], *, bits: int) -> _Level:
+    histories, start = np.unique(grams >> np.uint64(bits), return_index=True)
     once, twice = float((counts == 1).sum()), float((counts == 2).sum())
     return _Level(
         grams=grams,
@@ -87,21 +110,14 @@ def _level(grams: Keys, counts: npt.NDArray[np.float64]) -> _Level:
     )
 
 
-def _windows(rows: npt.NDArray[np.integer], length: int, padding: int) -> Keys:
+def _windows(rows: npt.NDArray[np.integer], length: int, padding: int) -> npt.NDArray[np.integer]:
     windows = np.lib.stride_tricks.sliding_window_view(rows, length, axis=1).reshape(-1, length)
-    return _keys(windows[(windows != padding).all(axis=1)])
+    found: npt.NDArray[np.integer] = windows[(windows != padding).all(axis=1)]
+    return found
 
 
-def _keys(ids: npt.NDArray[np.integer]) -> Keys:
-    """Rows of ids [N, K] as one integer each: the first id highest, 16 bits an id."""
-    keys = np.zeros(len(ids), dtype=np.uint64)
-    for column in ids.T:
-        keys = (keys << np.uint64(16)) | column.astype(np.uint64)
-    return keys
-
-
-def _mask(length: int) -> np.uint64:
-    return np.uint64((1 << (16 * length)) - 1)
+def _mask(bits: int) -> np.uint64:
+    return np.uint64((1 << bits) - 1)
 
 
 def _find(keys: Keys, wanted: Keys) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:

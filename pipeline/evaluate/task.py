@@ -14,7 +14,7 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import stream
-from pipeline.evaluate.ngram import Ngram
+from pipeline.evaluate.ngram import Ngram, characters
 from pipeline.evaluate.table import Row
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.special import IDS, PAD
@@ -51,18 +51,28 @@ class HeldOut:
 
     def ngram(self, order: int) -> Ngram:
         """An n-gram model of the training text; counted once. PipelineError where there is too little."""
-        if order not in self._counted:
+        if (order, "tokens") not in self._counted:
             train = list(open_rows(self.tokens, "train", tokenizer_digest=self.digest).documents())
             text = np.concatenate(train)[None] if train else np.zeros((1, 0), dtype=np.int64)
             if text.shape[1] < order:
                 raise PipelineError(
                     f"{self.tokens.path} has too little training text to count", mend="larger shares in split, or more text"
                 )
-            self._counted[order] = Ngram(text, order=order, vocabulary=int(self.tokens.facts["vocabulary"]), padding=IDS[PAD])
-        return self._counted[order]
+            found = Ngram(text, order=order, vocabulary=int(self.tokens.facts["vocabulary"]), padding=IDS[PAD])
+            self._counted[order, "tokens"] = found
+        return self._counted[order, "tokens"]
+
+    def characters(self, order: int) -> Ngram:
+        """The same of its bytes; counted once."""
+        if (order, "bytes") not in self._counted:
+            texts = [text.encode() for text in self.split.read("train", ["text"])["text"].to_pylist()]
+            if sum(map(len, texts)) < order:
+                raise PipelineError(f"{self.split.path} has too little training text to count", mend="larger shares in split, or more text")
+            self._counted[order, "bytes"] = characters(texts, order=order)
+        return self._counted[order, "bytes"]
 
     @cached_property
-    def _counted(self) -> dict[int, Ngram]:
+    def _counted(self) -> dict[tuple[int, str], Ngram]:
         return {}
 
 

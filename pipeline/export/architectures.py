@@ -1,4 +1,4 @@
-"""The kinds of model that have a GGUF form here. Imports nothing heavy: the plan asks before anything is trained."""
+"""The kinds of model that a format can hold. Imports nothing heavy: the plan asks before anything is trained."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,13 @@ ARCHITECTURES = {  # by transformers' model_type
     "llama": Architecture(name="llama", interleaved=True),
     "mistral": Architecture(name="llama", interleaved=True),  # without a window, which that form does not know
 }
+OWN = ("cnn", "gru", "lstm", "rnn", "transformer")  # kinds that transformers has no module of
+
+
+def refuse_own(kind: str) -> None:
+    """PipelineError for a kind whose module is ours alone: others could not read its folder."""
+    if kind in OWN:
+        raise PipelineError(f"transformers has no model of kind {kind}: no other program could read its folder", mend="export=[]")
 
 
 def architecture_of(kind: str) -> Architecture:
@@ -25,7 +32,7 @@ def architecture_of(kind: str) -> Architecture:
     known = ARCHITECTURES.get(kind)
     if known is None:
         kinds = sorted({one.name for one in ARCHITECTURES.values()})
-        ways = ["export=[transformers]", *(f"model={one}" for one in kinds)]
+        ways = ["export=[]" if kind in OWN else "export=[transformers]", *(f"model={one}" for one in kinds)]
         raise PipelineError(f"a model of kind {kind} has no GGUF form here; {' and '.join(kinds)} have", mend=", or ".join(ways))
     return known
 

@@ -10,8 +10,9 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.files import write_json
+from pipeline.core.files import read_json, write_json
 from pipeline.export import parity
+from pipeline.export.architectures import refuse_own
 from pipeline.export.probe import Probing, encoder, probe_of, torch_logits
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
 from pipeline.tokens.chat import encode_chat
@@ -28,8 +29,9 @@ _CHAT = (
 def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Probing) -> dict[str, Any]:
     """Copy the model's own files, load them as anybody would, compare; returns sizes and parity, also in parity.json.
 
-    Nothing appears unless everything is equal; else PipelineError names each fault.
+    Nothing appears unless everything is equal; else PipelineError names each fault, or the kind that transformers does not know.
     """
+    refuse_own(read_json(source.file("config.json"))["model_type"])
     probe = probe_of(source, tokens, split, settings)
     wanted = torch_logits(load(source, device="cpu"), probe)
     with target.writing() as draft:

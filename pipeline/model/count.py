@@ -13,6 +13,8 @@ PARTS = {  # of a layer, by the modules' names in transformers
     "attention": ("self_attn", "attn", "self_attention"),
     "feed_forward": ("mlp", "feed_forward"),
     "state_space": ("mixer", "mamba"),
+    "recurrence": ("recurrence",),
+    "convolution": ("convolution",),
 }
 
 
@@ -45,7 +47,8 @@ def parameters(module: nn.Module) -> int:
 
 
 def parameters_by_part(module: PreTrainedModel) -> dict[str, int]:
-    """Trainable numbers of embedding (positions too), attention, feed_forward, state_space, norms and head, those that there are."""
+    """Trainable numbers of embedding (positions too), attention, feed_forward, state_space, recurrence, convolution, norms and head, those
+    that there are."""
     found: dict[str, int] = {}
     for name, weight in module.named_parameters():
         part = _part(module, name, weight)

@@ -84,7 +84,7 @@ def scoring(module: PreTrainedModel, *, tokens: int) -> int:
 
 def passing(module: PreTrainedModel, *, tokens: int) -> int:
     """What a layer holds when nothing is kept."""
-    widths = math.ceil(_widths(module) / int(module.config.num_hidden_layers))
+    widths = math.ceil(_widths(module) / max(1, int(module.config.num_hidden_layers)))
     return FP32 * (tokens * widths + kind_of(module.config).held(module.config, tokens=tokens))
 
 

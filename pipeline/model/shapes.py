@@ -12,15 +12,20 @@ from pipeline.core.errors import PipelineError
 from pipeline.model.kind import Kind
 from pipeline.model.kinds.bamba import Bamba
 from pipeline.model.kinds.bloom import Bloom
+from pipeline.model.kinds.cnn import Cnn
 from pipeline.model.kinds.deepseek import Deepseek
 from pipeline.model.kinds.gpt2 import Gpt2
+from pipeline.model.kinds.gru import Gru
 from pipeline.model.kinds.llama import Llama
+from pipeline.model.kinds.lstm import Lstm
 from pipeline.model.kinds.mamba2 import Mamba2
 from pipeline.model.kinds.mistral import Mistral
 from pipeline.model.kinds.mixtral import Mixtral
 from pipeline.model.kinds.qwen3 import Qwen3
+from pipeline.model.kinds.rnn import Rnn
+from pipeline.model.kinds.transformer import Transformer
 
-_Any = Qwen3 | Llama | Gpt2 | Bloom | Mistral | Mixtral | Deepseek | Mamba2 | Bamba
+_Any = Qwen3 | Llama | Gpt2 | Bloom | Mistral | Mixtral | Deepseek | Mamba2 | Bamba | Rnn | Lstm | Gru | Cnn | Transformer
 Shape = Annotated[_Any, Field(discriminator="kind")]
 KINDS: tuple[type[Kind], ...] = get_args(_Any)
 

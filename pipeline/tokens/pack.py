@@ -6,7 +6,7 @@ no token is stored twice, and what follows a run in its document is known althou
 stream n, documents D, runs P, rows R
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.core.kernel import kernel
 from pipeline.tokens.special import ENDOFTEXT, IDS
 
-Packing = Literal["best_fit", "concat"]
+Packing = Literal["best_fit", "concat", "alone"]
 Int64Array = npt.NDArray[np.int64]
 UintArray = npt.NDArray[np.unsignedinteger]
 
@@ -75,7 +75,17 @@ def lay(starts: Int64Array, *, row: int, packing: Packing, kept: npt.NDArray[np.
     if row < 2:
         raise ValueError(f"a row of {row} tokens predicts nothing")
     sizes = np.diff(starts) if kept is None else np.diff(starts) * kept
-    return (best_fit if packing == "best_fit" else concat)(starts, sizes, row=row)
+    ways: dict[Packing, Callable[..., Layout]] = {"best_fit": best_fit, "concat": concat, "alone": alone}
+    return ways[packing](starts, sizes, row=row)
+
+
+def alone(starts: Int64Array, sizes: Int64Array, *, row: int) -> Layout:
+    """Each document in rows of its own, in order: for documents of about one length, as what is left of a row is padding."""
+    pieces = -(-sizes // row)
+    turn = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)  # of a piece in its document
+    cuts = np.repeat(starts[:-1], pieces) + row * turn
+    taken = np.minimum(np.repeat(sizes, pieces) - row * turn, row)
+    return Layout(runs=np.stack([cuts, taken], 1), rows=np.arange(len(cuts) + 1, dtype=np.int64))
 
 
 def concat(starts: Int64Array, sizes: Int64Array, *, row: int) -> Layout:

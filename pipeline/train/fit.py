@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
@@ -38,6 +38,7 @@ class Fitting(Recipe, Schedule, Choice):
 
     batch_tokens: PositiveInt  # a step, over all ranks
     micro_batch: PositiveInt  # rows at once; memory, and the last bits of sums
+    order: Literal["shuffled", "sequential"]  # in which rows are read, pass after pass; sequential: as they lie
     precision: Precision  # of the products; weights stay fp32
     compile: bool
     gradient_checkpointing: bool  # activations are computed again when they are needed
@@ -149,7 +150,7 @@ class _Fit:
             steps=recipe.steps,
             batch_tokens=recipe.batch_tokens,
             micro_batch=recipe.micro_batch,
-            seed=self.seed,
+            seed=self.seed if recipe.order == "shuffled" else None,
         )
         self.per_step: Mapping[str, float] = {"tokens": recipe.batch_tokens}
         self.costs: dict[int, int] = {}  # operations a token, by the length of rows

@@ -28,10 +28,10 @@ class Batch:
 
 
 class Reader:
-    """The batches of all steps."""
+    """The batches of all steps; without a seed in the order of the data."""
 
     def __init__(
-        self, objective: Objective, phases: Sequence[Phase] | None, *, steps: int, batch_tokens: int, micro_batch: int, seed: int
+        self, objective: Objective, phases: Sequence[Phase] | None, *, steps: int, batch_tokens: int, micro_batch: int, seed: int | None
     ) -> None:
         self.course = Course(phases or ALL, steps, batch_tokens, objective.tokens)
         self._objective, self._micro_batch, self._seed = objective, micro_batch, seed
@@ -45,7 +45,7 @@ class Reader:
             whole: Any = self._objective  # a Phased, or refuse_phases had stopped it
             self._views[reading.view] = whole.view(*astuple(reading.view))
         own = self._views[reading.view]
-        order = self._seed if reading.view == WHOLE else seed_of(self._seed, "view", *astuple(reading.view))
+        order = self._seed if reading.view == WHOLE or self._seed is None else seed_of(self._seed, "view", *astuple(reading.view))
         numbers = rows_from(reading.first, count=reading.count, rows=own.rows, seed=order)
         room = {"micro_batch": self._micro_batch, "length": self._objective.tokens, "ranks": ranks.world()}
         return Batch(own, numbers, micro_rows(len(numbers), tokens=own.tokens, **room))

@@ -81,14 +81,16 @@ def linear_decay(step: int, *, steps: int) -> float:
     return 1 - step / steps
 
 
-def rows_of(step: int, *, batch: int, rows: int, seed: int) -> npt.NDArray[np.int64]:
-    """The numbers of the `batch` rows that a step reads: epoch after epoch, each in an order of its own."""
+def rows_of(step: int, *, batch: int, rows: int, seed: int | None) -> npt.NDArray[np.int64]:
+    """The numbers of the `batch` rows that a step reads: epoch after epoch, each in an order of its own; without a seed as they lie."""
     return rows_from(step * batch, count=batch, rows=rows, seed=seed)
 
 
-def rows_from(first: int, *, count: int, rows: int, seed: int) -> npt.NDArray[np.int64]:
+def rows_from(first: int, *, count: int, rows: int, seed: int | None) -> npt.NDArray[np.int64]:
     """The same of `count` rows from the position `first` on, which counts all epochs."""
     positions = np.arange(first, first + count)
+    if seed is None:
+        return positions % rows
     epochs = positions // rows
     parts = [Permutation(rows, seed_of(seed, "shuffle", int(epoch)))[positions[epochs == epoch] % rows] for epoch in np.unique(epochs)]
     return np.concatenate(parts)

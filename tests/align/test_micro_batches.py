@@ -48,7 +48,9 @@ def test_micro_batches_learn_what_the_whole_batch_learns(
         assert one == pytest.approx(other, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("shape", [shape_of("llama"), shape_of("gpt2"), shape_of("mamba2"), shape_of("mixtral", balance_loss=0.0)])
+@pytest.mark.parametrize(
+    "shape", [shape_of("llama"), shape_of("gpt2"), shape_of("mamba2"), shape_of("lstm"), shape_of("mixtral", balance_loss=0.0)]
+)
 def test_a_model_of_any_kind_lets_tokens_weigh_over_the_whole_batch(
     shape: dict[str, Any], tmp_path: Path, tokenizer: tokenizers.Tokenizer
 ) -> None:

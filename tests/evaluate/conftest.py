@@ -139,7 +139,7 @@ def plain_dialogues(tmp_path_factory: pytest.TempPathFactory) -> Dialogues:
 
 
 TASKS = {
-    "text": Perplexity(kind="perplexity", documents=10, document_tokens=1000, overlap=0.5, ngram=3),
+    "text": Perplexity(kind="perplexity", documents=10, document_tokens=1000, overlap=0.5, ngram=3, characters=5),
     "facts": Questions(kind="questions", held_out=50, trained=50, max_dropped=0.05, max_new_tokens=6),
 }
 Given = Callable[..., Examined]

@@ -116,6 +116,8 @@ def test_the_source_and_the_counting_models_are_the_baselines(given: Given, spli
     assert value(rows, "source", "text", "bits_per_byte") == pytest.approx(sum(table["bits"].to_pylist()) / size)
     counted = [value(rows, name, "text", "bits_per_byte") for name in ("unigram", "3-gram")]
     assert counted[1] < counted[0]  # type: ignore[operator]
+    assert 0 < value(rows, "characters", "text", "bits_per_byte") < 8  # type: ignore[operator]
+    assert value(rows, "characters", "text", "entropy_ratio") is not None
     assert TASKS["facts"].baselines("facts", given("")) == []
 
 
@@ -213,7 +215,7 @@ def test_by_the_reward_model_an_answer_without_an_end_loses_against_one_that_end
 
 
 def test_documents_that_were_cut_say_nothing_of_the_source(given: Given, tokenizer: tokenizers.Tokenizer) -> None:
-    task, some = Perplexity(kind="perplexity", documents=2, document_tokens=30, overlap=0.5, ngram=2), given("base")
+    task, some = Perplexity(kind="perplexity", documents=2, document_tokens=30, overlap=0.5, ngram=2, characters=None), given("base")
     assert isinstance(some, HeldOut)
     cut = task.read(some)
     assert cut.bits is None

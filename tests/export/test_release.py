@@ -162,6 +162,13 @@ def test_a_kind_without_a_gguf_form_is_refused_by_name(model: Make, tokens: Toke
         released(model("gpt2", kv_heads=4, activation="gelu"), target, tokens, split, settings)
 
 
+def test_a_kind_that_transformers_does_not_know_is_refused_by_name(
+    model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path
+) -> None:
+    with pytest.raises(PipelineError, match="transformers has no model of kind lstm"):
+        transformers_folder.export(model("lstm", activation="tanh"), Exports(target), tokens=tokens, split=split, settings=settings)
+
+
 @pytest.mark.parametrize(
     ("kind", "own", "mend"),
     [("mistral", {"window": 8}, "model.window=null"), ("llama", {"activation": "gelu"}, "model.activation=silu")],

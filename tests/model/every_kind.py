@@ -15,6 +15,19 @@ OWN: dict[str, dict[str, Any]] = {
     "deepseek": {"kv_heads": 2, "kv_rank": 16, "q_rank": 16},
     "mamba2": {**SCAN, "intermediate_size": "auto"},
     "bamba": {**SCAN, "attention_every": 2, "expand": 2},
+    "transformer": {
+        "gated": True,
+        "positions": "relative",
+        "norm": "layernorm",
+        "norm_weights": True,
+        "biases": False,
+        "pattern": "sparse",
+        "window": 8,
+    },
+    "rnn": {"activation": "tanh"},
+    "lstm": {"activation": "tanh"},
+    "gru": {"activation": "tanh"},
+    "cnn": {"conv_size": 3, "dilation": 2},
 }
 KINDS = sorted(OWN)
 

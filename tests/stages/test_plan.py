@@ -131,6 +131,13 @@ def test_a_kind_of_model_that_a_format_can_not_hold_is_refused_before_it_is_trai
     assert list(faults_of_kinds(plain(compose(["model=mistral", fault.mend.split(", or ")[1]])))) == []
 
 
+def test_a_kind_that_transformers_does_not_know_is_not_exported() -> None:
+    folder, file = faults_of_kinds(plain(compose(["model=lstm"])))
+    assert folder.message == "transformers has no model of kind lstm: no other program could read its folder"
+    assert folder.mend == file.mend.split(", or ")[0] == "export=[]"
+    assert list(faults_of_kinds(plain(compose(["model=lstm", folder.mend])))) == []
+
+
 @pytest.mark.parametrize("kind", ["bpe_characters", "wordpiece", "unigram", "word", "character", "byte"])
 def test_a_tokenizer_that_llama_cpp_can_not_take_is_refused_before_anything_runs(kind: str) -> None:
     (fault,) = faults_of_kinds(plain(compose([f"tokenizer={kind}"])))

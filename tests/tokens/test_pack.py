@@ -52,7 +52,7 @@ def taken(layout: Layout) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+@pytest.mark.parametrize("packing", ["best_fit", "concat", "alone"])
 @pytest.mark.parametrize("shards", [1, 4])
 def test_each_token_lies_in_one_row_and_predicts_the_next_of_its_document_or_its_end(packing: Packing, shards: int) -> None:
     found = documents(3, [0, 1, 5, 15, 16, 17, 60])
@@ -67,7 +67,7 @@ def test_each_token_lies_in_one_row_and_predicts_the_next_of_its_document_or_its
     assert [ids.tolist() for ids in rows.documents()] == [ids[:-1] for ids in begun]
 
 
-@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+@pytest.mark.parametrize("packing", ["best_fit", "concat", "alone"])
 def test_positions_begin_anew_with_each_run(packing: Packing) -> None:
     rows = rows_of(documents(4, [3, 9, 40]), row=16, packing=packing)
     batch = rows.read(np.arange(len(rows)))
@@ -133,7 +133,7 @@ def test_concat_leaves_room_in_the_last_row_alone() -> None:
     assert [run.tolist() for run in np.split(layout.runs, layout.rows[1:-1])] == [[[0, 5], [5, 11]], [[16, 16]], [[32, 14]]]
 
 
-@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+@pytest.mark.parametrize("packing", ["best_fit", "concat", "alone"])
 def test_no_documents_give_no_rows(packing: Packing) -> None:
     rows = rows_of([[]], row=8, packing=packing)
     assert len(rows) == 0
@@ -283,3 +283,9 @@ def test_concat_of_some_documents_cuts_them_as_if_the_others_were_not_there() ->
     few = lay(starts_of(lengths), row=4, packing="concat", kept=kept)
     assert few.runs.tolist() == [[0, 4], [4, 1], [12, 3], [15, 4], [19, 2]]
     assert few.rows.tolist() == [0, 1, 3, 4, 5]
+
+
+def test_alone_each_document_has_rows_of_its_own_in_order() -> None:
+    layout = lay(starts_of([5, 0, 11, 40]), row=16, packing="alone")
+    assert layout.runs.tolist() == [[0, 5], [5, 11], [16, 16], [32, 16], [48, 8]]
+    assert layout.rows.tolist() == list(range(6))

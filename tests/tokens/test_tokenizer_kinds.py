@@ -150,6 +150,11 @@ def test_the_rarest_words_and_characters_are_unknown_where_there_is_no_room(kind
     assert tokenizer.decode(encode(["a b b c c c"], tokenizer)[0], skip_special_tokens=False) == "<|unk|> b b c c c"
 
 
+def test_the_second_merge_of_low_lower_lowest_makes_low() -> None:
+    merges = json.loads(made("bpe", "gpt2", ["LOW LOWER LOWEST"], vocab_size=264).to_str())["model"]["merges"]
+    assert ["".join(pair) for pair in merges] == ["LO", "LOW"]
+
+
 def test_unigram_gives_probability_to_what_the_text_is_made_of() -> None:
     """Three words of equal frequency, room for their three characters and for them: each has the share of the text that it is."""
     tokenizer = made("unigram", "gpt2", ["ab", "bc", "ca"] * 20, vocab_size=len(IDS) + 1 + 6)

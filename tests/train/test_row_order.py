@@ -45,3 +45,8 @@ def test_an_epoch_reads_each_row_once_and_the_next_in_another_order() -> None:
 def test_a_step_reads_the_same_rows_whatever_the_batch_is_cut_into() -> None:
     small = np.concatenate([rows_of(step, batch=5, rows=50, seed=1) for step in range(4)])
     assert rows_of(0, batch=20, rows=50, seed=1).tolist() == small.tolist()
+
+
+def test_without_a_seed_rows_are_read_as_they_lie_pass_after_pass() -> None:
+    read = np.concatenate([rows_of(step, batch=3, rows=5, seed=None) for step in range(4)])
+    assert read.tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1]

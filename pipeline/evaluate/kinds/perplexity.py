@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap, Estimate, ratio
+from pipeline.evaluate.ngram import MAX_CHARACTERS, MAX_ORDER, character_surprise
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.rows import open_rows
@@ -18,6 +19,7 @@ from pipeline.tokens.rows import open_rows
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+CHARACTERS = "characters"  # a player among the models
 _UNKNOWN = "the source of this text is not known, or its documents were cut"
 
 
@@ -29,7 +31,8 @@ class Perplexity:
     documents: PositiveInt  # test documents, at most
     document_tokens: PositiveInt  # tokens read of each, at most
     overlap: Annotated[float, Field(ge=0, lt=1)]  # share of each window that was read before
-    ngram: Annotated[int, Field(ge=1, le=4)]  # tokens of the n-gram baseline
+    ngram: Annotated[int, Field(ge=1, le=MAX_ORDER)]  # tokens of the n-gram baseline
+    characters: Annotated[int, Field(ge=1, le=MAX_CHARACTERS)] | None  # bytes of the one that knows no tokenizer; null: none
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """Perplexity a token and bits a byte."""
@@ -42,8 +45,8 @@ class Perplexity:
         return Result(rows=_rows(given.name, task, nats, documents, given.bootstrap))
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
-        """A unigram model and an n-gram model, counted on the training documents, and the entropy of the source: what no model goes
-        below, but by luck."""
+        """A unigram model, an n-gram model and a model of characters, counted on the training documents, and the entropy of the source:
+        what no model goes below, but by luck."""
         documents, rows = self.read(given), []
         if documents.bits is None:
             rows.append(absent("source", task, "bits_per_byte", _UNKNOWN))
@@ -53,7 +56,14 @@ class Perplexity:
             counted = given.ngram(order)
             nats = [counted.surprise(ids) * math.log(2) for ids in documents.ids]
             rows += _rows(name, task, nats, documents, given.bootstrap)
-        return rows
+        return rows + (self._of_characters(task, given, documents, self.characters) if self.characters else [])
+
+    def _of_characters(self, task: str, given: HeldOut, documents: "Documents", order: int) -> list[Row]:
+        """Of the same bytes, but for a tokenizer that does not keep them all."""
+        texts = given.split.read("test", ["text"])["text"]
+        cut = [texts[number].as_py().encode()[:size] for number, size in zip(documents.numbers, documents.sizes, strict=True)]
+        bits = [character_surprise(given.characters(order), text) for text in cut]
+        return _in_bits(CHARACTERS, task, bits, replace(documents, sizes=[len(text) for text in cut]), given.bootstrap)
 
     def read(self, given: HeldOut) -> "Documents":
         """The first documents of the test part, each up to `document_tokens` tokens; the source's bits only if all are whole."""
@@ -66,13 +76,14 @@ class Perplexity:
         bits = [known[number] for number in numbers]
         complete = None not in bits and all(len(ids) <= self.document_tokens for ids in whole)
         cut = [ids[: self.document_tokens] for ids in whole]
-        return Documents(cut, [int(given.widths[ids[1:]].sum()) for ids in cut], bits if complete else None)
+        return Documents(numbers, cut, [int(given.widths[ids[1:]].sum()) for ids in cut], bits if complete else None)
 
 
 @dataclass(frozen=True)
 class Documents:
     """Held-out documents: ids with BOS in front, bytes of each, and the bits that their source puts into each, where known."""
 
+    numbers: list[int]  # in the test part
     ids: list[npt.NDArray[np.int64]]
     sizes: list[int]  # bytes
     bits: list[float] | None
@@ -89,11 +100,13 @@ def _exp(value: float) -> float:
 def _rows(name: str, task: str, nats: Sequence[float], documents: Documents, bootstrap: Bootstrap) -> list[Row]:
     """Perplexity a token, bits a byte, and the same as a multiple of the source's."""
     found = ratio(nats, [len(ids) - 1 for ids in documents.ids], bootstrap=bootstrap)
-    bits = [cost / math.log(2) for cost in nats]
-    rows = [
-        row(name, task, "perplexity", Estimate(_exp(found.value), _exp(found.low), _exp(found.high), found.n)),
-        row(name, task, "bits_per_byte", ratio(bits, documents.sizes, bootstrap=bootstrap)),
-    ]
+    perplexity = row(name, task, "perplexity", Estimate(_exp(found.value), _exp(found.low), _exp(found.high), found.n))
+    return [perplexity, *_in_bits(name, task, [cost / math.log(2) for cost in nats], documents, bootstrap)]
+
+
+def _in_bits(name: str, task: str, bits: Sequence[float], documents: Documents, bootstrap: Bootstrap) -> list[Row]:
+    """Bits a byte, and the same as a multiple of the source's."""
+    rows = [row(name, task, "bits_per_byte", ratio(bits, documents.sizes, bootstrap=bootstrap))]
     if documents.bits is None:
         return [*rows, absent(name, task, "entropy_ratio", _UNKNOWN)]
     return [*rows, row(name, task, "entropy_ratio", ratio(bits, documents.bits, bootstrap=bootstrap))]
