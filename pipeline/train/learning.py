@@ -1,7 +1,7 @@
 """A module as it learns: in parts over the ranks, with activations that are computed again, with products in fp8."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from torch import nn
@@ -21,18 +21,13 @@ def learning(
     """The module to teach; at the end the given one has its weights. `matrices` names those that fp8 is for."""
     in_parts = workspace.parallel == "fsdp" and ranks.world() > 1
     own = sharded(module, workspace.device) if in_parts else module
-    with _recomputing(own, workspace) if recompute else _as_it_is(), fp8.products(own, matrices if precision == "fp8" else ()):
+    with _recomputing(own, workspace) if recompute else nullcontext(), fp8.products(own, matrices if precision == "fp8" else ()):
         yield own
     if in_parts:
         module.to(workspace.device)
         learned = weights_of(own)
         for name, weight in weights_of(module).items():
             put(weight, whole(learned[name]))
-
-
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    yield
 
 
 @contextmanager
