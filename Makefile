@@ -5,6 +5,8 @@ PYTHON ?=
 V := .venv/bin
 STAGE ?= pretrain
 JOBS ?= 1
+N ?= 3
+WORLDS ?= 1
 A ?= HEAD
 B ?= workspace
 DATA ?=
@@ -20,7 +22,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size launch queue experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,11 +88,17 @@ sample: setup ## write text with the base model, as a source (TARGET=data/input/
 size: heal-lock ## from a budget on this machine to a size and its settings (BUDGET='30 min' | '1e15 flops' | '$$20' PRICE=2.50)
 	@$(V)/python -m apps.size '$(BUDGET)' $(if $(PRICE),--price $(PRICE))
 
+ladder: heal-lock ## smaller models of the same recipe, the scaling law that they follow, and what it foretells of the model: ladder.html
+	@$(V)/python -m apps.ladder
+
 launch: setup ## print the script that runs the chain in a job of Slurm, or the command that submits it to Ray (BY=ray)
 	@$(V)/python -m apps.launch $(BY)
 
 queue: heal-lock ## run the queued experiments (JOBS=2 at once; FAILED=1: those that failed, once more)
 	@$(V)/python -m apps.queue --jobs $(JOBS) $(if $(FAILED),--failed)
+
+seeds: heal-lock ## the same run on several seeds, and the spread of its figures (N=3 WORLDS=2 JOBS=1 SET='KEY=VALUE GROUP=FILE')
+	@$(V)/python -m apps.seeds --seeds $(N) --worlds $(WORLDS) --jobs $(JOBS) --set "$$RAW_SET"
 
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table
@@ -125,6 +133,9 @@ bench-train: setup ## bits a byte against CPU seconds, beside nanoGPT's recipe, 
 
 bench-text: setup ## compare the text stages with other tools (in a venv of their own)
 	@$(V)/python -m benchmarks.text
+
+bench-generation: setup ## compare how fast answers are sampled, ours and transformers
+	@$(V)/python -m benchmarks.generation
 
 bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where installed) and tokenizers
 	@$(V)/python -m benchmarks.tokens

@@ -16,6 +16,7 @@ from pipeline.core.syntax import syntax_hash
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.export.architectures import refuse_other_forms
 from pipeline.export.vocabularies import check_kind, cut_of
+from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
 from stages._paths import OUTSIDE, faults_of_places, joined
 from stages._plan import EMPTY, LISTS, code_files
@@ -193,3 +194,12 @@ def faults_of_batch(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
             rows_a_step(own["batch_tokens"], micro_batch=own["micro_batch"], tokens=tokens, ranks=ranks, section="pretrain")
         except PipelineError as fault:
             yield fault
+            return
+        try:
+            phases = [Phase(**{**one, "rate": tuple(one["rate"]), "batch": tuple(one["batch"])}) for one in own["phases"] or ()]
+            context = settings["model"]["context"]
+            refuse_uneven(phases, batch_tokens=own["batch_tokens"], length=tokens, context=context, ranks=ranks, section="pretrain")
+        except PipelineError as fault:
+            yield fault
+        except (TypeError, KeyError):
+            pass  # the types tell it

@@ -16,7 +16,7 @@ from pipeline.core.seed import seed_of
 from pipeline.model import count, disk, memory
 from pipeline.model.build import Shape
 from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate, refuse_beyond_memory
-from pipeline.model.objective import NextToken
+from pipeline.model.objective import LossSettings, NextToken
 from pipeline.model.start import start
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.tokenizer import load
@@ -26,8 +26,8 @@ from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Fitting):
-    """The section `pretrain`: the recipe's keys and these."""
+class Config(Fitting, LossSettings):
+    """The section `pretrain`: the recipe's keys, the loss's and these."""
 
     source: Tokens
     tokenizer: Tokenizer
@@ -45,7 +45,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     codec, seed = load(cfg.tokenizer), seed_of(cfg.seed, "pretrain")
     module = start(cfg.shape, cfg.tokenizer, seed=seed)
     score = lambda module: evaluate(module, val, codec, cfg.evaluation, seed=seed)  # noqa: E731
-    objective = NextToken(train, context=cfg.shape.context)
+    objective = NextToken(train, context=cfg.shape.context, z_loss=cfg.z_loss)
     objective.need(module).refuse_beyond(memory.free(run.device), rows=cfg.micro_batch, key=f"{run.section}.micro_batch")
     refuse_beyond_memory(module, cfg.evaluation, cfg.final_evaluation, length=train.length, device=run.device, section=run.section)
     trained, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)

@@ -5,12 +5,14 @@ The first that knows a token's length, it also tells of dialogues that will have
 reads   data/split       Split
 reads   data/tokenizer   Tokenizer
 reads   data/dialogues   Dialogues, for their lengths alone
+reads   data/select      Corpus, for the scores of the documents alone
 writes  data/tokenize    Tokens
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
@@ -29,6 +31,7 @@ class Config(PackingSettings):
     tokenizer: Tokenizer
     target: Tokens
     dialogues: Dialogues
+    scores: Corpus
     rooms: dict[str, Room]
 
 
@@ -36,7 +39,7 @@ class Config(PackingSettings):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Encode and pack each part; returns documents, bytes, tokens, rows, fill of each, and the lengths of the dialogues."""
     told = told_before(cfg.dialogues, load(cfg.tokenizer), cfg.rooms)
-    return {"dialogues": told} | write_rows(cfg.source, cfg.tokenizer, cfg.target, cfg, run.shards)
+    return {"dialogues": told} | write_rows(cfg.source, cfg.tokenizer, cfg.target, cfg, run.shards, scores=cfg.scores)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,17 @@ batch B, time T, vocabulary V
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from pipeline.core.seed import stream
-from pipeline.model.batches import left_padded
-from pipeline.tokens.special import END, IDS, PAD
+from pipeline.model.decode import Decoder, decoder_of
+from pipeline.tokens.special import END, IDS
 
 TURN = (IDS[END],)
+LEAVE = 0.75  # of the rows of a batch: when no more go on, the others leave, which costs a copy of the cache
 
 
 @torch.no_grad()
@@ -36,11 +36,12 @@ def generate(
     so an answer does not depend on what else is in the batch (but for the last bits of float sums).
     """
     answers: list[list[int]] = [[] for _ in prompts]
+    decoder = decoder_of(module)
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     for start in range(0, len(order), batch):
         numbers = order[start : start + batch]
-        draws = np.stack([stream(seed, "sample", number).random(max_new) for number in numbers])
-        found = _answer(module, [prompts[number] for number in numbers], draws, temperature, ends)
+        draws = torch.from_numpy(np.stack([stream(seed, "sample", number).random(max_new) for number in numbers])).to(module.device)
+        found = _answer(decoder, [prompts[number] for number in numbers], draws, temperature, ends)
         for number, answer in zip(numbers, found, strict=True):
             answers[number] = answer
     return answers
@@ -55,29 +56,23 @@ def pick(logits: Float[Tensor, "B V"], draws: Float[Tensor, " B"], temperature: 
 
 
 def _answer(
-    module: PreTrainedModel, prompts: Sequence[Sequence[int]], draws: npt.NDArray[np.float64], temperature: float | int, ends: Sequence[int]
+    decoder: Decoder, prompts: Sequence[Sequence[int]], draws: Float[Tensor, "B N"], temperature: float | int, ends: Sequence[int]
 ) -> list[list[int]]:
-    rows, seen = left_padded(prompts, fill=IDS[PAD], device=str(module.device))
-    uniform = torch.from_numpy(draws).to(module.device)
-    positions = (seen.cumsum(1) - 1).clamp(min=0)
-    cache = DynamicCache(config=module.config)
-    stops = torch.tensor(ends, device=module.device)
-    running = torch.ones(len(prompts), dtype=torch.bool, device=module.device)
-    answers: list[Tensor] = []
+    device, stops = draws.device, torch.tensor(ends, device=draws.device)
+    answers: list[list[int]] = [[] for _ in prompts]
+    rows = torch.arange(len(prompts), device=device)  # the prompt of each row that the decoder goes on with
+    running = torch.ones(len(prompts), dtype=torch.bool, device=device)
+    logits = decoder.begin(prompts, room=draws.shape[1])
     for step in range(draws.shape[1]):
-        output = module(
-            input_ids=rows, attention_mask=seen, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
-        )
-        token = pick(output.logits[:, -1].float(), uniform[:, step], temperature)
+        token = pick(logits.float(), draws[rows, step], temperature)
         running &= ~torch.isin(token, stops)
-        token = torch.where(running, token, ends[0])
-        answers.append(token)
-        if not running.any():
+        for row, one, goes_on in zip(rows.tolist(), token.tolist(), running.tolist(), strict=True):
+            if goes_on:
+                answers[row].append(one)
+        left = int(running.sum())
+        if not left or step + 1 == draws.shape[1]:
             break
-        rows, positions = token[:, None], positions[:, -1:] + 1
-        seen = torch.cat([seen, seen.new_ones(len(prompts), 1)], 1)
-    return [_until(ends[0], row) for row in torch.stack(answers, 1).tolist()] if answers else [[] for _ in prompts]
-
-
-def _until(end: int, tokens: list[int]) -> list[int]:
-    return tokens[: tokens.index(end)] if end in tokens else tokens
+        if left <= LEAVE * len(rows) and decoder.keep(staying := running.nonzero()[:, 0]):
+            rows, token, running = rows[staying], token[staying], running[staying]
+        logits = decoder.step(torch.where(running, token, ends[0]))
+    return answers

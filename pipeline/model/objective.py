@@ -4,6 +4,7 @@ batch B, time T, vocabulary V; losses in nats
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -19,8 +21,16 @@ from pipeline.core.errors import PipelineError
 from pipeline.model import count, memory
 from pipeline.model.ahead import Ahead
 from pipeline.model.blocks import blocks_for, compiled_on_gpu
+from pipeline.model.rope import rebase, refuse_without_rope
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """What a module loses besides the nats of its predictions."""
+
+    z_loss: NonNegativeFloat  # times the squared logarithm of the softmax's denominator
 
 
 class NextToken:
@@ -29,12 +39,13 @@ class NextToken:
     Documents of one row don't see each other, and each begins at position 0.
     """
 
-    def __init__(self, rows: Rows, *, context: int) -> None:
+    def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0) -> None:
         if rows.length > context:
             message = f"rows of {rows.length} tokens don't fit a model with a context of {context}"
             raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
         self.rows = len(rows)
         self.tokens = rows.length  # a row
+        self._rows, self._context, self._z_loss = rows, context, z_loss
         self._ahead = Ahead(rows)
 
     def expect(self, numbers: npt.NDArray[np.int64], device: str) -> None:
@@ -48,16 +59,33 @@ class NextToken:
     def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
         """The sum of nats over the predicted tokens of these rows, and how many were predicted.
 
-        While a module with experts learns, their balance counts with each token, as its configuration weighs it.
+        While a module learns, the square of the logarithm of each softmax's denominator counts z_loss times (Chowdhery et al. 2022), and
+        with experts their balance counts with each token, as its configuration weighs it.
         """
         batch = self._ahead.take(numbers, device)
         # without a mask, transformers tells documents apart by positions
         mask = blocks_for(module, batch.positions)
         output = module(input_ids=batch.ids, position_ids=batch.positions, attention_mask=mask, use_cache=False)
-        nats = (_one_kernel() if compiled_on_gpu(module, batch.ids.device) else _nats)(output.logits, batch.targets)
+        measure = _one_kernel() if compiled_on_gpu(module, batch.ids.device) else _nats
+        nats = measure(output.logits, batch.targets, self._z_loss if module.training else 0.0)
         if module.training and (balance := _balance(module, output)) is not None:
             nats = nats + batch.predictions * balance
         return nats, batch.predictions
+
+    def view(self, best: float, length: int | None) -> "NextToken":
+        """The same of the best share of the tokens, in rows of another length. PipelineError where no document has a score."""
+        if best < 1 and not self._rows.scored:
+            message = "a phase reads the best of the data, and no document has a score: select had too few examples of good and bad ones"
+            raise PipelineError(message, mend="documents in data/examples/good and data/examples/bad, or a lower select.score.min_examples")
+        return NextToken(self._rows.view(best=best, length=length), context=self._context, z_loss=self._z_loss)
+
+    def rope(self, module: nn.Module, theta: float) -> None:
+        """Give the module's RoPE another base."""
+        rebase(module, theta)
+
+    def refuse_rope(self, module: nn.Module) -> None:
+        """PipelineError for a module without RoPE."""
+        refuse_without_rope(module)
 
     def need(self, module: PreTrainedModel) -> memory.Need:
         """Memory of a step that learns; the logits stand beside what they lack at the end, their softmax, and its gradient."""
@@ -71,12 +99,14 @@ class NextToken:
         return sum(float(nats) for nats, _ in parts) / max(1, sum(some for _, some in parts))
 
 
-def _nats(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
-    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+def _nats(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"], z_loss: float) -> Float[Tensor, ""]:
+    rows, wanted = logits.float().flatten(0, 1), targets.flatten()
+    nats = F.cross_entropy(rows, wanted, ignore_index=IGNORE_INDEX, reduction="sum")
+    return nats + z_loss * (rows.logsumexp(-1).square() * (wanted != IGNORE_INDEX)).sum() if z_loss else nats
 
 
 @cache
-def _one_kernel() -> Callable[[Tensor, Tensor], Tensor]:
+def _one_kernel() -> Callable[[Tensor, Tensor, float], Tensor]:
     """The same, which never holds the logits in fp32."""
     return torch.compile(_nats)
 

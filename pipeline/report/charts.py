@@ -44,17 +44,17 @@ class Interval:
     high: float
 
 
-def line_chart(curves: Sequence[Curve], *, title: str, x: str, levels: Sequence[Level], log: bool) -> Markup:
-    """Curves over one axis, with a legend. `log`: powers on the vertical axis (all values > 0)."""
+def line_chart(curves: Sequence[Curve], *, title: str, x: str, levels: Sequence[Level], log: bool, log_x: bool = False) -> Markup:
+    """Curves over one axis, with a legend. `log`: powers on the vertical axis, `log_x`: on the horizontal one (all values > 0)."""
     drawn = [Curve(curve.name, thinned(curve.points, _MOST_POINTS)) for curve in curves if curve.points]
     values = [value for curve in drawn for _, value in curve.points] + [level.value for level in levels]
     steps = [step for curve in drawn for step, _ in curve.points]
     low, high = _padded(min(values), max(values), log=log)
-    across = linear(min(steps), max(steps), _LEFT, _WIDTH - _RIGHT)
+    across = (logarithmic if log_x else linear)(min(steps), max(steps), _LEFT, _WIDTH - _RIGHT)
     up = (logarithmic if log else linear)(low, high, _HEIGHT - _BOTTOM, _TOP)
     parts = [
         *_grid_across(log_ticks(low, high) if log else ticks(low, high, 5), up),
-        *_steps(ticks(min(steps), max(steps), 5), across, x),
+        *_steps(log_ticks(min(steps), max(steps)) if log_x else ticks(min(steps), max(steps), 5), across, x),
         *(_level(level, up(level.value)) for level in levels),
         *(_curve(curve, index, across, up) for index, curve in enumerate(drawn)),
     ]

@@ -1,11 +1,11 @@
 """What the models are worth: text, facts, tasks without a world, duels, rankings of pairs, the contest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.report.blocks import Absent, Block, Figures, Table
-from pipeline.report.charts import Interval, interval_chart
+from pipeline.report.charts import Curve, Interval, Level, interval_chart, line_chart
 from pipeline.report.figures import fixed, number
 from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell
 
@@ -129,6 +129,20 @@ def duel_blocks(board: ScoreTable) -> Iterator[Block]:
     rows = [(model, *(cell(board.score(model, AGAINST, metric), axis) for metric, axis in known.items())) for model in models]
     note = f"{_DUELS} {GOLD}: what the data answer." if GOLD in models else _DUELS
     yield Table("Against the reference", ("model", *(_HEADS[metric] for metric in known)), rows, note)
+    yield from frontier_blocks(board, models)
+
+
+def frontier_blocks(board: ScoreTable, models: Sequence[str]) -> Iterator[Block]:
+    """What each method wins for how far it moves: methods are compared fairly at equal KL alone (Gao et al. 2023)."""
+    figures = []
+    for metric in ("gold_win", "reward_win"):
+        pairs = [(model, board.score(model, AGAINST, "kl").value, board.score(model, AGAINST, metric).value) for model in models]
+        points = [Curve(model, [(far, wins)]) for model, far, wins in pairs if far and wins is not None]
+        if len(points) > 1:
+            levels = [Level("neither is better", _EVEN)]
+            figures.append(line_chart(points, title=_HEADS[metric], x="KL, nats an answer", levels=levels, log=False))
+    if figures:
+        yield Figures(figures, "Higher for the same distance is better: more can be won by moving further.")
 
 
 def playing(board: ScoreTable) -> list[str]:

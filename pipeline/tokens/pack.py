@@ -27,6 +27,7 @@ class Stream:
 
     tokens: UintArray  # [n + 1]; after the last document stands the token that ends each
     starts: Int64Array  # [D + 1]: where each document begins, and n
+    scores: npt.NDArray[np.float32] | None = None  # [D], of quality, 0..1, nan where unknown; None: of none
 
     @classmethod
     def of(cls, documents: Sequence[Sequence[int]], dtype: npt.DTypeLike) -> "Stream":
@@ -50,9 +51,11 @@ class Stream:
         """One stream of several, at least one."""
         ends = np.cumsum([0, *(stream.starts[-1] for stream in streams)])
         starts = [stream.starts[:-1] + end for stream, end in zip(streams, ends, strict=False)]
+        scored = all(stream.scores is not None for stream in streams)
         return cls(
             tokens=np.concatenate([*(stream.tokens[:-1] for stream in streams), streams[-1].tokens[-1:]]),
             starts=np.concatenate([*starts, ends[-1:]]),
+            scores=np.concatenate([stream.scores for stream in streams if stream.scores is not None]) if scored else None,
         )
 
 
@@ -64,29 +67,34 @@ class Layout:
     rows: Int64Array  # [R + 1]: the first run of each row, and P
 
 
-def lay(starts: Int64Array, *, row: int, packing: Packing) -> Layout:
-    """The rows of `row` tokens for documents that begin at `starts`, [D + 1]. Deterministic. ValueError for rows that predict nothing."""
+def lay(starts: Int64Array, *, row: int, packing: Packing, kept: npt.NDArray[np.bool_] | None = None) -> Layout:
+    """The rows of `row` tokens for documents that begin at `starts`, [D + 1], or for those that are kept, [D]. Deterministic.
+
+    ValueError for rows that predict nothing.
+    """
     if row < 2:
         raise ValueError(f"a row of {row} tokens predicts nothing")
-    return best_fit(starts, row=row) if packing == "best_fit" else concat(starts, row=row)
+    sizes = np.diff(starts) if kept is None else np.diff(starts) * kept
+    return (best_fit if packing == "best_fit" else concat)(starts, sizes, row=row)
 
 
-def concat(starts: Int64Array, *, row: int) -> Layout:
-    """The stream as it is, cut every `row` tokens: no padding but in the last row, and most documents are cut."""
-    total = int(starts[-1])
-    cuts = np.unique(np.concatenate([starts, np.arange(0, total, row)]))
+def concat(starts: Int64Array, sizes: Int64Array, *, row: int) -> Layout:
+    """Documents, of these sizes, as they come, cut every `row` tokens: no padding but in the last row, and most documents are cut."""
+    places = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])  # where each would begin if only these were there
+    total = int(places[-1])
+    cuts = np.unique(np.concatenate([places, np.arange(0, total, row)]))
     cuts, ends = cuts[:-1], cuts[1:]
+    document = np.searchsorted(places, cuts, side="right") - 1
     rows = np.append(np.searchsorted(cuts, np.arange(0, total, row)), len(cuts))
-    return Layout(runs=np.stack([cuts, ends - cuts], 1), rows=rows.astype(np.int64))
+    return Layout(runs=np.stack([starts[document] + cuts - places[document], ends - cuts], 1), rows=rows.astype(np.int64))
 
 
-def best_fit(starts: Int64Array, *, row: int) -> Layout:
+def best_fit(starts: Int64Array, sizes: Int64Array, *, row: int) -> Layout:
     """Best-fit decreasing (Ding et al. 2024, "Fewer Truncations Improve Language Modeling").
 
     A document longer than a row is cut into row-size pieces, which come first, in order; the remainders follow, longest first, each in
     the row with the least sufficient room. No document that fits a row is cut.
     """
-    sizes = np.diff(starts)
     whole, rest = sizes // row, sizes % row
     turn = np.arange(whole.sum()) - np.repeat(np.cumsum(whole) - whole, whole)  # of a piece in its document
     full = np.repeat(starts[:-1], whole) + row * turn

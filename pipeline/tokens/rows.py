@@ -17,10 +17,10 @@ from pipeline.core.artifact.split import Part
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import ArtifactError
 from pipeline.tokens.dialogues import IGNORE_INDEX
-from pipeline.tokens.pack import Int64Array, Layout, Stream, lay
+from pipeline.tokens.pack import Int64Array, Layout, Packing, Stream, lay
 from pipeline.tokens.special import IDS, PAD
 
-DTYPES = {"U16": np.uint16, "U32": np.uint32, "I64": np.int64}  # of safetensors
+DTYPES = {"U16": np.uint16, "U32": np.uint32, "I64": np.int64, "F32": np.float32}  # of safetensors
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,33 @@ class Rows:
     def sizes(self) -> Int64Array:
         """Tokens of each document, BOS among them."""
         return np.concatenate([np.zeros(0, np.int64), *(np.diff(stream.starts) for stream, _ in self.shards)])
+
+    @property
+    def scored(self) -> bool:
+        """Whether documents carry a score of their quality."""
+        return any(stream.scores is not None and bool(np.isfinite(stream.scores).any()) for stream, _ in self.shards)
+
+    def view(self, *, best: float, length: int | None) -> "Rows":
+        """Rows of another length, laid anew, of the documents with the highest scores that make up a share of the tokens.
+
+        Documents without a score come last. ValueError where a choice is asked for and there is no score at all.
+        """
+        row = length or self.length
+        keeps: list[npt.NDArray[np.bool_] | None] = [None] * len(self.shards)
+        if best < 1:
+            if not self.scored:
+                raise ValueError("no document has a score")
+            scores = np.concatenate([_known(stream) for stream, _ in self.shards])
+            order = np.argsort(-scores, kind="stable")
+            read = np.cumsum(self.sizes[order])
+            kept = np.zeros(len(scores), np.bool_)
+            kept[order[: 1 + int(np.searchsorted(read, best * read[-1]))]] = True  # the one that fills the share is in
+            keeps = list(np.split(kept, self._first_documents[1:-1]))
+        packing: Packing = self.facts.get("packing", "best_fit")
+        shards = [
+            (stream, lay(stream.starts, row=row, packing=packing, kept=keep)) for (stream, _), keep in zip(self.shards, keeps, strict=True)
+        ]
+        return Rows(row, shards, self.facts)
 
     def document(self, number: int) -> Int64Array:
         """A document, with BOS; an empty one has no token."""
@@ -116,7 +143,10 @@ def open_rows(tokens: Tokens, part: Part, *, tokenizer_digest: str) -> Rows:
 def rows_in(folder: Path, part: Part, facts: Mapping[str, Any]) -> Rows:
     """The rows of a part in a folder of tokens whose manifest states these facts."""
     arrays = [mapped(folder / Tokens.shard(part, number)) for number in range(facts[part]["shards"])]
-    shards = [(Stream(tokens=one["tokens"], starts=one["starts"]), Layout(runs=one["runs"], rows=one["rows"])) for one in arrays]
+    shards = [
+        (Stream(tokens=one["tokens"], starts=one["starts"], scores=one.get("scores")), Layout(runs=one["runs"], rows=one["rows"]))
+        for one in arrays
+    ]
     return Rows(int(facts["length"]), shards, facts[part])
 
 
@@ -135,6 +165,12 @@ def mapped(path: Path) -> dict[str, npt.NDArray[Any]]:
     header.pop("__metadata__", None)
     cut = {name: content[begin:][slice(*told["data_offsets"])] for name, told in header.items()}
     return {name: cut[name].view(DTYPES[told["dtype"]]).reshape(told["shape"]) for name, told in header.items()}
+
+
+def _known(stream: Stream) -> npt.NDArray[np.float32]:
+    """The score of each document; below all others where it is unknown."""
+    unknown = np.full(len(stream.starts) - 1, -1, np.float32)
+    return unknown if stream.scores is None else np.nan_to_num(stream.scores, nan=-1.0)
 
 
 def _ranges(first: Int64Array, sizes: Int64Array) -> Int64Array:

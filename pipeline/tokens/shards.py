@@ -1,7 +1,7 @@
 """From text to token shards: encoded on all workers, laid into rows, bound to the tokenizer that made them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,13 +9,15 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, PositiveInt
 from safetensors.numpy import save_file
 
 from pipeline.core.artifact.base import Draft
+from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.metadata import UNKNOWN, leading
 from pipeline.core.artifact.split import PARTS, Part, Split
-from pipeline.core.artifact.tables import Shard, read_table
+from pipeline.core.artifact.tables import Shard, batches, read_table
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.shards import Piece, RunShards, Work
@@ -36,39 +38,55 @@ class PackingSettings:
 
 
 def write_rows(
-    source: Split, tokenizer: Tokenizer, target: Tokens, settings: PackingSettings, run_shards: RunShards
+    source: Split, tokenizer: Tokenizer, target: Tokens, settings: PackingSettings, run_shards: RunShards, *, scores: Corpus | None = None
 ) -> dict[str, dict[str, Any]]:
     """Encode the three parts on all workers and lay them into rows; no more than a shard of text or of tokens is held at a time.
 
     Returns the facts of each part: documents, bytes, tokens, bits, rows, fill, shards, and document_tokens, the row length that holds 50,
     90, 95 and 99 % of the documents whole. Where the text carries licenses, train also has `licenses`: documents, bytes and tokens by
-    license.
+    license. With the quality scores of the corpus that the documents came from, each carries its own.
     """
     codec = load(tokenizer)
     vocabulary = codec.get_vocab_size()
-    work = run_shards("encode", partial(encode_shard, tokenizer=tokenizer.path), source.shards)
+    scored = scores if scores is not None and scores.has_table("scores") else None
+    work = run_shards("encode", partial(encode_shard, tokenizer=tokenizer.path, scores=scored), source.shards)
     with target.writing() as draft:
         draft.facts |= {"tokenizer": tokenizer.digest, "vocabulary": vocabulary, "length": settings.sequence_length}
         for part in PARTS:
-            draft.facts[part] = _write_part(draft, source, part, work, settings, np.uint16 if vocabulary <= 1 << 16 else np.uint32)
+            told = _write_part(draft, source, part, work, settings, np.uint16 if vocabulary <= 1 << 16 else np.uint32)
+            draft.facts[part] = told | {"packing": settings.packing}
         return {part: draft.facts[part] for part in PARTS}
 
 
 def save_shard(stream: Stream, layout: Layout, path: Path) -> None:
     """One file, which rows.mapped reads."""
-    arrays = {"tokens": stream.tokens, "starts": stream.starts, "runs": layout.runs, "rows": layout.rows}
+    arrays: dict[str, npt.NDArray[Any]] = {"tokens": stream.tokens, "starts": stream.starts, "runs": layout.runs, "rows": layout.rows}
+    if stream.scores is not None:
+        arrays["scores"] = stream.scores
     save_file(arrays, path, metadata=METADATA)
 
 
-def encode_shard(shard: Shard, *, tokenizer: Path) -> Iterator[Piece]:
-    """The ids of one shard's documents, a table a part."""
+def encode_shard(shard: Shard, *, tokenizer: Path, scores: Corpus | None) -> Iterator[Piece]:
+    """The ids of one shard's documents, a table a part; of train also the scores, where there are any."""
     codec = load(Tokenizer(tokenizer))
     tables: dict[str, pa.Table] = {}
     for part in PARTS:
-        texts = shard.table(part, ["text"])["text"].to_pylist()
+        read = shard.table(part, ["text", "book"])
+        texts = read["text"].to_pylist()
         ids = pa.array(encode_arrays(texts, codec), pa.list_(pa.uint32()))
-        tables[part] = pa.table({"ids": ids, "bytes": np.array([len(text.encode()) for text in texts], np.int64)})
+        table = pa.table({"ids": ids, "bytes": np.array([len(text.encode()) for text in texts], np.int64)})
+        tables[part] = table.append_column("scores", _scores_of(read["book"], scores)) if scores and part == "train" else table
     yield Piece(tables, {})
+
+
+def _scores_of(books: pa.ChunkedArray, scores: Corpus) -> pa.Array:
+    """The score of the document that each text is, or was cut from; nan where it has none."""
+    found = np.full(len(books), np.nan, np.float32)
+    for table in batches(scores.shards, "scores"):
+        places = pc.index_in(books, value_set=table["id"].combine_chunks())
+        known = places.is_valid().to_numpy()
+        found[known] = table["score"].to_numpy()[places.drop_null().to_numpy()]
+    return pa.array(found)
 
 
 @dataclass
@@ -114,6 +132,8 @@ def _streams(work: Work, part: Part, least: int, dtype: npt.DTypeLike, told: _To
         table = read_table(path)
         ids = table["ids"].combine_chunks()
         stream = Stream.of_ids(ids.flatten().to_numpy(), np.diff(ids.offsets.to_numpy()).astype(np.int64), dtype)
+        if "scores" in table.column_names:
+            stream = replace(stream, scores=table["scores"].to_numpy())
         told.sizes.append(table["bytes"].to_numpy())
         told.lengths.append(np.diff(stream.starts))
         waiting.append(stream)

@@ -53,7 +53,7 @@ class Pace:
     """What a step works through."""
 
     rows: int  # of the data: an epoch
-    batch: int  # rows a step
+    batch: float  # rows a step; a mean where batches grow
     tokens: float  # a step: a mean where rows differ, a bound where they are sampled
 
     def steps(self, duration: Duration) -> int:

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +13,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.seed import seed_of
 from pipeline.train import fp8, ranks
 from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
@@ -23,9 +24,10 @@ from pipeline.train.loop import train
 from pipeline.train.noise import noise
 from pipeline.train.optimizers.choice import Choice, Optimizers
 from pipeline.train.patience import HELD_OUT, Patience
+from pipeline.train.phases import ALL, WHOLE, Course, Phase, View, mean_batch, micro_rows, refuse_uneven
 from pipeline.train.precision import LossScale, Precision, products
 from pipeline.train.recipe import Recipe, rows_a_step
-from pipeline.train.schedule import Schedule, rows_of
+from pipeline.train.schedule import Schedule, rows_from, rows_of
 from pipeline.train.settle import settled
 from pipeline.train.sharding import local, whole
 from pipeline.train.workspace import Row, Trained, Workspace
@@ -44,8 +46,25 @@ class Objective(Protocol):
 
 
 @runtime_checkable
-class Foreseeing(Protocol):
-    """An objective that can have rows ready before they are asked for, and knows what they cost."""
+class PhasedObjective(Objective, Protocol):
+    """One whose data can be read in other ways, for phases that ask for it."""
+
+    def view(self, best: float, length: int | None) -> Objective:
+        """The best share of the tokens, in rows of another length."""
+        ...
+
+    def rope(self, module: nn.Module, theta: float) -> None:
+        """Give the module another base of RoPE."""
+        ...
+
+    def refuse_rope(self, module: nn.Module) -> None:
+        """PipelineError for a module that has none."""
+        ...
+
+
+@runtime_checkable
+class Foreseeing(Objective, Protocol):
+    """One that can have rows ready before they are asked for, and knows what they cost."""
 
     def expect(self, numbers: npt.NDArray[np.int64], device: str) -> None:
         """These rows come next."""
@@ -65,6 +84,7 @@ class Fitting(Recipe, Schedule, Choice):
     precision: Precision  # of the products; weights stay fp32
     compile: bool
     gradient_checkpointing: bool  # activations are computed again when they are needed
+    phases: tuple[Phase, ...] | None  # None: one, of the whole data and batch
     averaging: Averaging
     spikes: Spikes
     early_stopping: PositiveInt | None  # evaluations in a row that bring no lower val_loss; None: all steps are taken
@@ -75,6 +95,15 @@ class Fitting(Recipe, Schedule, Choice):
     def __post_init__(self) -> None:
         Schedule.__post_init__(self)
         Choice.__post_init__(self)
+        if bool(self.phases) != (self.schedule == "phases"):
+            raise ValueError("phases are said where schedule=phases, and nowhere else: schedule=four_phase sets both")
+        if self.phases and self.averaging.passes is not None:
+            raise ValueError("averaging.passes counts passes of equal batches, which phases don't have: averaging.ema_decay does as well")
+
+    @property
+    def step_share(self) -> float:
+        """Of a whole batch, what the mean step reads."""
+        return mean_batch(self.phases) if self.phases else 1.0
 
     @property
     def least_steps(self) -> int:
@@ -109,10 +138,14 @@ def fit(
     if recipe.precision == "fp8":
         fp8.refuse_without(workspace.device, section=workspace.section)
     module.to(workspace.device)
-    pace = Pace(objective.rows, batch, recipe.batch_tokens)
+    if recipe.phases:
+        _refuse_phases(recipe, objective, module, workspace.section)
+    pace = Pace(objective.rows, batch * recipe.step_share, recipe.batch_tokens * recipe.step_share)
 
     def trial(short: Fitting, place: Workspace) -> None:
         every = replace(short, log_every=1, eval_every=short.steps)
+        if short.phases:  # whole batches are timed
+            every = replace(every, phases=None, schedule="linear", warmup_ratio=0.0)
         fit(copy.deepcopy(module), objective, every, place, matrices=matrices, evaluate=evaluate, seed=seed)
 
     recipe = settled(recipe, pace, workspace, trial, {recipe.eval_every: lambda: evaluate(module.eval())})
@@ -126,7 +159,22 @@ def fit(
             raise PipelineError(message, mend=f"lower the learning rate ({workspace.section}.*lr), or precision=fp32")
         learner.give_back()
     module.eval()
-    return Trained(history, pace.told(int(history[-1]["step"])) | learner.told()), learner.samples
+    taken = int(history[-1]["step"])
+    return Trained(history, pace.told(taken) | learner.told(taken)), learner.samples
+
+
+def _refuse_phases(recipe: Fitting, objective: Objective, module: nn.Module, section: str) -> None:
+    """PipelineError for a phase that data or module can't do, before the first of them begins."""
+    phases = recipe.phases or ()
+    refuse_uneven(phases, batch_tokens=recipe.batch_tokens, length=objective.tokens, context=None, ranks=ranks.world(), section=section)
+    for phase in phases:
+        if phase.view == WHOLE and phase.rope_theta is None:
+            continue
+        if not isinstance(objective, PhasedObjective):
+            raise TypeError(f"{type(objective).__name__} reads its data in one way, the phase {phase.name} asks for another")
+        objective.view(phase.best, phase.sequence_length)
+        if phase.rope_theta is not None:
+            objective.refuse_rope(module)
 
 
 @dataclass
@@ -151,9 +199,11 @@ class _Fit:
         recipe, place = self.recipe, self.workspace
         self._weights = [weight for weight in self.module.parameters() if weight.requires_grad]
         self.forward: Any = torch.compile(self.module) if recipe.compile else self.module
-        self._foreseeing = self.objective if isinstance(self.objective, Foreseeing) else None
-        flops = {"flops": recipe.batch_tokens * self._foreseeing.flops(self.module)} if self._foreseeing else {}
-        self.per_step: Mapping[str, float] = {"tokens": recipe.batch_tokens} | flops
+        self.course = Course(recipe.phases or ALL, recipe.steps, recipe.batch_tokens, self.objective.tokens)
+        self.phase: Phase | None = None
+        self.views: dict[View, Objective] = {WHOLE: self.objective}
+        self.flops: dict[View, int] = {}  # a token
+        self.per_step: Mapping[str, float] = {"tokens": recipe.batch_tokens}
         self.guard = Guard(recipe.spikes, place)
         self.scale = LossScale(recipe.precision == "fp16", place.section)
         self.average, self.patience = Average(self.module), Patience(recipe.early_stopping, place.section)
@@ -165,10 +215,12 @@ class _Fit:
 
     def step(self, step: int, *, last: bool) -> Row | None:
         recipe, done = self.recipe, step + 1
-        factor = recipe.factor(step, steps=recipe.steps)
+        factor = self.course.factor(step) if recipe.phases else recipe.factor(step, steps=recipe.steps)
+        self._enter(step)
+        self._open(step)
         numbers = self._rows(step)
         self.optimizers.probe(step, lambda: self._probe(step, numbers))
-        loss, count = self._gradient(numbers, numbers[:0] if last else self._rows(done))
+        loss, count = self._gradient(numbers, numbers[:0] if last else self._following(step))
         norm = float(whole(nn.utils.clip_grad_norm_(self._weights, recipe.max_grad_norm)))
         if math.isfinite(loss) and self.scale.overflowed(done, norm):  # the loss is true all the same
             self.loss_sum, self.count = self.loss_sum + loss, self.count + count
@@ -179,8 +231,36 @@ class _Fit:
         evaluated = last or done % recipe.eval_every == 0
         return self._row(done, factor, evaluated=evaluated) if evaluated or done % recipe.log_every == 0 else None
 
+    def _enter(self, step: int) -> None:
+        """Prepare for the phase of a step, also after a resume in its middle."""
+        if self.phase is (phase := self.course.phase(step)):
+            return
+        self.phase, theta = phase, self.course.rope_theta(step)
+        own: Any = self.objective  # a PhasedObjective, where it is asked
+        if phase.view not in self.views:
+            self.views[phase.view] = own.view(phase.best, phase.sequence_length)
+        if theta is not None:
+            own.rope(self.module, theta)
+
+    def _open(self, step: int) -> None:
+        """What a step reads from, and how much it works through."""
+        reading = self.course.reading(step)
+        self.reader = self.views[reading.view]
+        self.per_step = {"tokens": reading.count * self.reader.tokens}
+        if isinstance(self.reader, Foreseeing):
+            if reading.view not in self.flops:
+                self.flops[reading.view] = self.reader.flops(self.module)
+            self.per_step |= {"flops": self.flops[reading.view] * self.per_step["tokens"]}
+
+    def _following(self, step: int) -> npt.NDArray[np.int64]:
+        """The rows of the next step, as far as they are of the same view."""
+        same = self.course.reading(step).view == self.course.reading(step + 1).view
+        return self._rows(step + 1) if same else self._rows(step)[:0]
+
     def _rows(self, step: int) -> npt.NDArray[np.int64]:
-        return rows_of(step, batch=self.batch, rows=self.objective.rows, seed=self.seed)
+        reading = self.course.reading(step)
+        order = self.seed if reading.view == WHOLE else seed_of(self.seed, "view", *astuple(reading.view))
+        return rows_from(reading.first, count=reading.count, rows=self.views[reading.view].rows, seed=order)
 
     def _probe(self, step: int, numbers: npt.NDArray[np.int64]) -> None:
         """The gradient at the weights as they are, under the same noise each time."""
@@ -196,14 +276,16 @@ class _Fit:
         for weight in self._weights:
             weight.grad = None
         factor = self.scale.factor(recipe.batch_tokens)
+        room = {"micro_batch": recipe.micro_batch, "length": self.objective.tokens, "ranks": ranks.world()}
+        rows = micro_rows(len(numbers), tokens=self.reader.tokens, **room)
         numbers, following = ranks.share(numbers), ranks.share(following)
         total, count = torch.zeros((), dtype=torch.float64, device=device), 0
-        for start in range(0, len(numbers), recipe.micro_batch):
+        for start in range(0, len(numbers), rows):
             with products(recipe.precision, device):
-                loss, some = self.objective.loss(self.forward, numbers[start : start + recipe.micro_batch], device)
-            coming = np.concatenate([numbers[start + recipe.micro_batch :], following])[: recipe.micro_batch]
-            if self._foreseeing and len(coming):
-                self._foreseeing.expect(coming, device)
+                loss, some = self.reader.loss(self.forward, numbers[start : start + rows], device)
+            coming = np.concatenate([numbers[start + rows :], following])[:rows]
+            if len(coming) and isinstance(self.reader, Foreseeing):
+                self.reader.expect(coming, device)
             (loss * factor if factor != 1 else loss).backward()  # type: ignore[no-untyped-call]
             total, count = total + loss.detach(), count + some
         loss_sum, count = ranks.summed(total, count, self._weights)
@@ -259,9 +341,10 @@ class _Fit:
         self.average.take()
         self.patience.take(self.module)
 
-    def told(self) -> dict[str, float]:
+    def told(self, steps: int) -> dict[str, float]:
         """For the metrics, beside the amount."""
-        return self.patience.told() | ({"skipped_steps": self.guard.skipped} if self.recipe.spikes.action == "skip" else {})
+        read = self.course.told(steps) if self.recipe.phases else {}
+        return read | self.patience.told() | ({"skipped_steps": self.guard.skipped} if self.recipe.spikes.action == "skip" else {})
 
     def tensors(self) -> dict[str, Tensor]:
         parts = {"weights": weights_of(self.module), "optimizer": self.optimizers.tensors()}

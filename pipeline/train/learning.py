@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import torch
 from torch import nn
 
 from pipeline.core.errors import PipelineError
@@ -28,6 +29,17 @@ def learning(
         learned = weights_of(own)
         for name, weight in weights_of(module).items():
             put(weight, whole(learned[name]))
+        _take_over(module, own)
+
+
+@torch.no_grad()
+def _take_over(module: nn.Module, copy: nn.Module) -> None:
+    """What else has changed in the copy: another base of RoPE is in buffers that are not kept and in the configuration."""
+    buffers = dict(copy.named_buffers())
+    for name, buffer in module.named_buffers():
+        buffer.copy_(buffers[name])
+    if hasattr(module, "config"):
+        vars(module.config).update(vars(copy.config))
 
 
 @contextmanager

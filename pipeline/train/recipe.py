@@ -28,6 +28,11 @@ class Recipe:
         return int(self.duration.amount)
 
     @property
+    def step_share(self) -> float:
+        """Of what a trial times as a step, what the mean step takes."""
+        return 1.0
+
+    @property
     def least_steps(self) -> int:
         """Fewer make no sense."""
         return 1

@@ -18,13 +18,17 @@ Part = Annotated[float, Field(ge=0, le=1)]
 class Schedule:
     """The factor on every learning rate: a linear rise, then what its name says."""
 
-    schedule: Literal["warmup_stable_decay", "linear", "cosine", "inverse_sqrt"]
+    schedule: Literal["warmup_stable_decay", "linear", "cosine", "inverse_sqrt", "phases"]  # phases: each says its own rates
     warmup_ratio: Part | None  # share of the steps
     warmup_steps: NonNegativeInt | None  # instead of the share
     decay_ratio: Part | None  # share of the steps, of warmup_stable_decay alone
     final_ratio: Part  # of the learning rate: where the fall leads to; inverse_sqrt stays there
 
     def __post_init__(self) -> None:
+        if self.schedule == "phases":
+            if (self.warmup_ratio, self.warmup_steps, self.decay_ratio) != (None, None, None):
+                raise ValueError("schedule=phases says the rates of each phase: warmup_ratio=null warmup_steps=null decay_ratio=null")
+            return
         if (self.warmup_ratio is None) == (self.warmup_steps is None):
             raise ValueError("one of warmup_ratio and warmup_steps has a value, the other is null")
         if (self.decay_ratio is None) == (self.schedule == "warmup_stable_decay"):
@@ -79,7 +83,12 @@ def linear_decay(step: int, *, steps: int) -> float:
 
 def rows_of(step: int, *, batch: int, rows: int, seed: int) -> npt.NDArray[np.int64]:
     """The numbers of the `batch` rows that a step reads: epoch after epoch, each in an order of its own."""
-    positions = np.arange(step * batch, (step + 1) * batch)
+    return rows_from(step * batch, count=batch, rows=rows, seed=seed)
+
+
+def rows_from(first: int, *, count: int, rows: int, seed: int) -> npt.NDArray[np.int64]:
+    """The same of `count` rows from the position `first` on, which counts all epochs."""
+    positions = np.arange(first, first + count)
     epochs = positions // rows
     parts = [Permutation(rows, seed_of(seed, "shuffle", int(epoch)))[positions[epochs == epoch] % rows] for epoch in np.unique(epochs)]
     return np.concatenate(parts)

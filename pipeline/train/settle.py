@@ -67,7 +67,7 @@ def _measured(recipe: R, workspace: Workspace, trial: Callable[[R, Workspace], o
         raise InterruptedTrial(recipe.duration) from None
     finally:
         remove_folder(place)
-    seconds = watch.seconds_a_step + sum(_seconds(pause) / interval for interval, pause in pauses.items())
+    seconds = watch.seconds_a_step * recipe.step_share + sum(_seconds(pause) / interval for interval, pause in pauses.items())
     return max(1, int(watch.left / seconds)), seconds
 
 

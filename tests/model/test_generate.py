@@ -1,13 +1,20 @@
 """Generation: transformers' own loop is the oracle for greedy, the distribution itself for sampling."""
 
+import copy
+
 import numpy as np
+import pytest
 import torch
 from transformers import PreTrainedModel
 
+from pipeline.model import decode
+from pipeline.model.batches import right_padded
 from pipeline.model.build import build
+from pipeline.model.decode import _Cached, _Fast, decoder_of
 from pipeline.model.generate import generate, pick
 from pipeline.tokens.special import END, IDS
 from tests.model.conftest import SHAPE, SIZE
+from tests.model.every_kind import shape_of
 
 PROMPTS = [[0, 3, 50, 60, 4], [0, 3, 70, 4], [0, 3, *range(80, 95), 4], [0], [0, 3, 61, 60, 4]]
 
@@ -25,6 +32,49 @@ def test_an_answer_does_not_depend_on_its_batch(module: PreTrainedModel) -> None
     for temperature in (0.0, 1.0):
         one, all_at_once = (generate(module, PROMPTS, max_new=12, temperature=temperature, seed=3, batch=batch) for batch in (1, 5))
         assert one == all_at_once
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "llama", "mistral"])
+@pytest.mark.parametrize("heads", [1, 2])
+def test_the_fast_way_gives_the_logits_of_transformers_and_its_rows_may_leave(kind: str, heads: int) -> None:
+    module = build(
+        shape_of(kind) | {"heads": 2, "kv_heads": heads} | ({"window": None} if kind == "mistral" else {}), vocabulary=SIZE, seed=1
+    )
+    for name, weight in module.named_parameters():
+        if "norm" in name:  # fresh ones are all 1
+            weight.data = torch.linspace(0.5, 1.5, weight.numel())
+    fast, slow = decoder_of(module), _Cached(module)
+    assert type(fast) is _Fast
+    prompts = [*PROMPTS, PROMPTS[1], PROMPTS[1]]
+    logits = fast.begin(prompts, room=4)
+    torch.testing.assert_close(logits, slow.begin(prompts, room=4), rtol=0, atol=2e-5)
+    rows = torch.arange(len(prompts))
+    for step, staying in enumerate([rows, torch.tensor([1, 2, 5]), torch.tensor([2, 0])]):
+        assert fast.keep(staying)
+        rows = rows[staying]
+        tokens = torch.arange(20, 20 + len(prompts)) + step
+        wanted = slow.step(tokens)
+        torch.testing.assert_close(fast.step(tokens[rows]), wanted[rows], rtol=0, atol=2e-5)
+
+
+def test_equal_prompts_are_read_once(module: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(decode, "right_padded", lambda rows, **rest: read.extend(rows) or right_padded(rows, **rest))
+    answers = generate(module, [PROMPTS[0]] * 9 + [PROMPTS[1]], max_new=4, temperature=0, seed=1, batch=10)
+    assert sorted(map(list, read)) == sorted(PROMPTS[:2])
+    assert answers[:9] == [answers[0]] * 9
+
+
+def test_a_module_that_computes_otherwise_takes_the_way_of_transformers(module: PreTrainedModel) -> None:
+    assert type(decoder_of(module)) is _Fast
+    for kind in ("gpt2", "bloom", "mixtral", "deepseek", "mamba2", "bamba"):
+        assert type(decoder_of(build(shape_of(kind), vocabulary=SIZE, seed=1))) is _Cached
+    windowed = build(shape_of("mistral"), vocabulary=SIZE, seed=1)
+    assert windowed.config.sliding_window
+    assert type(decoder_of(windowed)) is _Cached
+    biased = copy.deepcopy(module)
+    biased.model.layers[0].mlp.up_proj.bias = torch.nn.Parameter(torch.ones(biased.model.layers[0].mlp.up_proj.out_features))
+    assert type(decoder_of(biased)) is _Cached
 
 
 def test_another_seed_gives_other_answers(module: PreTrainedModel) -> None:

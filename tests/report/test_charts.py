@@ -75,3 +75,12 @@ def test_an_interval_outside_the_axis_stays_in_its_cell() -> None:
     drawing = Tree.fromstring(interval_bar(Interval("x", 3.0, -1.0, 9.0), low=0.0, high=1.0, reference=0.5))
     circle = next(node for node in drawing.iter() if node.tag == "circle")
     assert 0 < float(circle.attrib["cx"]) < 120
+
+
+def test_powers_on_the_horizontal_axis_lie_at_equal_distances() -> None:
+    drawing = line_chart(
+        [Curve("law", [(10**power, 1.0 / power) for power in (3, 4, 5)])], title="t", x="size", levels=[], log=False, log_x=True
+    )
+    line = next(part for part in Tree.fromstring(drawing).iter() if part.get("class") == "curve s0")
+    left, middle, right = (float(point.split()[0]) for point in line.attrib["d"][1:].split("L"))
+    assert middle - left == pytest.approx(right - middle)

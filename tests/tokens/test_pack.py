@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.split import PARTS, TEXTS, Split
 from pipeline.core.artifact.tables import shard_name, write_table
 from pipeline.core.artifact.tokenizer import Tokenizer
@@ -144,11 +146,13 @@ def test_a_row_that_predicts_nothing_is_refused() -> None:
         lay(starts_of([3]), row=1, packing="best_fit")
 
 
-def write(split: Split, tokenizer: Tokenizer, folder, settings: PackingSettings = BEST_FIT, **engine) -> tuple[Tokens, dict]:
+def write(
+    split: Split, tokenizer: Tokenizer, folder, settings: PackingSettings = BEST_FIT, *, scores: Corpus | None = None, **engine
+) -> tuple[Tokens, dict]:
     run_map = partial(parallel_map, **({"engine": "threading", "workers": 1} | engine))
     run_shards = lambda phase, function, items: map_shards(function, items, folder=folder / "work" / phase, run_map=run_map)  # noqa: E731
     target = Tokens(folder / "tokens")
-    return target, write_rows(split, tokenizer, target, settings, run_shards)
+    return target, write_rows(split, tokenizer, target, settings, run_shards, scores=scores)
 
 
 def test_reading_gives_back_the_documents_and_the_facts(split: Split, artifact: Tokenizer, texts: list[str], tokenizer, tmp_path) -> None:
@@ -178,6 +182,22 @@ def test_tokens_are_counted_by_license_where_the_text_carries_them(split: Split,
         kind: facts["train"][kind] for kind in ("documents", "bytes", "tokens")
     }
     assert found["MIT"]["bytes"] == sum(len(text.encode()) for text in parts["train"]["text"].to_pylist()[::3])
+
+
+def test_each_text_carries_the_score_of_its_document(split: Split, artifact: Tokenizer, tmp_path) -> None:
+    parts = {part: split.read(part) for part in PARTS}
+    books = [f"book{place // 3}" for place in range(parts["train"].num_rows)]  # cut in three
+    parts["train"] = parts["train"].set_column(parts["train"].column_names.index("book"), "book", pa.array(books))
+    (cut := Split(tmp_path / "cut")).write(parts, sides={})
+    known = {f"book{number}": number / 10 for number in range(1, 6)}  # of book0 none
+    with (scores := Corpus(tmp_path / "scores")).writing() as draft:
+        Corpus.write_shard(draft, {"scores": pa.table({"id": list(known), "score": list(known.values())})})
+    tokens, _ = write(cut, artifact, tmp_path, scores=scores)
+    found = open_rows(tokens, "train", tokenizer_digest=artifact.digest).shards[0][0].scores
+    assert found.tolist() == pytest.approx([known.get(book, float("nan")) for book in books], nan_ok=True)
+    assert not open_rows(tokens, "val", tokenizer_digest=artifact.digest).scored
+    plain, _ = write(cut, artifact, tmp_path / "plain")
+    assert not open_rows(plain, "train", tokenizer_digest=artifact.digest).scored
 
 
 def test_rows_of_another_tokenizer_are_refused_with_the_mend(split: Split, artifact: Tokenizer, tmp_path) -> None:
@@ -211,3 +231,55 @@ def test_any_number_of_workers_and_a_second_run_give_the_same_bytes(sharded: Spl
     whole, _ = write(sharded, artifact, tmp_path / "whole")
     one, many = (open_rows(tokens, "train", tokenizer_digest=artifact.digest) for tokens in (whole, first))
     assert [ids.tolist() for ids in one.documents()] == [ids.tolist() for ids in many.documents()]
+
+
+SIZES = [3, 9, 40, 5, 17]
+
+
+def scored(*, packing: Packing = "best_fit", shards: int = 2, scores: list[float] | None = None) -> Rows:
+    """200 documents, the number of each as its tokens, and scores that fall with the number."""
+    lengths = random.Random(6).choices(SIZES, k=200)
+    found = [[number + 6] * size for number, size in enumerate(lengths)]
+    rows = rows_of(found, row=16, packing=packing, shards=shards)
+    own = np.array(scores if scores is not None else [1 - number / 200 for number in range(200)], np.float32)
+    parts = np.split(own, np.cumsum([len(stream.starts) - 1 for stream, _ in rows.shards])[:-1])
+    shards_ = [(replace(stream, scores=part), layout) for (stream, layout), part in zip(rows.shards, parts, strict=True)]
+    return Rows(16, shards_, {"packing": packing})
+
+
+@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+def test_a_view_holds_the_documents_with_the_highest_scores_that_make_up_the_share(packing: Packing) -> None:
+    rows = scored(packing=packing)
+    best = rows.view(best=0.1, length=None).read(np.arange(len(rows.view(best=0.1, length=None))))
+    held = sorted({int(token) - 6 for token in best.ids[best.targets != IGNORE_INDEX] if token != BEGIN})
+    assert held == list(range(len(held)))
+    read, total = rows.sizes[: len(held)].sum(), rows.sizes.sum()
+    assert read >= 0.1 * total > read - rows.sizes[len(held) - 1], "one less would not make it up"
+    assert (best.targets != IGNORE_INDEX).sum() == read, "each token once"
+
+
+@pytest.mark.parametrize("packing", ["best_fit", "concat"])
+@pytest.mark.parametrize("length", [8, 40, None])
+def test_a_view_of_all_is_the_same_stream_in_rows_of_another_length(packing: Packing, length: int | None) -> None:
+    rows = scored(packing=packing)
+    other = rows.view(best=1.0, length=length)
+    direct = Rows(length or 16, [(stream, lay(stream.starts, row=length or 16, packing=packing)) for stream, _ in rows.shards], {})
+    assert len(other) == len(direct)
+    mine, theirs = other.read(range(len(other))), direct.read(range(len(direct)))
+    assert all((vars(mine)[name] == vars(theirs)[name]).all() for name in vars(mine))
+
+
+def test_documents_without_a_score_come_last_and_without_any_there_is_no_choice() -> None:
+    known = [float("nan")] * 100 + [0.5] * 100
+    batch = scored(scores=known).view(best=0.2, length=None)
+    ids = batch.read(np.arange(len(batch))).ids
+    assert ids[ids >= 6].min() >= 106
+    with pytest.raises(ValueError, match="no document has a score"):
+        scored(scores=[float("nan")] * 200).view(best=0.2, length=None)
+
+
+def test_concat_of_some_documents_cuts_them_as_if_the_others_were_not_there() -> None:
+    lengths, kept = [5, 7, 0, 9, 4], np.array([True, False, True, True, False])
+    few = lay(starts_of(lengths), row=4, packing="concat", kept=kept)
+    assert few.runs.tolist() == [[0, 4], [4, 1], [12, 3], [15, 4], [19, 2]]
+    assert few.rows.tolist() == [0, 1, 3, 4, 5]

@@ -7,7 +7,8 @@ from pipeline.core.artifact.split import Part
 class Tokens(Artifact):
     """PART/00000.safetensors, ... of each part of the split.
 
-    `tokens` uint16 or uint32 [n + 1], documents one after the other; `starts` int64 [D + 1]; `runs` int64 [P, 2]; `rows` int64 [R + 1].
+    `tokens` uint16 or uint32 [n + 1], documents one after the other; `starts` int64 [D + 1]; `runs` int64 [P, 2]; `rows` int64 [R + 1];
+    of train perhaps `scores` float32 [D].
     The facts state the digest of the tokenizer that made them.
     """
 
