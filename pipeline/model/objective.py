@@ -4,28 +4,33 @@ batch B, time T; losses in nats
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import PipelineError
 from pipeline.model import memory
+from pipeline.model.apart import begins
 from pipeline.model.rope import rebase, refuse_without_rope
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import Rows
 
+LossMean = Literal["token", "sentence"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossSettings:
-    """What a module loses besides the nats of its predictions."""
+    """What a module loses besides the nats of its predictions, and how these weigh."""
 
     z_loss: NonNegativeFloat  # times the squared logarithm of the softmax's denominator
+    loss_mean: LossMean  # what weighs alike: each token, or each document of a row, a sentence where documents are
 
 
 class NextToken:
@@ -34,28 +39,33 @@ class NextToken:
     Documents of one row don't see each other, and each begins at position 0.
     """
 
-    def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0) -> None:
+    def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0, loss_mean: LossMean = "token") -> None:
         if rows.length > context:
             message = f"rows of {rows.length} tokens don't fit a model with a context of {context}"
             raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
         self.rows = len(rows)
         self.tokens = rows.length  # a row
-        self._rows, self._context, self._z_loss = rows, context, z_loss
+        self._rows, self._context, self._z_loss, self._loss_mean = rows, context, z_loss, loss_mean
 
     def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
         """The sum of nats over the predicted tokens of these rows, and how many were predicted.
 
-        While a module learns, the square of the logarithm of each softmax's denominator counts z_loss times (Chowdhery et al. 2022), and
-        with experts their balance counts with each token, as its configuration weighs it.
+        With loss_mean "sentence", while a module learns, the sum over documents of their mean nats, and how many documents: the piece of a
+        longer one that lies in a row is one too. While a module learns, the square of the logarithm of each softmax's denominator counts
+        z_loss times (Chowdhery et al. 2022), and with experts their balance counts with each prediction, as its configuration weighs it.
         """
         batch = self._rows.read(numbers)
         ids, positions, targets = (torch.from_numpy(one).to(device) for one in (batch.ids, batch.positions, batch.targets))
         output = module(input_ids=ids, position_ids=positions, use_cache=False)  # transformers tells documents apart by positions
         logits, wanted = output.logits.float().flatten(0, 1), targets.flatten()
-        nats = F.cross_entropy(logits, wanted, ignore_index=IGNORE_INDEX, reduction="sum")
-        counted = int((batch.targets != IGNORE_INDEX).sum())
+        weights, counted = (wanted != IGNORE_INDEX).float(), int((batch.targets != IGNORE_INDEX).sum())
+        if self._loss_mean == "sentence" and module.training:
+            weights, counted = by_document(positions, weights)
+            nats = (F.cross_entropy(logits, wanted, ignore_index=IGNORE_INDEX, reduction="none") * weights).sum()
+        else:
+            nats = F.cross_entropy(logits, wanted, ignore_index=IGNORE_INDEX, reduction="sum")
         if self._z_loss and module.training:
-            nats = nats + self._z_loss * (logits.logsumexp(-1).square() * (wanted != IGNORE_INDEX)).sum()
+            nats = nats + self._z_loss * (logits.logsumexp(-1).square() * weights).sum()
         if module.training and (balance := _balance(module, output)) is not None:
             nats = nats + counted * balance
         return nats, counted
@@ -65,7 +75,7 @@ class NextToken:
         if best < 1 and not self._rows.scored:
             message = "a phase reads the best of the data, and no document has a score: select had too few examples of good and bad ones"
             raise PipelineError(message, mend="documents in data/examples/good and data/examples/bad, or a lower select.score.min_examples")
-        return NextToken(self._rows.view(best=best, length=length), context=self._context, z_loss=self._z_loss)
+        return NextToken(self._rows.view(best=best, length=length), context=self._context, z_loss=self._z_loss, loss_mean=self._loss_mean)
 
     def rope(self, module: nn.Module, theta: float) -> None:
         """Give the module's RoPE another base."""
@@ -85,6 +95,13 @@ class NextToken:
         """Nats a predicted token over these rows, `batch` at a time."""
         parts = [self.loss(module, numbers[start : start + batch], device) for start in range(0, len(numbers), batch)]
         return sum(float(nats) for nats, _ in parts) / max(1, sum(count for _, count in parts))
+
+
+def by_document(positions: Int[Tensor, "B T"], predicted: Float[Tensor, " BT"]) -> tuple[Float[Tensor, " BT"], int]:
+    """Weights of predicted tokens (1 where one is) that sum up to 1 in each document of the rows, and how many documents predict some."""
+    document = begins(positions).flatten().cumsum(0) - 1
+    sizes = torch.zeros(int(document[-1]) + 1, device=positions.device).index_add(0, document, predicted)
+    return predicted / sizes.clamp(min=1)[document], int((sizes > 0).sum())
 
 
 def _balance(module: Any, output: Any) -> Tensor | None:
