@@ -77,7 +77,7 @@ def pretrained(all_settings: Mapping[str, Any], changes: Mapping[str, Any], *, n
     with tempfile.TemporaryDirectory() as folder:
         trained, _ = fit(
             module,
-            NextToken(train, context=shape.context, z_loss=own["z_loss"]),
+            NextToken(train, context=shape.context, z_loss=own["z_loss"], loss_mean=own["loss_mean"]),
             recipe,
             Workspace(scratch=Path(folder), device=device, track=lambda *_: None, section=name),
             matrices=count.matrices(module),

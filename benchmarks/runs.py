@@ -75,7 +75,7 @@ def learned(texts: Texts, settings: Mapping[str, Any], *, curve: bool = False) -
         rows, held_out = (open_rows(tokens, part, tokenizer_digest=codec.digest) for part in ("train", "val"))
         module = build(asdict(cfg.shape), vocabulary=int(tokens.facts["vocabulary"]), seed=seed)
         place = Workspace(scratch=Path(scratch) / "run", device="cpu", track=lambda step, values: None, section="pretrain")
-        objective = NextToken(rows, context=cfg.shape.context, z_loss=cfg.z_loss)
+        objective = NextToken(rows, context=cfg.shape.context, z_loss=cfg.z_loss, loss_mean=cfg.loss_mean)
         score = lambda module: (_loss(module, held_out, cfg) if curve else {}, [])  # noqa: E731
         trained, _ = fit(module, objective, cfg, place, matrices=count.matrices(module), evaluate=score, seed=seed)
         found = bits_per_byte(module, held_out, cfg.final_evaluation)["bits_per_byte"]

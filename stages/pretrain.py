@@ -45,7 +45,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     codec, seed = load(cfg.tokenizer), seed_of(cfg.seed, "pretrain")
     module = start(cfg.shape, cfg.tokenizer, seed=seed)
     score = lambda module: evaluate(module, val, codec, cfg.evaluation, seed=seed)  # noqa: E731
-    objective = NextToken(train, context=cfg.shape.context, z_loss=cfg.z_loss)
+    objective = NextToken(train, context=cfg.shape.context, z_loss=cfg.z_loss, loss_mean=cfg.loss_mean)
     objective.need(module).refuse_beyond(memory.free(run.device), rows=cfg.micro_batch, key=f"{run.section}.micro_batch")
     refuse_beyond_memory(module, cfg.evaluation, cfg.final_evaluation, length=train.length, device=run.device, section=run.section)
     trained, samples = fit(module, objective, cfg, Workspace.of(run), matrices=count.matrices(module), evaluate=score, seed=seed)

@@ -6,7 +6,7 @@ batch B, time T, vocabulary V; losses in nats
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +20,21 @@ from transformers import PreTrainedModel
 from pipeline.core.errors import PipelineError
 from pipeline.model import count, memory
 from pipeline.model.ahead import Ahead
+from pipeline.model.apart import begins
 from pipeline.model.blocks import blocks_for, compiled_on_gpu
 from pipeline.model.rope import rebase, refuse_without_rope
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import Rows
 
+LossMean = Literal["token", "sentence"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossSettings:
-    """What a module loses besides the nats of its predictions."""
+    """What a module loses besides the nats of its predictions, and how these weigh."""
 
     z_loss: NonNegativeFloat  # times the squared logarithm of the softmax's denominator
+    loss_mean: LossMean  # what weighs alike: each token, or each document of a row, a sentence where documents are
 
 
 class NextToken:
@@ -39,13 +43,13 @@ class NextToken:
     Documents of one row don't see each other, and each begins at position 0.
     """
 
-    def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0) -> None:
+    def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0, loss_mean: LossMean = "token") -> None:
         if rows.length > context:
             message = f"rows of {rows.length} tokens don't fit a model with a context of {context}"
             raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
         self.rows = len(rows)
         self.tokens = rows.length  # a row
-        self._rows, self._context, self._z_loss = rows, context, z_loss
+        self._rows, self._context, self._z_loss, self._loss_mean = rows, context, z_loss, loss_mean
         self._ahead = Ahead(rows)
 
     def expect(self, numbers: npt.NDArray[np.int64], device: str) -> None:
@@ -59,26 +63,32 @@ class NextToken:
     def loss(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str) -> tuple[Tensor, int]:
         """The sum of nats over the predicted tokens of these rows, and how many were predicted.
 
-        While a module learns, the square of the logarithm of each softmax's denominator counts z_loss times (Chowdhery et al. 2022), and
-        with experts their balance counts with each token, as its configuration weighs it.
+        With loss_mean "sentence", while a module learns, the sum over documents of their mean nats, and how many documents: the piece of a
+        longer one that lies in a row is one too. While a module learns, the square of the logarithm of each softmax's denominator counts
+        z_loss times (Chowdhery et al. 2022), and with experts their balance counts with each prediction, as its configuration weighs it.
         """
         batch = self._ahead.take(numbers, device)
         # without a mask, transformers tells documents apart by positions
         mask = blocks_for(module, batch.positions)
         output = module(input_ids=batch.ids, position_ids=batch.positions, attention_mask=mask, use_cache=False)
-        nats = (_one_kernel() if compiled_on_gpu(module, batch.ids.device) else _nats)(output.logits, batch.targets)
+        weights, counted = (batch.targets != IGNORE_INDEX).float(), batch.predictions
+        if self._loss_mean == "sentence" and module.training:
+            weights, counted = by_document(batch.positions, weights)
+            nats = (_nats(output.logits, batch.targets, reduction="none") * weights.flatten()).sum()
+        else:
+            nats = (_one_kernel() if compiled_on_gpu(module, batch.ids.device) else _nats)(output.logits, batch.targets)
         if self._z_loss and module.training:
-            nats = nats + self._z_loss * _squares(output.logits, batch.targets)
+            nats = nats + self._z_loss * (output.logits.float().logsumexp(-1).square() * weights).sum()
         if module.training and (balance := _balance(module, output)) is not None:
-            nats = nats + batch.predictions * balance
-        return nats, batch.predictions
+            nats = nats + counted * balance
+        return nats, counted
 
     def view(self, best: float, length: int | None) -> "NextToken":
         """The same of the best share of the tokens, in rows of another length. PipelineError where no document has a score."""
         if best < 1 and not self._rows.scored:
             message = "a phase reads the best of the data, and no document has a score: select had too few examples of good and bad ones"
             raise PipelineError(message, mend="documents in data/examples/good and data/examples/bad, or a lower select.score.min_examples")
-        return NextToken(self._rows.view(best=best, length=length), context=self._context, z_loss=self._z_loss)
+        return NextToken(self._rows.view(best=best, length=length), context=self._context, z_loss=self._z_loss, loss_mean=self._loss_mean)
 
     def rope(self, module: nn.Module, theta: float) -> None:
         """Give the module's RoPE another base."""
@@ -100,8 +110,8 @@ class NextToken:
         return sum(float(nats) for nats, _ in parts) / max(1, sum(some for _, some in parts))
 
 
-def _nats(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
-    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+def _nats(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"], reduction: str = "sum") -> Tensor:
+    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX, reduction=reduction)
 
 
 @cache
@@ -110,9 +120,11 @@ def _one_kernel() -> Callable[[Tensor, Tensor], Tensor]:
     return torch.compile(_nats)
 
 
-def _squares(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]) -> Tensor:
-    """The sum of squares of the logarithms of the softmax's denominators, of what is predicted."""
-    return (logits.float().logsumexp(-1).square() * (targets != IGNORE_INDEX)).sum()
+def by_document(positions: Int[Tensor, "B T"], predicted: Float[Tensor, "B T"]) -> tuple[Float[Tensor, "B T"], int]:
+    """Weights of predicted tokens (1 where one is) that sum up to 1 in each document of the rows, and how many documents predict some."""
+    document = begins(positions).flatten().cumsum(0) - 1
+    sizes = torch.zeros(int(document[-1]) + 1, device=positions.device).index_add(0, document, predicted.flatten())
+    return predicted / sizes.clamp(min=1)[document].view_as(predicted), int((sizes > 0).sum())
 
 
 def _balance(module: Any, output: Any) -> Tensor | None:

@@ -76,6 +76,16 @@ def test_padding_costs_nothing(module: PreTrainedModel) -> None:
     assert float(nats.detach()) == pytest.approx(cost(module, [BEGIN, 9, 8, 7, BEGIN]), rel=1e-5)
 
 
+def test_by_sentence_each_document_of_a_row_weighs_alike_and_only_while_a_module_learns() -> None:
+    module, documents = build(SHAPE, vocabulary=SIZE, seed=1), [[9, 8, 7], [20, 21, 22, 23, 24], [30]]
+    objective = NextToken(packed(documents, row=16), context=16, loss_mean="sentence")
+    nats, count = objective.loss(copy.deepcopy(module).train(), np.array([0]), "cpu")
+    assert count == 3
+    means = [cost(module, [BEGIN, *ids, BEGIN]) / (len(ids) + 1) for ids in documents]
+    assert float(nats.detach()) == pytest.approx(sum(means), rel=1e-5)
+    assert objective.loss(module, np.array([0]), "cpu")[1] == sum(len(ids) + 1 for ids in documents)
+
+
 def test_a_model_that_has_learned_where_its_texts_end_stops_by_itself() -> None:
     learner = build(SHAPE, vocabulary=SIZE, seed=1).train()
     objective = NextToken(packed([[20, 21, 22]] * 8, row=16), context=16)
