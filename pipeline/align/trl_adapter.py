@@ -80,7 +80,7 @@ def train(
         args = trainer_class.arguments(**_arguments(trainer_class, recipe, workspace), **options)
         given: dict[str, Any] = {"train_dataset": ordered, "processing_class": wrapped, "callbacks": [_Watch(recipe, workspace, stop)]}
         trainer: Any = trainer_class(model=module, args=args, optimizers=(_optimizer(module, recipe), None), **given, **more)
-        trainer.at_once = recipe.at_once
+        trainer.recipe = recipe
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.state.global_step < recipe.steps:
@@ -104,7 +104,8 @@ def refuse_beyond_memory(module: PreTrainedModel, recipe: FineTuning, workspace:
 
 def _tokens(row: Mapping[str, list[int]]) -> int:
     """What a module reads of a row: labels are no tokens, and a prompt stands before both answers."""
-    return sum(len(ids) for name, ids in row.items() if name != "labels") + len(row.get("prompt_ids", ()))
+    twice = len(row.get("prompt_ids", ())) if "rejected_ids" in row else 0
+    return sum(len(ids) for name, ids in row.items() if name.endswith("ids")) + twice
 
 
 def _arguments(trainer_class: Any, recipe: FineTuning, workspace: Workspace) -> dict[str, Any]:
@@ -185,20 +186,20 @@ class Sealed:
     method: ClassVar[str]  # names the random streams
     arguments: ClassVar[type[Any]]  # the trainer's class of arguments
     sides: ClassVar[int] = 1  # sequences a row; 2: a batch holds all chosen ones, then all rejected ones
-    at_once: int  # rows
+    recipe: Any  # a FineTuning
     whole: dict[str, Tensor]  # the batch of the step
     args: Any
     state: Any
 
     def training_step(self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Any = None) -> Tensor:
-        """The loss of the batch, and in the weights its gradient, found `at_once` rows at a time.
+        """The loss of the batch, and in the weights its gradient, found `recipe.at_once` rows at a time.
 
         A method's compute_loss gives a part the weight that it has in the whole. The trainers' own accumulation does so for a
         mean over tokens at best: means over rows and over tokens in one loss (dpo) would weigh wrong.
         """
         self.whole, losses = inputs, []
         rows = torch.arange(len(inputs["input_ids"])).view(self.sides, -1)
-        for part in torch.split(rows, self.at_once, dim=1):
+        for part in torch.split(rows, self.recipe.at_once, dim=1):
             at = part.flatten()
             longest = int(inputs["attention_mask"][at].sum(dim=1).max())
             some = {name: value[at, :longest] for name, value in inputs.items()}

@@ -116,7 +116,7 @@ class Folder:
         learn(self.reward(), self._tokenizer, pairs, pairs, FineTuning(**self.recipe(rows)), self.place("reward"))
 
     def dpo(self, rows: int) -> None:
-        recipe, pairs = DirectPreferences(**self.recipe(rows), beta=0.1, sft_weight=1.0), self.pairs(rows)
+        recipe, pairs = DirectPreferences(**self.recipe(rows), loss="sigmoid", beta=0.1, sft_weight=1.0), self.pairs(rows)
         prefer(self.model(), self.model(), self._tokenizer, pairs, pairs, recipe, self.place("dpo"))
 
     def ppo(self, rows: int) -> None:

@@ -3,14 +3,18 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.align import cpo, direct, orpo, simpo
+from pipeline.align import kto as kto_method
 from pipeline.align import ppo as ppo_method
 from pipeline.align.dpo import DirectPreferences, train_dpo
+from pipeline.align.labels import both_sides
 from pipeline.align.recipe import FineTuning
 from pipeline.align.reward import train_reward
 from pipeline.align.scalar_head import with_scalar_head
@@ -106,9 +110,9 @@ def reward(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PL
     return Outcome(weights(model), trained.history, trained.amount)
 
 
-def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How = PLAIN) -> Outcome:
+def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How = PLAIN, loss: Any = "sigmoid") -> Outcome:
     policy = how.policy()
-    recipe = DirectPreferences(**vars(how.recipe()), beta=0.1, sft_weight=sft_weight)
+    recipe = DirectPreferences(**vars(how.recipe()), loss=loss, beta=0.1, sft_weight=sft_weight)
     trained = train_dpo(policy, how.policy(), tokenizer, pairs(10), recipe, workspace)
     return Outcome(weights(policy), trained.history, trained.amount)
 
@@ -122,5 +126,32 @@ def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     return Outcome({f"{name}/{key}": value for name, part in both.items() for key, value in part.items()}, history, metrics)
 
 
-METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo}
+PAIRS: dict[str, tuple[type[direct.PairTrainer], type[direct.ReferenceFree], dict[str, float]]] = {
+    "orpo": (orpo.Trainer, orpo.OddsRatio, {"odds_weight": 2.0, "sft_weight": 1.0}),
+    "simpo": (simpo.Trainer, simpo.SimplePreferences, {"beta": 1.0, "gamma": 0.5, "sft_weight": 0.0}),
+    "cpo": (cpo.Trainer, cpo.Contrastive, {"beta": 0.5, "sft_weight": 1.0}),
+}
+
+
+def pairwise(name: str, tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    policy = how.policy()
+    trainer, settings, own = PAIRS[name]
+    recipe = settings(**vars(how.recipe()), **own)
+    trained = direct.train_pairs(trainer, policy, tokenizer, rows or pairs(10), recipe, workspace)
+    return Outcome(weights(policy), trained.history, trained.amount)
+
+
+LABELS = {"beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.5}
+
+
+def kto(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    policy = how.policy()
+    recipe = kto_method.Labels(**vars(how.recipe()), **LABELS)
+    trained = kto_method.train_kto(policy, how.policy(), tokenizer, rows or both_sides(pairs(10)), recipe, workspace)
+    return Outcome(weights(policy), trained.history, trained.amount)
+
+
+METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo, "kto": kto}
+METHODS |= {name: partial(pairwise, name) for name in PAIRS}
 ALL = METHODS | {"ppo": ppo}
+TIMED = ("sft", "reward", "dpo", "ppo")  # one of each mechanism that settles a time
