@@ -84,6 +84,15 @@ class Trainer(trl_adapter.Sealed, Loop):  # type: ignore[misc]
         super().log(logs | {name: sum(values) / len(values) for name, values in self.figures.items()}, *more)
         self.figures.clear()
 
+    def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, **__: Any) -> Tensor:
+        """The method's, as large as fp16 needs it."""
+        loss = self.share_of_loss(model, inputs)
+        return loss * self.scale.factor(1) if self.scale.on else loss
+
+    @abstractmethod
+    def share_of_loss(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
+        """What these rows add to the loss of the whole batch."""
+
     def tell(self, chosen: Tensor, rejected: Tensor) -> None:
         """The figures of TRL's trainers, of rewards."""
         self.figures["rewards/accuracies"].append((chosen > rejected).float().mean().item())
@@ -93,7 +102,7 @@ class Trainer(trl_adapter.Sealed, Loop):  # type: ignore[misc]
 class PairTrainer(Trainer):
     """Of a ReferenceFree method."""
 
-    def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, **__: Any) -> Tensor:
+    def share_of_loss(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
         """The preference is a mean over pairs, the sft term one over the tokens of the chosen answers: of the whole batch."""
         chosen, rejected = _halves(said_of(model, inputs))
         whole = len(self.whole["input_ids"]) // 2

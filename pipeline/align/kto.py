@@ -74,7 +74,7 @@ class Trainer(direct.Trainer):
         self._kl = torch.cat(parts).mean().clamp(min=0)
         return super().training_step(model, inputs, *more)
 
-    def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, **__: Any) -> Tensor:
+    def share_of_loss(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
         """A mean over answers."""
         recipe, count = self.recipe, len(inputs["input_ids"]) // 2
         good = inputs["good"][:count, 0].bool()

@@ -132,12 +132,17 @@ def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part
     InputError when too many leave none.
     """
     prompts = [list(prompt) for prompt in dict.fromkeys(tuple(pair.prompt) for pair in pairs)]
-    lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+    what = f"different prompts, each with an answer of {max_new_tokens} tokens,"
+    return fitting(prompts, [len(prompt) + max_new_tokens for prompt in prompts], room, what)
+
+
+def fitting(rows: Sequence[T], lengths: Sequence[int], room: Room, what: str) -> Part[T]:
+    """The rows whose lengths, an answer included, have room. InputError when too many have none."""
     asked, room = room, room.settled(lengths)
-    check_fit(lengths, room, f"different prompts, each with an answer of {max_new_tokens} tokens,")
-    kept = [prompt for prompt, length in zip(prompts, lengths, strict=True) if length <= room.limit]
+    check_fit(lengths, room, what)
+    kept = [row for row, length in zip(rows, lengths, strict=True) if length <= room.limit]
     dropped = [{"reason": NO_ROOM, "tokens": length} for length in lengths if length > room.limit]
-    return part_of(kept, dropped, "different prompts", room, asked=asked)
+    return part_of(kept, dropped, what.partition(",")[0], room, asked=asked)
 
 
 def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], list[int]]]], Tensor], *, seed: int) -> dict[str, Any]:
