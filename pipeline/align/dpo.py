@@ -1,11 +1,12 @@
-"""Preferences without a reward model: the policy is its own (Rafailov et al. 2023, "Direct Preference Optimization")."""
+"""Preferences without a reward model: the policy is its own (Rafailov et al. 2023, "Direct Preference Optimization", arXiv 2305.18290).
+
+The losses of its relatives are TRL's, by the names that TRL gives them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import torch
-from jaxtyping import Float
 from pydantic import NonNegativeFloat, PositiveFloat
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -13,19 +14,22 @@ from transformers import PreTrainedModel
 from trl import DPOConfig, DPOTrainer
 
 from pipeline.align import trl_adapter
+from pipeline.align.implicit import implicit_rewards
 from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import agreement, longest_of
 from pipeline.core.seed import seed_of
-from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
 from pipeline.train.workspace import History, Trained, Workspace, tail_mean
+
+Loss = Literal["sigmoid", "ipo", "hinge", "sigmoid_norm", "nca_pair", "sppo_hard", "apo_zero", "apo_down"]  # means over pairs
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectPreferences(FineTuning):
     """What the method adds."""
 
-    beta: PositiveFloat  # 1/nat
+    loss: Loss  # sigmoid is DPO's own
+    beta: PositiveFloat  # 1/nat; 1/(nat a token) of ipo and sigmoid_norm
     sft_weight: (
         NonNegativeFloat  # of -log p of the chosen answers, nats a token: Pang et al. 2024, "Iterative Reasoning Preference Optimization"
     )
@@ -59,12 +63,12 @@ def train_dpo(
     recipe: DirectPreferences,
     workspace: Workspace,
 ) -> Trained:
-    """-log sigmoid(beta x (log-ratio of chosen - log-ratio of rejected)), Rafailov et al. 2023, eq. 7, and the sft term.
+    """The loss of the log-ratios and the sft term; DPO: -log sigmoid(beta x (ratio of chosen - of rejected)), Rafailov et al. 2023, eq. 7.
 
     Trains the policy in place; its log-ratios are against the reference.
     """
     rows = [{"prompt_ids": list(pair.prompt), "chosen_ids": list(pair.chosen), "rejected_ids": list(pair.rejected)} for pair in pairs]
-    options = {"max_length": None, "beta": recipe.beta, "loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, recipe.sft_weight]}
+    options = {"max_length": None, "beta": recipe.beta, "loss_type": [recipe.loss, "sft"], "loss_weights": [1.0, recipe.sft_weight]}
     return trl_adapter.train(Trainer, policy, tokenizer, rows, recipe, workspace, options=options, ref_model=reference)
 
 
@@ -93,11 +97,3 @@ def prefer(
         ),
     }
     return metrics | trained.amount, history
-
-
-@torch.no_grad()
-def implicit_rewards(
-    policy: PreTrainedModel, reference: PreTrainedModel, sequences: list[tuple[list[int], list[int]]], *, beta: float, batch: int
-) -> Float[Tensor, " N"]:
-    """beta x log(policy / reference) of each answer given its prompt (eq. 5 without the term that the prompt alone fixes)."""
-    return beta * (answer_logprobs(policy, sequences, batch=batch) - answer_logprobs(reference, sequences, batch=batch))

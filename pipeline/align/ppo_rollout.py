@@ -1,4 +1,4 @@
-"""What one step of PPO looks at: answers that the policy gave, and what the other models say of them.
+"""What a step of PPO or GRPO looks at: answers that the policy gave, and what the other models say of them.
 
 Legend: answers B, longest sequence L, time T = L - 1: position t stands for the token that is written at
 t + 1 of the sequence, and for what was known before it. Padding stands on the right, where a causal model does not see it.
@@ -14,10 +14,15 @@ from torch.nn.functional import cross_entropy, pad
 from transformers import PreTrainedModel
 
 from pipeline.align.ppo_losses import entropy
+from pipeline.core.errors import PipelineError
 from pipeline.model.batches import right_padded
 from pipeline.model.generate import generate
 from pipeline.model.reward import rewards_of
+from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.special import END, IDS, PAD
+
+SCORE_BOUND = 4.0  # deviations: a reward model far outside what it was trained on is not to be believed
+SCALE_PAIRS = 128  # preferences from which mean and deviation of the reward are taken
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,18 @@ class Scale:
 
     def __call__(self, numbers: Tensor) -> Tensor:
         return ((numbers - self.mean) / self.deviation).clamp(-self.bound, self.bound)
+
+
+def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> Scale:
+    """Mean and deviation of the reward over both answers of the first preferences."""
+    sequences = [[*pair.prompt, *answer] for pair in pairs[:SCALE_PAIRS] for answer in (pair.chosen, pair.rejected)]
+    rewards = rewards_of(reward, sequences, batch=batch).double()
+    deviation = rewards.std(correction=0).item()
+    if not deviation > 0:
+        raise PipelineError(
+            "the reward model gives every answer the same score: there is nothing to learn from it", mend="a longer reward.duration"
+        )
+    return Scale(rewards.mean().item(), deviation, SCORE_BOUND)
 
 
 def sample_answers(policy: PreTrainedModel, prompts: Sequence[list[int]], *, max_new_tokens: int, seed: int, batch: int) -> Answers:
@@ -76,7 +93,7 @@ def logprobs_of(module: PreTrainedModel, answers: Answers) -> tuple[Float[Tensor
     Only where an answer stands is the vocabulary looked at: that is a third of the positions.
     """
     hidden = module.base_model(input_ids=answers.ids).last_hidden_state[:, :-1]
-    logits = module.get_output_embeddings()(hidden[answers.mask])  # type: ignore[no-untyped-call]
+    logits = fine(module.get_output_embeddings()(hidden[answers.mask]))  # type: ignore[no-untyped-call]
     taken = -cross_entropy(logits, answers.ids[:, 1:][answers.mask], reduction="none")
     blank = torch.zeros_like(answers.mask, dtype=taken.dtype)
     with torch.no_grad():
@@ -84,10 +101,15 @@ def logprobs_of(module: PreTrainedModel, answers: Answers) -> tuple[Float[Tensor
     return blank.masked_scatter(answers.mask, taken), entropies
 
 
+def fine(numbers: Tensor) -> Tensor:
+    """What a module computed in half precision, for sums and exponentials in fp32."""
+    return numbers.float() if numbers.dtype in (torch.bfloat16, torch.float16) else numbers
+
+
 def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:
     """What the critic expects at the end, before each token is written. It has the reward model's shape, and its scale."""
     hidden = critic.base_model(input_ids=answers.ids).last_hidden_state
-    values: Tensor = (critic.get_submodule("score")(hidden)[:, :-1, 0] - scale.mean) / scale.deviation
+    values: Tensor = (fine(critic.get_submodule("score")(hidden)[:, :-1, 0]) - scale.mean) / scale.deviation
     return values
 
 

@@ -1,12 +1,14 @@
 """What every method that fine-tunes on dialogues is told."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.tokens.dialogues import Length
 from pipeline.train.recipe import Recipe
+
+Precision = Literal["fp32", "bf16", "fp16"]  # fp8 is pretraining's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +19,7 @@ class FineTuning(Recipe):
     max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the rows that may be longer
     batch_size: PositiveInt  # examples or pairs a step
     micro_batch: PositiveInt | None  # examples or pairs at once; None: the whole batch
+    precision: Precision  # of the products; weights stay fp32
     learning_rate: PositiveFloat
     embedding_lr_scale: NonNegativeFloat  # times the learning rate, for the embeddings and the head that is tied to them
     warmup_steps: NonNegativeInt

@@ -87,7 +87,7 @@ def read_examples(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokeniz
         lengths += [len(example.ids) for example in kept] + [row["tokens"] for row in dropped]
         found.append((kept, dropped, f"instructions of part {part} in {dialogues.path}"))
     check_fit(lengths, room, f"instructions in {dialogues.path}")
-    return [_part(kept, dropped, what, room, asked=asked) for kept, dropped, what in found]
+    return [part_of(kept, dropped, what, room, asked=asked) for kept, dropped, what in found]
 
 
 def settled(dialogues: Dialogues, name: str, tokenizer: Tokenizer, room: Room) -> Room:
@@ -118,7 +118,7 @@ def read_pairs(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer,
         dropped = dropped + [{"reason": SAME_TOKENS, "tokens": 0}] * (len(fitting) - len(kept))
         found.append((kept, dropped, f"preferences of part {part} in {dialogues.path}"))
     check_fit(lengths, room, f"preferences in {dialogues.path}")
-    return [_part(kept, dropped, what, room, asked=asked) for kept, dropped, what in found]
+    return [part_of(kept, dropped, what, room, asked=asked) for kept, dropped, what in found]
 
 
 def longest_of(pairs: Sequence[Pair]) -> int:
@@ -132,12 +132,17 @@ def with_room(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part
     InputError when too many leave none.
     """
     prompts = [list(prompt) for prompt in dict.fromkeys(tuple(pair.prompt) for pair in pairs)]
-    lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+    what = f"different prompts, each with an answer of {max_new_tokens} tokens,"
+    return fitting(prompts, [len(prompt) + max_new_tokens for prompt in prompts], room, what)
+
+
+def fitting(rows: Sequence[T], lengths: Sequence[int], room: Room, what: str) -> Part[T]:
+    """The rows whose lengths, an answer included, have room. InputError when too many have none."""
     asked, room = room, room.settled(lengths)
-    check_fit(lengths, room, f"different prompts, each with an answer of {max_new_tokens} tokens,")
-    kept = [prompt for prompt, length in zip(prompts, lengths, strict=True) if length <= room.limit]
+    check_fit(lengths, room, what)
+    kept = [row for row, length in zip(rows, lengths, strict=True) if length <= room.limit]
     dropped = [{"reason": NO_ROOM, "tokens": length} for length in lengths if length > room.limit]
-    return _part(kept, dropped, "different prompts", room, asked=asked)
+    return part_of(kept, dropped, what.partition(",")[0], room, asked=asked)
 
 
 def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], list[int]]]], Tensor], *, seed: int) -> dict[str, Any]:
@@ -173,7 +178,8 @@ def _rows(dialogues: Dialogues, name: str, part: str) -> list[dict[str, Any]]:
     return [row for row in dialogues.rows(name) if row["part"] == part]
 
 
-def _part(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, room: Room, *, asked: Room) -> Part[T]:
+def part_of(kept: list[T], dropped: Sequence[dict[str, Any]], what: str, room: Room, *, asked: Room) -> Part[T]:
+    """The usable rows and the counted others; InputError where none is usable. `asked` is the room before it was settled."""
     counts = dict(sorted(Counter(row["reason"] for row in dropped).items()))
     if dropped and not kept:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())

@@ -13,7 +13,7 @@ The trainers seed the global generators of torch, numpy and random: the stated e
 import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ from pipeline.align.order import order_of_rows
 from pipeline.align.recipe import FineTuning
 from pipeline.core import manifest
 from pipeline.core.errors import ArtifactError
-from pipeline.core.files import sync
+from pipeline.core.files import read_json, sync, write_json
 from pipeline.core.owned import remove_folder
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
@@ -36,11 +36,12 @@ from pipeline.model import memory
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
 from pipeline.train.checkpoint import KEPT
 from pipeline.train.duration import Pace
+from pipeline.train.precision import LossScale, products
 from pipeline.train.settle import settled
 from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import Row, Trained, Workspace
 
-_KIND = "trainer checkpoint"
+_KIND, _SCALE = "trainer checkpoint", "loss_scale.json"
 _COLUMNS = 64  # bytes a token of the whole batch: three columns of 8 in this batch and in the next, which is fetched ahead, and their lists
 _TILE, _TILES = 4096, 7  # tokens that TRL's fused head takes at once, and what it holds of them, in logits (measured)
 
@@ -80,7 +81,9 @@ def train(
         args = trainer_class.arguments(**_arguments(trainer_class, recipe, workspace), **options)
         given: dict[str, Any] = {"train_dataset": ordered, "processing_class": wrapped, "callbacks": [_Watch(recipe, workspace, stop)]}
         trainer: Any = trainer_class(model=module, args=args, optimizers=(_optimizer(module, recipe), None), **given, **more)
-        trainer.at_once = recipe.at_once
+        trainer.recipe, trainer.scale = recipe, LossScale(recipe.precision == "fp16", workspace.section)
+        if newest is not None:
+            trainer.scale.load(read_json(newest / _SCALE))
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.state.global_step < recipe.steps:
@@ -104,7 +107,8 @@ def refuse_beyond_memory(module: PreTrainedModel, recipe: FineTuning, workspace:
 
 def _tokens(row: Mapping[str, list[int]]) -> int:
     """What a module reads of a row: labels are no tokens, and a prompt stands before both answers."""
-    return sum(len(ids) for name, ids in row.items() if name != "labels") + len(row.get("prompt_ids", ()))
+    twice = len(row.get("prompt_ids", ())) if "rejected_ids" in row else 0
+    return sum(len(ids) for name, ids in row.items() if name.endswith("ids")) + twice
 
 
 def _arguments(trainer_class: Any, recipe: FineTuning, workspace: Workspace) -> dict[str, Any]:
@@ -185,30 +189,56 @@ class Sealed:
     method: ClassVar[str]  # names the random streams
     arguments: ClassVar[type[Any]]  # the trainer's class of arguments
     sides: ClassVar[int] = 1  # sequences a row; 2: a batch holds all chosen ones, then all rejected ones
-    at_once: int  # rows
+    recipe: Any  # a FineTuning
+    scale: LossScale
     whole: dict[str, Tensor]  # the batch of the step
     args: Any
     state: Any
 
     def training_step(self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Any = None) -> Tensor:
-        """The loss of the batch, and in the weights its gradient, found `at_once` rows at a time.
+        """The loss of the batch, and in the weights its gradient, found `recipe.at_once` rows at a time.
 
         A method's compute_loss gives a part the weight that it has in the whole. The trainers' own accumulation does so for a
         mean over tokens at best: means over rows and over tokens in one loss (dpo) would weigh wrong.
         """
         self.whole, losses = inputs, []
         rows = torch.arange(len(inputs["input_ids"])).view(self.sides, -1)
-        for part in torch.split(rows, self.at_once, dim=1):
+        for part in torch.split(rows, self.recipe.at_once, dim=1):
             at = part.flatten()
             longest = int(inputs["attention_mask"][at].sum(dim=1).max())
             some = {name: value[at, :longest] for name, value in inputs.items()}
             losses.append(super().training_step(model, some, num_items_in_batch))  # type: ignore[misc]
-        return torch.stack(losses).sum()
+        total = torch.stack(losses).sum()
+        return self._unscaled(model, total) if self.scale.on else total
+
+    def compute_loss(self, *given: Any, **named: Any) -> Any:
+        """The trainer's, as large as fp16 needs it."""
+        loss = super().compute_loss(*given, **named)  # type: ignore[misc]
+        return loss * self.scale.factor(1) if self.scale.on else loss
+
+    def _unscaled(self, model: Any, total: Tensor) -> Tensor:
+        """The true loss and gradient. A step whose gradient overflows has none: the optimizer leaves weights and moments as they are."""
+        factor = self.scale.factor(1)
+        weights = [weight for weight in model.parameters() if weight.grad is not None]
+        torch._foreach_div_([weight.grad for weight in weights], factor)
+        norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights])
+        if self.scale.overflowed(self.state.global_step + 1, float(norm)):
+            for weight in weights:
+                weight.grad = None
+        return total / factor
+
+    def compute_loss_context_manager(self) -> AbstractContextManager[Any]:
+        """All that a step computes in one precision, the reference too: a ratio of two precisions is no ratio of policies.
+
+        Not the trainers' own: they would leave the module in it for good.
+        """
+        return products(self.recipe.precision, str(self.args.device))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)  # type: ignore[misc]
         folder = Path(self.args.output_dir)
         written = folder / f"checkpoint-{self.state.global_step}"
+        write_json(written / _SCALE, self.scale.state())
         for path in [*written.rglob("*"), written, folder]:
             sync(path)
         manifest.seal(written, _KIND, {"step": self.state.global_step})

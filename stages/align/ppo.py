@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.align import ppo
 from pipeline.align.handed_on import hand_on
+from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.rows import read_pairs, room_for, with_room
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
@@ -44,7 +45,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         return hand_on(cfg.source, cfg.target, "preferences to learn from")
     recipe = cfg.settled(pairs.rows, context=room.context)
     prompts = with_room(pairs.rows, room, max_new_tokens=recipe.new_tokens)
-    scale = ppo.scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
+    scale = scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
     players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
     metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})

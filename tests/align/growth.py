@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from pipeline.align import ppo
 from pipeline.align.dpo import DirectPreferences, prefer
+from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.recipe import FineTuning
 from pipeline.align.reward import learn
 from pipeline.align.scalar_head import with_scalar_head
@@ -81,7 +82,15 @@ class Folder:
         return Workspace(scratch=self._folder / f"{name}-{self._number}", device="cpu", track=lambda step, values: None, section=name)
 
     def recipe(self, rows: int) -> dict[str, Any]:
-        shared = {"max_length": TOKENS, "max_dropped": 0.1, "max_grad_norm": 1.0, "checkpoint_every": 9, "seed": 1, "micro_batch": None}
+        shared = {
+            "max_length": TOKENS,
+            "max_dropped": 0.1,
+            "max_grad_norm": 1.0,
+            "checkpoint_every": 9,
+            "seed": 1,
+            "micro_batch": None,
+            "precision": "fp32",
+        }
         own = {"duration": Duration(2, "steps"), "batch_size": rows, "learning_rate": 1e-4, "embedding_lr_scale": 1.0, "warmup_steps": 1}
         return shared | own
 
@@ -116,7 +125,7 @@ class Folder:
         learn(self.reward(), self._tokenizer, pairs, pairs, FineTuning(**self.recipe(rows)), self.place("reward"))
 
     def dpo(self, rows: int) -> None:
-        recipe, pairs = DirectPreferences(**self.recipe(rows), beta=0.1, sft_weight=1.0), self.pairs(rows)
+        recipe, pairs = DirectPreferences(**self.recipe(rows), loss="sigmoid", beta=0.1, sft_weight=1.0), self.pairs(rows)
         prefer(self.model(), self.model(), self._tokenizer, pairs, pairs, recipe, self.place("dpo"))
 
     def ppo(self, rows: int) -> None:
@@ -124,7 +133,7 @@ class Folder:
         own |= {"critic_learning_rate": 1e-4, "kl_target": 1.0, "max_kl": None, "missing_eos_penalty": 1.0}
         shared = {name: value for name, value in self.recipe(rows).items() if name in ppo.Rollouts.__dataclass_fields__}
         players = ppo.Players(policy=self.model(), critic=self.reward(), reference=self.model(), reward=self.reward())
-        scale = ppo.scale_of(players.reward, self.pairs(FEW), batch=FEW)
+        scale = scale_of(players.reward, self.pairs(FEW), batch=FEW)
         ppo.improve(players, [self.ids(HALF) for _ in range(rows)], scale, ppo.Rollouts(**(shared | own)), self.place("ppo"))
 
 

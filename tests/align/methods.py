@@ -3,16 +3,23 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.align import cpo, direct, orpo, simpo
+from pipeline.align import grpo as grpo_method
+from pipeline.align import kto as kto_method
 from pipeline.align import ppo as ppo_method
 from pipeline.align.dpo import DirectPreferences, train_dpo
-from pipeline.align.recipe import FineTuning
+from pipeline.align.labels import both_sides
+from pipeline.align.ppo_rollout import scale_of
+from pipeline.align.recipe import FineTuning, Precision
 from pipeline.align.reward import train_reward
+from pipeline.align.rules import Asked
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.align.sft import train_sft
 from pipeline.train.duration import Duration
@@ -26,6 +33,7 @@ RECIPE = FineTuning(
     max_dropped=0.05,
     batch_size=4,
     micro_batch=None,
+    precision="fp32",
     learning_rate=1e-2,
     embedding_lr_scale=0.5,
     warmup_steps=1,
@@ -40,6 +48,7 @@ SETTINGS = ppo_method.Rollouts(
     rollout_batch=6,
     mini_batch_size=4,
     micro_batch=None,
+    precision="fp32",
     max_new_tokens=6,
     max_grad_norm=1.0,
     learning_rate=1e-2,
@@ -50,6 +59,16 @@ SETTINGS = ppo_method.Rollouts(
     missing_eos_penalty=1.0,
     checkpoint_every=2,
     seed=1,
+)
+GROUPS = grpo_method.Groups(
+    **{name: value for name, value in vars(SETTINGS).items() if name not in ("critic_learning_rate", "kl_target")},
+    group_size=3,
+    advantage="group",
+    loss="dapo",
+    clip_low=0.2,
+    clip_high=0.28,
+    kl_in="loss",
+    reward="model",
 )
 
 
@@ -69,6 +88,7 @@ class How:
     micro_batch: int | None = None
     dtype: torch.dtype = torch.float32
     duration: str | None = None
+    precision: Precision = "fp32"
 
     def recipe(self) -> FineTuning:
         return dataclasses.replace(RECIPE, **self.changes(RECIPE))
@@ -76,9 +96,12 @@ class How:
     def rollouts(self) -> ppo_method.Rollouts:
         return dataclasses.replace(SETTINGS, **self.changes(SETTINGS))
 
+    def groups(self) -> grpo_method.Groups:
+        return dataclasses.replace(GROUPS, **self.changes(GROUPS))
+
     def changes(self, recipe: Recipe) -> dict[str, Any]:
         duration = recipe.duration if self.duration is None else Duration.read(self.duration)
-        return {"micro_batch": self.micro_batch, "duration": duration}
+        return {"micro_batch": self.micro_batch, "duration": duration, "precision": self.precision}
 
     def policy(self) -> PreTrainedModel:
         return tiny(1).to(self.dtype)  # type: ignore[no-any-return]
@@ -106,9 +129,9 @@ def reward(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PL
     return Outcome(weights(model), trained.history, trained.amount)
 
 
-def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How = PLAIN) -> Outcome:
+def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How = PLAIN, loss: Any = "sigmoid") -> Outcome:
     policy = how.policy()
-    recipe = DirectPreferences(**vars(how.recipe()), beta=0.1, sft_weight=sft_weight)
+    recipe = DirectPreferences(**vars(how.recipe()), loss=loss, beta=0.1, sft_weight=sft_weight)
     trained = train_dpo(policy, how.policy(), tokenizer, pairs(10), recipe, workspace)
     return Outcome(weights(policy), trained.history, trained.amount)
 
@@ -116,11 +139,47 @@ def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How 
 def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model, critic = how.policy(), how.reward(), how.reward()
     players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model)
-    scale = ppo_method.scale_of(model, pairs(10), batch=4)
+    scale = scale_of(model, pairs(10), batch=4)
     metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, how.rollouts(), workspace)
     both = {"policy": weights(policy), "critic": weights(critic)}
     return Outcome({f"{name}/{key}": value for name, part in both.items() for key, value in part.items()}, history, metrics)
 
 
-METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo}
-ALL = METHODS | {"ppo": ppo}
+def grpo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
+    policy, model = how.policy(), how.reward()
+    judges = {"model": grpo_method.as_learned(model, pairs(10), batch=4)}
+    asked = [Asked(pair.prompt, None) for pair in pairs(10)]
+    metrics, history = grpo_method.improve(grpo_method.Contest(policy, how.policy(), judges, asked), how.groups(), workspace)
+    return Outcome(weights(policy), history, metrics)
+
+
+PAIRS: dict[str, tuple[type[direct.PairTrainer], type[direct.ReferenceFree], dict[str, float]]] = {
+    "orpo": (orpo.Trainer, orpo.OddsRatio, {"odds_weight": 2.0, "sft_weight": 1.0}),
+    "simpo": (simpo.Trainer, simpo.SimplePreferences, {"beta": 1.0, "gamma": 0.5, "sft_weight": 0.0}),
+    "cpo": (cpo.Trainer, cpo.Contrastive, {"beta": 0.5, "sft_weight": 1.0}),
+}
+
+
+def pairwise(name: str, tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    policy = how.policy()
+    trainer, settings, own = PAIRS[name]
+    recipe = settings(**vars(how.recipe()), **own)
+    trained = direct.train_pairs(trainer, policy, tokenizer, rows or pairs(10), recipe, workspace)
+    return Outcome(weights(policy), trained.history, trained.amount)
+
+
+LABELS = {"beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.5}
+
+
+def kto(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    policy = how.policy()
+    recipe = kto_method.Labels(**vars(how.recipe()), **LABELS)
+    trained = kto_method.train_kto(policy, how.policy(), tokenizer, rows or both_sides(pairs(10)), recipe, workspace)
+    return Outcome(weights(policy), trained.history, trained.amount)
+
+
+METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo, "kto": kto}
+METHODS |= {name: partial(pairwise, name) for name in PAIRS}
+SAMPLING = {"ppo": ppo, "grpo": grpo}
+ALL = METHODS | SAMPLING
+TIMED = ("sft", "reward", "dpo", "ppo")  # one of each mechanism that settles a time

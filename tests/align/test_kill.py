@@ -33,5 +33,5 @@ def test_a_killed_run_started_again_ends_with_the_same_bits_and_history(
     again = methods.ALL[method](tokenizer, workspace(folder / method, lambda done, _: steps.append(done)))
     assert same(whole.weights, again.weights), f"killed at step {step}"
     assert ordered(whole.history) == ordered(again.history), f"killed at step {step}"
-    interval = methods.SETTINGS.checkpoint_every if method == "ppo" else methods.RECIPE.checkpoint_every
+    interval = methods.SETTINGS.checkpoint_every if method in methods.SAMPLING else methods.RECIPE.checkpoint_every
     assert steps[0] == (step - 1) // interval * interval + 1  # the checkpoint of its own step was not yet written

@@ -8,19 +8,20 @@ import pytest
 import tokenizers
 import torch
 
-from pipeline.align import ppo
+from pipeline.align import grpo, ppo
 from pipeline.align.ppo_rollout import Answers, pack_answers
 from pipeline.align.sft import train_sft
 from pipeline.model.build import build
 from pipeline.model.generate import generate
 from pipeline.train.workspace import History
 from tests.align.conftest import Undisturbed
-from tests.align.methods import ALL, METHODS, RECIPE, SETTINGS, How
+from tests.align.methods import ALL, METHODS, RECIPE, SAMPLING, SETTINGS, How
 from tests.align.tiny import VOCABULARY, examples, same, weights, workspace
 from tests.model.every_kind import shape_of
 
 LOSSES = {"loss", "grad_norm", "rewards/margins", "rewards/accuracies", "margin", "accuracy", "policy_loss", "value_loss", "clipped", "kl"}
-CLOSE = {"reward": 1e-11, "ppo": 1e-11, "sft": 2e-6, "dpo": 2e-6}  # the fused heads of sft and dpo give fp32, whatever the weights are
+# the fused heads of the others give fp32, whatever the weights are
+CLOSE = dict.fromkeys(METHODS, 2e-6) | dict.fromkeys(("reward", *SAMPLING), 1e-11)
 
 
 def losses(history: History) -> list[dict[str, float]]:
@@ -39,7 +40,8 @@ def test_micro_batches_learn_what_the_whole_batch_learns(
     method: str, micro_batch: int, tmp_path: Path, tokenizer: tokenizers.Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Weights in float64 after all steps, each of which moves some by a hundredth; rows, answers and masks have every length."""
-    monkeypatch.setattr(ppo, "sample_answers", answers_of_every_length)
+    for module in (ppo, grpo):
+        monkeypatch.setattr(module, "sample_answers", answers_of_every_length)
     whole = ALL[method](tokenizer, workspace(tmp_path / "whole"), how=How(None, torch.float64))
     parts = ALL[method](tokenizer, workspace(tmp_path / "parts"), how=How(micro_batch, torch.float64))
     for name, weight in whole.weights.items():

@@ -11,7 +11,7 @@ import torch
 
 from pipeline.align import ppo
 from pipeline.align.ppo_losses import masked_mean, policy_loss, value_loss
-from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, pack_answers, scores_of, values_of
+from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, pack_answers, scale_of, scores_of, values_of
 from pipeline.core.errors import PipelineError
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.special import END, IDS, PAD
@@ -88,7 +88,7 @@ def test_an_answer_without_end_pays_and_a_score_is_bounded() -> None:
 
 def test_the_judge_has_mean_zero_and_deviation_one_over_the_preferences() -> None:
     judge, some = methods.fresh_reward(), pairs(20)
-    scale = ppo.scale_of(judge, some, batch=4)
+    scale = scale_of(judge, some, batch=4)
     sequences = [[*pair.prompt, *answer] for pair in some for answer in (pair.chosen, pair.rejected)]
     rewards = np.array([judge(input_ids=torch.tensor([ids])).logits.item() for ids in sequences])
     assert (scale.mean, scale.deviation) == pytest.approx((rewards.mean(), rewards.std()), rel=1e-4)

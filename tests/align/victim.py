@@ -15,7 +15,8 @@ from tests.align.tiny import workspace
 def main(folder: Path, last: int, duration: str | None = None) -> None:
     torch.set_num_threads(1)
     tokenizer = read(folder / "tokenizer.json")
-    for name, method in methods.ALL.items():
+    for name in methods.TIMED if duration else methods.ALL:
+        method = methods.ALL[name]
         if not (child := os.fork()):
             method(tokenizer, workspace(folder / name, lambda step, values: die_at(last, step)), how=methods.How(duration=duration))
         _, status = os.waitpid(child, 0)

@@ -156,6 +156,14 @@ def test_every_file_of_a_group_is_typed(group):
         assert faults(composed(word)) == [], word
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_all_entries_of_alignment_go_together(size):
+    names = sorted(path.stem for path in (ROOT / "conf/align").glob("*.yaml"))
+    settings = composed(f"size={size}", f"align=[{','.join(names)}]")
+    assert sorted(settings["align"]) == names
+    assert faults(settings) + list(faults_between(settings)) == []
+
+
 @pytest.mark.parametrize("group", LISTS)
 def test_a_list_may_be_empty(group):
     assert faults(composed(f"{group}=[]")) == []

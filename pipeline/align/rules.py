@@ -1,0 +1,100 @@
+"""Rewards that need no model: rules that know whether an answer is right, and the prompts that have one.
+
+A question of the world about a trained fact is checked by the world's judge; an instruction whose answer ends in `#### N`, as in gsm8k
+(Cobbe et al. 2021, arXiv 2110.14168), by N; one that asks for a sum, difference or product of two numbers, by what it is.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from pipeline.align.rows import Part, fitting, with_room
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.tokens.chat import encode_chat
+from pipeline.tokens.dialogues import Pair, Room
+from pipeline.world.judge import judge
+
+Rule = Callable[[str], bool]
+_NUMBER = r"-?\d[\d,]*(?:\.\d+)?"
+_FINAL = re.compile(rf"####\s*({_NUMBER})")
+_ANY = re.compile(_NUMBER)
+_CHAIN = re.compile(r"-?\d[\d.]*(?:\s*[-+*x×−/]\s*-?\d[\d.]*)+")
+_TWO = re.compile(r"(-?\d+)\s*([-+*x×−])\s*(-?\d+)\.?")  # the point ends a sentence
+_RESULTS: dict[str, Callable[[int, int], int]] = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
+_SIGNS = {"x": "*", "×": "*", "−": "-"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt, ending in `<|assistant|>`, and the rule of its answer; None: only a model can judge."""
+
+    prompt: list[int]
+    rule: Rule | None
+
+
+def final_number(text: str) -> float | None:
+    """The number after the last ####; where there is none, the last number."""
+    found = _FINAL.findall(text) or _ANY.findall(text)
+    return float(found[-1].replace(",", "")) if found else None
+
+
+def result_of(question: str) -> int | None:
+    """Of the one sum, difference or product of two whole numbers that the question names; None where it names none, or several."""
+    found = _CHAIN.findall(question)
+    asked = _TWO.fullmatch(found[0]) if len(found) == 1 else None
+    if asked is None:
+        return None
+    one, sign, other = asked.groups()
+    return _RESULTS[_SIGNS.get(sign, sign)](int(one), int(other))
+
+
+def comes_to(answer: str, *, number: float) -> bool:
+    """Whether the answer's number is this one."""
+    return final_number(answer) == number
+
+
+def states(answer: str, *, subject: str, value: str, choices: list[str]) -> bool:
+    """Whether the answer is right about a fact of the world, in whatever tone."""
+    return judge(answer, value, choices, subject=subject).right
+
+
+def rule_of(messages: list[dict[str, str]]) -> Rule | None:
+    """The rule of a dialogue that ends with the right answer; None where none knows."""
+    *asked, answer = messages
+    if final := _FINAL.findall(answer["content"]):
+        return partial(comes_to, number=float(final[-1].replace(",", "")))
+    result = result_of(asked[-1]["content"]) if asked else None
+    return None if result is None else partial(comes_to, number=float(result))
+
+
+def of_pairs(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part[Asked]:
+    """The prompts of preferences, which only a model can judge."""
+    part = with_room(pairs, room, max_new_tokens=max_new_tokens)
+    return Part([Asked(prompt, None) for prompt in part.rows], part.dropped, part.derived)
+
+
+def read_checkable(dialogues: Dialogues, tokenizer: Tokenizer, room: Room, *, max_new_tokens: int) -> Part[Asked]:
+    """The different prompts of training whose answers a rule can check, with room for an answer of `max_new_tokens`.
+
+    InputError when too many have none. Questions about held-out facts are never among them.
+    """
+    found: dict[tuple[int, ...], Asked] = {}
+    for messages, rule in _checkable(dialogues):
+        prompt, _ = encode_chat(messages, tokenizer, add_generation_prompt=True)
+        found.setdefault(tuple(prompt), Asked(list(prompt), rule))
+    what = f"prompts with a rule, each with an answer of {max_new_tokens} tokens,"
+    return fitting(list(found.values()), [len(prompt) + max_new_tokens for prompt in found], room, what)
+
+
+def _checkable(dialogues: Dialogues) -> Iterator[tuple[list[dict[str, str]], Rule]]:
+    questions: Iterable[Mapping[str, Any]] = dialogues.rows("questions") if dialogues.has("questions.jsonl") else ()
+    for row in questions:
+        if row["trained"]:
+            yield row["prompt"], partial(states, subject=row["subject"], value=row["value"], choices=row["choices"])
+    for row in dialogues.rows("instructions"):
+        if row["part"] == "train" and (rule := rule_of(row["messages"])):
+            yield row["messages"][:-1], rule

@@ -1,0 +1,114 @@
+"""What methods that sample answers and learn from their rewards have in common: settings, and the step of a module."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from transformers import PreTrainedModel
+
+from pipeline.align.recipe import Precision
+from pipeline.model import memory
+from pipeline.tokens.dialogues import ANSWER_STEP, Length, Pair, length_for
+from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
+from pipeline.train.optimizers.adamw import AdamWSettings
+from pipeline.train.optimizers.base import Group
+from pipeline.train.precision import LossScale, products
+from pipeline.train.recipe import Recipe
+from pipeline.train.workspace import Workspace
+
+BETAS = (0.9, 0.95)  # of Adam: the second moment forgets within the few steps there are
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling(Recipe):
+    """What conf sets for each of them."""
+
+    max_length: Length  # tokens of a prompt and its answer
+    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the pairs, and of the prompts, that may be longer
+    max_new_tokens: Length  # of an answer
+    rollout_batch: PositiveInt  # answers a step
+    mini_batch_size: PositiveInt  # answers an update
+    micro_batch: PositiveInt | None  # answers at once, sampled or learned from; None: all of a step, all of an update
+    precision: Precision  # of the products; weights stay fp32
+    learning_rate: PositiveFloat  # of the policy; decays linearly to zero
+    kl_coef: NonNegativeFloat
+    max_kl: PositiveFloat | None  # nats an answer after training; None: whatever it is
+    missing_eos_penalty: NonNegativeFloat  # deviations of the reward
+
+    def __post_init__(self) -> None:
+        if self.micro_batch is not None and self.micro_batch > self.rollout_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} is above rollout_batch {self.rollout_batch}: it would have no effect")
+
+    def settled(self, pairs: Sequence[Pair], *, context: int) -> Self:
+        """With the room that the better answers ask for, where it is to be taken from them."""
+        if self.max_new_tokens != "auto":
+            return self
+        lengths = [len(pair.chosen) for pair in pairs]
+        return replace(self, max_new_tokens=length_for(lengths, step=ANSWER_STEP, most=context // 2))
+
+    @property
+    def new_tokens(self) -> int:
+        """Tokens of an answer, at most."""
+        if isinstance(self.max_new_tokens, str):
+            raise ValueError("max_new_tokens is auto: settle it by the pairs")
+        return self.max_new_tokens
+
+
+def refuse_beyond_memory(learners: Sequence[PreTrainedModel], longest: int, recipe: Sampling, workspace: Workspace) -> None:
+    """OutOfMemory when sampling or an update takes more than is free; prompts have at most `longest` tokens. The policy is the first."""
+    policy, new, key = learners[0], recipe.new_tokens, f"{workspace.section}.micro_batch"
+    state, free = memory.state(*learners), memory.free(workspace.device)
+    written = memory.logits(policy, tokens=new, copies=5)  # themselves, their softmax, and its gradient or the terms of the entropy
+    rollout = max(memory.sampling(policy, prompt=longest, new=new), memory.passing(policy, tokens=longest + new) + written)
+    update = memory.learning(policy, tokens=longest + new) + written
+    for rows, row in ((recipe.rollout_batch, rollout), (recipe.mini_batch_size, update)):
+        memory.Need(state, row).refuse_beyond(free, rows=min(recipe.micro_batch or rows, rows), key=key)
+
+
+class Learning:
+    """A module with its optimizer; a step is found in parts, as many as fit into memory."""
+
+    def __init__(self, module: PreTrainedModel, *, rate: float, recipe: Sampling, place: Workspace) -> None:
+        self.module, self._recipe, self._place = module, recipe, place
+        self._scale = LossScale(recipe.precision == "fp16", place.section)
+        settings = AdamWSettings(lr=rate, beta1=BETAS[0], beta2=BETAS[1], weight_decay=0.0, cautious=False)
+        self._optimizer = settings.build([Group(dict(module.named_parameters()), rate, 0.0)])
+
+    def move(
+        self, figures: Callable[[Part], tuple[Tensor, ...]], parts: Sequence[tuple[Part, float]], *, factor: float, step: int
+    ) -> list[float]:
+        """One step down the first of the figures, each part weighed by its share; the figures of all of them.
+
+        A step whose gradient overflows in fp16 is left out.
+        """
+        self.module.zero_grad()
+        scale, found = self._scale.factor(1), []
+        for part, share in parts:
+            with products(self._recipe.precision, self._place.device):
+                weighed = [figure * share for figure in figures(part)]
+            (weighed[0] * scale if scale != 1 else weighed[0]).backward()  # type: ignore[no-untyped-call]
+            found.append([figure.item() for figure in weighed])
+        for weight in self.module.parameters() if scale != 1 else ():
+            weight.grad = None if weight.grad is None else weight.grad / scale
+        norm = float(clip_grad_norm_(self.module.parameters(), self._recipe.max_grad_norm))
+        if not self._scale.overflowed(step + 1, norm):
+            self._optimizer.step(factor)
+        return [sum(column) for column in zip(*found, strict=True)]
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        """All that it has learned and what its optimizer remembers."""
+        return prefixed(f"{name}/weights", weights_of(self.module)) | prefixed(f"{name}/optimizer", self._optimizer.tensors())
+
+    def state(self) -> dict[str, Any]:
+        """The rest, as JSON."""
+        return self._scale.state()
+
+    def load(self, name: str, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Put back what tensors() and state() gave."""
+        load_weights(self.module, below(f"{name}/weights", tensors))
+        self._optimizer.load(below(f"{name}/optimizer", tensors))
+        self._scale.load(dict(state))

@@ -1,0 +1,47 @@
+"""Align without a reward model and without a reference: contrastive preference optimization.
+
+reads   source, by default data/sft   Model
+reads   data/dialogues                Dialogues, preferences of the parts train and test
+writes  data/align/<entry>            Model
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.align import cpo, direct
+from pipeline.align.handed_on import hand_on
+from pipeline.align.rows import read_pairs, room_for
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.model import disk
+from pipeline.train.workspace import Workspace
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(cpo.Contrastive):
+    """An entry of `align` with method cpo: the recipe's keys and these."""
+
+    source: Model
+    dialogues: Dialogues
+    target: Model
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Learn, save, measure on held-out pairs."""
+    tokenizer = disk.tokenizer_of(cfg.source)
+    policy = disk.load(cfg.source, device=run.device)
+    room = room_for(cfg, policy, section=run.section)
+    train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
+    if not train.rows:
+        run.curve([])
+        return hand_on(cfg.source, cfg.target, "preferences to learn from")
+    metrics, history = direct.prefer(cpo.Trainer, policy, tokenizer, (train.rows, test.rows), cfg, Workspace.of(run))
+    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "cpo", "steps": metrics["steps"]})
+    run.curve(history)
+    return metrics | {"train": train.counts, "test": test.counts}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Align by comparing several answers to each prompt: group relative policy optimization and its relatives.
+
+reads   source, by default data/sft          Model
+reads   reward_model, by default data/reward RewardModel
+reads   data/dialogues                       Dialogues, preferences of part train; and what rules can check
+writes  data/align/<entry>                   Model
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.align import grpo
+from pipeline.align.handed_on import hand_on
+from pipeline.align.rows import read_pairs, room_for
+from pipeline.align.rules import of_pairs, read_checkable
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.reward_model import RewardModel
+from pipeline.model import disk
+from pipeline.train.workspace import Workspace
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(grpo.Groups):
+    """An entry of `align` with method grpo: the recipe's keys and these."""
+
+    source: Model
+    reward_model: RewardModel
+    dialogues: Dialogues
+    target: Model
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Answer, compare, learn; save."""
+    disk.same_tokenizer(cfg.source, cfg.reward_model)
+    tokenizer = disk.tokenizer_of(cfg.source)
+    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    room, batch = room_for(cfg, policy, section=run.section), cfg.micro_batch or cfg.mini_batch_size
+    (pairs,) = read_pairs(cfg.dialogues, ("train",), tokenizer, room)
+    recipe = cfg.settled(pairs.rows, context=room.context)
+    if cfg.reward == "model":
+        prompts, judges = of_pairs(pairs.rows, room, max_new_tokens=recipe.new_tokens), {}
+    else:
+        prompts = read_checkable(cfg.dialogues, tokenizer, room, max_new_tokens=recipe.new_tokens)
+        judges = {"rule": grpo.by_rules(tokenizer)}
+    if not prompts.rows or (cfg.reward != "rule" and cfg.reward_model.not_trained):
+        run.curve([])
+        return hand_on(cfg.source, cfg.target, "prompts whose answers can be judged")
+    if cfg.reward != "rule":
+        judges["model"] = grpo.as_learned(disk.load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
+    metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, prompts.rows), recipe, Workspace.of(run))
+    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})
+    run.curve(history)
+    return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Rules that know whether an answer is right."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+
+from pipeline.align.rules import final_number, read_checkable, result_of, rule_of
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.files import write_jsonl
+from pipeline.tokens.dialogues import Room
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("6 + 8 = 14\n#### 14", 14.0),
+        ("#### 1,234", 1234.0),
+        ("#### 5 then more\n#### -2.5", -2.5),
+        ("It is 12, so 3 are left.", 3.0),
+        ("none", None),
+        ("", None),
+    ],
+)
+def test_the_final_number_is_what_stands_after_the_last_mark_or_last_of_all(text: str, number: float | None) -> None:
+    assert final_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("question", "result"),
+    [
+        ("What is 12 + 34?", 46),
+        ("12-34", -22),
+        ("Compute 7 × 8.", 56),
+        ("7 x 8 = ?", 56),
+        ("-3 * 4", -12),
+        ("1 + 2 + 3", None),
+        ("I have 3 cats.", None),
+        ("1.5 + 2", None),
+    ],
+)
+def test_a_question_of_two_whole_numbers_has_one_result(question: str, result: int | None) -> None:
+    assert result_of(question) == result
+
+
+def dialogue(question: str, answer: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+
+def test_the_data_s_own_mark_goes_before_what_the_question_seems_to_ask() -> None:
+    rule = rule_of(dialogue("Tom has 2 + 3 pens and loses 1.", "5 - 1 = 4\n#### 4"))
+    assert rule is not None
+    assert rule("#### 4")
+    assert not rule("2 + 3 = 5")
+    assert rule_of(dialogue("Who are you?", "A reader.")) is None
+
+
+def test_prompts_of_training_with_a_rule_are_read_and_held_out_facts_never(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    source = Dialogues(tmp_path / "dialogues")
+    ask = [{"role": "user", "content": "Where does Ann live?"}]
+    fact: dict[str, Any] = {"prompt": ask, "subject": "Ann", "value": "Wick", "choices": ["Wick", "Holm"]}
+    other = [{"role": "user", "content": "Where does Bob live?"}]
+    instructions = [
+        {"id": "1", "part": "train", "messages": dialogue("What is 2 + 3?", "5")},
+        {"id": "2", "part": "val", "messages": dialogue("What is 2 + 4?", "6")},
+        {"id": "3", "part": "train", "messages": dialogue("What is 2 + 3?", "It is 5")},
+        {"id": "4", "part": "train", "messages": dialogue("Hello " * 40, "#### 1")},
+    ]
+    with source.writing() as draft:
+        write_jsonl(draft.path / "questions.jsonl", [fact | {"trained": True}, fact | {"trained": False, "prompt": other}])
+        write_jsonl(draft.path / "instructions.jsonl", instructions)
+    room = Room(tokens=60, key="align.grpo.max_length", max_dropped=0.5, context=640, spare=0)
+    found = read_checkable(source, tokenizer, room, max_new_tokens=8)
+    assert found.counts == {"rows": 2, "dropped": {"no_room_for_an_answer": 1}}
+    world, total = (one.rule for one in found.rows)
+    assert total is not None
+    assert total("That is 5.")
+    assert not total("That is 6.")
+    assert world is not None
+    assert not world("Ann lives in Holm.")
