@@ -75,6 +75,8 @@ class Recurrence(nn.Module):
     def forward(self, hidden: Float[Tensor, "B T D"], apart: PackedSequence | None, cache: Cache | None) -> Float[Tensor, "B T D"]:
         """What it adds to the stream."""
         carried = None if cache is None else cache.get_conv_state(self.index)  # transformers' name for what a layer carries
+        if carried is not None and apart is not None:
+            raise ValueError("padding among the tokens that are read on from a cache")
         with torch.autocast("cpu", enabled=False):  # not every CPU has the kernels in bf16
             read, after = self._apart(hidden, apart) if apart is not None else self.cell(hidden, self._state(carried))
         if cache is not None:

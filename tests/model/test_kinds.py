@@ -140,6 +140,17 @@ def test_greedy_answers_with_a_cache_are_those_without(loud: PreTrainedModel) ->
         assert answer == [token for token in plain if token != IDS[END]]
 
 
+def test_what_a_recurrence_can_not_read_on_from_is_refused() -> None:
+    module = build(shape_of("gru"), vocabulary=SIZE, seed=1)
+    cache = module(input_ids=ROWS, use_cache=True).past_key_values
+    with pytest.raises(ValueError, match="positions or a mask of all tokens"):
+        module(input_ids=ROWS, past_key_values=cache)
+    mask = torch.ones(4, 48, dtype=torch.long)
+    mask[0, 30:] = 0
+    with pytest.raises(ValueError, match="padding among the tokens"):
+        module(input_ids=ROWS, attention_mask=mask, past_key_values=cache)
+
+
 def test_choices_after_a_cached_context_cost_what_they_cost_in_one_piece(loud: PreTrainedModel) -> None:
     asked = [(PROMPTS[1], [[70, 71, 72], [90]]), (PROMPTS[0], [[80, 81]])]
     found = [one.nats for some in continued(loud, asked, batch=4) for one in some]
