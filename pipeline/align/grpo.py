@@ -201,11 +201,11 @@ class _Learner:
             return {"policy_loss": 0.0, "clipped": 0.0, "drift": 0.0}
         order = torch.from_numpy(Permutation(len(at), seed_of(recipe.seed, "grpo", "minibatch", step))[np.arange(len(at))])
         mean_tokens = experience.answers.mask[at].sum().item() / len(at)
-        losses, drift = [], 0.0
-        for number, some in enumerate(torch.split(at[order.to(at.device)], recipe.mini_batch_size)):
-            self._drift = 0.0
-            losses.append(self._update(experience.take(some), mean_tokens, step))
-            drift = drift if number else self._refused_beyond(step)
+        first, *others = torch.split(at[order.to(at.device)], recipe.mini_batch_size)
+        self._drift = 0.0
+        losses = [self._update(experience.take(first), mean_tokens, step)]
+        drift = self._refused_beyond(step)
+        losses += [self._update(experience.take(some), mean_tokens, step) for some in others]
         loss, clipped = (sum(column) / len(column) for column in zip(*losses, strict=True))
         return {"policy_loss": loss, "clipped": clipped, "drift": drift}
 

@@ -1,6 +1,7 @@
 """Answers that are good or bad, each by itself: no pairs are needed.
 
 Ethayarajh et al. 2024, "KTO: Model Alignment as Prospect Theoretic Optimization", arXiv 2402.01306.
+TRL's trainer finds the distance from the reference within what is in memory at once; here it is that of the batch.
 """
 
 from collections.abc import Callable, Sequence
