@@ -180,6 +180,7 @@ def kto(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN
 
 METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo, "kto": kto}
 METHODS |= {name: partial(pairwise, name) for name in PAIRS}
+OWN_TRAINER = [name for name in METHODS if name not in ("orpo", "cpo")]  # these have simpo's, with another loss
 SAMPLING = {"ppo": ppo, "grpo": grpo}
 ALL = METHODS | SAMPLING
 TIMED = ("sft", "reward", "dpo", "ppo")  # one of each mechanism that settles a time

@@ -19,7 +19,7 @@ from tests.align.methods import ALL, How
 from tests.align.tiny import ordered, same, tiny, workspace
 
 BF16, FP16 = How(precision="bf16"), How(precision="fp16")
-EACH = ("sft", "reward", "dpo", "kto", "simpo", "ppo", "grpo")  # one of each mechanism
+EACH = ("sft", "reward", "dpo", "kto", "ppo")  # simpo and its like have kto's context, grpo ppo's
 
 
 def loss(row: dict[str, Any]) -> float:
@@ -69,13 +69,13 @@ def test_a_mixture_would_be_seen() -> None:
     assert 1e-4 < (exact - rough).abs().max() < 0.1
 
 
-@pytest.mark.parametrize("method", ["sft", "reward", "dpo", "simpo", "ppo"])
+@pytest.mark.parametrize("method", ["sft", "reward", "simpo", "ppo"])
 def test_fp16_scales_its_loss_and_tells_the_true_one(
     method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer, undisturbed: Undisturbed
 ) -> None:
     found, exact = ALL[method](tokenizer, workspace(tmp_path), how=FP16), undisturbed(method)
     assert loss(found.history[0]) == pytest.approx(loss(exact.history[0]), rel=0.01, abs=0.01)
-    if method in ("sft", "dpo", "simpo"):
+    if method in ("sft", "simpo"):
         assert found.history[0]["grad_norm"] == pytest.approx(exact.history[0]["grad_norm"], rel=0.02)
     if method == "reward":  # its first gradients overflow at the first scale
         assert [row["grad_norm"] > 0 for row in found.history] == [False] * 2 + [True] * 5

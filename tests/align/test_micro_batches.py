@@ -15,7 +15,7 @@ from pipeline.model.build import build
 from pipeline.model.generate import generate
 from pipeline.train.workspace import History
 from tests.align.conftest import Undisturbed
-from tests.align.methods import ALL, METHODS, RECIPE, SAMPLING, SETTINGS, How
+from tests.align.methods import ALL, METHODS, OWN_TRAINER, RECIPE, SAMPLING, SETTINGS, How
 from tests.align.tiny import VOCABULARY, examples, same, weights, workspace
 from tests.model.every_kind import shape_of
 
@@ -67,7 +67,7 @@ def test_a_model_of_any_kind_lets_tokens_weigh_over_the_whole_batch(
         torch.testing.assert_close(parts[name], weight, rtol=0, atol=CLOSE["sft"], msg=name)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OWN_TRAINER)
 def test_a_micro_batch_of_the_whole_batch_gives_its_bits(
     method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer, undisturbed: Undisturbed
 ) -> None:

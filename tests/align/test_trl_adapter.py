@@ -19,11 +19,11 @@ from pipeline.tokens.dialogues import Example
 from pipeline.train.stop import Interrupted
 from tests.align import methods
 from tests.align.conftest import Undisturbed
-from tests.align.methods import METHODS, RECIPE
+from tests.align.methods import METHODS, OWN_TRAINER, RECIPE
 from tests.align.tiny import examples, ordered, pairs, same, tiny, workspace
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OWN_TRAINER)
 def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bits_and_history(
     method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer, undisturbed: Undisturbed
 ) -> None:
