@@ -200,6 +200,7 @@ def killed(site: Site, lock: bytes, kills: int, draw: random.Random, *, longest_
             done = ended is None
             if ended is not None:
                 kills -= 1
+                show_traceback(ended)
                 yield Outcome(tried=1, named=1, tracebacks=ended.traceback, stuck=ended.code is None)
         site.run("-m", "apps.heal")  # a lock that was torn; `make repro` calls it
         last = site.repro()
@@ -262,7 +263,7 @@ def traced(said: Said) -> Outcome:
 def show_traceback(said: Said) -> None:
     """What nobody should see, for who mends it."""
     if said.traceback:
-        print(said.text[said.text.index("Traceback") - 300 :][:3000], file=sys.stderr)
+        print(said.text[max(0, said.text.index("Traceback") - 300) :][:3000], file=sys.stderr)
 
 
 def show_difference(wanted: bytes, found: bytes) -> None:

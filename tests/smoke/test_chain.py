@@ -98,8 +98,8 @@ def test_your_own_text_and_dialogues_go_through_to_the_exported_files(restored, 
     own_dialogues(clone, talks)
     for row in Corpus(clone.folder / "data/dedup").read().to_pylist():
         (texts / f"{row['id']}.txt").write_text(row["text"])
-    ran = clone.reran("exp", "run", *own(texts, talks), "-S", "split.seed=6")
-    assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
+    ran = clone.reran("exp", "run", *own(texts, talks), "-S", "split.seed=6", "-S", "align=[dpo]", "-S", "export=[gguf]")
+    assert {*WHOLE, "align@dpo", "evaluate@base", "evaluate@sft", "evaluate@dpo", "export@gguf"} <= ran
     scores = json.loads((clone.folder / "metrics/evaluate/base.json").read_text())
     assert not {"facts", "facts_held_out"} & set(scores), "without the world's facts nothing is told of them"
     assert all(scores[task]["choice"] is not None for task in ("last_word", "answers", "pairs"))
@@ -146,8 +146,8 @@ def test_one_file_of_text_is_a_corpus_and_gives_a_base_model_and_its_files(resto
     clone, text = restored, tmp_path / "all.txt"
     books = [row["text"] for row in Corpus(clone.folder / "data/dedup").read().to_pylist()]
     text.write_text("\n\n".join(books))
-    ran = clone.reran("exp", "run", "-S", "data=own", "-S", f"data.path={text}")
-    assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
+    ran = clone.reran("exp", "run", "-S", "data=own", "-S", f"data.path={text}", "-S", "align=[ppo]", "-S", "export=[gguf]")
+    assert {*WHOLE, "align@ppo", "evaluate@base", "evaluate@sft", "evaluate@ppo", "export@gguf"} <= ran
     split = json.loads((clone.folder / "metrics/split.json").read_text())
     assert split["assigned_by"] == "spans"
     assert all(split[part]["bytes"] > 0 for part in ("train", "val", "test"))
