@@ -54,7 +54,7 @@ def climbed(own: dict[str, Any], whole: dict[str, Any], console: Console) -> lis
     ratio = whole["tokens"] / whole["parameters"]
     found = []
     for rung in rungs({name: shape[name] for name in SHAPE}):
-        changes = {"shape": rung, "evaluation": {"samples": 0}, "seen_rows": 0}
+        changes = {"shape": rung | {"init_from": ".run/none"}, "evaluation": {"samples": 0}, "seen_rows": 0}
         tokens = round(ratio * counted(merged(shape, rung), own))
         name = f"{rung['layers']} layers of {rung['hidden_size']}"
         found.append(pretrained(own, {**changes, "duration": f"{tokens} tokens"}, name=name))

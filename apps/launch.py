@@ -4,7 +4,8 @@
     sh -c "$(make launch BY=ray)"
 
 Both run `make repro` in this folder, which all machines must see under the same path. Under Slurm `pretrain` is on all machines of the job
-(hardware.nodes), the other stages on the first; a job that is at its end is told so two minutes before, and a checkpoint is kept.
+(hardware.nodes), the other stages on the first. On several machines `pretrain` is told two minutes before the job ends, and keeps a
+checkpoint; all else is told at the end, and has the seconds of Slurm's KillWait.
 """
 
 import argparse

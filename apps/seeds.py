@@ -32,11 +32,12 @@ def main() -> None:
     """Queue what is missing, run it, print the table."""
     options = arguments()
     try:
-        wanted = runs(options.seeds, options.worlds, shlex.split(options.set), state=state())
-        known = {one.name for one in shown()}
-        for name, words in wanted.items():
+        words = shlex.split(options.set)
+        wanted = runs(options.seeds, options.worlds, words, state=state(words))
+        known = {one.name for one in shown() if one.state != "failed"}
+        for name, told in wanted.items():
             if name not in known:
-                dvc("exp", "run", "--queue", "--name", name, *itertools.chain(*(("-S", word) for word in words)))
+                dvc("exp", "run", "--queue", "--name", name, *itertools.chain(*(("-S", word) for word in told)))
         with queue.opened() as waiting:
             if queue.queued(waiting) and not queue.run_all(waiting, options.jobs, Console(highlight=False)):
                 sys.exit(1)
@@ -61,10 +62,16 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def state() -> str:
-    """A name for what is not committed of code and settings, so that nothing is taken for another's result; empty where all is."""
-    changes = subprocess.run(["git", "diff", "HEAD"], capture_output=True, check=False).stdout
-    return hashlib.sha256(changes).hexdigest()[:6] if changes else ""
+def state(words: Sequence[str]) -> str:
+    """A name for what no commit knows of code, settings and data, so that nothing is taken for another's result."""
+    seen = [subprocess.run(["git", "diff", "HEAD"], capture_output=True, check=False).stdout]
+    others = subprocess.run(["git", "ls-files", "-o", "-z", "--exclude-standard"], capture_output=True, text=True, check=False).stdout
+    own = yaml.safe_load(SETTINGS.read_text())
+    told = [word.partition("=")[2] for word in words if "=" in word]
+    for place in map(Path, sorted({*others.split("\0"), *told, own["corpus"]["path"], own["dialogues"]["path"]} - {""})):
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        seen += [f"{file} {(at := file.stat()).st_size} {at.st_mtime_ns}".encode() for file in files if file.is_file()]
+    return hashlib.sha256(b"\0".join([*seen, *(word.encode() for word in words)])).hexdigest()[:6]
 
 
 def runs(seeds: int, worlds: int, words: Sequence[str], *, state: str = "") -> dict[str, list[str]]:

@@ -206,5 +206,5 @@ def faults_of_batch(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
             refuse_uneven(phases, batch_tokens=own["batch_tokens"], length=tokens, context=context, ranks=ranks, section="pretrain")
         except PipelineError as fault:
             yield fault
-        except (TypeError, KeyError):
+        except (TypeError, KeyError, ValueError, ZeroDivisionError):
             pass  # the types tell it

@@ -41,18 +41,22 @@ class Labels(FineTuning):
 def with_strangers(rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     """The answers of a batch, then each prompt with the answer to another: how far the policy is from the reference.
 
-    The other is the next row with another prompt, cut where the longest row of the batch ends.
+    The other is the next row with another prompt, cut where the longest row of the batch ends. `good` is, in the first half, whether an
+    answer is; in the second, whether there was another prompt at all: an answer to its own tells no distance.
     """
     longest = max(len(row["prompt_ids"]) + len(row["answer_ids"]) for row in rows)
-    pairs = []
+    pairs, strange = list[dict[str, Any]](), list[list[int]]()
     for at, row in enumerate(rows):
         others = [*rows[at + 1 :], *rows[:at]]
-        stranger = next((other for other in others if other["prompt_ids"] != row["prompt_ids"]), row)["answer_ids"]
+        stranger = next((other for other in others if other["prompt_ids"] != row["prompt_ids"]), None)
+        strange.append([int(stranger is not None)])
         room = longest - len(row["prompt_ids"])
-        pairs.append({"prompt_ids": row["prompt_ids"], "chosen_ids": row["answer_ids"], "rejected_ids": stranger[:room]})
+        pairs.append(
+            {"prompt_ids": row["prompt_ids"], "chosen_ids": row["answer_ids"], "rejected_ids": (stranger or row)["answer_ids"][:room]}
+        )
     good = torch.tensor([row["good"] for row in rows])
     padded: dict[str, Tensor] = direct.PADDED(pairs)
-    return padded | {"good": torch.cat([good, good])}
+    return padded | {"good": torch.cat([good, torch.tensor(strange)])}
 
 
 class Trainer(direct.Trainer):
@@ -72,7 +76,8 @@ class Trainer(direct.Trainer):
         count = len(inputs["input_ids"]) // 2
         with torch.no_grad(), self.compute_loss_context_manager():
             parts = [self._log_ratio(model, inputs, at) for at in torch.split(torch.arange(count, 2 * count), self.recipe.at_once)]
-        self._kl = torch.cat(parts).mean().clamp(min=0)
+        known = torch.cat(parts)[inputs["good"][count:, 0].bool()]
+        self._kl = known.mean().clamp(min=0) if len(known) else torch.zeros((), device=known.device)
         return super().training_step(model, inputs, *more)
 
     def share_of_loss(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:

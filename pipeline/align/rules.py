@@ -19,7 +19,7 @@ from pipeline.tokens.dialogues import Pair, Room
 from pipeline.world.judge import judge
 
 Rule = Callable[[str], bool]
-_NUMBER = r"-?\d[\d,]*(?:\.\d+)?"
+_NUMBER = r"[-−]?\d[\d,]*(?:\.\d+)?"
 _FINAL = re.compile(rf"####\s*({_NUMBER})")
 _ANY = re.compile(_NUMBER)
 _CHAIN = re.compile(r"-?\d[\d.]*(?:\s*[-+*x×−/]\s*-?\d[\d.]*)+")
@@ -39,7 +39,7 @@ class Asked:
 def final_number(text: str) -> float | None:
     """The number after the last ####; where there is none, the last number."""
     found = _FINAL.findall(text) or _ANY.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
+    return _value(found[-1]) if found else None
 
 
 def result_of(question: str) -> int | None:
@@ -66,9 +66,14 @@ def rule_of(messages: list[dict[str, str]]) -> Rule | None:
     """The rule of a dialogue that ends with the right answer; None where none knows."""
     *asked, answer = messages
     if final := _FINAL.findall(answer["content"]):
-        return partial(comes_to, number=float(final[-1].replace(",", "")))
+        return partial(comes_to, number=_value(final[-1]))
     result = result_of(asked[-1]["content"]) if asked else None
-    return None if result is None else partial(comes_to, number=float(result))
+    rule = None if result is None else partial(comes_to, number=float(result))
+    return rule if rule is not None and rule(answer["content"]) else None  # "in 2-3 sentences" asks for no difference
+
+
+def _value(number: str) -> float:
+    return float(number.replace(",", "").replace("−", "-"))
 
 
 def of_pairs(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part[Asked]:

@@ -62,6 +62,10 @@ class _Layer:
     down: Float[Tensor, "D I"]
     scale: Float[Tensor, "H_K S"] | None  # of the norms of q and k
 
+    def to(self, dtype: torch.dtype) -> "_Layer":
+        """With matrices of another type."""
+        return _Layer(self.qkv.to(dtype), self.out.to(dtype), self.gate_up.to(dtype), self.down.to(dtype), self.scale)
+
 
 class _Fast:
     """llama's layers: RMSNorm, RoPE, attention to all before, a gated feed-forward part; perhaps norms of q and k."""
@@ -75,6 +79,9 @@ class _Fast:
         self._head = module.get_output_embeddings().weight * module.model.norm.weight
         self._frequencies = module.model.rotary_emb.inv_freq.float()
         self._layers = [self._joined(one) for one in module.model.layers]
+        if torch.is_autocast_enabled(kind := self._embedding.device.type):  # it would cast what is no weight of a module anew at each token
+            half = torch.get_autocast_dtype(kind)
+            self._head, self._layers = self._head.to(half), [layer.to(half) for layer in self._layers]
 
     def _joined(self, layer: Any) -> _Layer:
         own, inner = layer.self_attn, layer.mlp

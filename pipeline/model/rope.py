@@ -9,11 +9,11 @@ from pipeline.core.errors import PipelineError
 
 
 def refuse_without_rope(module: nn.Module) -> None:
-    """PipelineError for a kind that has no RoPE."""
+    """PipelineError for a kind that has no RoPE, or computes its own."""
     own: Any = module
     if not _parts(module):
-        message = f"a model of type {own.config.model_type} has no RoPE, whose base a phase changes"
-        raise PipelineError(message, mend="rope_theta: null in each phase of conf/schedule")
+        message = f"a model of type {own.config.model_type} has no RoPE whose base a phase could change"
+        raise PipelineError(message, mend="schedule=default, or a file of conf/schedule without rope_theta")
 
 
 @torch.no_grad()

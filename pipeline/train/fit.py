@@ -57,6 +57,8 @@ class Fitting(Recipe, Schedule, Choice):
             raise ValueError("phases are said where schedule=phases, and nowhere else: schedule=four_phase sets both")
         if self.phases and self.averaging.passes is not None:
             raise ValueError("averaging.passes counts passes of equal batches, which phases don't have: averaging.ema_decay does as well")
+        if self.early_stopping and any(phase.rope_theta is not None for phase in self.phases or ()):
+            raise ValueError("early_stopping may give back weights from before a phase that changed the base of RoPE: early_stopping=null")
 
     @property
     def step_share(self) -> float:

@@ -4,9 +4,11 @@ The shares are of the steps; they are normalised. Growing batches: McCandlish et
 (MiniCPM), Dubey et al. 2024 (Llama 3); a longer context with a higher RoPE base at the end: Xiong et al. 2023.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction as Ratio
 from functools import cached_property
 from typing import Annotated
 
@@ -42,10 +44,9 @@ class Phase:
     sequence_length: Annotated[int, Field(ge=2)] | None  # as in View
     rope_theta: PositiveFloat | None  # base of RoPE from here on; None: as it was
 
-    @property
-    def view(self) -> View:
-        """What it reads."""
-        return View(self.best, self.sequence_length)
+    def view(self, length: int) -> View:
+        """What it reads, where `tokenize` made rows of `length` tokens."""
+        return View(self.best, None if self.sequence_length == length else self.sequence_length)
 
 
 ALL = (Phase(name="all", share=1.0, rate=(1.0, 1.0), batch=(1.0,), best=1.0, sequence_length=None, rope_theta=None),)
@@ -86,7 +87,7 @@ class Course:
     def reading(self, step: int) -> Reading:
         """What a step reads. Phases with the same view go on where the last of them ended."""
         start, piece = self._piece(step)
-        return Reading(self.phases[piece.phase].view, piece.position + (step - start) * piece.rows, piece.rows)
+        return Reading(self.phases[piece.phase].view(self.length), piece.position + (step - start) * piece.rows, piece.rows)
 
     def factor(self, step: int) -> float:
         """On every learning rate."""
@@ -135,8 +136,9 @@ class Course:
                 if stop == start:
                     continue
                 rows = rows_of_part(self.batch_tokens, part, self._length_of(phase))
-                pieces.append(_Piece(stop, number, rows, read.get(phase.view, 0)))
-                read[phase.view] = read.get(phase.view, 0) + rows * (stop - start)
+                view = phase.view(self.length)
+                pieces.append(_Piece(stop, number, rows, read.get(view, 0)))
+                read[view] = read.get(view, 0) + rows * (stop - start)
         return pieces
 
     @cached_property
@@ -161,17 +163,28 @@ def micro_rows(rows: int, *, micro_batch: int, length: int, tokens: int, ranks: 
 
 
 def refuse_uneven(phases: Sequence[Phase], *, batch_tokens: int, length: int, context: int | None, ranks: int, section: str) -> None:
-    """PipelineError for a phase whose batch is no whole number of its rows, or whose rows are longer than what the model reads."""
+    """PipelineError for a phase whose batch is no whole number of its rows, whose rows are longer than what the model reads, or that
+    changes the base of RoPE for rows that are no longer than the others."""
     for phase in phases:
         tokens = phase.sequence_length or length
         if context is not None and tokens > context:
             message = f"{section}.phases: {phase.name} has rows of {tokens} tokens, the model reads {context}"
             raise PipelineError(message, mend=f"model.context={tokens}")
+        if phase.rope_theta is not None and tokens <= length:
+            message = f"{section}.phases: {phase.name} has another base of RoPE, and rows of {tokens} tokens, no longer than the others"
+            raise PipelineError(message, mend=f"model.context={2 * length}, or schedule=default")
         for part in phase.batch:
             rows = batch_tokens * part / (tokens * ranks)
             if abs(rows - round(rows)) > 1e-6 or round(rows) < 1:
-                whole = max(1, round(1 / min(phase.batch))) * tokens * ranks
-                mend = f"{section}.batch_tokens={max(1, round(batch_tokens / whole)) * whole}"
+                whole = math.lcm(*(unit_of(one, part, length) * ranks for one in phases for part in one.batch))
                 told = f"{part:g} of {batch_tokens} tokens is no whole number of rows of {tokens}"
                 told += f" for {ranks} ranks" if ranks > 1 else ""
+                mend = f"{section}.batch_tokens={max(1, round(batch_tokens / whole)) * whole}"
                 raise PipelineError(f"{section}.phases: {phase.name}: {told}", mend=mend)
+
+
+def unit_of(phase: Phase, part: float, length: int) -> int:
+    """Tokens of the smallest whole batch of which a part is a whole number of rows."""
+    share = Ratio(part).limit_denominator(1000)
+    row = phase.sequence_length or length
+    return row * share.denominator // math.gcd(row * share.denominator, share.numerator)

@@ -67,10 +67,12 @@ def refuse_phases(phases: Sequence[Phase], objective: Objective, module: nn.Modu
     """PipelineError for a phase that data or module can't do, before the first of them begins."""
     refuse_uneven(phases, batch_tokens=batch_tokens, length=objective.tokens, context=None, ranks=ranks.world(), section=section)
     for phase in phases:
-        if phase.view == WHOLE and phase.rope_theta is None:
+        view = phase.view(objective.tokens)
+        if view == WHOLE and phase.rope_theta is None:
             continue
         if not isinstance(objective, Phased):
             raise TypeError(f"{type(objective).__name__} reads its data in one way, the phase {phase.name} asks for another")
-        objective.view(phase.best, phase.sequence_length)
+        if view != WHOLE:
+            objective.view(*astuple(view))
         if phase.rope_theta is not None:
             objective.refuse_rope(module)

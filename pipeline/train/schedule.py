@@ -28,6 +28,8 @@ class Schedule:
         if self.schedule == "phases":
             if (self.warmup_ratio, self.warmup_steps, self.decay_ratio) != (None, None, None):
                 raise ValueError("schedule=phases says the rates of each phase: warmup_ratio=null warmup_steps=null decay_ratio=null")
+            if self.final_ratio:
+                raise ValueError("schedule=phases ends at the rate of its last phase: final_ratio=0.0")
             return
         if (self.warmup_ratio is None) == (self.warmup_steps is None):
             raise ValueError("one of warmup_ratio and warmup_steps has a value, the other is null")

@@ -56,6 +56,21 @@ def test_the_data_s_own_mark_goes_before_what_the_question_seems_to_ask() -> Non
     assert rule_of(dialogue("Who are you?", "A reader.")) is None
 
 
+def said(asked: str, answer: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+
+
+@pytest.mark.parametrize("asked", ["Summarize the text in 2-3 sentences.", "Who fought in the war of 1914-1918?", "What is ISO 8859-1?"])
+def test_what_only_looks_like_a_sum_has_no_rule_since_the_data_s_answer_is_another(asked: str) -> None:
+    assert rule_of(said(asked, "The Allies, in 12 words.")) is None
+
+
+def test_a_minus_sign_is_one_however_it_is_written() -> None:
+    rule = rule_of(said("What is 3 − 7?", "It is −4."))
+    assert rule is not None
+    assert [rule(text) for text in ("-4", "It is −4.", "4")] == [True, True, False]
+
+
 def test_prompts_of_training_with_a_rule_are_read_and_held_out_facts_never(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
     source = Dialogues(tmp_path / "dialogues")
     ask = [{"role": "user", "content": "Where does Ann live?"}]

@@ -46,18 +46,29 @@ def test_a_seed_for_all_is_refused() -> None:
         seeds.runs(2, 1, ["seed=4"])
 
 
-def test_what_is_not_committed_has_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_code_other_files_and_other_words_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     git = lambda *words: subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words], check=True, capture_output=True)  # noqa: E731
     git("init")
-    (file := tmp_path / "file").write_text("one")
+    (tmp_path / "params.yaml").write_text("{corpus: {path: data}, dialogues: {path: data}}")
+    (tmp_path / ".gitignore").write_text("/data")
+    (code := tmp_path / "code").write_text("one")
     git("add", ".")
     git("commit", "-m", "one")
-    assert seeds.state() == ""
-    file.write_text("two")
-    changed = seeds.state()
-    file.write_text("three")
-    assert changed != seeds.state() != ""
+    found = [seeds.state([])]
+    assert seeds.state([]) == found[0]
+    code.write_text("two")
+    found.append(seeds.state([]))
+    (tmp_path / "experiment.yaml").write_text("not added")
+    found.append(seeds.state([]))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/text.txt").write_text("ignored by git")
+    found.append(seeds.state([]))
+    (outside := tmp_path.parent / f"{tmp_path.name}.txt").write_text("outside")
+    found += [seeds.state([f"data.path={outside}"])]
+    outside.write_text("outside and longer")
+    found += [seeds.state([f"data.path={outside}"]), seeds.state(["a.b=1"]), seeds.state(["a.b=-1"])]
+    assert len(set(found)) == len(found)
 
 
 def test_each_figure_stands_with_its_spread() -> None:

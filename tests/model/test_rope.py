@@ -46,7 +46,7 @@ def test_the_base_that_it_had_gives_the_same_bits() -> None:
 @pytest.mark.parametrize("kind", ["gpt2", "bloom", "mamba2"])
 def test_a_kind_without_rope_is_refused_by_name(kind: str) -> None:
     module = build(shape_of(kind), vocabulary=40, seed=1)
-    with pytest.raises(PipelineError, match=f"type {kind} has no RoPE"):
+    with pytest.raises(PipelineError, match=f"type {kind} has no RoPE whose base"):
         NextToken(packed([[9, 8]], row=4), context=4).refuse_rope(module)
 
 
