@@ -73,7 +73,7 @@ def test_a_stranger_is_the_next_answer_to_another_prompt_and_never_makes_a_row_l
     spoken = [ids[mask.bool()].tolist() for ids, mask in zip(batch["input_ids"], batch["completion_mask"], strict=True)]
     assert spoken[:3] == [[20, 5], [21, 5], [31, 32, 33, 5]]
     assert spoken[3:] == [[31, 32, 33, 5], [31, 32, 33, 5], [20, 5]]
-    assert batch["good"].flatten().tolist() == [1, 0, 1] + [1, 1, 1], "whether each is good; whether there is a stranger"
+    assert batch["good"].flatten().tolist() == [1, 0, 1, 1, 1, 1], "whether each is good; whether there is a stranger"
     wide = [rows[0], {"prompt_ids": [0, *[9] * 6], "answer_ids": [5], "good": [1]}, rows[2]]
     assert kto.with_strangers(wide)["input_ids"].shape[1] == 8
     assert not kto.with_strangers(wide)["completion_mask"][4, 8:].any()
