@@ -205,7 +205,9 @@ def killed(site: Site, lock: bytes, kills: int, draw: random.Random, *, longest_
         site.run("-m", "apps.heal")  # a lock that was torn; `make repro` calls it
         last = site.repro()
         same = last.code == 0 and site.lock == lock and site.whole()
-        if site.lock != lock:
+        if last.code:
+            print(last.text[-3000:], file=sys.stderr)
+        elif site.lock != lock:
             show_difference(lock, site.lock)
         yield Outcome(healed=last.code == 0, equal=same, silent=0 if same else 1, tracebacks=last.traceback, stuck=last.code is None)
 
