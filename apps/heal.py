@@ -1,5 +1,7 @@
 """Heal ./dvc.lock where a kill cut it short while DVC wrote it, and say so; with `--keep`, keep a copy of a whole one for that.
 
+DVC's list of the stages at work, .dvc/tmp/rwlock, is written in place too, and stops every command when it was cut short: it is put aside.
+
 With `--cache`, look also at every object of DVC's cache that dvc.lock names: the damaged are brought back from the workspace or a remote;
 what neither has, a stage makes again, which is told.
 
@@ -7,10 +9,11 @@ Nothing is done while another dvc is at work here: what looks torn may be half w
 """
 
 import fcntl
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from pipeline.core.cache import Healed, heal_cache, stored
@@ -21,6 +24,8 @@ from pipeline.core.progress import progress
 LOCK, COPY = Path("dvc.lock"), Path(".run/dvc.lock")
 ASIDE = Path(".run/damaged")  # objects that were taken out
 BUSY = Path(".dvc/tmp/lock")  # dvc holds it by flock while it reads and writes, not while a stage runs
+AT_WORK = Path(".dvc/tmp/rwlock")  # JSON; a second lock guards what is written there
+GUARD = Path(".dvc/tmp/rwlock.lock")
 
 
 def main() -> None:
@@ -33,8 +38,10 @@ def main() -> None:
             return
         if "--keep" in sys.argv:
             keep(LOCK, COPY)
-        elif told := heal(LOCK, COPY, committed()):
-            print(told)
+        else:
+            for told in (heal(LOCK, COPY, committed()), put_aside()):
+                if told:
+                    print(told)
         if not looks:
             return
         try:
@@ -44,6 +51,24 @@ def main() -> None:
     missing = bring_back(healed) if healed.lost else []
     for line in lines(healed, missing):
         print(line)
+
+
+def put_aside() -> str | None:
+    """Take DVC's list of stages at work away if it was cut short, and say so. Who was named there is dead, or will write a new one."""
+    with held(GUARD) as free:
+        if not free or not AT_WORK.is_file() or _is_json(AT_WORK.read_text(errors="replace")):
+            return None
+        ASIDE.mkdir(parents=True, exist_ok=True)
+        AT_WORK.replace(ASIDE / AT_WORK.name)
+    return f"{AT_WORK} was cut short; it is in {ASIDE} now, and dvc goes on without it"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def lines(healed: Healed, missing: Sequence[str]) -> Iterator[str]:
@@ -81,13 +106,18 @@ def dvc(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True, check=False)
 
 
-@contextmanager
-def alone() -> Iterator[bool]:
+def alone() -> AbstractContextManager[bool]:
     """Hold off every other dvc for a moment; False where one is at work already."""
-    if not BUSY.exists():
+    return held(BUSY)
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[bool]:
+    """Hold a lock of DVC; False where another has it."""
+    if not lock.exists():
         yield True
         return
-    with BUSY.open() as handle:
+    with lock.open() as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -92,3 +92,26 @@ def test_it_starts_fast() -> None:
         [sys.executable, "-c", "import sys, apps.heal; print(*sys.modules)"], capture_output=True, text=True, check=True, env=os.environ
     ).stdout.split()
     assert not {"dvc", "torch", "numpy", "pyarrow", "hydra"} & set(known)
+
+
+@pytest.mark.parametrize("cut", ["", '{"read": {"/a": [{"pi'])
+def test_a_list_of_stages_at_work_that_was_cut_short_is_put_aside(run: Run, cut: str) -> None:
+    heal.AT_WORK.parent.mkdir(parents=True)
+    heal.AT_WORK.write_text('{"read": {}, "write": {}}')
+    assert run() == ""
+    assert heal.AT_WORK.exists(), "a whole one stays"
+    heal.AT_WORK.write_text(cut)
+    assert "was cut short" in run()
+    assert not heal.AT_WORK.exists()
+    assert (heal.ASIDE / "rwlock").read_text() == cut
+    assert run() == ""
+
+
+def test_a_list_that_another_dvc_is_writing_is_left_alone(run: Run) -> None:
+    heal.AT_WORK.parent.mkdir(parents=True)
+    heal.AT_WORK.write_text("")
+    heal.GUARD.touch()
+    with heal.GUARD.open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert run() == ""
+    assert heal.AT_WORK.exists()
