@@ -21,13 +21,18 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
 from pipeline.align import trl_adapter
+from pipeline.align.handed_on import hand_on
+from pipeline.align.pairs import ranked, rows_of
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import agreement, longest_of
+from pipeline.align.rows import agreement, longest_of, read_pairs, room_for
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
 from pipeline.core.seed import seed_of
+from pipeline.model import disk
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import IGNORE_INDEX, Pair
 from pipeline.tokens.special import IDS, PAD
-from pipeline.train.workspace import History, Trained, Workspace, tail_mean
+from pipeline.train.workspace import History, Trained, Workspace
 
 PADDED = DataCollatorForPreference(pad_token_id=IDS[PAD])  # all first answers, then all second ones
 OPTIONS = {"remove_unused_columns": False}
@@ -128,8 +133,7 @@ def train_pairs(
     workspace: Workspace,
 ) -> Trained:
     """Train the policy in place."""
-    rows = [{"prompt_ids": list(pair.prompt), "chosen_ids": list(pair.chosen), "rejected_ids": list(pair.rejected)} for pair in pairs]
-    return trl_adapter.train(trainer, policy, tokenizer, rows, recipe, workspace, options=OPTIONS, data_collator=PADDED)
+    return trl_adapter.train(trainer, policy, tokenizer, rows_of(pairs), recipe, workspace, options=OPTIONS, data_collator=PADDED)
 
 
 def prefer(
@@ -152,7 +156,16 @@ def prefer(
     return ranked(trained.history) | agreement(test, rewards, seed=seed_of(recipe.seed, "accuracy")) | trained.amount, trained.history
 
 
-def ranked(history: History) -> dict[str, float]:
-    """How the last steps went."""
-    names = {"train_loss": "loss", "train_accuracy": "rewards/accuracies", "train_margin": "rewards/margins"}
-    return {name: tail_mean(history, column) for name, column in names.items()}
+def align(
+    trainer: type[PairTrainer], recipe: ReferenceFree, *, source: Model, dialogues: Dialogues, target: Model, workspace: Workspace
+) -> tuple[dict[str, Any], History]:
+    """An entry of `align` by a method of this kind: read, learn, save, measure on held-out pairs; the metrics, and the history by step."""
+    tokenizer = disk.tokenizer_of(source)
+    policy = disk.load(source, device=workspace.device)
+    room = room_for(recipe, policy, section=workspace.section)
+    train, test = read_pairs(dialogues, ("train", "test"), tokenizer, room)
+    if not train.rows:
+        return hand_on(source, target, "preferences to learn from"), []
+    metrics, history = prefer(trainer, policy, tokenizer, (train.rows, test.rows), recipe, workspace)
+    disk.save(policy, target, tokenizer=source, facts={"method": trainer.method, "steps": metrics["steps"]})
+    return metrics | {"train": train.counts, "test": test.counts}, history

@@ -15,11 +15,12 @@ from trl import DPOConfig, DPOTrainer
 
 from pipeline.align import trl_adapter
 from pipeline.align.implicit import implicit_rewards
+from pipeline.align.pairs import ranked, rows_of
 from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import agreement, longest_of
 from pipeline.core.seed import seed_of
 from pipeline.tokens.dialogues import Pair
-from pipeline.train.workspace import History, Trained, Workspace, tail_mean
+from pipeline.train.workspace import History, Trained, Workspace
 
 Loss = Literal["sigmoid", "ipo", "hinge", "sigmoid_norm", "nca_pair", "sppo_hard", "apo_zero", "apo_down"]  # means over pairs
 
@@ -67,9 +68,8 @@ def train_dpo(
 
     Trains the policy in place; its log-ratios are against the reference.
     """
-    rows = [{"prompt_ids": list(pair.prompt), "chosen_ids": list(pair.chosen), "rejected_ids": list(pair.rejected)} for pair in pairs]
     options = {"max_length": None, "beta": recipe.beta, "loss_type": [recipe.loss, "sft"], "loss_weights": [1.0, recipe.sft_weight]}
-    return trl_adapter.train(Trainer, policy, tokenizer, rows, recipe, workspace, options=options, ref_model=reference)
+    return trl_adapter.train(Trainer, policy, tokenizer, rows_of(pairs), recipe, workspace, options=options, ref_model=reference)
 
 
 def prefer(
@@ -85,15 +85,5 @@ def prefer(
     longest = longest_of([*train, *test])
     trl_adapter.refuse_beyond_memory(policy, recipe, workspace, sides=Trainer.sides, longest=longest)
     trained = train_dpo(policy, reference, tokenizer, train, recipe, workspace)
-    history = trained.history
-    metrics = {
-        "train_loss": tail_mean(history, "loss"),
-        "train_accuracy": tail_mean(history, "rewards/accuracies"),
-        "train_margin": tail_mean(history, "rewards/margins"),
-        **agreement(
-            test,
-            lambda side: implicit_rewards(policy, reference, side, beta=recipe.beta, batch=recipe.at_once),
-            seed=seed_of(recipe.seed, "accuracy"),
-        ),
-    }
-    return metrics | trained.amount, history
+    rewards = lambda side: implicit_rewards(policy, reference, side, beta=recipe.beta, batch=recipe.at_once)  # noqa: E731
+    return ranked(trained.history) | agreement(test, rewards, seed=seed_of(recipe.seed, "accuracy")) | trained.amount, trained.history

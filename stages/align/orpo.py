@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import direct, orpo
-from pipeline.align.handed_on import hand_on
-from pipeline.align.rows import read_pairs, room_for
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
-from pipeline.model import disk
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 
@@ -30,17 +27,11 @@ class Config(orpo.OddsRatio):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
-    tokenizer = disk.tokenizer_of(cfg.source)
-    policy = disk.load(cfg.source, device=run.device)
-    room = room_for(cfg, policy, section=run.section)
-    train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
-    if not train.rows:
-        run.curve([])
-        return hand_on(cfg.source, cfg.target, "preferences to learn from")
-    metrics, history = direct.prefer(orpo.Trainer, policy, tokenizer, (train.rows, test.rows), cfg, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "orpo", "steps": metrics["steps"]})
+    metrics, history = direct.align(
+        orpo.Trainer, cfg, source=cfg.source, dialogues=cfg.dialogues, target=cfg.target, workspace=Workspace.of(run)
+    )
     run.curve(history)
-    return metrics | {"train": train.counts, "test": test.counts}
+    return metrics
 
 
 if __name__ == "__main__":
