@@ -13,11 +13,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter
 
-from pipeline.core.artifact.tokenizer import Tokenizer
-from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.local import overlaid
-from pipeline.core.seed import seed_of
 
 SETTINGS = Path("params.yaml")
 T = TypeVar("T")
@@ -53,43 +50,27 @@ def pretrained(all_settings: Mapping[str, Any], changes: Mapping[str, Any], *, n
     import torch
 
     from pipeline.model import count
-    from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate
-    from pipeline.model.objective import NextToken
-    from pipeline.model.shapes import checked
-    from pipeline.model.start import start
-    from pipeline.tokens.rows import open_rows
-    from pipeline.tokens.tokenizer import load
-    from pipeline.train.fit import Fitting, fit
+    from pipeline.model.held_out import bits_per_byte
+    from pipeline.pretraining.taught import Pretraining, taught
     from pipeline.train.workspace import Workspace
 
-    own = merged(all_settings["pretrain"], changes)
+    own = merged(all_settings["pretrain"], {"keep": 0, "distillation": {"teachers": 0}} | changes)
     if (objective := own["objective"]["kind"]) != "causal":
         message = f"{name} learns to predict the next token, and the settings have objective={objective}"
         raise PipelineError(message, mend="objective=causal")
     hardware = overlaid(dict(all_settings), Path())["hardware"]
     device = ("cuda" if torch.cuda.is_available() else "cpu") if hardware["device"] == "auto" else hardware["device"]
-    tokenizer, tokens = Tokenizer(Path(own["tokenizer"])), Tokens(Path(own["source"]))
-    train, val = (open_rows(tokens, part, tokenizer_digest=tokenizer.digest) for part in ("train", "val"))
-    shape, seed = checked(own["shape"]), seed_of(own["seed"], "pretrain")
-    recipe, evaluation, window = (
-        part_of(own, Fitting),
-        typed(own["evaluation"], Evaluation),
-        typed(own["final_evaluation"], SlidingWindow),
-    )
-    module, codec = start(shape, tokenizer, seed=seed), load(tokenizer)
+    recipe = part_of(own, Pretraining)
+    data = recipe.data()
     with tempfile.TemporaryDirectory() as folder:
-        trained, _ = fit(
-            module,
-            NextToken(train, context=shape.context, z_loss=own["z_loss"], loss_mean=own["loss_mean"]),
-            recipe,
-            Workspace(scratch=Path(folder), device=device, track=lambda *_: None, section=name),
-            matrices=count.matrices(module),
-            evaluate=lambda one: evaluate(one, val, codec, evaluation, seed=seed),
-            seed=seed,
-        )
-    scored = bits_per_byte(module, val, window)
+        found = taught(recipe, data, Workspace(scratch=Path(folder), device=device, track=lambda *_: None, section=name))
+    scored = bits_per_byte(found.module, data.held_out, recipe.final_evaluation)
     return Outcome(
-        count.parameters(module), int(trained.amount["tokens"]), trained.history, scored["bits_per_byte"], scored["source_bits_per_byte"]
+        count.parameters(found.module),
+        int(found.trained.amount["tokens"]),
+        found.trained.history,
+        scored["bits_per_byte"],
+        scored["source_bits_per_byte"],
     )
 
 

@@ -18,12 +18,12 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.model import count
 from pipeline.model.held_out import bits_per_byte, of_teachers
-from pipeline.tokens.rows import open_rows
+from pipeline.pretraining.taught import taught
 from pipeline.tokens.shards import PackingSettings, write_rows
 from pipeline.tokens.tokenizer import load, save
 from pipeline.tokens.training import train
 from pipeline.train.workspace import History, Workspace
-from stages.pretrain import Config, taught
+from stages.pretrain import Config
 
 ALL = 1_000_000_000  # rows or steps
 Texts = Mapping[Part, Sequence[str]]
@@ -70,9 +70,10 @@ def learned(texts: Texts, settings: Mapping[str, Any], *, curve: bool = False) -
         own = settings["pretrain"] | {"tokenizer": str(codec.path), "source": str(tokens.path)}
         own["evaluation"] = own["evaluation"] | {"samples": 0, "rows": ALL if curve else own["evaluation"]["rows"]}
         cfg: Config = typed(Config, own, at="pretrain")
-        rows, held_out = (open_rows(tokens, part, tokenizer_digest=codec.digest) for part in ("train", "val"))
+        data = cfg.data()
+        held_out = data.held_out
         place = Workspace(scratch=Path(scratch) / "run", device="cpu", track=lambda step, values: None, section="pretrain")
-        found = taught(cfg, rows, held_out, place)
+        found = taught(cfg, data, place)
         return Run(
             module=found.module,
             codec=load(codec),
