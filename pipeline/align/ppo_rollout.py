@@ -107,9 +107,12 @@ def fine(numbers: Tensor) -> Tensor:
 
 
 def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:
-    """What the critic expects at the end, before each token is written. It has the reward model's shape, and its scale."""
+    """What the critic expects at the end, before each token is written. It has the reward model's shape, and its scale.
+
+    Of several heads it is their mean.
+    """
     hidden = critic.base_model(input_ids=answers.ids).last_hidden_state
-    values: Tensor = (fine(critic.get_submodule("score")(hidden)[:, :-1, 0]) - scale.mean) / scale.deviation
+    values: Tensor = (fine(critic.get_submodule("score")(hidden)[:, :-1]).mean(dim=2) - scale.mean) / scale.deviation
     return values
 
 

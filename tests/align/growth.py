@@ -21,7 +21,7 @@ from pipeline.align import ppo
 from pipeline.align.dpo import DirectPreferences, prefer
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.recipe import FineTuning
-from pipeline.align.reward import learn
+from pipeline.align.reward import RewardLearning, learn
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.align.sft import fine_tune
 from pipeline.model import memory
@@ -69,7 +69,7 @@ class Folder:
         return build(self._shape, vocabulary=self._vocabulary, seed=1)
 
     def reward(self) -> PreTrainedModel:
-        return with_scalar_head(self.model(), seed=1)
+        return with_scalar_head(self.model(), heads=1, seed=1)
 
     def ids(self, count: int) -> list[int]:
         return [int(word) for word in self._draws.integers(6, self._vocabulary, count)]
@@ -122,7 +122,8 @@ class Folder:
 
     def learn_rewards(self, rows: int) -> None:
         pairs = self.pairs(rows)
-        learn(self.reward(), self._tokenizer, pairs, pairs, FineTuning(**self.recipe(rows)), self.place("reward"))
+        recipe = RewardLearning(**self.recipe(rows), margin=0.0, loss_mean="pair", ensemble=1)
+        learn(self.reward(), self._tokenizer, (pairs, pairs), recipe, self.place("reward"))
 
     def dpo(self, rows: int) -> None:
         recipe, pairs = DirectPreferences(**self.recipe(rows), loss="sigmoid", beta=0.1, sft_weight=1.0), self.pairs(rows)

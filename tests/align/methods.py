@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.align.dpo import DirectPreferences, train_dpo
 from pipeline.align.labels import both_sides
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.recipe import FineTuning, Precision
-from pipeline.align.reward import train_reward
+from pipeline.align.reward import RewardLearning, train_reward
 from pipeline.align.rules import Asked
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.align.sft import train_sft
@@ -114,7 +114,7 @@ PLAIN = How()
 
 
 def fresh_reward() -> PreTrainedModel:
-    return with_scalar_head(tiny(1), seed=5)
+    return with_scalar_head(tiny(1), heads=1, seed=5)
 
 
 def sft(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
@@ -125,7 +125,17 @@ def sft(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN
 
 def reward(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
     model = how.reward()
-    trained = train_reward(model, tokenizer, rows or pairs(10), how.recipe(), workspace)
+    recipe = RewardLearning(**vars(how.recipe()), margin=0.0, loss_mean="pair", ensemble=1)
+    trained = train_reward(model, tokenizer, rows or pairs(10), recipe, workspace)
+    return Outcome(weights(model), trained.history, trained.amount)
+
+
+def ensemble(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    """Three heads, a margin, and prompts that weigh alike: the loss of ours."""
+    model = with_scalar_head(how.policy(), heads=3, seed=5).to(how.dtype)
+    recipe = RewardLearning(**vars(how.recipe()), margin=0.5, loss_mean="prompt", ensemble=3)
+    rows = [replace(pair, margin=float(number % 3)) for number, pair in enumerate(rows or pairs(10))]
+    trained = train_reward(model, tokenizer, rows, recipe, workspace)
     return Outcome(weights(model), trained.history, trained.amount)
 
 
@@ -178,7 +188,7 @@ def kto(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN
     return Outcome(weights(policy), trained.history, trained.amount)
 
 
-METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo, "kto": kto}
+METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "ensemble": ensemble, "dpo": dpo, "kto": kto}
 METHODS |= {name: partial(pairwise, name) for name in PAIRS}
 OWN_TRAINER = [name for name in METHODS if name not in ("orpo", "cpo")]  # these have simpo's, with another loss
 SAMPLING = {"ppo": ppo, "grpo": grpo}
