@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
+from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 from transformers import PreTrainedModel
@@ -78,6 +79,16 @@ def pack_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[in
     first = torch.tensor([len(prompt) for prompt in prompts], device=device).unsqueeze(1)
     mask = real & (torch.arange(ids.shape[1], device=device) >= first)
     return Answers(ids, real, mask[:, 1:], torch.tensor(ended, device=device))
+
+
+def written(answers: Answers) -> list[list[int]]:
+    """The ids that the policy wrote, each with its `<|end|>`."""
+    return [row[1:][mask].tolist() for row, mask in zip(answers.ids, answers.mask, strict=True)]
+
+
+def texts_of(answers: Answers, tokenizer: Tokenizer) -> list[str]:
+    """The words that it wrote."""
+    return [tokenizer.decode([token for token in ids if token != IDS[END]], skip_special_tokens=False) for ids in written(answers)]
 
 
 def in_parts(look: Callable[[Answers], Float[Tensor, "K B T"]], answers: Answers, *, batch: int) -> Float[Tensor, "K B T"]:

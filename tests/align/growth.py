@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from pipeline.align import ppo
 from pipeline.align.dpo import DirectPreferences, prefer
+from pipeline.align.guards import HANDFUL, Alarms, Guards
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.recipe import FineTuning
 from pipeline.align.reward import RewardLearning, learn
@@ -132,8 +133,10 @@ class Folder:
     def ppo(self, rows: int) -> None:
         own = {"rollout_batch": rows, "mini_batch_size": rows, "max_new_tokens": HALF, "learning_rate": 1e-4, "kl_coef": 0.1}
         own |= {"critic_learning_rate": 1e-4, "kl_target": 1.0, "max_kl": None, "missing_eos_penalty": 1.0}
+        own |= {"alarms": Alarms(tokens=1.5, distinct=0.9, perplexity=1.2, gold=0.95)}
         shared = {name: value for name, value in self.recipe(rows).items() if name in ppo.Rollouts.__dataclass_fields__}
-        players = ppo.Players(policy=self.model(), critic=self.reward(), reference=self.model(), reward=self.reward())
+        guards = Guards([(pair.prompt, pair.chosen) for pair in self.pairs(HANDFUL)], {}, self._tokenizer)
+        players = ppo.Players(policy=self.model(), critic=self.reward(), reference=self.model(), reward=self.reward(), guards=guards)
         scale = scale_of(players.reward, self.pairs(FEW), batch=FEW)
         ppo.improve(players, [self.ids(HALF) for _ in range(rows)], scale, ppo.Rollouts(**(shared | own)), self.place("ppo"))
 

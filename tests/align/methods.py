@@ -15,6 +15,7 @@ from pipeline.align import grpo as grpo_method
 from pipeline.align import kto as kto_method
 from pipeline.align import ppo as ppo_method
 from pipeline.align.dpo import DirectPreferences, train_dpo
+from pipeline.align.guards import Alarms, Guards
 from pipeline.align.labels import both_sides
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.recipe import FineTuning, Precision
@@ -57,6 +58,7 @@ SETTINGS = ppo_method.Rollouts(
     kl_target=2.0,
     max_kl=None,
     missing_eos_penalty=1.0,
+    alarms=Alarms(tokens=1.5, distinct=0.9, perplexity=1.2, gold=0.95),
     checkpoint_every=2,
     seed=1,
 )
@@ -146,9 +148,14 @@ def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How 
     return Outcome(weights(policy), trained.history, trained.amount)
 
 
+def guards() -> Guards:
+    """What looks on where no score is known."""
+    return Guards([(pair.prompt, pair.chosen) for pair in pairs(4)], {}, None)  # type: ignore[arg-type]
+
+
 def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model, critic = how.policy(), how.reward(), how.reward()
-    players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model)
+    players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model, guards=guards())
     scale = scale_of(model, pairs(10), batch=4)
     metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, how.rollouts(), workspace)
     both = {"policy": weights(policy), "critic": weights(critic)}
@@ -159,7 +166,9 @@ def grpo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model = how.policy(), how.reward()
     judges = {"model": grpo_method.as_learned(model, pairs(10), batch=4)}
     asked = [Asked(pair.prompt, None) for pair in pairs(10)]
-    metrics, history = grpo_method.improve(grpo_method.Contest(policy, how.policy(), judges, asked), how.groups(), workspace)
+    metrics, history = grpo_method.improve(
+        grpo_method.Contest(policy, how.policy(), judges, asked, guards(tokenizer)), how.groups(), workspace
+    )
     return Outcome(weights(policy), history, metrics)
 
 
