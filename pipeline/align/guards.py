@@ -23,6 +23,7 @@ from pipeline.train.workspace import History, Row, mean_of
 
 TAIL = 5  # steps: the first and the last of a history are compared
 SURE = 2.0  # standard errors of a difference of means that is no chance
+MOST_NATS = 700.0  # a token: e to more is no number
 HANDFUL = 16  # held-out answers that are read in each step
 Gold = Callable[[str], float]
 WATCHED = ("distinct", "perplexity", "gold")  # columns of a history, beside the tokens of an answer
@@ -56,8 +57,8 @@ class Guards:
         """The columns of a step's answers and of the policy that gave them."""
         found = {"distinct": float(np.mean([distinct(ids) for ids in written(answers)]))}
         if self.good:
-            nats = answer_logprobs(policy, self.good, batch=batch).sum().item()
-            found["perplexity"] = math.exp(-nats / sum(len(answer) for _, answer in self.good))
+            nats = -answer_logprobs(policy, self.good, batch=batch).sum().item() / sum(len(answer) for _, answer in self.good)
+            found["perplexity"] = math.exp(min(nats, MOST_NATS))
         if self.gold:
             texts = texts_of(answers, self.tokenizer)
             scores = [self.gold[tuple(prompt)](text) for prompt, text in zip(prompts, texts, strict=True)]
@@ -67,9 +68,11 @@ class Guards:
 
 def guards_of(held_out: Sequence[Pair], gold: Mapping[tuple[int, ...], Gold], prompts: Sequence[list[int]], tokenizer: Tokenizer) -> Guards:
     """A handful of held-out pairs of different prompts, and the known scores where each of the prompts has one."""
-    different = {tuple(pair.prompt): (pair.prompt, pair.chosen) for pair in reversed(held_out)}
+    good: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
+    for pair in held_out:
+        good.setdefault(tuple(pair.prompt), (pair.prompt, pair.chosen))
     known = gold if all(tuple(prompt) in gold for prompt in prompts) else {}
-    return Guards(list(different.values())[::-1][:HANDFUL], known, tokenizer)
+    return Guards(list(good.values())[:HANDFUL], known, tokenizer)
 
 
 def distinct(ids: Sequence[int]) -> float:
