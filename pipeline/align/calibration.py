@@ -27,11 +27,9 @@ def calibration(ahead: Floats, clusters: Sequence[str], bootstrap: Bootstrap) ->
     confident = 1 / (1 + np.exp(-np.abs(ahead)))
     right = np.where(ahead == 0, 0.5, ahead > 0).astype(np.float64)
     bins = np.minimum(((confident - 0.5) * 2 * BINS).astype(np.int64), BINS - 1)
-    names = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
-    sums = np.zeros((len(names), BINS))
-    counts = np.zeros(len(names))
-    np.add.at(sums, ([names[name] for name in clusters], bins), right - confident)
-    np.add.at(counts, [names[name] for name in clusters], 1.0)
+    names, owners = np.unique(np.asarray(clusters), return_inverse=True)
+    sums = np.bincount(owners * BINS + bins, weights=right - confident, minlength=len(names) * BINS).reshape(len(names), BINS)
+    counts = np.bincount(owners)
     found: dict[str, Any] = {"ece": float(np.abs(sums.sum(axis=0)).sum() / len(ahead))}
     if len(names) > 1:
         drawn = bootstrap.weights(len(names))
@@ -41,7 +39,7 @@ def calibration(ahead: Floats, clusters: Sequence[str], bootstrap: Bootstrap) ->
     curve = {
         f"{0.5 + number / 2 / BINS:.2f}": {
             "confidence": float(confident[at].mean()),
-            **_share(right[at], [clusters[one] for one in at], bootstrap),
+            **_share(right[at], [clusters[one] for one in at.tolist()], bootstrap),
         }
         for number, at in places.items()
     }

@@ -54,7 +54,8 @@ class Objective(RewardTrainer):
     """TRL's trainer and its figures, with our loss where pairs have weights or margins."""
 
     def __init__(self, model: PreTrainedModel, **more: Any) -> None:
-        heads, model.config.num_labels = model.config.num_labels, 1  # TRL refuses more than one
+        heads = int(model.config.num_labels or 1)
+        model.config.num_labels = 1  # TRL refuses more than one
         super().__init__(model=model, **more)
         model.config.num_labels = heads
 

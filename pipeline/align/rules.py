@@ -86,7 +86,9 @@ def gold_scores(dialogues: Dialogues, pairs: Sequence[Pair], tokenizer: Tokenize
     if not dialogues.has("questions.jsonl"):
         return {}
     asked = list(dialogues.rows("questions"))
-    facts = {row["fact"]: partial(world_score, subject=row["subject"], value=row["value"], choices=row["choices"]) for row in asked}
+    facts: dict[str, Callable[[str], float]] = {
+        row["fact"]: partial(world_score, subject=row["subject"], value=row["value"], choices=row["choices"]) for row in asked
+    }
     prompts = {tuple(encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)[0]): facts[row["fact"]] for row in asked}
     return prompts | {tuple(pair.prompt): facts[pair.cluster] for pair in pairs if pair.cluster in facts}
 

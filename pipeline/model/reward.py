@@ -24,7 +24,7 @@ def rewards_of(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, ba
 def rewards_by_head(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, batch: int) -> Float[Tensor, "N H"]:
     """The number of each head of the judge for each dialogue."""
     judge.eval()  # type: ignore[no-untyped-call]
-    rewards = torch.empty(len(sequences), judge.config.num_labels, device=judge.device)
+    rewards = torch.empty(len(sequences), int(judge.config.num_labels or 1), device=judge.device)
     need = memory.Need(0, memory.passing(judge, tokens=max(map(len, sequences), default=0)))
     need.refuse_beyond(memory.free(str(judge.device)), rows=min(batch, len(sequences)), key=None)
     order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))  # batches of like length waste little padding

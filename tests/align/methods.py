@@ -166,9 +166,8 @@ def grpo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model = how.policy(), how.reward()
     judges = {"model": grpo_method.as_learned(model, pairs(10), batch=4)}
     asked = [Asked(pair.prompt, None) for pair in pairs(10)]
-    metrics, history = grpo_method.improve(
-        grpo_method.Contest(policy, how.policy(), judges, asked, guards(tokenizer)), how.groups(), workspace
-    )
+    contest = grpo_method.Contest(policy, how.policy(), judges, asked, guards())
+    metrics, history = grpo_method.improve(contest, how.groups(), workspace)
     return Outcome(weights(policy), history, metrics)
 
 

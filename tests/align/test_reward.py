@@ -32,6 +32,11 @@ def recipe(**changes: Any) -> RewardLearning:
     return RewardLearning(**vars(methods.RECIPE), **own)
 
 
+def at_once(rows: int, **changes: Any) -> RewardLearning:
+    """One step over all rows."""
+    return dataclasses.replace(recipe(**changes), batch_size=rows, warmup_steps=0).lasting(1)
+
+
 def ahead(reward: Any, some: list[Pair]) -> torch.Tensor:
     sides = ([[*pair.prompt, *answer] for pair in some for answer in (getattr(pair, side),)] for side in ("chosen", "rejected"))
     chosen, rejected = (rewards_by_head(reward, side, batch=9) for side in sides)
@@ -40,7 +45,7 @@ def ahead(reward: Any, some: list[Pair]) -> torch.Tensor:
 
 def test_a_margin_is_what_a_better_answer_must_be_ahead_by_in_the_data_s_scores(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
     """The first step's loss over all pairs, against the formula of Llama 2."""
-    one = dataclasses.replace(recipe(margin=3.0), batch_size=10)
+    one = at_once(10, margin=3.0)
     expected = -logsigmoid(ahead(methods.fresh_reward(), SCORED)[:, 0] - 3.0 * torch.tensor([pair.margin for pair in SCORED])).mean()
     trained = train_reward(methods.fresh_reward(), tokenizer, SCORED, one, workspace(tmp_path))
     assert trained.history[0]["loss"] == pytest.approx(expected.item(), rel=1e-5)
@@ -73,8 +78,7 @@ def test_all_pairs_of_a_prompt_weigh_as_much_as_one(tmp_path: Path, tokenizer: t
     first, other = pairs(2)
     some = [first, replace(first, chosen=other.chosen), replace(first, rejected=other.rejected), other]
     losses = -logsigmoid(ahead(methods.fresh_reward(), some)[:, 0])
-    whole = dataclasses.replace(recipe(loss_mean="prompt"), batch_size=4)
-    trained = train_reward(methods.fresh_reward(), tokenizer, some, whole, workspace(tmp_path))
+    trained = train_reward(methods.fresh_reward(), tokenizer, some, at_once(4, loss_mean="prompt"), workspace(tmp_path))
     assert trained.history[0]["loss"] == pytest.approx(((losses[:3].mean() + losses[3]) / 2).item(), rel=1e-5)
 
 
@@ -128,7 +132,8 @@ def test_heads_disagree_where_they_order_a_pair_differently_and_by_how_much() ->
 
 
 def test_held_out_pairs_tell_the_accuracy_the_calibration_and_what_has_to_be_beaten() -> None:
-    found = judged(methods.fresh_reward(), pairs(20), pairs(30), recipe())
+    test = [replace(pair, cluster=f"fact-{number // 2}") for number, pair in enumerate(pairs(30))]
+    found = judged(methods.fresh_reward(), pairs(20), test, recipe())
     assert found["n"] == 30
     assert 0 <= found["calibration"]["ece_low"] <= found["calibration"]["ece_high"]
     assert found["baselines"].keys() == {"length", "linear"}
