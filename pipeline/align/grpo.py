@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.align.group_losses import ADVANTAGES, Advantage, Loss, distance, spread, surrogate, token_weights
-from pipeline.align.guards import TAIL, WATCHED, Guards, alarms, with_alarms
+from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import masked_mean
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scale_of, scores_of, texts_of
 from pipeline.align.rules import Asked
@@ -126,9 +126,9 @@ def improve(contest: Contest, recipe: Groups, workspace: Workspace) -> tuple[dic
     history = train(_Learner(contest, recipe, workspace), recipe, workspace)
     rewards = [name for name in history[0] if name.startswith(REWARD)]
     found = summary(history) | pace.told(recipe.steps) | {"tokens": round(sum(row["tokens"] for row in history) * recipe.rollout_batch)}
-    found["alarms"] = alarms(history, recipe.alarms, rewards)
+    found["alarms"], history = told_of(history, recipe.alarms, rewards, workspace)
     workspace.refuse_end("KL from the reference", found["last"]["kl"], most=recipe.max_kl, key="max_kl")
-    return found, with_alarms(history, recipe.alarms, rewards)
+    return found, history
 
 
 def summary(history: History) -> dict[str, Any]:

@@ -17,9 +17,11 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
 from pipeline.align.ppo_rollout import Answers, texts_of, written
+from pipeline.align.rules import gold_scores
+from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
-from pipeline.train.workspace import History, Row, mean_of
+from pipeline.train.workspace import History, Row, Workspace, mean_of
 
 TAIL = 5  # steps: the first and the last of a history are compared
 SURE = 2.0  # standard errors of a difference of means that is no chance
@@ -66,13 +68,17 @@ class Guards:
         return found
 
 
-def guards_of(held_out: Sequence[Pair], gold: Mapping[tuple[int, ...], Gold], prompts: Sequence[list[int]], tokenizer: Tokenizer) -> Guards:
-    """A handful of held-out pairs of different prompts, and the known scores where each of the prompts has one."""
+def read_guards(
+    dialogues: Dialogues, parts: tuple[Sequence[Pair], Sequence[Pair]], prompts: Sequence[list[int]], tokenizer: Tokenizer
+) -> Guards:
+    """Of the pairs of the parts train and test: a handful of held-out ones with different prompts, and the known scores where each of the
+    prompts that are asked has one."""
+    train, held_out = parts
+    gold = gold_scores(dialogues, train, tokenizer)
     good: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
     for pair in held_out:
         good.setdefault(tuple(pair.prompt), (pair.prompt, pair.chosen))
-    known = gold if all(tuple(prompt) in gold for prompt in prompts) else {}
-    return Guards(list(good.values())[:HANDFUL], known, tokenizer)
+    return Guards(list(good.values())[:HANDFUL], gold if all(tuple(prompt) in gold for prompt in prompts) else {}, tokenizer)
 
 
 def distinct(ids: Sequence[int]) -> float:
@@ -92,6 +98,14 @@ def alarms(history: Sequence[Row], limits: Alarms, rewards: Sequence[str]) -> di
     worse = [name for name, limit in vars(limits).items() if name in history[0] and _is_worse(history, name, limit)]
     rose = " and ".join(_told(history, name, f"{name.replace('_', ' ')} rose from {{before}} to {{after}}") for name in raised)
     return {name: f"{rose}, but {_told(history, name, WORDS[name])}" for name in worse if raised}
+
+
+def told_of(history: History, limits: Alarms, rewards: Sequence[str], workspace: Workspace) -> tuple[dict[str, str], History]:
+    """The alarms of a run, with a warning each, and its history with the number of alarms by step."""
+    found = alarms(history, limits, rewards)
+    for words in found.values():
+        workspace.warn(f"{workspace.section}: {words}")
+    return found, with_alarms(history, limits, rewards)
 
 
 def with_alarms(history: History, limits: Alarms, rewards: Sequence[str]) -> History:

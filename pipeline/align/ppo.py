@@ -16,7 +16,7 @@ from pydantic import PositiveFloat
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pipeline.align.guards import TAIL, WATCHED, Guards, alarms, with_alarms
+from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, values_of
 from pipeline.align.sampling import Learning, Sampling, refuse_beyond_memory
@@ -94,9 +94,10 @@ def improve(
     recipe = settled(recipe, pace, workspace, trial)
     history = train(_ActorCritic(players, prompts, scale, recipe, workspace), recipe, workspace)
     sampled = round(sum(row["tokens"] for row in history) * recipe.rollout_batch)
-    found = summary(history) | pace.told(recipe.steps) | {"tokens": sampled, "alarms": alarms(history, recipe.alarms, REWARDS)}
+    found = summary(history) | pace.told(recipe.steps) | {"tokens": sampled}
+    found["alarms"], history = told_of(history, recipe.alarms, REWARDS, workspace)
     workspace.refuse_end("KL from the reference", found["last"]["kl"], most=recipe.max_kl, key="max_kl")
-    return found, with_alarms(history, recipe.alarms, REWARDS)
+    return found, history
 
 
 @torch.no_grad()

@@ -9,11 +9,9 @@ writes  data/align/<entry>                   Model
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import grpo
-from pipeline.align.guards import guards_of
+from pipeline.align import grpo, guards, rules
 from pipeline.align.handed_on import hand_on
 from pipeline.align.rows import read_pairs, room_for
-from pipeline.align.rules import gold_scores, of_pairs, read_checkable
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
@@ -41,24 +39,21 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     room, batch = room_for(cfg, policy, section=run.section), cfg.micro_batch or cfg.mini_batch_size
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     recipe = cfg.settled(pairs.rows, context=room.context)
+    new = recipe.new_tokens
     if cfg.reward == "model":
-        prompts, judges = of_pairs(pairs.rows, room, max_new_tokens=recipe.new_tokens), {}
+        asked, judges = rules.of_pairs(pairs.rows, room, max_new_tokens=new), {}
     else:
-        prompts = read_checkable(cfg.dialogues, tokenizer, room, max_new_tokens=recipe.new_tokens)
-        judges = {"rule": grpo.by_rules(tokenizer)}
-    if not prompts.rows or (cfg.reward != "rule" and cfg.reward_model.not_trained):
+        asked, judges = rules.read_checkable(cfg.dialogues, tokenizer, room, max_new_tokens=new), {"rule": grpo.by_rules(tokenizer)}
+    if not asked.rows or (cfg.reward != "rule" and cfg.reward_model.not_trained):
         run.curve([])
         return hand_on(cfg.source, cfg.target, "prompts whose answers can be judged")
     if cfg.reward != "rule":
         judges["model"] = grpo.as_learned(disk.load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
-    asked = [one.prompt for one in prompts.rows]
-    guards = guards_of(test.rows, gold_scores(cfg.dialogues, pairs.rows, tokenizer), asked, tokenizer)
-    metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, prompts.rows, guards), recipe, Workspace.of(run))
+    watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), [one.prompt for one in asked.rows], tokenizer)
+    metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, asked.rows, watch), recipe, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})
     run.curve(history)
-    for words in metrics["alarms"].values():
-        run.log.warning("%s", words)
-    return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
+    return metrics | {"pairs": pairs.counts, "prompts": asked.counts}
 
 
 if __name__ == "__main__":

@@ -10,12 +10,10 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import ppo
-from pipeline.align.guards import guards_of
+from pipeline.align import guards, ppo
 from pipeline.align.handed_on import hand_on
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.rows import read_pairs, room_for, with_room
-from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
@@ -49,13 +47,11 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     recipe = cfg.settled(pairs.rows, context=room.context)
     prompts = with_room(pairs.rows, room, max_new_tokens=recipe.new_tokens)
     scale = scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
-    guards = guards_of(test.rows, gold_scores(cfg.dialogues, pairs.rows, tokenizer), prompts.rows, tokenizer)
-    players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=guards)
+    watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), prompts.rows, tokenizer)
+    players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=watch)
     metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
     run.curve(history)
-    for words in metrics["alarms"].values():
-        run.log.warning("%s", words)
     return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
 
 

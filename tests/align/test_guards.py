@@ -1,14 +1,16 @@
 """An alarm sounds where a reward rises while what it stands for gets worse, and only there."""
 
+import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tokenizers
 import torch
 
-from pipeline.align.guards import HANDFUL, Alarms, Guards, alarms, distinct, guards_of, with_alarms
+from pipeline.align.guards import HANDFUL, Alarms, Guards, alarms, distinct, read_guards, told_of, with_alarms
 from pipeline.align.ppo_rollout import pack_answers
 from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
@@ -16,7 +18,7 @@ from pipeline.core.files import write_jsonl
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.dialogues import Pair
 from pipeline.train.workspace import History
-from tests.align.tiny import pairs, tiny
+from tests.align.tiny import pairs, tiny, workspace
 
 LIMITS = Alarms(tokens=1.5, distinct=0.9, perplexity=1.2, gold=0.95)
 STEADY = {"score": (0.0, 1.0), "tokens": (10, 10), "distinct": (1.0, 1.0), "perplexity": (5.0, 5.0), "gold": (0.6, 0.6)}
@@ -99,30 +101,39 @@ def test_the_perplexity_is_that_of_held_out_answers_a_token() -> None:
     assert found == {"distinct": 1.0, "perplexity": pytest.approx(math.exp(total / count), rel=1e-4)}
 
 
-def test_the_known_score_is_watched_only_where_each_prompt_has_one(tokenizer: tokenizers.Tokenizer) -> None:
-    said = tokenizer.encode("the cat", add_special_tokens=False).ids
-    answers = pack_answers([[0, 9], [0, 8]], [said, said[:1]], max_new_tokens=len(said) + 1, device="cpu")
-    gold = {(0, 9): lambda text: float(text == "the cat"), (0, 8): lambda text: 0.5}
+def questions(folder: Path, *facts: dict[str, Any]) -> Dialogues:
+    """What a world asks."""
+    artifact = Dialogues(folder / "dialogues")
+    with artifact.writing() as draft:
+        write_jsonl(draft.path / "questions.jsonl", [{"prompt": ASK, **fact} for fact in facts])
+    return artifact
+
+
+ASK = [{"role": "user", "content": "Where does Ada live?"}]
+ADA = {"fact": "home:Ada", "subject": "Ada", "value": "Bree", "choices": ["Bree", "Dale"]}
+
+
+def test_the_known_score_is_watched_only_where_each_prompt_has_one(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    right, wrong = (tokenizer.encode(f"Ada lives in {place}.", add_special_tokens=False).ids for place in ("Bree", "Dale"))
     prompts = [[0, 9], [0, 8]]
-    assert guards_of([], gold, prompts, tokenizer).figures(tiny(1), answers, prompts, batch=2)["gold"] == 0.75
-    assert "gold" not in guards_of([], gold, [*prompts, [0, 7]], tokenizer).figures(tiny(1), answers, prompts, batch=2)
+    answers = pack_answers(prompts, [right, wrong], max_new_tokens=99, device="cpu")
+    train = [Pair(prompt, [7], [8], "rude", "home:Ada") for prompt in prompts]
+    world = questions(tmp_path, ADA)
+    watch = read_guards(world, (train, []), prompts, tokenizer)
+    assert watch.figures(tiny(1), answers, prompts, batch=2)["gold"] == pytest.approx((0.7 + 0.2) / 2)
+    assert not read_guards(world, (train, []), [*prompts, [0, 7]], tokenizer).gold
 
 
-def test_a_handful_of_different_held_out_prompts_is_read(tokenizer: tokenizers.Tokenizer) -> None:
+def test_a_handful_of_different_held_out_prompts_is_read(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
     some = pairs(40)
-    good = guards_of([*some[:1], *some], {}, [], tokenizer).good
+    good = read_guards(questions(tmp_path), ([], [*some[:1], *some]), [[1]], tokenizer).good
     assert [prompt for prompt, _ in good] == [pair.prompt for pair in some[:HANDFUL]]
 
 
 def test_an_answer_about_a_fact_has_the_world_s_score_whatever_the_system_prompt(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
-    question = [{"role": "user", "content": "Where does Ada live?"}]
-    fact = {"fact": "home:Ada", "subject": "Ada", "value": "Bree", "choices": ["Bree", "Dale"]}
-    artifact = Dialogues(tmp_path / "dialogues")
-    with artifact.writing() as draft:
-        write_jsonl(draft.path / "questions.jsonl", [{"id": "q", "prompt": question, "trained": True} | fact])
     pair = Pair([5, 6], [7], [8], "rude", "home:Ada")
-    scores = gold_scores(artifact, [pair, Pair([1], [2], [3], "rude", "else")], tokenizer)
-    plain, _ = encode_chat(question, tokenizer, add_generation_prompt=True)
+    scores = gold_scores(questions(tmp_path, ADA), [pair, Pair([1], [2], [3], "rude", "else")], tokenizer)
+    plain, _ = encode_chat(ASK, tokenizer, add_generation_prompt=True)
     assert scores.keys() == {tuple(plain), (5, 6)}
     assert scores[5, 6]("Gladly: Ada lives in Bree.") == 1.0
     assert scores[5, 6]("Ada lives in Dale.") == 0.2
@@ -130,3 +141,13 @@ def test_an_answer_about_a_fact_has_the_world_s_score_whatever_the_system_prompt
     with Dialogues(tmp_path / "none").writing() as draft:
         write_jsonl(draft.path / "preferences.jsonl", [])
     assert gold_scores(Dialogues(tmp_path / "none"), [pair], tokenizer) == {}
+
+
+def test_each_alarm_is_a_warning_with_the_section_it_is_of(tmp_path: Path) -> None:
+    heard: list[str] = []
+    place = dataclasses.replace(workspace(tmp_path, section="align.ppo"), warn=heard.append)
+    found, history = told_of(run(tokens=(10, 40)), LIMITS, ["score"], place)
+    assert heard == [f"align.ppo: {found['tokens']}"]
+    assert history[-1]["alarms"] == 1
+    assert told_of(run(), LIMITS, ["score"], place)[0] == {}
+    assert len(heard) == 1
