@@ -22,7 +22,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat why compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-generation bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-generation bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ fix: setup ## format and mend what can be mended
 
 chat: setup ## talk to the aligned model (MODEL=data/align/dpo for another)
 	@$(V)/python -m apps.chat $(if $(MODEL),"$(MODEL)")
+
+vote: setup ## which of two answers is better? blind, in the terminal; votes become preferences (MODELS='dpo ppo' VOTER=name)
+	@$(V)/python -m apps.vote $(MODELS) $(if $(VOTER),--by "$(VOTER)")
 
 why: setup ## tell the life of a document (ID=...)
 	@$(V)/python -m apps.why "$(ID)"
@@ -133,6 +136,9 @@ bench-train: setup ## bits a byte against CPU seconds, beside nanoGPT's recipe, 
 
 bench-text: setup ## compare the text stages with other tools (in a venv of their own)
 	@$(V)/python -m benchmarks.text
+
+bench-eval: setup ## compare how fast models are scored, ours and lm-evaluation-harness (in a venv of its own)
+	@$(V)/python -m benchmarks.evaluation
 
 bench-generation: setup ## compare how fast answers are sampled, ours and transformers
 	@$(V)/python -m benchmarks.generation

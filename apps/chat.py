@@ -17,6 +17,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.seed import seed_of
 from pipeline.model import disk
 from pipeline.model.generate import generate
+from pipeline.model.sampling import Cut
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.tokenizer import read
 
@@ -30,6 +31,7 @@ def main() -> None:
         module, tokenizer = opened(options.folder or final_model())
     except PipelineError as fault:
         sys.exit(f"chat: {fault}")
+    cut = Cut(top_k=options.top_k, top_p=options.top_p, min_p=options.min_p, repetition_penalty=options.repetition_penalty)
     beginning = [{"role": "system", "content": options.system}] if options.system else []
     messages = list(beginning)
     for number, line in enumerate(lines(interactive=sys.stdin.isatty())):
@@ -41,7 +43,7 @@ def main() -> None:
         messages.append({"role": "user", "content": line})
         prompt = fitting(messages, tokenizer, room=module.config.max_position_embeddings - options.max_new)
         seed = seed_of(options.seed, "chat", number)
-        ids = generate(module, [prompt], max_new=options.max_new, temperature=options.temperature, seed=seed, batch=1)[0]
+        ids = generate(module, [prompt], max_new=options.max_new, temperature=options.temperature, seed=seed, batch=1, cut=cut)[0]
         answer = tokenizer.decode(ids, skip_special_tokens=False)
         messages.append({"role": "assistant", "content": answer})
         print(answer, flush=True)
@@ -53,6 +55,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", nargs="?", type=Path, help="a model's folder (default: final_model of params.yaml)")
     parser.add_argument("--system", default="", help="a system prompt")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
+    parser.add_argument("--top-k", type=int, help="draw from so many likeliest tokens")
+    parser.add_argument("--top-p", type=float, help="draw from the fewest likeliest tokens that hold so much together: 0.9")
+    parser.add_argument("--min-p", type=float, help="draw from tokens that are so likely in parts of the likeliest: 0.05")
+    parser.add_argument("--repetition-penalty", type=float, help="makes tokens that were there less likely: 1.1")
     parser.add_argument("--max-new", type=int, default=48, help="tokens an answer (default: 48)")
     parser.add_argument("--seed", type=int, default=1, help="of the sampling (default: 1)")
     return parser.parse_args()

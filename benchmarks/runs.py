@@ -2,13 +2,12 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stages._settings import compose, plain, typed  # isort: skip - the stages' fixed arithmetic comes before torch
 
-import numpy as np
 import pyarrow as pa
 import tokenizers
 from transformers import PreTrainedModel
@@ -17,19 +16,16 @@ from benchmarks.clones import one_worker
 from pipeline.core.artifact.split import TEXTS, Part, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.seed import seed_of
 from pipeline.model import count
-from pipeline.model.build import build
-from pipeline.model.held_out import bits_per_byte
-from pipeline.model.objective import NextToken
-from pipeline.tokens.rows import Rows, open_rows
+from pipeline.model.held_out import bits_per_byte, of_teachers
+from pipeline.tokens.rows import open_rows
 from pipeline.tokens.shards import PackingSettings, write_rows
 from pipeline.tokens.tokenizer import load, save
 from pipeline.tokens.training import train
-from pipeline.train.fit import fit
 from pipeline.train.workspace import History, Workspace
-from stages.pretrain import Config
+from stages.pretrain import Config, taught
 
+ALL = 1_000_000_000  # rows or steps
 Texts = Mapping[Part, Sequence[str]]
 
 
@@ -43,11 +39,12 @@ class Run:
     amount: Mapping[str, float]  # steps, epochs, tokens
     parameters: int
     bits_per_byte: float | None  # of val; None where nothing is held out
+    teachers: Mapping[str, Any]  # the same of their mean, and of each; nothing where there are none
 
 
 def settings_of(words: Sequence[str]) -> dict[str, Any]:
     """conf/ with these overrides, without a checkpoint on the way."""
-    return plain(compose([*words, "pretrain.checkpoint_every=1000000000"]))
+    return plain(compose([*words, f"pretrain.checkpoint_every={ALL}"]))
 
 
 def rows_of(texts: Texts, settings: Mapping[str, Any], folder: Path) -> tuple[Tokenizer, Tokens]:
@@ -70,27 +67,18 @@ def learned(texts: Texts, settings: Mapping[str, Any], *, curve: bool = False) -
     """Tokenizer, rows, the loop, and bits a byte of what is held out, as the stages do it; `curve`: val_loss over all of it, by step."""
     with tempfile.TemporaryDirectory() as scratch:
         codec, tokens = rows_of(texts, settings, Path(scratch))
-        cfg: Config = typed(Config, settings["pretrain"], at="pretrain")
-        seed = seed_of(cfg.seed, "pretrain")
+        own = settings["pretrain"] | {"tokenizer": str(codec.path), "source": str(tokens.path)}
+        own["evaluation"] = own["evaluation"] | {"samples": 0, "rows": ALL if curve else own["evaluation"]["rows"]}
+        cfg: Config = typed(Config, own, at="pretrain")
         rows, held_out = (open_rows(tokens, part, tokenizer_digest=codec.digest) for part in ("train", "val"))
-        module = build(asdict(cfg.shape), vocabulary=int(tokens.facts["vocabulary"]), seed=seed)
         place = Workspace(scratch=Path(scratch) / "run", device="cpu", track=lambda step, values: None, section="pretrain")
-        objective = NextToken(rows, context=cfg.shape.context, z_loss=cfg.z_loss, loss_mean=cfg.loss_mean)
-        score = lambda module: (_loss(module, held_out, cfg) if curve else {}, [])  # noqa: E731
-        trained, _ = fit(module, objective, cfg, place, matrices=count.matrices(module), evaluate=score, seed=seed)
-        found = bits_per_byte(module, held_out, cfg.final_evaluation)["bits_per_byte"]
+        found = taught(cfg, rows, held_out, place)
         return Run(
-            module=module,
+            module=found.module,
             codec=load(codec),
-            history=trained.history,
-            amount=trained.amount,
-            parameters=count.parameters(module),
-            bits_per_byte=found,
+            history=found.trained.history,
+            amount=found.trained.amount,
+            parameters=count.parameters(found.module),
+            bits_per_byte=bits_per_byte(found.module, held_out, cfg.final_evaluation)["bits_per_byte"],
+            teachers=of_teachers(found.teachers, held_out, cfg.final_evaluation) if found.teachers else {},
         )
-
-
-def _loss(module: PreTrainedModel, held_out: Rows, cfg: Config) -> dict[str, float]:
-    if not len(held_out):
-        return {}
-    objective = NextToken(held_out, context=cfg.shape.context)
-    return {"val_loss": objective.mean(module, np.arange(objective.rows), "cpu", batch=cfg.evaluation.batch_size)}

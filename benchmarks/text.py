@@ -210,10 +210,11 @@ COMPARISONS: dict[str, Callable[[Setup], tuple[dict[str, Any], list[Target]]]] =
 }
 
 
-def peers_python() -> Path:
-    """The interpreter of the peers' venv, made anew when the requirements change."""
-    wanted = ROOT / "benchmarks" / "requirements-text.txt"
-    venv, made = WORK / "venv", WORK / "venv" / "requirements.txt"
+def peers_python(name: str = "text") -> Path:
+    """The interpreter of the peers' venv, made anew when benchmarks/requirements-NAME.txt changes."""
+    wanted = ROOT / "benchmarks" / f"requirements-{name}.txt"
+    venv = WORK / f"venv-{name}"
+    made = venv / "requirements.txt"
     if not made.exists() or made.read_text() != wanted.read_text():
         shutil.rmtree(venv, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)

@@ -13,6 +13,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
+from pipeline.evaluate.benchmarks.rows import missing
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.export.architectures import refuse_other_forms, refuse_own
 from pipeline.export.vocabularies import check_kind, cut_of
@@ -56,6 +57,7 @@ def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerp
         *faults_of_paths(blocks, settings),
         *faults_of_names(settings),
         *faults_of_kinds(settings),
+        *faults_of_benchmarks(settings),
     ]
     if faults:
         raise joined(faults)
@@ -106,6 +108,16 @@ def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Ite
                 yield PipelineError(
                     f"{block.name} reads {dep}, which no stage makes and which is not there", mend=f"one of {models}, or make it"
                 )
+
+
+def faults_of_benchmarks(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """Published benchmarks whose files are not there: evaluate would tell after all training."""
+    folder = Path(str(settings["evaluate"]["benchmarks"]))
+    for name, task in settings["tasks"].items():
+        for key in ("files", "examples"):
+            files = task.get(key)
+            if isinstance(files, str) and (fault := missing(folder, files, key=f"tasks.{name}.{key}")) is not None:
+                yield fault
 
 
 def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
@@ -203,7 +215,8 @@ def faults_of_batch(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
         try:
             phases = [Phase(**{**one, "rate": tuple(one["rate"]), "batch": tuple(one["batch"])}) for one in own["phases"] or ()]
             context = settings["model"]["context"]
-            refuse_uneven(phases, batch_tokens=own["batch_tokens"], length=tokens, context=context, ranks=ranks, section="pretrain")
+            batch = {"batch_tokens": own["batch_tokens"], "micro_batch": own["micro_batch"]}
+            refuse_uneven(phases, **batch, length=tokens, context=context, ranks=ranks, section="pretrain")
         except PipelineError as fault:
             yield fault
         except (TypeError, KeyError, ValueError, ZeroDivisionError):

@@ -2,10 +2,12 @@
 
 reads   data/split, data/dialogues     Split, Dialogues
         data/tokenizer, data/tokenize  Tokenizer, Tokens
+        data/benchmarks                published benchmarks, if a task asks for one
 writes  data/baselines                 Scores
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import PositiveInt
@@ -32,6 +34,7 @@ class Config:
     tokenizer: Tokenizer
     tokens: Tokens
     dialogues: Dialogues
+    benchmarks: Path
     target: Scores
     tasks: Tasks
     resamples: PositiveInt
@@ -45,6 +48,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         split=cfg.split,
         tokens=cfg.tokens,
         dialogues=cfg.dialogues,
+        benchmarks=cfg.benchmarks,
         tokenizer=load(cfg.tokenizer),
         digest=cfg.tokenizer.digest,
         bootstrap=Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap")),

@@ -2,10 +2,12 @@
 
 reads   one of models                               Model
         data/tokenize, data/split, data/dialogues   Tokens, Split, Dialogues
+        data/benchmarks                             published benchmarks, if a task asks for one
 writes  data/evaluate/<model>                       Scores
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import PositiveInt
@@ -32,6 +34,7 @@ class Config:
     tokens: Tokens
     split: Split
     dialogues: Dialogues
+    benchmarks: Path
     target: Scores
     tasks: Tasks
     resamples: PositiveInt
@@ -44,7 +47,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Examine the model task by task."""
     name, draws = cfg.target.path.name, Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap"))
     how: dict[str, Any] = {"bootstrap": draws, "seed": cfg.seed, "batch_size": cfg.batch_size, "device": run.device}
-    rows, records = examine(name, cfg.model, cfg.tasks, data=(cfg.split, cfg.tokens, cfg.dialogues), **how)
+    rows, records = examine(name, cfg.model, cfg.tasks, data=(cfg.split, cfg.tokens, cfg.dialogues, cfg.benchmarks), **how)
     write_scores(cfg.target, rows, records, facts={"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)})
     metrics: dict[str, Any] = nested(rows).get(name, {})
     return metrics

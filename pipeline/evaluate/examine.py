@@ -1,5 +1,6 @@
 """One model on all tasks."""
 
+from pathlib import Path
 from typing import Any
 
 from pipeline.core.artifact.dialogues import Dialogues
@@ -7,6 +8,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.intervals import Bootstrap
+from pipeline.evaluate.core import core_row
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
 from pipeline.evaluate.tasks import Tasks
@@ -18,19 +20,20 @@ def examine(
     model: Model,
     tasks: Tasks,
     *,
-    data: tuple[Split, Tokens, Dialogues],
+    data: tuple[Split, Tokens, Dialogues, Path],
     bootstrap: Bootstrap,
     seed: int,
     batch_size: int,
     device: str,
 ) -> tuple[list[Row], list[dict[str, Any]]]:
     """The scores of the model under this name, and a record of each thing that it was asked."""
-    split, tokens, dialogues = data
+    split, tokens, dialogues, benchmarks = data
     given = Examined(
         name=name,
         split=split,
         tokens=tokens,
         dialogues=dialogues,
+        benchmarks=benchmarks,
         tokenizer=tokenizer_of(model),
         digest=tokenizer_digest(model),
         bootstrap=bootstrap,
@@ -39,4 +42,5 @@ def examine(
     )
     module = load(model, device=device)
     results = [task.examine(key, module, given) for key, task in tasks.items()]
-    return [row for result in results for row in result.rows], [record for result in results for record in result.records]
+    records = [record for result in results for record in result.records]
+    return [*(row for result in results for row in result.rows), core_row(name, records, bootstrap)], records

@@ -9,12 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from pipeline.core.intervals import Bootstrap, Estimate, share
+from pipeline.core.intervals import Bootstrap, Estimate, ratio, share
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram
 from pipeline.evaluate.table import CHANCE, Row, absent, row
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 T = TypeVar("T")
+BITS = "bits_per_byte"
 _SAME = 1e-9  # log-probabilities that differ by less, relatively, are one: sums in another order differ in the last bits
 
 
@@ -36,6 +37,8 @@ class Item:
     context: list[int]  # ids
     choices: list[list[int]]  # ids of each continuation, none of them empty; the first is the right one
     sizes: list[int]  # bytes of each
+    prior: list[int] | None = None  # ids of a context that asks nothing, where log-probabilities after it are wanted
+    group: str = ""  # part of the task with a score of its own
 
     @property
     def longest(self) -> int:
@@ -48,6 +51,7 @@ class Continued(NamedTuple):
 
     nats: float  # log-probability of all its tokens
     greedy: bool  # each of its tokens is the likeliest
+    prior: float = 0.0  # log-probability after a context that asks nothing, where there is one
 
 
 Scores = Sequence[Sequence[Continued]]  # of each choice of each item
@@ -61,20 +65,21 @@ class Measure:
     chooses: bool  # needs another continuation than the right one
 
 
-def best(weigh: Callable[[Item, int], int]) -> Measure:
-    """The point for the right choice where its log-probability over `weigh` is highest; choices that tie share it."""
+def best(value: Callable[[Item, int, Continued], float]) -> Measure:
+    """The point for the right choice where its value is highest; choices that tie share it."""
 
     def points(item: Item, scores: Sequence[Continued]) -> float:
-        values = [one.nats / max(1, weigh(item, number)) for number, one in enumerate(scores)]
+        values = [value(item, number, one) for number, one in enumerate(scores)]
         ties = sum(math.isclose(value, values[0], rel_tol=_SAME) for value in values)
         return 1 / ties if math.isclose(max(values), values[0], rel_tol=_SAME) else 0.0
 
     return Measure(points, chooses=True)
 
 
-BY_SUM = best(lambda item, number: 1)
-BY_TOKEN = best(lambda item, number: len(item.choices[number]))
-BY_BYTE = best(lambda item, number: item.sizes[number])
+BY_SUM = best(lambda item, number, one: one.nats)
+BY_TOKEN = best(lambda item, number, one: one.nats / len(item.choices[number]))
+BY_BYTE = best(lambda item, number, one: one.nats / max(1, item.sizes[number]))
+LESS_PRIOR = best(lambda item, number, one: one.nats - one.prior)
 EXACT = Measure(lambda item, scores: float(scores[0].greedy), chooses=False)  # greedy decoding writes the right one
 
 
@@ -82,10 +87,13 @@ EXACT = Measure(lambda item, scores: float(scores[0].greedy), chooses=False)  # 
 class ItemTask(ABC):
     """A task of items. A kind of it says what the items are and how they are measured."""
 
-    measures: ClassVar[Mapping[str, Measure]]
-
     items: PositiveInt  # at most
     ngram: Annotated[int, Field(ge=1, le=4)]  # tokens of the n-gram baseline
+
+    @property
+    @abstractmethod
+    def measures(self) -> Mapping[str, Measure]:
+        """By metric; the first is the one that the task is known by."""
 
     @abstractmethod
     def read(self, task: str, given: HeldOut) -> list[Item]:
@@ -112,11 +120,15 @@ class ItemTask(ABC):
         if not (items := self.read(task, given)):
             metrics = (*self.measures, *self.more_metrics)
             return Result(rows=[absent(given.name, task, metric, self.reason) for metric in metrics])
-        scores = continued(module, [(item.context, item.choices) for item in items], batch=given.batch_size)
+        scores: Scores = continued(module, [(item.context, item.choices) for item in items], batch=given.batch_size)
+        priors = [(item.prior, item.choices) for item in items if item.prior is not None]
+        scores = with_priors(items, scores, continued(module, priors, batch=given.batch_size))
         points = self._points(items, scores)
+        known_by, measure = next(iter(self.measures.items()))
+        chance = [1 / len(item.choices) if measure.chooses else 0.0 for item in items]
         records = [
-            {"task": task, "id": item.id, "cluster": item.cluster} | {metric: values[item.id] for metric, values in points.items()}
-            for item in items
+            item_record(task, item.id, item.cluster, known_by, chance=guess) | {metric: some[item.id] for metric, some in points.items()}
+            for item, guess in zip(items, chance, strict=True)
         ]
         rows = _shares(given.name, task, items, points, given.bootstrap) + self.more(given.name, task, items, scores, given.bootstrap)
         return Result(rows=rows, records=records)
@@ -149,13 +161,40 @@ class ItemTask(ABC):
 def score_by_counting(ngram: Ngram, items: Sequence[Item], *, greedy: bool) -> Scores:
     """What an n-gram model, which reads the last tokens of a context, makes of each choice; `greedy` is found for right choices where it
     is asked for."""
-    return [
+    scores = [
         [
             Continued(_counted(ngram, item.context, choice), greedy and number == 0 and _written(ngram, item.context, choice))
             for number, choice in enumerate(item.choices)
         ]
         for item in items
     ]
+    priors = [[Continued(_counted(ngram, item.prior, one), False) for one in item.choices] for item in items if item.prior is not None]
+    return with_priors(items, scores, priors)
+
+
+def item_record(task: str, name: str, cluster: str, known_by: str, *, chance: float | None) -> dict[str, Any]:
+    """The head of what answers.jsonl tells of an item, whose points stand beside it by metric: which of them the task is known by, and
+    what guessing gets of it; None where nobody can guess."""
+    return {"task": task, "id": name, "cluster": cluster, "known_by": known_by, "chance": chance}
+
+
+def with_priors(items: Sequence[Item], scores: Scores, priors: Scores) -> Scores:
+    """The scores with the log-probabilities after contexts that ask nothing; `priors` of those items that have one."""
+    known = iter(priors)
+    return [
+        some if item.prior is None else [one._replace(prior=after.nats) for one, after in zip(some, next(known), strict=True)]
+        for item, some in zip(items, scores, strict=True)
+    ]
+
+
+def bits_row(name: str, task: str, items: Sequence[Item], scores: Scores, bootstrap: Bootstrap) -> Row:
+    """Bits a byte of the right continuations."""
+    costs: dict[str, float] = {}
+    sizes: dict[str, int] = {}
+    for item, (right, *_) in zip(items, scores, strict=True):
+        costs[item.cluster] = costs.get(item.cluster, 0.0) - right.nats / math.log(2)
+        sizes[item.cluster] = sizes.get(item.cluster, 0) + item.sizes[0]
+    return row(name, task, BITS, ratio(list(costs.values()), list(sizes.values()), bootstrap=bootstrap))
 
 
 def by_lot(places: Sequence[T], make: Callable[[T], Item | None], *, count: int, seed: int, task: str) -> list[Item]:

@@ -35,11 +35,20 @@ class Row:
         return head | {"value": found.value, "low": low, "high": high, "n": found.n}
 
 
-def write_scores(target: Scores, rows: Iterable[Row], records: Iterable[dict[str, Any]], *, facts: Mapping[str, Any]) -> None:
-    """scores.json with the rows, answers.jsonl with the records."""
+def write_scores(
+    target: Scores,
+    rows: Iterable[Row],
+    records: Iterable[dict[str, Any]],
+    *,
+    facts: Mapping[str, Any],
+    sides: Mapping[str, Any] | None = None,
+) -> None:
+    """scores.json with the rows, answers.jsonl with the records, and small JSON files beside them (file name -> value)."""
     with target.writing() as draft:
         write_json(draft.path / "scores.json", [one.as_json() for one in rows])
         write_jsonl(draft.path / "answers.jsonl", records)
+        for name, value in (sides or {}).items():
+            write_json(draft.path / name, value)
         draft.facts |= facts
 
 

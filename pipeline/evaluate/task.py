@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -31,6 +32,7 @@ class HeldOut:
     split: Split
     tokens: Tokens
     dialogues: Dialogues
+    benchmarks: Path  # published ones lie below
     tokenizer: tokenizers.Tokenizer
     digest: str  # of the tokenizer
     bootstrap: Bootstrap

@@ -44,6 +44,11 @@ def decoder_of(module: PreTrainedModel) -> Decoder:
     return _Fast(module) if _is_plain(module) else _Cached(module)
 
 
+def reordering(module: PreTrainedModel) -> Decoder:
+    """One whose keep() takes rows in any order and several times: the fast one, or one that reads everything anew for each token."""
+    return _Fast(module) if _is_plain(module) else _Anew(module)
+
+
 def _is_plain(module: Any) -> bool:
     """Whether all layers are as _Fast computes them."""
     if type(module) not in FAST or module.training:
@@ -191,4 +196,30 @@ class _Cached:
     def _logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B V"]:
         rest: dict[str, Any] = {"past_key_values": self._cache, "use_cache": True, "logits_to_keep": 1}
         logits: Tensor = self._module(input_ids=ids, attention_mask=self._seen, position_ids=self._positions, **rest).logits[:, -1]
+        return logits
+
+
+class _Anew:
+    """Any module, without a cache; prompts of one length."""
+
+    def __init__(self, module: PreTrainedModel) -> None:
+        self._module = module
+
+    def begin(self, prompts: Sequence[Sequence[int]], *, room: int) -> Float[Tensor, "B V"]:
+        """Reads them."""
+        self._ids = torch.tensor([list(prompt) for prompt in prompts], device=self._module.device)
+        return self._logits()
+
+    def step(self, tokens: Int[Tensor, " B"]) -> Float[Tensor, "B V"]:
+        """Reads all of it and one more token."""
+        self._ids = torch.cat([self._ids, tokens[:, None]], 1)
+        return self._logits()
+
+    def keep(self, rows: Int[Tensor, " N"]) -> bool:
+        """These rows, in this order."""
+        self._ids = self._ids[rows]
+        return True
+
+    def _logits(self) -> Float[Tensor, "B V"]:
+        logits: Tensor = self._module(input_ids=self._ids, use_cache=False).logits[:, -1]
         return logits

@@ -1,7 +1,8 @@
 """Models on disk: a folder that transformers reads, the tokenizer's files beside the weights."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import tokenizers
@@ -9,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.utils import logging
 
+from pipeline.core import manifest
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.tokenizer import Tokenizer
@@ -18,6 +20,8 @@ from pipeline.model.count import parameters
 from pipeline.model.shapes import kind_of_type
 from pipeline.tokens.tokenizer import FILES, read
 
+EARLIER = "kept"
+
 
 def save(
     module: PreTrainedModel,
@@ -26,25 +30,36 @@ def save(
     tokenizer: Tokenizer | Model,
     facts: Mapping[str, Any],
     sides: Mapping[str, Any] | None = None,
+    earlier: Iterable[tuple[int, PreTrainedModel]] = (),
 ) -> None:
     """Write weights (safetensors), configuration and the tokenizer's files; `tokenizer` may be the model that this one came from.
 
     `sides` are small JSON files (file name -> value). The manifest's facts are `facts`, the parameters, and the digest
-    of the tokenizer. The same weights give the same bytes.
+    of the tokenizer. The same weights give the same bytes. `earlier` are models of fewer steps, which become the folders kept/1, kept/2 ...
+    below, models themselves.
     """
+    with target.writing() as draft:
+        draft.facts |= _written(module, draft.path, tokenizer, facts)
+        for name, value in (sides or {}).items():
+            write_json(draft.path / name, value)
+        for number, (steps, module_then) in enumerate(earlier, 1):
+            folder = draft.path / EARLIER / str(number)
+            folder.mkdir(parents=True)
+            manifest.seal(folder, Model.kind, _written(module_then, folder, tokenizer, {**facts, "steps": steps}))
+
+
+def _written(module: PreTrainedModel, folder: Path, tokenizer: Tokenizer | Model, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write weights, configuration and the tokenizer's files; the facts of the folder's manifest."""
     broken = [name for name, weight in module.state_dict().items() if weight.is_floating_point() and not bool(weight.isfinite().all())]
     if broken:
         raise PipelineError(
             f"{len(broken)} weights are not finite, {broken[0]} is one: training has diverged", mend="lower the learning rate"
         )
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    with target.writing() as draft:
-        module.save_pretrained(draft.path)
-        for name in FILES:
-            shutil.copyfile(tokenizer.file(name), draft.path / name)
-        for name, value in (sides or {}).items():
-            write_json(draft.path / name, value)
-        draft.facts |= {**facts, "parameters": parameters(module), "tokenizer": tokenizer_digest(tokenizer)}
+    module.save_pretrained(folder)
+    for name in FILES:
+        shutil.copyfile(tokenizer.file(name), folder / name)
+    return {**facts, "parameters": parameters(module), "tokenizer": tokenizer_digest(tokenizer)}
 
 
 def load(artifact: Model, *, device: str) -> PreTrainedModel:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.core.seed import stream
 from pipeline.model.decode import Decoder, decoder_of
+from pipeline.model.sampling import Cut, pick
 from pipeline.tokens.special import END, IDS
 
 TURN = (IDS[END],)
@@ -29,11 +30,12 @@ def generate(
     seed: int,
     batch: int,
     ends: Sequence[int] = TURN,
+    cut: Cut | None = None,
 ) -> list[list[int]]:
     """An answer of at most `max_new` tokens to each prompt, without the token of `ends` that ended it.
 
     Temperature 0 takes the likeliest token. Otherwise prompt number i draws from a stream of its own, named by seed and i,
-    so an answer does not depend on what else is in the batch (but for the last bits of float sums).
+    so an answer does not depend on what else is in the batch (but for the last bits of float sums). `cut` says what may be drawn.
     """
     answers: list[list[int]] = [[] for _ in prompts]
     decoder = decoder_of(module)
@@ -41,30 +43,30 @@ def generate(
     for start in range(0, len(order), batch):
         numbers = order[start : start + batch]
         draws = torch.from_numpy(np.stack([stream(seed, "sample", number).random(max_new) for number in numbers])).to(module.device)
-        found = _answer(decoder, [prompts[number] for number in numbers], draws, temperature, ends)
+        found = _answer(decoder, [prompts[number] for number in numbers], draws, temperature, ends, cut)
         for number, answer in zip(numbers, found, strict=True):
             answers[number] = answer
     return answers
 
 
-def pick(logits: Float[Tensor, "B V"], draws: Float[Tensor, " B"], temperature: float | int) -> Int[Tensor, " B"]:
-    """The likeliest tokens at temperature 0, else those at the draws (each in [0, 1)) of the cumulative distribution."""
-    if temperature == 0:
-        return logits.argmax(-1)
-    cumulative = (logits.double() / temperature).softmax(-1).cumsum(-1)
-    return torch.searchsorted(cumulative, draws[:, None] * cumulative[:, -1:], right=True).clamp(max=logits.shape[-1] - 1)[:, 0]
-
-
 def _answer(
-    decoder: Decoder, prompts: Sequence[Sequence[int]], draws: Float[Tensor, "B N"], temperature: float | int, ends: Sequence[int]
+    decoder: Decoder,
+    prompts: Sequence[Sequence[int]],
+    draws: Float[Tensor, "B N"],
+    temperature: float | int,
+    ends: Sequence[int],
+    cut: Cut | None,
 ) -> list[list[int]]:
     device, stops = draws.device, torch.tensor(ends, device=draws.device)
     answers: list[list[int]] = [[] for _ in prompts]
     rows = torch.arange(len(prompts), device=device)  # the prompt of each row that the decoder goes on with
     running = torch.ones(len(prompts), dtype=torch.bool, device=device)
     logits = decoder.begin(prompts, room=draws.shape[1])
+    seen = _seen(prompts, logits) if cut is not None and cut.repetition_penalty is not None else None
     for step in range(draws.shape[1]):
-        token = pick(logits.float(), draws[rows, step], temperature)
+        token = pick(logits.float(), draws[rows, step], temperature, cut, None if seen is None else seen[rows])
+        if seen is not None:
+            seen[rows, token] = True
         running &= ~torch.isin(token, stops)
         for row, one, goes_on in zip(rows.tolist(), token.tolist(), running.tolist(), strict=True):
             if goes_on:
@@ -76,3 +78,11 @@ def _answer(
             rows, token, running = rows[staying], token[staying], running[staying]
         logits = decoder.step(torch.where(running, token, ends[0]))
     return answers
+
+
+def _seen(prompts: Sequence[Sequence[int]], logits: Float[Tensor, "B V"]) -> Bool[Tensor, "B V"]:
+    """Which tokens stand in each prompt."""
+    seen = torch.zeros(logits.shape, dtype=torch.bool, device=logits.device)
+    for row, prompt in enumerate(prompts):
+        seen[row, torch.tensor(list(prompt), device=logits.device)] = True
+    return seen

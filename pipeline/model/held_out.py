@@ -1,6 +1,7 @@
 """What a model makes of text that it was not trained on: a short evaluation at intervals, bits per byte at the end."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from transformers import PreTrainedModel
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.model import memory
+from pipeline.model.distillation import Ensemble
 from pipeline.model.generate import generate
 from pipeline.model.objective import NextToken
 from pipeline.model.score import document_nats
@@ -95,3 +97,10 @@ def bits_per_byte(module: PreTrainedModel, held_out: Rows, settings: SlidingWind
         "source_bits_per_byte": known and known / size,
         "ratio": known and cost / known,
     }
+
+
+def of_teachers(teachers: Sequence[PreTrainedModel], held_out: Rows, settings: SlidingWindow) -> dict[str, Any]:
+    """Bits per byte under the mean of the teachers, and under each alone: what a module that learns from them can come up to."""
+    together: Any = Ensemble(teachers)
+    found = [bits_per_byte(one, held_out, settings)["bits_per_byte"] for one in (together, *teachers)]
+    return {"bits_per_byte": found[0], "members": found[1:]}

@@ -22,6 +22,7 @@ from pipeline.model import count, memory
 from pipeline.model.ahead import Ahead
 from pipeline.model.apart import begins
 from pipeline.model.blocks import blocks_for, compiled_on_gpu
+from pipeline.model.distillation import Distillation, Soft
 from pipeline.model.rope import rebase, refuse_without_rope
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import Rows
@@ -35,6 +36,7 @@ class LossSettings:
 
     z_loss: NonNegativeFloat  # times the squared logarithm of the softmax's denominator
     loss_mean: LossMean  # what weighs alike: each token, or each document of a row, a sentence where documents are
+    distillation: Distillation
 
 
 class NextToken:
@@ -43,13 +45,13 @@ class NextToken:
     Documents of one row don't see each other, and each begins at position 0.
     """
 
-    def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0, loss_mean: LossMean = "token") -> None:
+    def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0, loss_mean: LossMean = "token", soft: Soft | None = None) -> None:
         if rows.length > context:
             message = f"rows of {rows.length} tokens don't fit a model with a context of {context}"
             raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
         self.rows = len(rows)
         self.tokens = rows.length  # a row
-        self._rows, self._context, self._z_loss, self._loss_mean = rows, context, z_loss, loss_mean
+        self._rows, self._context, self._z_loss, self._loss_mean, self._soft = rows, context, z_loss, loss_mean, soft
         self._ahead = Ahead(rows)
 
     def expect(self, numbers: npt.NDArray[np.int64], device: str) -> None:
@@ -66,17 +68,21 @@ class NextToken:
         With loss_mean "sentence", while a module learns, the sum over documents of their mean nats, and how many documents: the piece of a
         longer one that lies in a row is one too. While a module learns, the square of the logarithm of each softmax's denominator counts
         z_loss times (Chowdhery et al. 2022), and with experts their balance counts with each prediction, as its configuration weighs it.
+        With teachers, a part of the nats is what the module lacks of their distribution.
         """
         batch = self._ahead.take(numbers, device)
         # without a mask, transformers tells documents apart by positions
         mask = blocks_for(module, batch.positions)
-        output = module(input_ids=batch.ids, position_ids=batch.positions, attention_mask=mask, use_cache=False)
+        inputs = {"input_ids": batch.ids, "position_ids": batch.positions, "use_cache": False}
+        output = module(**inputs, attention_mask=mask)
         weights, counted = (batch.targets != IGNORE_INDEX).float(), batch.predictions
         if self._loss_mean == "sentence" and module.training:
             weights, counted = by_document(batch.positions, weights)
             nats = (_nats(output.logits, batch.targets, reduction="none") * weights.flatten()).sum()
         else:
             nats = (_one_kernel() if compiled_on_gpu(module, batch.ids.device) else _nats)(output.logits, batch.targets)
+        if self._soft and module.training:
+            nats = self._soft.blended(nats, output.logits, weights, inputs)
         if self._z_loss and module.training:
             nats = nats + self._z_loss * (output.logits.float().logsumexp(-1).square() * weights).sum()
         if module.training and (balance := _balance(module, output)) is not None:
@@ -88,7 +94,8 @@ class NextToken:
         if best < 1 and not self._rows.scored:
             message = "a phase reads the best of the data, and no document has a score: select had too few examples of good and bad ones"
             raise PipelineError(message, mend="documents in data/examples/good and data/examples/bad, or a lower select.score.min_examples")
-        return NextToken(self._rows.view(best=best, length=length), context=self._context, z_loss=self._z_loss, loss_mean=self._loss_mean)
+        rows = self._rows.view(best=best, length=length)
+        return NextToken(rows, context=self._context, z_loss=self._z_loss, loss_mean=self._loss_mean, soft=self._soft)
 
     def rope(self, module: nn.Module, theta: float) -> None:
         """Give the module's RoPE another base."""
@@ -101,6 +108,8 @@ class NextToken:
     def need(self, module: PreTrainedModel) -> memory.Need:
         """Memory of a step that learns; the logits stand beside what they lack at the end, their softmax, and its gradient."""
         row = memory.learning(module, tokens=self.tokens) + memory.logits(module, tokens=self.tokens, copies=4)
+        if self._soft:  # their mean, one teacher's, and the two distributions that are compared
+            row += memory.passing(module, tokens=self.tokens) + memory.logits(module, tokens=self.tokens, copies=4)
         return memory.Need(memory.state(module), row)
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.core.artifact.corpus import Corpus
@@ -11,7 +12,8 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
-from pipeline.report import cleaning, files, head, judged, learning, samples
+from pipeline.evaluate import core
+from pipeline.report import along, benchmarked, cleaning, files, head, judged, learning, samples
 from pipeline.report.blocks import Block, Figures, Section, Table
 from pipeline.report.cleaning import Amount
 from pipeline.report.figures import fixed, number
@@ -19,8 +21,12 @@ from pipeline.report.headlines import found
 from pipeline.report.lineage import Edge
 from pipeline.report.page import absences, render
 from pipeline.report.score_table import ScoreTable
+from pipeline.tokens.tokenizer import read
 
 Metrics = Mapping[str, Any]
+EVALUATE = "evaluate/"  # of the stages' names
+_CODEC = "tokenizer.json"  # of the base model
+_APART = "differences.json"  # of the contest: all pairs of models
 _SAMPLES = "samples.json"  # of the base model: [{step, texts}]
 
 
@@ -61,6 +67,18 @@ class RunRecord:
         """The metrics of the entries of a list, by entry."""
         return {name.removeprefix(f"{group}/"): found for name, found in self.metrics.items() if name.startswith(f"{group}/")}
 
+    @property
+    def tasks(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the models were asked."""
+        asked = (own["tasks"] for name, own in self.settings.items() if name.startswith(EVALUATE))
+        return next(asked, {})
+
+    @property
+    def models(self) -> dict[str, Path]:
+        """The folders of the models that were evaluated, by name."""
+        names = [name.removeprefix(EVALUATE) for name in self.settings if name.startswith(EVALUATE)]
+        return {name: Path(self.settings[f"{EVALUATE}{name}"][f"models.{name}"]) for name in names}
+
 
 def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, shown: Shown) -> tuple[str, dict[str, int]]:
     """The HTML of the page, and the report's own numbers. `scores`: of each model."""
@@ -68,16 +86,24 @@ def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, s
     answers = list(read_jsonl(data.contest.file("answers.jsonl")))
     questions = list(data.dialogues.rows("questions")) if data.dialogues.has("questions.jsonl") else []
     chance = samples.chance_of(questions, answers)
+    codec = read(data.pretrain.file(_CODEC)) if data.pretrain.has(_CODEC) else None
+    apart = read_json(data.contest.file(_APART)) if data.contest.has(_APART) else []
     parity = files.parity_of(told.of("export")) or None
     exported = files.files_of(parity)
     sections = [
         Section("text", "Text", "What came in, what was mended, what was dropped and why.", list(text_blocks(data, told, shown))),
         Section("learning", "Learning", "Losses and what else was watched, by step.", list(curve_blocks(data, told, shown))),
         Section(
-            "dialogues", "Dialogues", "What the assistant was taught with.", list(samples.dialogue_blocks(data.dialogues, _few(shown)))
+            "dialogues",
+            "Dialogues",
+            "What the assistant was taught with.",
+            list(samples.dialogue_blocks(data.dialogues, _few(shown), codec)),
         ),
         Section(
-            "scores", "Scores", "What each model knows and how it answers, with 95% intervals.", list(score_blocks(board, told, chance))
+            "scores",
+            "Scores",
+            "What each model knows and how it answers, with 95% intervals.",
+            list(score_blocks(board, told, chance, steps=along.steps_of(told.models, data.pretrain), apart=apart)),
         ),
         Section("answers", "Answers", "The same questions, put to every model.", list(samples.answer_blocks(answers, _asked(shown)))),
         Section("files", "Files", "The model as other programs read it.", list(files.export_blocks(parity, _bounds(told)))),
@@ -137,17 +163,29 @@ def curve_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     yield from samples.learning_blocks(kept, _few(shown))
 
 
-def score_blocks(board: ScoreTable, told: RunRecord, chance: float | None) -> Iterator[Block]:
-    """Everything that was judged."""
+def score_blocks(
+    board: ScoreTable,
+    told: RunRecord,
+    chance: float | None,
+    *,
+    steps: Mapping[str, int] | None = None,
+    apart: Sequence[Metrics] = (),
+) -> Iterator[Block]:
+    """Everything that was judged. `steps` of the models that pretraining made, `apart`: the differences between models."""
     yield from judged.text_blocks(board)
+    yield from along.skill_blocks(board, steps or {})
+    yield from benchmarked.core_blocks(board)
     yield from judged.task_blocks(board)
+    yield from benchmarked.benchmark_blocks(board, benchmarked.names_of(told.tasks))
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(board)
     ranking = {name: metrics for name, metrics in told.of("align").items() if metrics and "accuracy" in metrics}
     yield from judged.ranking_blocks({judged.REWARD: told.metrics.get("reward"), **ranking})
     yield from judged.calibration_blocks(told.metrics.get("reward"))
     yield from judged.alarm_blocks(told.of("align"))
-    yield from judged.other_blocks(board)
+    yield from benchmarked.difference_blocks(apart)
+    shown = benchmarked.names_of(told.tasks)
+    yield from judged.other_blocks(board, [core.TASK, *shown, *(part for name in shown for part in board.below(name))])
 
 
 def entropy_of(tokenize: Metrics | None) -> float | None:

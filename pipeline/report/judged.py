@@ -248,11 +248,11 @@ def contest_blocks(board: ScoreTable) -> Iterator[Block]:
         yield Table("Greedy answers word for word as those of the model that was exported", ("file", "share"), same)
 
 
-def other_blocks(board: ScoreTable) -> Iterator[Block]:
-    """The scores of tasks that have no table of their own."""
+def other_blocks(board: ScoreTable, shown: Sequence[str]) -> Iterator[Block]:
+    """The scores of tasks that have no table of their own; `shown` have theirs elsewhere."""
     others = [
         (key, score)
-        for key, score in board.others((TEXT, "facts", HELD_OUT, TRAINED, AGAINST, *_TASK_NAMES, *_RULES, _SAME))
+        for key, score in board.others((TEXT, "facts", HELD_OUT, TRAINED, AGAINST, *_TASK_NAMES, *_RULES, _SAME, *shown))
         if score.value is not None
     ]
     if others:

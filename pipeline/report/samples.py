@@ -1,12 +1,19 @@
 """Questions with the answers of each model side by side, dialogues, and texts that the base model wrote while it learned."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
+
+import tokenizers
+from markupsafe import Markup
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.report.blocks import Absent, Block, Quote, Quotes, excerpt
 from pipeline.report.cleaning import Amount
 from pipeline.report.figures import number
+from pipeline.report.svg import element
+from pipeline.tokens.chat import encode_chat
 
 Row = Mapping[str, Any]
 
@@ -26,10 +33,13 @@ def answer_blocks(answers: Sequence[Row], amount: Amount) -> Iterator[Block]:
             yield Quotes(excerpt(_asked(row["messages"]), amount.excerpt), quotes, known, aside=True)
 
 
-def dialogue_blocks(dialogues: Dialogues, amount: Amount) -> Iterator[Block]:
-    """Some instructions, and a preference of each kind."""
+def dialogue_blocks(dialogues: Dialogues, amount: Amount, tokenizer: tokenizers.Tokenizer | None) -> Iterator[Block]:
+    """Some instructions, one of them as the tokens that are learned from, and a preference of each kind."""
     instructions = list(dialogues.rows("instructions"))
     for row in spread(instructions, 1):
+        if tokenizer is not None:
+            learned = [Quote("marked: what sft learns to write; the rest it reads", masked(row["messages"], tokenizer, amount.excerpt))]
+            yield Quotes("An instruction as sft sees it", learned, folded=True)
         quotes = [Quote(message["role"], excerpt(message["content"], amount.excerpt)) for message in row["messages"]]
         yield Quotes(f"One of {number(len(instructions))} instructions", quotes, folded=True)
     by_kind: dict[str, list[Row]] = {}
@@ -47,6 +57,14 @@ def dialogue_blocks(dialogues: Dialogues, amount: Amount) -> Iterator[Block]:
     if bad:
         quotes = [Quote(f"{row['file']}, line {row['line']}", row["reason"], "bad") for row in bad[: amount.examples]]
         yield Quotes(f"Some of {number(len(bad))} rows in quarantine", quotes, folded=True)
+
+
+def masked(messages: Sequence[Mapping[str, str]], tokenizer: tokenizers.Tokenizer, most: int) -> Markup:
+    """A dialogue in its chat format, the tokens that are trained on marked; the first `most` tokens."""
+    ids, mask = encode_chat(messages, tokenizer, add_generation_prompt=False)
+    runs = groupby(zip(ids[:most], mask[:most], strict=True), key=itemgetter(1))
+    texts = ((trained, tokenizer.decode([token for token, _ in run], skip_special_tokens=False)) for trained, run in runs)
+    return Markup("").join(element("mark", text) if trained else text for trained, text in texts)
 
 
 def learning_blocks(samples: Sequence[Row], amount: Amount) -> Iterator[Block]:

@@ -50,6 +50,10 @@ class ScoreTable:
         """Those with a score in the task, in the order of the rows."""
         return list(dict.fromkeys(model for model, found, _ in self._scores if found == task))
 
+    def below(self, task: str) -> list[str]:
+        """The parts of a task that have scores of their own, by name."""
+        return sorted({found for _, found, _ in self._scores if found.startswith(f"{task}/")})
+
     def reasons(self, task: str) -> list[str]:
         """Why scores of a task have no value, each reason once."""
         return list(dict.fromkeys(one.reason for (_, found, _), one in self._scores.items() if found == task and one.reason))

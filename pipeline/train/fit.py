@@ -16,6 +16,7 @@ from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.duration import Pace
 from pipeline.train.guard import REFUSED, Guard, Spikes
+from pipeline.train.kept import keep, steps_kept
 from pipeline.train.learning import learning
 from pipeline.train.loop import train
 from pipeline.train.noise import noise
@@ -46,6 +47,7 @@ class Fitting(Recipe, Schedule, Choice):
     averaging: Averaging
     spikes: Spikes
     early_stopping: PositiveInt | None  # evaluations in a row that bring no lower val_loss; None: all steps are taken
+    keep: NonNegativeInt  # weights from along the way, at equal distances, beside the last ones
     seen_rows: NonNegativeInt  # of the training data, evaluated beside the held-out
     log_every: PositiveInt  # steps
     eval_every: PositiveInt  # steps
@@ -57,8 +59,13 @@ class Fitting(Recipe, Schedule, Choice):
             raise ValueError("phases are said where schedule=phases, and nowhere else: schedule=four_phase sets both")
         if self.phases and self.averaging.passes is not None:
             raise ValueError("averaging.passes counts passes of equal batches, which phases don't have: averaging.ema_decay does as well")
-        if self.early_stopping and any(phase.rope_theta is not None for phase in self.phases or ()):
-            raise ValueError("early_stopping may give back weights from before a phase that changed the base of RoPE: early_stopping=null")
+        if any(phase.rope_theta is not None for phase in self.phases or ()):
+            if self.early_stopping:
+                raise ValueError(
+                    "early_stopping may give back weights from before a phase that changed the base of RoPE: early_stopping=null"
+                )
+            if self.keep:
+                raise ValueError("weights from before a phase that changes the base of RoPE are no model with that base: keep=0")
 
     @property
     def step_share(self) -> float:
@@ -99,11 +106,12 @@ def fit(
         fp8.refuse_without(workspace.device, section=workspace.section)
     module.to(workspace.device)
     if recipe.phases:
-        refuse_phases(recipe.phases, objective, module, batch_tokens=recipe.batch_tokens, section=workspace.section)
+        batches = {"batch_tokens": recipe.batch_tokens, "micro_batch": recipe.micro_batch}
+        refuse_phases(recipe.phases, objective, module, **batches, section=workspace.section)
     pace = Pace(objective.rows, batch * recipe.step_share, recipe.batch_tokens * recipe.step_share)
 
     def trial(short: Fitting, place: Workspace) -> None:
-        every = replace(short, log_every=1, eval_every=short.steps)
+        every = replace(short, log_every=1, eval_every=short.steps, keep=0)
         if short.phases:  # whole batches are timed
             every = replace(every, phases=None, schedule="linear", warmup_ratio=0.0)
         fit(copy.deepcopy(module), objective, every, place, matrices=matrices, evaluate=evaluate, seed=seed)
@@ -159,6 +167,7 @@ class _Fit:
         self.guard = Guard(recipe.spikes, place)
         self.scale = LossScale(recipe.precision == "fp16", place.section)
         self.average, self.patience = Average(self.module), Patience(recipe.early_stopping, place.section)
+        self.kept = steps_kept(recipe.keep, steps=recipe.steps)
 
     @property
     def finished(self) -> bool:
@@ -180,6 +189,9 @@ class _Fit:
             self.optimizers.step(factor)
             self.loss_sum, self.count, self.norm = self.loss_sum + loss, self.count + count, norm
         self._add_to_average(step)
+        if done in self.kept:
+            with self.average.in_place():
+                keep(self.workspace, self.module, step=done)
         evaluated = last or done % recipe.eval_every == 0
         return self._row(done, factor, evaluated=evaluated) if evaluated or done % recipe.log_every == 0 else None
 

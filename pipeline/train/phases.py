@@ -162,7 +162,9 @@ def micro_rows(rows: int, *, micro_batch: int, length: int, tokens: int, ranks: 
     return max(count for count in range(1, min(each, most) + 1) if each % count == 0)
 
 
-def refuse_uneven(phases: Sequence[Phase], *, batch_tokens: int, length: int, context: int | None, ranks: int, section: str) -> None:
+def refuse_uneven(
+    phases: Sequence[Phase], *, batch_tokens: int, micro_batch: int, length: int, context: int | None, ranks: int, section: str
+) -> None:
     """PipelineError for a phase whose batch is no whole number of its rows, whose rows are longer than what the model reads, or that
     changes the base of RoPE for rows that are no longer than the others."""
     for phase in phases:
@@ -176,7 +178,8 @@ def refuse_uneven(phases: Sequence[Phase], *, batch_tokens: int, length: int, co
         for part in phase.batch:
             rows = batch_tokens * part / (tokens * ranks)
             if abs(rows - round(rows)) > 1e-6 or round(rows) < 1:
-                whole = math.lcm(*(unit_of(one, part, length) * ranks for one in phases for part in one.batch))
+                micro = micro_batch * length * ranks  # of which a whole batch is a multiple (train/recipe)
+                whole = math.lcm(micro, *(unit_of(one, part, length) * ranks for one in phases for part in one.batch))
                 told = f"{part:g} of {batch_tokens} tokens is no whole number of rows of {tokens}"
                 told += f" for {ranks} ranks" if ranks > 1 else ""
                 mend = f"{section}.batch_tokens={max(1, round(batch_tokens / whole)) * whole}"

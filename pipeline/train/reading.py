@@ -63,9 +63,12 @@ class Reader:
             self._objective.rope(module, self._theta)
 
 
-def refuse_phases(phases: Sequence[Phase], objective: Objective, module: nn.Module, *, batch_tokens: int, section: str) -> None:
+def refuse_phases(
+    phases: Sequence[Phase], objective: Objective, module: nn.Module, *, batch_tokens: int, micro_batch: int, section: str
+) -> None:
     """PipelineError for a phase that data or module can't do, before the first of them begins."""
-    refuse_uneven(phases, batch_tokens=batch_tokens, length=objective.tokens, context=None, ranks=ranks.world(), section=section)
+    batch = {"batch_tokens": batch_tokens, "micro_batch": micro_batch, "length": objective.tokens}
+    refuse_uneven(phases, **batch, context=None, ranks=ranks.world(), section=section)
     for phase in phases:
         view = phase.view(objective.tokens)
         if view == WHOLE and phase.rope_theta is None:

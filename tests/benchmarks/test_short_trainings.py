@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import overfit, vocabulary
+from benchmarks import limited_data, overfit, vocabulary
 from benchmarks.runs import learned, settings_of
 from pipeline.model.build import build
 from pipeline.model.count import parameters, parameters_by_part
@@ -97,3 +97,31 @@ def test_a_rephrased_text_says_the_same_in_another_order() -> None:
     copy = overfit.rephrased(TEXT, 1)
     assert copy != TEXT
     assert [Counter(one.split()) for one in copy.split("\n\n")] == [Counter(one.split()) for one in TEXT.split("\n\n")]
+
+
+def test_ways_with_little_text_are_compared_by_passes_in_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text").write_text(TEXT)
+    monkeypatch.setattr(limited_data, "HELD_OUT", 1000)
+    words = [*SIZE, *WIDTH, "tokenizer.vocab_size=280", *TIME[2:]]
+    ways = ["plain", "one order", "teachers"]
+    limited_data.main(
+        [
+            "--text",
+            str(tmp_path / "text"),
+            "--characters",
+            "1000",
+            "--passes",
+            "1",
+            "2",
+            "--ways",
+            *ways,
+            "--out",
+            str(tmp_path),
+            "--set",
+            *words,
+        ]
+    )
+    [found] = [json.loads(path.read_text())["rows"] for path in tmp_path.glob("limited-data-*.json")]
+    assert Counter(row["way"] for row in found) == dict.fromkeys([*ways, "ensemble"], 2)
+    [picture] = tmp_path.glob("limited-data-*.svg")
+    assert picture.read_text().count("<circle") == 8

@@ -147,14 +147,15 @@ Given = Callable[..., Examined]
 
 @pytest.fixture(scope="session")
 def given(split: Split, tokens: Tokens, artifact: Tokenizer, dialogues: Dialogues) -> Given:
-    """given(name, dialogues=...) is what a task is given for the model of that name."""
+    """given(name, dialogues=..., benchmarks=...) is what a task is given for the model of that name."""
 
-    def made(name: str, dialogues: Dialogues = dialogues) -> Examined:
+    def made(name: str, dialogues: Dialogues = dialogues, benchmarks: Path = Path()) -> Examined:
         return Examined(
             name=name,
             split=split,
             tokens=tokens,
             dialogues=dialogues,
+            benchmarks=benchmarks,
             tokenizer=load(artifact),
             digest=artifact.digest,
             bootstrap=Bootstrap(100, 1),

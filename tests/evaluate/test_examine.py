@@ -134,7 +134,7 @@ def test_without_questions_nothing_is_told_of_facts_and_the_reward_judges(
     assert value(rows, "ppo", "against_reference", "gold_win") is None
     assert value(rows, "ppo", "against_reference", "reward_win") is not None
     assert all(one.reason for one in [*found["ppo"].rows, *rows] if one.estimate is None)
-    assert len(found["ppo"].records) == 4  # eight preferences about four prompts
+    assert len([one for one in found["ppo"].records if "greedy" in one]) == 4  # eight preferences about four prompts
 
 
 def test_fillings_that_share_their_prefix_score_as_if_each_were_read_alone(models: dict[str, Model]) -> None:
@@ -143,7 +143,7 @@ def test_fillings_that_share_their_prefix_score_as_if_each_were_read_alone(model
     found = continued(module, gaps, batch=4)
     for (prefix, fillings), values in zip(gaps, found, strict=True):
         alone = answer_logprobs(module, [(prefix, one) for one in fillings], batch=1).tolist()
-        assert [nats for nats, _ in values] == pytest.approx(alone, abs=1e-4)
+        assert [one.nats for one in values] == pytest.approx(alone, abs=1e-4)
 
 
 def test_rewards_do_not_depend_on_the_batch(reward: RewardModel, dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:

@@ -97,7 +97,7 @@ def test_a_model_s_scores_are_those_of_one_sequence_at_a_time(kind: str) -> None
     asked[2] = (asked[2][0], [[int(first)]])
     for batch in (1, 32):
         for (context, choices), scores in zip(asked, continued(module, asked, batch=batch), strict=True):
-            for ids, (nats, greedy) in zip(choices, scores, strict=True):
+            for ids, (nats, greedy, _) in zip(choices, scores, strict=True):
                 rows = module(input_ids=torch.tensor([[*context, *ids]])).logits[0].log_softmax(-1)[len(context) - 1 : -1]
                 assert nats == pytest.approx(rows[range(len(ids)), ids].sum().item(), abs=1e-4)
                 assert greedy == (rows.argmax(-1).tolist() == ids)

@@ -96,3 +96,13 @@ def test_weights_that_are_not_finite_are_never_saved(module: PreTrainedModel, to
     with pytest.raises(PipelineError, match="weights are not finite"):
         save(broken, Model(tmp_path / "broken"), tokenizer=tokenizer, facts={})
     assert not (tmp_path / "broken").exists()
+
+
+def test_models_of_fewer_steps_lie_below_and_are_models_themselves(module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    other = build(SHAPE, vocabulary=SIZE, seed=2)
+    save(module, Model(tmp_path / "base"), tokenizer=tokenizer, facts={"steps": 20}, earlier=[(10, other)])
+    then, ids = Model(tmp_path / "base" / "kept" / "1"), torch.arange(20)[None]
+    assert then.facts["steps"] == 10
+    assert torch.equal(load(then, device="cpu")(input_ids=ids).logits, other(input_ids=ids).logits)
+    assert "kept/1/model.safetensors" in Model(tmp_path / "base").manifest.files
+    assert tokenizer_of(then).to_str() == tokenizer_of(Model(tmp_path / "base")).to_str()

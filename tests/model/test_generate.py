@@ -11,7 +11,8 @@ from pipeline.model import decode
 from pipeline.model.batches import right_padded
 from pipeline.model.build import build
 from pipeline.model.decode import _Cached, _Fast, decoder_of
-from pipeline.model.generate import generate, pick
+from pipeline.model.generate import generate
+from pipeline.model.sampling import pick
 from pipeline.tokens.special import END, IDS
 from tests.model.conftest import SHAPE, SIZE
 from tests.model.every_kind import shape_of

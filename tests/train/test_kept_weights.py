@@ -10,6 +10,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.duration import Duration
 from pipeline.train.fit import fit
+from pipeline.train.kept import kept, steps_kept
 from tests.train.conftest import MATRICES, RECIPE, Counting, Toy, fitting, workspace
 from tests.train.test_loop import Killed, same
 
@@ -157,3 +158,34 @@ def test_the_loss_on_rows_that_were_learned_stands_beside_the_held_out(tmp_path)
     assert trained.history[-1]["seen_loss"] == pytest.approx(float(loss.detach()) / count, rel=1e-6)
     assert trained.history[-1]["gap"] == 5.0 - trained.history[-1]["seen_loss"]
     assert "gap" not in trained.history[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "steps", "expected"), [(0, 24, []), (1, 24, [12]), (3, 24, [6, 12, 18]), (2, 10, [3, 7]), (5, 3, [1, 2]), (1, 1, [])]
+)
+def test_weights_from_along_the_way_lie_at_equal_distances(number: int, steps: int, expected: list[int]) -> None:
+    assert sorted(steps_kept(number, steps=steps)) == expected
+
+
+@pytest.mark.parametrize("averaging", [Averaging(ema_decay=None, passes=None), EMA])
+def test_weights_from_along_the_way_are_those_of_that_step_also_after_a_kill(train, tmp_path, averaging: Averaging) -> None:
+    def kill(step: int, values: dict[str, float]) -> None:
+        if step == 15:
+            raise Killed
+
+    whole, _ = train(scratch="whole", log_every=1, averaging=averaging, keep=2)
+    found = list(kept(workspace(tmp_path / "whole"), whole))
+    assert [step for step, _ in found] == [8, 16]
+    assert not same(found[0][1], found[1][1])
+    with pytest.raises(Killed):
+        train(log_every=1, averaging=averaging, keep=2, track=kill)
+    resumed, _ = train(log_every=1, averaging=averaging, keep=2)
+    assert same(whole, resumed)
+    assert all(same(one, other) for (_, one), (_, other) in zip(found, kept(workspace(tmp_path / "scratch"), resumed), strict=True))
+
+
+def test_weights_from_along_the_way_change_no_step(train, tmp_path) -> None:
+    plain, (history, _) = train(scratch="plain")
+    toy, (same_history, _) = train(scratch="kept", keep=3)
+    assert same(plain, toy)
+    assert repr(same_history) == repr(history)

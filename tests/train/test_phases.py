@@ -144,11 +144,13 @@ def test_rows_at_once_fill_the_room_and_come_out_even() -> None:
 
 def test_a_part_of_a_batch_that_is_no_whole_number_of_rows_is_refused_with_one_that_is() -> None:
     phases = tuple(Phase(**one | {"rate": tuple(one["rate"]), "batch": tuple(one["batch"])}) for one in PHASES)
-    own = {"length": 6, "context": 12, "ranks": 1, "section": "pretrain"}
+    own = {"length": 6, "micro_batch": 7, "context": 12, "ranks": 1, "section": "pretrain"}
     refuse_uneven(phases, batch_tokens=48, **own)
     with pytest.raises(PipelineError, match=r"warmup: 0\.25 of 42 tokens is no whole number of rows of 6") as fault:
         refuse_uneven(phases, batch_tokens=42, **own)
-    refuse_uneven(phases, batch_tokens=int(fault.value.mend.removeprefix("pretrain.batch_tokens=")), **own)
+    mended = int(fault.value.mend.removeprefix("pretrain.batch_tokens="))
+    refuse_uneven(phases, batch_tokens=mended, **own)
+    assert mended % (own["micro_batch"] * own["length"] * own["ranks"]) == 0, "the next check would refuse it"
     with pytest.raises(PipelineError, match="long_context has rows of 12 tokens, the model reads 6") as fault:
         refuse_uneven(phases, batch_tokens=48, **own | {"context": 6})
     assert fault.value.mend == "model.context=12"

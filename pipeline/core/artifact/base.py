@@ -37,8 +37,11 @@ class Artifact:
     @cached_property
     def manifest(self) -> manifest.Manifest:
         """The manifest, after all files were compared with it. Raises ArtifactError with the mend."""
-        listed = len(self.path.parts) == 3 and self.path.parts[0] == "data"  # data/align/dpo is of the stage align@dpo
-        stage = "@".join(self.path.parts[1:]) if listed else self.path.name
+        stage = self.path.name
+        if (
+            len(self.path.parts) >= 3 and self.path.parts[0] == "data"
+        ):  # data/align/dpo is of the stage align@dpo, data/pretrain/kept/1 of pretrain
+            stage = "@".join(self.path.parts[1:]) if len(self.path.parts) == 3 else self.path.parts[1]
         return manifest.check(self.path, self.kind, mend=f"dvc repro {stage}")
 
     @property

@@ -5,20 +5,18 @@ Beside the shares of right choices, what the right answers cost in bits a byte: 
 """
 
 import hashlib
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from pipeline.core.intervals import Bootstrap, ratio
-from pipeline.evaluate.items import BY_BYTE, BY_SUM, BY_TOKEN, Item, ItemTask, Measure, Scores, by_lot
-from pipeline.evaluate.table import Row, row
+from pipeline.core.intervals import Bootstrap
+from pipeline.evaluate.items import BITS, BY_BYTE, BY_SUM, BY_TOKEN, Item, ItemTask, Measure, Scores, bits_row, by_lot
+from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import HeldOut
 from pipeline.tokens.chat import encode_chat
 
-BITS = "bits_per_byte"
 PARTS = {"instructions": "val", "preferences": "test"}
 
 
@@ -71,12 +69,7 @@ class Choice(ItemTask):
 
     def more(self, name: str, task: str, items: Sequence[Item], scores: Scores, bootstrap: Bootstrap) -> list[Row]:
         """Bits a byte of the right answers, without the token that ends them."""
-        costs: dict[str, float] = {}
-        sizes: dict[str, int] = {}
-        for item, (right, *_) in zip(items, scores, strict=True):
-            costs[item.cluster] = costs.get(item.cluster, 0.0) - right.nats / math.log(2)
-            sizes[item.cluster] = sizes.get(item.cluster, 0) + item.sizes[0]
-        return [row(name, task, BITS, ratio(list(costs.values()), list(sizes.values()), bootstrap=bootstrap))]
+        return [bits_row(name, task, items, scores, bootstrap)]
 
 
 class _Answers:

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap, Estimate, ratio
+from pipeline.evaluate.items import BITS, item_record
 from pipeline.evaluate.ngram import MAX_CHARACTERS, MAX_ORDER, character_surprise
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
@@ -42,16 +43,22 @@ class Perplexity:
         window = int(given.tokens.facts["length"])
         stride = max(1, round(window * (1 - self.overlap)))
         nats = document_nats(module, documents.ids, window=window, stride=stride, batch=given.batch_size).tolist()
-        return Result(rows=_rows(given.name, task, nats, documents, given.bootstrap))
+        names = given.split.read("test", ["id"])["id"]
+        records = [
+            item_record(task, name, name, BITS, chance=None) | {BITS: cost / math.log(2) / size}
+            for name, cost, size in zip((names[number].as_py() for number in documents.numbers), nats, documents.sizes, strict=True)
+            if size
+        ]
+        return Result(rows=_rows(given.name, task, nats, documents, given.bootstrap), records=records)
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """A unigram model, an n-gram model and a model of characters, counted on the training documents, and the entropy of the source:
         what no model goes below, but by luck."""
         documents, rows = self.read(given), []
         if documents.bits is None:
-            rows.append(absent("source", task, "bits_per_byte", _UNKNOWN))
+            rows.append(absent("source", task, BITS, _UNKNOWN))
         else:
-            rows.append(row("source", task, "bits_per_byte", ratio(documents.bits, documents.sizes, bootstrap=given.bootstrap)))
+            rows.append(row("source", task, BITS, ratio(documents.bits, documents.sizes, bootstrap=given.bootstrap)))
         for name, order in (("unigram", 1), (f"{self.ngram}-gram", self.ngram)):
             counted = given.ngram(order)
             nats = [counted.surprise(ids) * math.log(2) for ids in documents.ids]
@@ -106,7 +113,7 @@ def _rows(name: str, task: str, nats: Sequence[float], documents: Documents, boo
 
 def _in_bits(name: str, task: str, bits: Sequence[float], documents: Documents, bootstrap: Bootstrap) -> list[Row]:
     """Bits a byte, and the same as a multiple of the source's."""
-    rows = [row(name, task, "bits_per_byte", ratio(bits, documents.sizes, bootstrap=bootstrap))]
+    rows = [row(name, task, BITS, ratio(bits, documents.sizes, bootstrap=bootstrap))]
     if documents.bits is None:
         return [*rows, absent(name, task, "entropy_ratio", _UNKNOWN)]
     return [*rows, row(name, task, "entropy_ratio", ratio(bits, documents.bits, bootstrap=bootstrap))]

@@ -52,7 +52,7 @@ class Questions:
         how: dict[str, Any] = {"max_new": spare, "seed": seed_of(given.seed, "answers"), "batch": given.batch_size}
         greedy, sampled = (answer(module, given.tokenizer, asked, temperature=temperature, **how) for temperature in (0.0, 1.0))
         gaps = [(question.gap.prefix, question.gap.fillings) for question in asked if question.gap]
-        fillings = [[nats for nats, _ in some] for some in continued(module, gaps, batch=given.batch_size)]
+        fillings = [[one.nats for one in some] for some in continued(module, gaps, batch=given.batch_size)]
         nats = nats_of(module, asked, sampled, batch=given.batch_size)
         common = {"task": task, "max_new_tokens": spare}
         records = [

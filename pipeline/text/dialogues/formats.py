@@ -21,7 +21,7 @@ from typing import Any
 
 from pipeline.text.dialogues.rankings import RANKS, SCORES, RankedPairs, as_number, columns_of, margin_of, pairs_of, placed
 from pipeline.text.dialogues.turns import LAST_TURN_CUT, REASONING, REASONING_LEFT_OUT, TOOL_KEYS, FormatError, Message, Turns, is_some
-from pipeline.text.dialogues.votes import TIMES, VOTERS, WINNERS, Vote, winner_of
+from pipeline.text.dialogues.votes import ABOUT, TIMES, VOTERS, WINNERS, Vote, winner_of
 from pipeline.text.shapes import ANSWERS, CONVERSATIONS, PROMPTS, SETS, SHOWN
 
 UNKNOWN = "unknown_shape"
@@ -147,6 +147,7 @@ class _Row:
     def _vote(self, shown: tuple[str, str]) -> Vote:
         winner = winner_of(self._value(self._first(WINNERS) or WINNERS[0]))
         voter = next((str(value) for key in VOTERS if is_some(value := self._value(key))), None)
+        self._read.update(ABOUT)
         given, opened = self._asked((*PROMPTS, *CONVERSATIONS))
         said = (self.turns.answer(self._value(name), opened=opened) for name in shown)
         prompt, one, other = self._compared(given, *said)

@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pipeline.text.dialogues.turns import FormatError
 
-T = TypeVar("T")
 RankedPairs = Literal["all", "adjacent", "best_worst"]
 RANKS = ("ranks", "ranking", "rank")
 SCORES = ("scores", "overall_scores", "ratings", "rewards")

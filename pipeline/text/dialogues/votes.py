@@ -15,6 +15,7 @@ SIDES = ("a", "b")
 WINNERS = ("winner", "chosen", "choice", "preference", "vote")
 VOTERS = ("voter", "judge", "annotator", "user", "who")
 TIMES = ("when", "time", "tstamp", "timestamp")
+ABOUT = ("question", "models", "model_a", "model_b", "turn")  # of a vote: whose answers they were, and to which question of a list
 _TIES = frozenset([TIE, "tie (bothbad)", "bothbad", "both_bad", "both", "neither", "equal", "same"])
 _NOUNS = ("", "model_", "answer_", "response_", "completion_", "output_", "conversation_")
 _SAID = {f"{noun}{side}": side for noun in _NOUNS for side in SIDES} | dict.fromkeys(_TIES, TIE)

@@ -3,12 +3,15 @@
 A generated corpus has its own benchmarks in world.json, as {"benchmarks": {name: [item, ...]}}.
 """
 
+import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
@@ -18,7 +21,7 @@ from pipeline.core.files import read_json
 from pipeline.text.splitting.prompts import DIALOGUES, eval_questions
 
 COMPRESSED = (".gz", ".bz2", ".zst")
-SUFFIXES = (".jsonl", ".json", ".txt")
+SUFFIXES = (".jsonl", ".json", ".txt", ".csv", ".parquet")
 Fields = Mapping[str, Sequence[str]]  # field names by benchmark or by a folder above it
 
 
@@ -42,8 +45,9 @@ def benchmark_items(corpus: Corpus, benchmarks: Path, fields: Fields) -> dict[st
 def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:
     """The distinct items of each benchmark, by its path within the folder without suffixes.
 
-    The items of a row are all its strings, including nested ones, or those of the named fields; those of a .txt file its paragraphs, or
-    its lines if it has no blank line. An unreadable file or another file type is an InputError: what is skipped here would be trained on.
+    The items of a row are all its strings, including nested ones, or those of the named fields; those of a .csv file its cells; those of a
+    .txt file its paragraphs, or its lines if it has no blank line. An unreadable file or another file type is an InputError: what is
+    skipped here would be trained on.
     """
     if not folder.is_dir():
         raise InputError(f"the benchmark folder {folder} does not exist", mend=f"mkdir {folder}, or split.benchmarks=FOLDER")
@@ -84,13 +88,18 @@ def _within(name: str, key: str) -> bool:
 
 def _rows(path: Path, kind: str) -> Iterator[Any]:
     try:
+        if kind == ".parquet":
+            yield from pq.read_table(path).to_pylist()
+            return
         with pa.input_stream(path, compression="detect") as file:
             text = bytes(file.read()).decode("utf-8-sig")
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, pa.ArrowException) as fault:
         raise InputError(f"the benchmark {path} can't be read: {fault}", mend="save it as UTF-8, or remove it from the folder") from fault
     if kind == ".txt":
         text = text.replace("\r\n", "\n")
         yield from text.strip().split("\n\n" if "\n\n" in text.strip() else "\n")
+    elif kind == ".csv":
+        yield from csv.reader(io.StringIO(text))
     elif kind == ".json":
         value = _loads(text, path, 1)
         yield from value if isinstance(value, list) else [value]

@@ -1,0 +1,76 @@
+"""A published benchmark that is answered in writing: greedy decoding, of which the answer is found and compared."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import PositiveInt
+
+from pipeline.core.intervals import share
+from pipeline.core.seed import stream
+from pipeline.evaluate.benchmarks.formats import ANSWERS, InWriting
+from pipeline.evaluate.benchmarks.problem import Written
+from pipeline.evaluate.benchmarks.prompts import Asked, Placed, before, pool_of
+from pipeline.evaluate.items import item_record
+from pipeline.evaluate.table import Row, absent, row
+from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.tokens.special import ENDS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+METRIC = "exact"
+COMMONEST = "commonest answer"  # a player among the models
+
+
+@dataclass(frozen=True, kw_only=True)
+class InWords(Asked):
+    """A task of kind written."""
+
+    kind: Literal["written"]
+    format: InWriting
+    max_new_tokens: PositiveInt  # of an answer
+
+    def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
+        """The share of answers that are right, and what was written."""
+        from pipeline.model.generate import TURN, generate  # torch, which the baselines do without
+
+        asked, examples = self._read(task, given)
+        if not asked:
+            return Result(rows=[absent(given.name, task, METRIC, f"{self.files} asks nothing")])
+        own, room = ANSWERS[self.format], self.context - self.max_new_tokens
+        prompts = [before(given, self, one.problem, examples.get(one.problem.group, []), room=room) for one in asked]
+        how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
+        written = [given.tokenizer.decode(ids) for ids in generate(module, prompts, ends=TURN if self.chat else ENDS, **how)]
+        found = [own.found(until(text, () if self.chat else own.stops)) for text in written]
+        right = [float(answer in one.problem.accepted) for answer, one in zip(found, asked, strict=True)]
+        records = [
+            item_record(task, one.id, one.id, METRIC, chance=0.0) | {"written": text, "found": answer, METRIC: point}
+            for one, text, answer, point in zip(asked, written, found, right, strict=True)
+        ]
+        return Result(
+            rows=[row(given.name, task, METRIC, share(right, [one.id for one in asked], bootstrap=given.bootstrap))], records=records
+        )
+
+    def baselines(self, task: str, given: HeldOut) -> list[Row]:
+        """Whoever always says what is right most often."""
+        asked, _ = self._read(task, given)
+        counts = Counter(answer for one in asked for answer in sorted(one.problem.accepted))
+        if not counts:
+            return []
+        [(commonest, _)] = counts.most_common(1)
+        right = [float(commonest in one.problem.accepted) for one in asked]
+        return [row(COMMONEST, task, METRIC, share(right, [one.id for one in asked], bootstrap=given.bootstrap))]
+
+    def _read(self, task: str, given: HeldOut) -> tuple[list[Placed[Written]], dict[str, list[Written]]]:
+        """Problems by lot, and the examples."""
+        own = ANSWERS[self.format]
+        asked, examples = pool_of(given, task, self, own.read, own.columns)
+        order = stream(given.seed, "items", task).permutation(len(asked))[: self.items]
+        return [asked[number] for number in order], examples
+
+
+def until(text: str, stops: Sequence[str]) -> str:
+    """What stands before the first of these."""
+    return text[: min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))]

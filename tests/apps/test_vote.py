@@ -1,0 +1,96 @@
+"""Blind votes: what is shown, what is kept, and that it can be gone on with."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from apps import vote
+from pipeline.core.artifact.scores import Scores
+from pipeline.core.errors import InputError
+from pipeline.core.files import write_json, write_jsonl
+from pipeline.text.dialogues.files import read_dialogues
+from tests.text.dialogue_tools import rules
+
+
+@pytest.fixture
+def contest(tmp_path: Path) -> Path:
+    target = Scores(tmp_path / "contest")
+
+    def line(number: int) -> dict[str, object]:
+        said = {name: {"sampled": {"text": f"{name} says {number}"}} for name in ("sft", "dpo", "gold_answers")}
+        said["dpo-F16"] = {"greedy": {"text": "a file draws no samples"}}  # type: ignore[dict-item]
+        if number == 3:
+            said["dpo"] = said["sft"]
+        return {"id": f"q{number}", "trained": number == 4, "messages": [{"role": "user", "content": f"Why [{number}]?"}], "answers": said}
+
+    with target.writing() as draft:
+        write_json(draft.path / "scores.json", [])
+        write_jsonl(draft.path / "answers.jsonl", [line(number) for number in range(5)])
+    return target.path
+
+
+def run(contest: Path, target: Path, says: list[str], monkeypatch: pytest.MonkeyPatch, *more: str) -> None:
+    answers = iter(says)
+
+    def said(self: object, prompt: str) -> str:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("rich.console.Console.input", said)
+    monkeypatch.setattr("sys.argv", ["vote", "--contest", str(contest), "--target", str(target), "--by", "Ann", *more])
+    vote.main()
+
+
+def lines(target: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in target.read_text().splitlines()]
+
+
+def test_a_vote_is_kept_at_once_and_names_models_only_in_the_file(contest: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    target = tmp_path / "own" / "votes.jsonl"
+    run(contest, target, ["x", "a", "t"], monkeypatch)
+    first, second = lines(target)
+    assert (first["winner"], second["winner"], first["judge"]) == ("a", "tie", "Ann")
+    assert first["answer_a"] == f"{first['models']['model_a']} says {first['question'][1:]}"
+    shown = capsys.readouterr().out
+    assert "Why [" in shown, "square brackets are no markup"
+    assert "model" not in shown.split("dpo against sft")[0]
+    assert "2 votes, 2 of them new" in shown
+
+
+def test_who_comes_again_goes_on_with_what_is_left(contest: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    target = tmp_path / "votes.jsonl"
+    run(contest, target, ["a", "q"], monkeypatch)
+    run(contest, target, ["b", "s", "a", "a"], monkeypatch)
+    asked = [line["question"] for line in lines(target)]
+    assert len(asked) == len(set(asked)) == 2, "three differ and are held out, one was skipped"
+    assert "q3" not in asked, "equal answers"
+    assert "q4" not in asked, "a fact of training"
+    assert "2 votes, 1 of them new" in capsys.readouterr().out
+
+
+def test_sides_are_by_lot_and_another_voter_has_another_lot(contest: Path) -> None:
+    orders = {who: [(one.id, one.models) for one in vote.duels(contest, ["sft", "dpo"], who)] for who in ("Ann", "Bo", "Cy", "Dee")}
+    assert len({str(order) for order in orders.values()}) > 1
+    assert len({models for order in orders.values() for _, models in order}) == 2
+    assert orders["Ann"] == [(one.id, one.models) for one in vote.duels(contest, ["sft", "dpo"], "Ann")]
+
+
+def test_models_without_answers_and_one_alone_are_refused(contest: Path) -> None:
+    with pytest.raises(InputError, match="no answers of grpo") as fault:
+        list(vote.duels(contest, ["grpo", "sft"], "Ann"))
+    assert "sft, dpo" in fault.value.mend
+    with pytest.raises(InputError, match="two models"):
+        list(vote.duels(contest, ["sft"], "Ann"))
+
+
+def test_the_votes_are_read_as_preferences(contest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "own" / "votes.jsonl"
+    run(contest, target, ["a", "t", "b"], monkeypatch)
+    won = [line[f"answer_{line['winner']}"] for line in lines(target) if line["winner"] != "tie"]
+    found = read_dialogues(target.parent, (), rules(0.0), seed=1)
+    assert [row["chosen"] for row in found.tables["preferences"]] == won
+    assert found.counts()["votes"] == {"votes": 3, "ties": 1, "pairs": 2, "pairs_without_majority": 1}
+    assert found.counts()["unknown_columns"] == {}

@@ -1,0 +1,179 @@
+"""Published benchmarks asked of a model: scored as the slow way does, with examples before, and answered in writing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from pipeline.core.artifact.model import Model
+from pipeline.evaluate.kinds.benchmark import Benchmark
+from pipeline.evaluate.kinds.written import COMMONEST, InWords, until
+from pipeline.evaluate.task import Examined
+from pipeline.model.disk import load
+from pipeline.tokens.special import ENDOFTEXT, IDS
+from tests.evaluate.conftest import Given
+
+WORDS = [
+    "the",
+    "old",
+    "fox",
+    "of",
+    "a",
+    "mill",
+    "went",
+    "over",
+    "hill",
+    "and",
+    "told",
+    "that",
+    "her",
+    "red",
+    "coat",
+    "was",
+    "at",
+    "harbour",
+]
+ASKED: dict[str, Any] = {"shots": 0, "examples": None, "chat": False, "context": 96, "items": 50, "ngram": 2}
+
+
+def said(number: int, *, words: int = 3) -> str:
+    return " ".join(WORDS[(number * 7 + at) % len(WORDS)] for at in range(words))
+
+
+@pytest.fixture(scope="module")
+def folder_of_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("benchmarks")
+    pairs = [{"sentence_good": f"{said(n)}.", "sentence_bad": f"{said(n + 1)}.", "UID": f"kind_{n % 2}"} for n in range(8)]
+    goals = [{"goal": said(n, words=5), "sol1": said(n + 2), "sol2": said(n + 3, words=2), "label": n % 2} for n in range(9)]
+    sums = [{"question": f"What is {n} and 1?", "answer": f"{said(n)} #### {n % 3}"} for n in range(10)]
+    for name, rows in (("pairs", pairs), ("goals", goals), ("sums", sums), ("words", [{"text": said(n, words=6)} for n in range(5)])):
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def module(models: dict[str, Model]) -> PreTrainedModel:
+    return load(models["base"], device="cpu")
+
+
+@pytest.fixture
+def some(given: Given, folder_of_files: Path) -> Examined:
+    return given("base", benchmarks=folder_of_files)
+
+
+def slow(module: PreTrainedModel, some: Examined, context: str, continuation: str) -> float:
+    """The log-probability of a continuation by one forward pass over both, as the field's harness counts it."""
+    alone = [IDS[ENDOFTEXT], *some.ids(context)]
+    whole = [IDS[ENDOFTEXT], *some.ids(context + continuation)]
+    with torch.no_grad():
+        logprobs = module(input_ids=torch.tensor([whole])).logits[0].log_softmax(-1)
+    return float(sum(logprobs[at - 1, whole[at]] for at in range(len(alone), len(whole))))
+
+
+def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_choices_are_scored_as_by_one_pass_over_each(module: PreTrainedModel, some: Examined, folder_of_files: Path) -> None:
+    task = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED)
+    result = task.examine("goals", module, some)
+    points = {one["id"]: one for one in result.records}
+    assert len(points) == 9
+    for number, row in enumerate(rows_of(folder_of_files, "goals"), 1):
+        context, right, wrong = (
+            f"Question: {row['goal']}\nAnswer:",
+            *(f" {row[key]}" for key in (("sol1", "sol2"), ("sol2", "sol1"))[row["label"]]),
+        )
+        nats, prior = ([slow(module, some, before, one) for one in (right, wrong)] for before in (context, "Answer:"))
+        found = points[f"goals.jsonl:{number}"]
+        assert found["choice"] == float(nats[0] > nats[1])
+        assert found["choice_by_byte"] == float(nats[0] / len(right) > nats[1] / len(wrong))
+        assert found["choice_less_prior"] == float(nats[0] - prior[0] > nats[1] - prior[1])
+        assert found["chance"] == 0.5
+    assert {one.metric for one in result.rows} == {"choice", "choice_by_token", "choice_by_byte", "choice_less_prior", "bits_per_byte"}
+
+
+def test_sentences_are_read_from_the_beginning_of_a_text_and_each_paradigm_has_a_score(
+    module: PreTrainedModel, some: Examined, folder_of_files: Path
+) -> None:
+    task = Benchmark(kind="benchmark", format="blimp", files="pairs.jsonl", **ASKED)
+    result = task.examine("pairs", module, some)
+    right = []
+    for row in rows_of(folder_of_files, "pairs"):
+        good, bad = (slow(module, some, "", row[key]) for key in ("sentence_good", "sentence_bad"))
+        right.append(float(good > bad))
+    values = {(one.task, one.metric): one.estimate.value for one in result.rows if one.estimate}
+    assert values["pairs", "choice"] == pytest.approx(sum(right) / 8)
+    assert values["pairs/kind_0", "choice"] == pytest.approx(sum(right[::2]) / 4)
+    assert values["pairs/kind_1", "choice"] == pytest.approx(sum(right[1::2]) / 4)
+    players = {one.model for one in task.baselines("pairs", some)}
+    assert players == {"2-gram", "chance"}
+
+
+def test_examples_stand_before_each_problem_and_are_not_asked(some: Examined, folder_of_files: Path) -> None:
+    task = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED | {"shots": 2, "context": 400})
+    items = task.read("goals", some)
+    rows = rows_of(folder_of_files, "goals")
+    assert len(items) == 7
+    asked = {int(item.id.rpartition(":")[2]) - 1 for item in items}
+    examples = [rows[number] for number in set(range(9)) - asked]
+    text = some.tokenizer.decode(items[0].context)
+    answers = [one["sol2" if one["label"] else "sol1"] for one in examples]
+    assert all(f"Question: {one['goal']}\nAnswer: {answer}\n\n" in text for one, answer in zip(examples, answers, strict=True))
+    assert text.endswith("\nAnswer:")
+    other = Benchmark(
+        kind="benchmark", format="piqa", files="goals.jsonl", **ASKED | {"shots": 2, "examples": "goals.jsonl", "context": 400}
+    )
+    assert len(other.read("goals", some)) == 9
+
+
+def test_of_what_is_too_long_the_beginning_is_cut(some: Examined) -> None:
+    task = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED | {"context": 12})
+    whole = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED)
+    long = {item.id: item for item in whole.read("goals", some)}
+    for item in task.read("goals", some):
+        assert item.longest <= 12
+        assert item.context == long[item.id].context[-len(item.context) :]
+        assert item.choices == long[item.id].choices
+
+
+def test_in_chat_the_problem_is_a_turn_of_the_user(some: Examined) -> None:
+    task = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED | {"chat": True})
+    item = task.read("goals", some)[0]
+    text = some.tokenizer.decode(item.context, skip_special_tokens=False)
+    assert "<|user|>" in text
+    assert text.rstrip().endswith("<|assistant|>")
+
+
+def test_a_last_word_is_written_or_not(module: PreTrainedModel, some: Examined) -> None:
+    result = Benchmark(kind="benchmark", format="lambada", files="words.jsonl", **ASKED).examine("words", module, some)
+    assert [one.metric for one in result.rows] == ["exact", "bits_per_byte"]
+    assert {one["chance"] for one in result.records} == {0.0}
+
+
+def test_answers_are_written_found_and_compared(module: PreTrainedModel, some: Examined, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {name: value for name, value in ASKED.items() if name != "ngram"} | {"shots": 1, "context": 96}
+    task = InWords(kind="written", format="gsm8k", files="sums.jsonl", max_new_tokens=8, **own)
+    plain = task.examine("sums", module, some)
+    assert plain.rows[0].estimate is not None
+    assert plain.rows[0].estimate.value == 0.0, "a model that has learned nothing"
+    ids = some.ids(" so #### 2\n\nQuestion: What")
+    monkeypatch.setattr("pipeline.model.generate.generate", lambda module, prompts, **how: [ids for _ in prompts])
+    found = task.examine("sums", module, some)
+    asked = [one["id"] for one in found.records]
+    assert len(asked) == 9
+    expected = [int(name.rpartition(":")[2]) - 1 for name in asked]
+    assert [one["exact"] for one in found.records] == [float(number % 3 == 2) for number in expected]
+    assert {one["found"] for one in found.records} == {"2"}
+    (row,) = task.baselines("sums", some)
+    assert row.model == COMMONEST
+    assert row.estimate is not None
+    assert row.estimate.value >= 3 / 9
+
+
+@pytest.mark.parametrize(("text", "left"), [("a b\n\nc", "a b"), ("a", "a"), ("Question: x", ""), ("x Question:\n\n", "x ")])
+def test_what_follows_a_stop_does_not_count(text: str, left: str) -> None:
+    assert until(text, ("Question:", "\n\n")) == left
