@@ -21,10 +21,10 @@ from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
-from pipeline.train.workspace import History, Row, Workspace, mean_of
+from pipeline.train.workspace import History, Workspace, mean_of
 
-TAIL = 5  # steps: the first and the last of a history are compared
-SURE = 2.0  # standard errors of a difference of means that is no chance
+TAIL = 5  # steps whose mean is compared, at least
+SURE = 3.0  # standard errors of a difference of means that is no chance, though the best of some means is compared
 MOST_NATS = 700.0  # a token: e to more is no number
 HANDFUL = 16  # held-out answers that are read in each step
 Gold = Callable[[str], float]
@@ -39,7 +39,7 @@ WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Alarms:
-    """From which multiple of its value in the first steps on a guard is worse, in the last ones."""
+    """From which multiple of its best value on a guard is worse in the last steps."""
 
     tokens: Annotated[float, Field(gt=1)]  # of an answer
     distinct: Annotated[float, Field(gt=0, lt=1)]  # share of different pairs of neighbouring tokens in an answer
@@ -87,17 +87,22 @@ def distinct(ids: Sequence[int]) -> float:
     return len(set(followed)) / len(followed) if followed else 1.0
 
 
-def alarms(history: Sequence[Row], limits: Alarms, rewards: Sequence[str]) -> dict[str, str]:
-    """In words, by guard: what got worse between the first and the last steps while one of the rewards rose, both beyond chance.
+def alarms(history: History, limits: Alarms, rewards: Sequence[str]) -> dict[str, str]:
+    """In words, by guard: what is worse in the last steps than where it was best, while one of the rewards rose since, both beyond chance.
 
-    None in a history of fewer steps than are compared.
+    The last tenth of the steps, at least TAIL of them, is compared with the others, as many at a time. None in a shorter history.
     """
-    if len(history) < 2 * TAIL:
-        return {}
-    raised = [name for name in rewards if _change(history, name) > SURE]
-    worse = [name for name, limit in vars(limits).items() if name in history[0] and _is_worse(history, name, limit)]
-    rose = " and ".join(_told(history, name, f"{name.replace('_', ' ')} rose from {{before}} to {{after}}") for name in raised)
-    return {name: f"{rose}, but {_told(history, name, WORDS[name])}" for name in worse if raised}
+    size = max(TAIL, len(history) // 10)
+    last, others = history[-size:], [history[at : at + size] for at in range(0, len(history) - 2 * size + 1, size)]
+    found = {}
+    for name, limit in vars(limits).items() if others else ():
+        if name in last[0]:
+            best = (min if limit > 1 else max)(others, key=lambda rows: mean_of(rows, name))
+            raised = [reward for reward in rewards if _change(best, last, reward) > SURE]
+            if raised and _is_worse(best, last, name, limit):
+                rose = " and ".join(_told(best, last, one, f"{one.replace('_', ' ')} rose from {{before}} to {{after}}") for one in raised)
+                found[name] = f"since step {best[-1]['step']} {rose}, but {_told(best, last, name, WORDS[name])}"
+    return found
 
 
 def told_of(history: History, limits: Alarms, rewards: Sequence[str], workspace: Workspace) -> tuple[dict[str, str], History]:
@@ -113,24 +118,18 @@ def with_alarms(history: History, limits: Alarms, rewards: Sequence[str]) -> His
     return [row | {"alarms": len(alarms(history[: place + 1], limits, rewards))} for place, row in enumerate(history)]
 
 
-def _is_worse(history: Sequence[Row], name: str, limit: float) -> bool:
-    before, after = _ends(history, name)
-    beyond = after > limit * before if limit > 1 else after < limit * before
-    return beyond and abs(_change(history, name)) > SURE
+def _is_worse(before: History, after: History, name: str, limit: float) -> bool:
+    times = mean_of(after, name) / (mean_of(before, name) or 1.0)
+    return (times > limit if limit > 1 else times < limit) and abs(_change(before, after, name)) > SURE
 
 
-def _told(history: Sequence[Row], name: str, words: str) -> str:
-    before, after = _ends(history, name)
-    return words.format(before=f"{before:.3g}", after=f"{after:.3g}")
+def _told(before: History, after: History, name: str, words: str) -> str:
+    return words.format(before=f"{mean_of(before, name):.3g}", after=f"{mean_of(after, name):.3g}")
 
 
-def _ends(history: Sequence[Row], name: str) -> tuple[float, float]:
-    return mean_of(history[:TAIL], name), mean_of(history[-TAIL:], name)
-
-
-def _change(history: Sequence[Row], name: str) -> float:
-    """How far the last steps are above the first, in standard errors of the difference (Welch 1947)."""
-    first, last = (np.array([row[name] for row in rows], np.float64) for rows in (history[:TAIL], history[-TAIL:]))
-    error = math.sqrt((first.var(ddof=1) + last.var(ddof=1)) / TAIL)
-    change = float(last.mean() - first.mean())
+def _change(before: History, after: History, name: str) -> float:
+    """How far the mean has risen, in standard errors of the difference (Welch 1947)."""
+    one, other = (np.array([row[name] for row in rows], np.float64) for rows in (before, after))
+    error = math.sqrt((one.var(ddof=1) + other.var(ddof=1)) / len(one))
+    change = float(other.mean() - one.mean())
     return change / error if error > 0 else math.copysign(math.inf, change) if change else 0.0

@@ -40,7 +40,7 @@ def run(steps: int = 20, noise: float = 0.01, **ends: tuple[float, float]) -> Hi
 @pytest.mark.parametrize(
     ("name", "ends", "words"),
     [
-        ("tokens", (10, 30), "score rose from 0.1"),
+        ("tokens", (10, 30), "since step 5 score rose from 0.1"),
         ("distinct", (1.0, 0.5), "answers repeat themselves"),
         ("perplexity", (5.0, 9.0), "the perplexity of good held-out answers went from 5."),
         ("gold", (0.6, 0.4), "the known score fell from 0.5"),
@@ -67,10 +67,19 @@ def test_noise_is_no_alarm_and_a_few_steps_are_no_run() -> None:
     assert alarms(run(9, gold=(0.9, 0.1)), LIMITS, ["score"]) == {}
 
 
+def test_a_score_that_has_passed_its_peak_while_the_reward_goes_on_is_told_though_it_is_above_its_start() -> None:
+    """The sign of over-optimization (Gao et al. 2023)."""
+    peak = [0.4 + 0.5 * min(1.0, step / 20) - 0.3 * max(0.0, (step - 20) / 20) for step in range(40)]
+    history = [row | {"gold": value + 0.2 * (row["gold"] - 0.6)} for row, value in zip(run(40), peak, strict=True)]
+    assert history[-1]["gold"] > history[0]["gold"]
+    assert "the known score fell from 0.8" in alarms(history, LIMITS, ["score"])["gold"]
+    assert alarms(history[:20], LIMITS, ["score"]) == {}
+
+
 def test_of_several_rewards_those_that_rose_are_named() -> None:
     history = [row | {"reward_model": row["score"], "reward_rule": 0.3} for row in run(gold=(0.9, 0.2))]
     told = alarms(history, LIMITS, ["reward_rule", "reward_model"])["gold"]
-    assert told.startswith("reward model rose")
+    assert "since step 5 reward model rose" in told
     assert "rule" not in told
 
 
