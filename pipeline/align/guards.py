@@ -109,13 +109,18 @@ def told_of(history: History, limits: Alarms, rewards: Sequence[str], workspace:
     """The alarms of a run, with a warning each, and its history with the number of alarms by step."""
     found = alarms(history, limits, rewards)
     for words in found.values():
-        workspace.warn(f"{workspace.section}: {words}")
+        workspace.warn(words)
     return found, with_alarms(history, limits, rewards)
 
 
 def with_alarms(history: History, limits: Alarms, rewards: Sequence[str]) -> History:
-    """The history with the number of alarms that its steps so far give."""
-    return [row | {"alarms": len(alarms(history[: place + 1], limits, rewards))} for place, row in enumerate(history)]
+    """The history with the number of alarms that its steps so far give; of a long one they are looked for a hundred times."""
+    every, rows, count = max(1, len(history) // 100), History(), 0
+    for done, row in enumerate(history, start=1):
+        if done % every == 0 or done == len(history):
+            count = len(alarms(history[:done], limits, rewards))
+        rows.append(row | {"alarms": count})
+    return rows
 
 
 def _is_worse(before: History, after: History, name: str, limit: float) -> bool:

@@ -67,9 +67,7 @@ _WATCHED = {
     "perplexity": "perplexity of good held-out answers",
     "gold": "known score",
 }
-_ALARMS = (
-    "The first and the last steps. An alarm: another figure is worse than where it was best, and the reward rose since; it stops nothing."
-)
+_ALARMS = "The first and the last steps. An alarm: another figure is worse than at its best, and the reward rose since; it stops nothing."
 _MEANING = (
     "choice: the right word is the likeliest in the book's sentence (dashed: chance). right: the greedy answer states the fact; "
     "exact: and is polite. sampled: of an answer drawn at temperature 1."

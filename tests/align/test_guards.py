@@ -152,11 +152,11 @@ def test_an_answer_about_a_fact_has_the_world_s_score_whatever_the_system_prompt
     assert gold_scores(Dialogues(tmp_path / "none"), [pair], tokenizer) == {}
 
 
-def test_each_alarm_is_a_warning_with_the_section_it_is_of(tmp_path: Path) -> None:
+def test_each_alarm_is_a_warning(tmp_path: Path) -> None:
     heard: list[str] = []
-    place = dataclasses.replace(workspace(tmp_path, section="align.ppo"), warn=heard.append)
+    place = dataclasses.replace(workspace(tmp_path), warn=heard.append)
     found, history = told_of(run(tokens=(10, 40)), LIMITS, ["score"], place)
-    assert heard == [f"align.ppo: {found['tokens']}"]
+    assert heard == [found["tokens"]]
     assert history[-1]["alarms"] == 1
     assert told_of(run(), LIMITS, ["score"], place)[0] == {}
     assert len(heard) == 1
