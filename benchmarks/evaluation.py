@@ -81,6 +81,7 @@ def main() -> None:
     if not options.text.is_file():
         parser.error(f"there is no text {options.text}: --text FILE")
     text, folder = options.text.read_text(), WORK / "eval"
+    folder.mkdir(parents=True, exist_ok=True)
     python, model = peers_python("eval"), Model(folder / "model")
     for kind, rows in items_of(text, {"pairs": options.pairs, "choice": options.questions, "rolling": options.documents}).items():
         write_jsonl(folder / f"{kind}.jsonl", rows)

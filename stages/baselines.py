@@ -44,16 +44,9 @@ class Config:
 @stage(Config, shared=("tasks",))
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Count, and write the rows."""
-    given = HeldOut(
-        split=cfg.split,
-        tokens=cfg.tokens,
-        dialogues=cfg.dialogues,
-        benchmarks=cfg.benchmarks,
-        tokenizer=load(cfg.tokenizer),
-        digest=cfg.tokenizer.digest,
-        bootstrap=Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap")),
-        seed=cfg.seed,
-    )
+    data: dict[str, Any] = {"split": cfg.split, "tokens": cfg.tokens, "dialogues": cfg.dialogues, "benchmarks": cfg.benchmarks}
+    draws = Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap"))
+    given = HeldOut(**data, tokenizer=load(cfg.tokenizer), digest=cfg.tokenizer.digest, bootstrap=draws, seed=cfg.seed)
     rows = [row for name, task in cfg.tasks.items() for row in task.baselines(name, given)]
     write_scores(cfg.target, rows, [], facts={})
     return nested(rows)
