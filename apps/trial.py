@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.errors import InputError
+from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.local import overlaid
 from pipeline.core.seed import seed_of
 
@@ -63,6 +63,9 @@ def pretrained(all_settings: Mapping[str, Any], changes: Mapping[str, Any], *, n
     from pipeline.train.workspace import Workspace
 
     own = merged(all_settings["pretrain"], changes)
+    if (objective := own["objective"]["kind"]) != "causal":
+        message = f"{name} learns to predict the next token, and the settings have objective={objective}"
+        raise PipelineError(message, mend="objective=causal")
     hardware = overlaid(dict(all_settings), Path())["hardware"]
     device = ("cuda" if torch.cuda.is_available() else "cpu") if hardware["device"] == "auto" else hardware["device"]
     tokenizer, tokens = Tokenizer(Path(own["tokenizer"])), Tokens(Path(own["source"]))

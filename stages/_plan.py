@@ -13,6 +13,7 @@ from pipeline.core.files import write_text
 from pipeline.core.lockfile import prune
 from pipeline.core.merge import settle, value_at
 from pipeline.core.owned import remove_file, remove_folder
+from pipeline.model.objectives.readers import END, READERS
 from stages._paths import faults_of_places, joined
 from stages._settings import compose, plain, read_params
 from stages._words import applied
@@ -91,6 +92,13 @@ def told(blocks: Sequence[Block], settings: Mapping[str, Any]) -> dict[str, Any]
     ]
     edges = [[names[writer], names[reader]] for writer, reader in edges_of(list(blocks)) if writer != "plan"]
     return {"stages": stages, "edges": edges}
+
+
+def print_end(settings: Mapping[str, Any]) -> None:
+    """Say where the chain ends, where what is pretrained can't go on from a text."""
+    objective = settings["objective"]["kind"]
+    if objective in READERS:
+        print(f"plan: a model of objective={objective} reads and can't write: the chain ends with `{END}`, what comes after refuses it")
 
 
 def remove_strays(blocks: Sequence[Block]) -> None:

@@ -15,7 +15,7 @@ from pipeline.core.locked import check_lock
 from stages._checks import check_device, check_sections
 from stages._log import logger
 from stages._mends import in_full
-from stages._plan import code_files, pipeline_of, remove_strays, told, write_params
+from stages._plan import code_files, pipeline_of, print_end, remove_strays, told, write_params
 from stages._settings import read_params
 from stages._words import arguments, print_differences, save
 
@@ -43,6 +43,7 @@ def main() -> None:
             write_json(path, fingerprint)
         write_json(Path("plan/settings.json"), told(blocks, settings))
         print_differences(settings)
+        print_end(settings)
         remove_strays(blocks)
     except PipelineError as fault:
         log.error("%s", in_full(fault))

@@ -10,8 +10,8 @@ from pipeline.model.shapes import kind_of
 
 FP32 = 4  # bytes
 PARTS = {  # of a layer, by the modules' names in transformers
-    "attention": ("self_attn", "attn", "self_attention"),
-    "feed_forward": ("mlp", "feed_forward"),
+    "attention": ("self_attn", "attn", "self_attention", "SelfAttention", "EncDecAttention"),
+    "feed_forward": ("mlp", "feed_forward", "DenseReluDense"),
     "state_space": ("mixer", "mamba"),
     "recurrence": ("recurrence",),
     "convolution": ("convolution",),
@@ -65,7 +65,7 @@ def training_flops(module: PreTrainedModel, *, length: int) -> int:
     head = _head(module)
     inside = [(name, weight) for name, weight in multiplied(module) if weight is not head]
     body = sum(weight.numel() * share_met(module.config, name) for name, weight in inside)
-    return round(6 * (body + head.numel())) + kind_of(module.config).mixing_flops(module.config, length=length)
+    return round(6 * (body + (0 if head is None else head.numel()))) + kind_of(module.config).mixing_flops(module.config, length=length)
 
 
 def matrices(module: PreTrainedModel) -> list[str]:
@@ -108,6 +108,8 @@ def _part(module: PreTrainedModel, name: str, weight: Tensor) -> str:
     return next(part for part, names in PARTS.items() if set(words) & set(names))
 
 
-def _head(module: PreTrainedModel) -> Tensor:
-    weight: Tensor = module.get_output_embeddings().weight  # type: ignore[no-untyped-call]
+def _head(module: PreTrainedModel) -> Tensor | None:
+    """The output matrix; None of a module that only reads."""
+    head = module.get_output_embeddings()  # type: ignore[no-untyped-call]
+    weight: Tensor | None = None if head is None else head.weight
     return weight

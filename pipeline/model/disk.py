@@ -17,6 +17,7 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_json, write_json
 from pipeline.model.count import parameters
+from pipeline.model.objectives.readers import refuse_reader
 from pipeline.model.shapes import kind_of_type
 from pipeline.tokens.tokenizer import FILES, read
 
@@ -63,7 +64,8 @@ def _written(module: PreTrainedModel, folder: Path, tokenizer: Tokenizer | Model
 
 
 def load(artifact: Model, *, device: str) -> PreTrainedModel:
-    """The language model, fp32, ready to read (eval mode)."""
+    """The language model, fp32, ready to read (eval mode). PipelineError for one that can't go on from a text."""
+    refuse_reader(artifact.facts.get("objective"), place=str(artifact.path))
     return _load(AutoModelForCausalLM, artifact, device)
 
 

@@ -36,6 +36,7 @@ class Kind(ABC):
     blocks: ClassVar[bool] = (
         False  # whether model/blocks can take its place: every token sees all before it in its document, by q and k alone
     )
+    any_mask: ClassVar[bool] = False  # whether a mask of T x T can tell which tokens see which, in both directions too
     joins: ClassVar[tuple[str, ...]]  # modules whose output joins the residual stream, by the end of their names
 
     def __post_init__(self) -> None:

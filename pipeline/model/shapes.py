@@ -24,6 +24,7 @@ from pipeline.model.kinds.mixtral import Mixtral
 from pipeline.model.kinds.qwen3 import Qwen3
 from pipeline.model.kinds.rnn import Rnn
 from pipeline.model.kinds.transformer import Transformer
+from pipeline.model.t5 import EncoderDecoder
 
 _Any = Qwen3 | Llama | Gpt2 | Bloom | Mistral | Mixtral | Deepseek | Mamba2 | Bamba | Rnn | Lstm | Gru | Cnn | Transformer
 Shape = Annotated[_Any, Field(discriminator="kind")]
@@ -37,7 +38,8 @@ def kind_of(config: PretrainedConfig) -> type[Kind]:
 
 def kind_of_type(model_type: str) -> type[Kind]:
     """The same by transformers' name of it."""
-    for kind in KINDS:
+    ours: tuple[type[Kind], ...] = (*KINDS, EncoderDecoder)
+    for kind in ours:
         if kind.model_type == model_type:
             return kind
     known = ", ".join(kind.model_type for kind in KINDS)

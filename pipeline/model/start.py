@@ -39,7 +39,7 @@ def start(shape: Kind, tokenizer: Tokenizer, *, seed: int) -> PreTrainedModel:
     """
     folder = shape.init_from
     ours = Path(tokenizer.file("tokenizer.json"))
-    vocabulary = len(_vocabulary(ours))
+    vocabulary = vocabulary_of(tokenizer)
     if not folder.is_dir() or not any(path.name != ".gitkeep" for path in folder.iterdir()):
         return build(asdict(shape), vocabulary=vocabulary, seed=seed)
     config = _config(folder, shape)
@@ -53,6 +53,11 @@ def start(shape: Kind, tokenizer: Tokenizer, *, seed: int) -> PreTrainedModel:
     state = theirs.state_dict(keep_vars=True)
     module.load_state_dict({name: _moved(weight, places) if id(weight) in tables else weight for name, weight in state.items()})
     return completed(module, shape)
+
+
+def vocabulary_of(tokenizer: Tokenizer) -> int:
+    """How many tokens it has, the special ones among them."""
+    return len(_vocabulary(Path(tokenizer.file("tokenizer.json"))))
 
 
 def _config(folder: Path, shape: Kind) -> PretrainedConfig:
@@ -75,6 +80,8 @@ def _config(folder: Path, shape: Kind) -> PretrainedConfig:
         if hasattr(config, name):
             setattr(config, name, 0.0)
     config.dtype, config._name_or_path = torch.float32, ""  # a path would be saved
+    if hasattr(config, "is_causal"):
+        del config.is_causal  # an encoder's: which direction is read is the objective's to say
     return config
 
 

@@ -65,8 +65,8 @@ def dropped_blocks(selected: Corpus, truth: Mapping[str, Any], amount: Amount) -
         return
     counts = Counter(row["reason"] for row in rows)
     most = max(counts.values())
-    table = [(reason, number(count), bar(count, most), *_known(truth.get(reason))) for reason, count in table_order(counts)]
-    yield Table("Dropped by rules", ("reason", "documents", "", "precision", "recall"), table, _note(truth))
+    table = [(reason, number(count), bar(count, most), *_known(truth, reason)) for reason, count in table_order(counts)]
+    yield Table("Dropped by rules", ("reason", "documents", "", *_heads(truth)), table, _note(truth))
     for reason, _ in table_order(counts):
         some = [row for row in rows if row["reason"] == reason][: amount.examples]
         quotes = [Quote(f"{row['id']}, {found_in(row)}", excerpt(row["text"], amount.excerpt) or "(no text)", "bad") for row in some]
@@ -86,9 +86,9 @@ def repair_blocks(cleaned: Corpus, truth: Mapping[str, Any]) -> Iterator[Block]:
     most = max(documents.values())
     table = []
     for repair, count in table_order(documents):
-        cells = (number(times[repair]), number(count), bar(count, most), *_known(truth.get(repair)))
+        cells = (number(times[repair]), number(count), bar(count, most), *_known(truth, repair))
         table.append((repair.replace("_", " "), *cells))
-    yield Table("Repairs", ("repair", "times", "documents", "", "precision", "recall"), table, _note(truth))
+    yield Table("Repairs", ("repair", "times", "documents", "", *_heads(truth)), table, _note(truth))
 
 
 def copy_blocks(selected: Corpus, deduplicated: Corpus, truth: Mapping[str, Any], amount: Amount) -> Iterator[Block]:
@@ -100,9 +100,9 @@ def copy_blocks(selected: Corpus, deduplicated: Corpus, truth: Mapping[str, Any]
         return
     keepers = {row["cluster"]: row["id"] for row in rows if row["kept"]}
     counts = Counter(row["kind"] for row in removed)
-    table = [(kind, number(count), fixed((truth.get(kind) or {}).get("recall"))) for kind, count in table_order(counts)]
+    table = [(kind, number(count), *_known(truth, kind)[1:]) for kind, count in table_order(counts)]
     told = f"Precision over both kinds: {fixed(truth['precision'])}." if truth.get("precision") is not None else _note(truth)
-    yield Table("Copies removed", ("kind", "documents", "recall"), table, told)
+    yield Table("Copies removed", ("kind", "documents", *_heads(truth)[1:]), table, told)
     near = [row for row in removed if row["kind"] in ("near", "semantic")][: amount.examples]
     texts = _texts(selected, {row["id"] for row in near} | {keepers[row["cluster"]] for row in near})
     for row in near:
@@ -123,8 +123,8 @@ def passage_blocks(deduplicated: Corpus, truth: Mapping[str, Any], amount: Amoun
         return
     counts = Counter(row["level"] for row in rows)
     names = {"paragraph": "passages", "substring": "spans"}
-    table = [(level, number(count), *_known(truth.get(names[level]))) for level, count in table_order(counts)]
-    yield Table("Passages cut out", ("level", "times", "precision", "recall"), table, _note(truth))
+    table = [(level, number(count), *_known(truth, names[level])) for level, count in table_order(counts)]
+    yield Table("Passages cut out", ("level", "times", *_heads(truth)), table, _note(truth))
     quotes = [Quote(f"{row['id']}, also in {row['of']}", excerpt(row["text"], amount.excerpt), "bad") for row in rows[: amount.examples]]
     yield Quotes("Some of them", quotes, folded=True)
 
@@ -156,13 +156,18 @@ def table_order(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=_by_count)
 
 
-def _known(found: Mapping[str, float | None] | None) -> tuple[str, str]:
-    known = found or {}
-    return fixed(known.get("precision")), fixed(known.get("recall"))
+def _heads(truth: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the columns that compare with the truth; none where it is not known."""
+    return ("precision", "recall") if truth else ()
+
+
+def _known(truth: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    known = truth.get(name) or {}
+    return tuple(fixed(known.get(head)) for head in _heads(truth))
 
 
 def _note(truth: Mapping[str, Any]) -> str:
-    return "Precision and recall are over documents, against what the generator planted." if truth else "No truth is known for this corpus."
+    return "Precision and recall are over documents, against what the generator planted." if truth else ""
 
 
 def _by_count(entry: tuple[str, int]) -> tuple[int, str]:

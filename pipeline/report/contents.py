@@ -14,7 +14,7 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.evaluate import core
 from pipeline.report import along, benchmarked, cleaning, files, head, judged, learning, samples
-from pipeline.report.blocks import Block, Figures, Section, Table
+from pipeline.report.blocks import Absent, Block, Figures, Section, Table
 from pipeline.report.cleaning import Amount
 from pipeline.report.figures import fixed, number
 from pipeline.report.headlines import found
@@ -131,6 +131,8 @@ def text_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     yield from cleaning.quarantine_blocks(quarantine, amount)
     yield from cleaning.ignored_blocks(found(told.metrics.get("corpus") or {}, "ignored_files") or {})
     truth = {stage: found(told.metrics.get(stage) or {}, "truth") or {} for stage in ("clean", "select", "dedup")}
+    if not any(truth.values()):
+        yield Absent("Precision and recall of repairs, rules and copies", "what is right is not known of this corpus")
     yield from cleaning.repair_blocks(data.clean, truth["clean"].get("repairs") or {})
     yield from cleaning.dropped_blocks(data.select, truth["select"], amount)
     yield from cleaning.copy_blocks(data.select, data.dedup, truth["dedup"], amount)
@@ -148,9 +150,7 @@ def leak_blocks(split: Metrics) -> Iterator[Block]:
         known: Metrics = truth.get(name) or {}
         found_ = (number(known.get("planted")), fixed(known.get("precision")), fixed(known.get("recall")))
         rows.append((name, number(cut), *(found_ if truth else ())))
-    note = (
-        "Precision and recall are over paragraphs, against what the generator planted." if truth else "No truth is known for this corpus."
-    )
+    note = "Precision and recall are over paragraphs, against what the generator planted." if truth else ""
     if rows:
         heads = ("repeats", "paragraphs", *(("planted", "precision", "recall") if truth else ()))
         yield Table("Cut from training", heads, rows, note)

@@ -108,6 +108,17 @@ class Rows:
         numbers: Int64Array = self._first_rows[shard] + np.searchsorted(layout.rows, mine, side="right") - 1
         return numbers
 
+    def owners(self, numbers: npt.ArrayLike) -> list[Int64Array]:
+        """For each of these rows the document of each of its runs, from the left."""
+        found: list[Int64Array] = []
+        for number in np.asarray(numbers, np.int64):
+            shard = int(np.searchsorted(self._first_rows, number, side="right")) - 1
+            stream, layout = self.shards[shard]
+            first, last = layout.rows[number - self._first_rows[shard] :][:2]
+            documents = np.searchsorted(stream.starts, layout.runs[first:last, 0], side="right") - 1
+            found.append((documents + self._first_documents[shard]).astype(np.int64))
+        return found
+
     def _fill(self, batch: Batch, into: Int64Array, stream: Stream, layout: Layout, rows: Int64Array) -> None:
         """Write rows of one shard into rows of the batch."""
         first, last = layout.rows[rows], layout.rows[rows + 1]

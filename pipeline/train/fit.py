@@ -20,7 +20,7 @@ from pipeline.train.kept import keep, steps_kept
 from pipeline.train.learning import learning
 from pipeline.train.loop import train
 from pipeline.train.noise import noise
-from pipeline.train.objective import Foreseeing, Numbers, Objective
+from pipeline.train.objective import Drawing, Foreseeing, Numbers, Objective
 from pipeline.train.optimizers.choice import Choice, Optimizers
 from pipeline.train.patience import HELD_OUT, Patience
 from pipeline.train.phases import Phase, mean_batch
@@ -180,6 +180,8 @@ class _Fit:
         self.reader.prepare(self.module, step)
         batch = self.reader.batch(step)
         self.per_step = self._worked(batch)
+        if isinstance(batch.objective, Drawing):
+            batch.objective.draw(step)
         self.optimizers.probe(step, lambda: self._probe(step, batch))
         loss, count = self._gradient(batch, None if last else self.reader.batch(done))
         norm = float(whole(nn.utils.clip_grad_norm_(self._weights, recipe.max_grad_norm)))

@@ -35,6 +35,15 @@ class Foreseeing(Protocol):
 
 
 @runtime_checkable
+class Drawing(Protocol):
+    """An objective that draws by lot what a step hides or cuts."""
+
+    def draw(self, step: int) -> None:
+        """The noise of this step comes next: the same whenever the step is taken."""
+        ...
+
+
+@runtime_checkable
 class Phased(Protocol):
     """One whose data can be read in other ways, for phases that ask for it."""
 

@@ -95,6 +95,8 @@ def test_a_model_s_scores_are_those_of_one_sequence_at_a_time(kind: str) -> None
     ]
     first = module(input_ids=torch.tensor([asked[2][0]])).logits[0, -1].argmax().item()
     asked[2] = (asked[2][0], [[int(first)]])
+    asked.append(([IDS[ENDOFTEXT]], [[9, 10, 11, 12], [9, 10, 13], [9, 10, 11, 14, 15]]))  # they begin alike
+    asked.append(([IDS[ENDOFTEXT], 8], [[9, 10], [9, 10, 13]]))
     for batch in (1, 32):
         for (context, choices), scores in zip(asked, continued(module, asked, batch=batch), strict=True):
             for ids, (nats, greedy, _) in zip(choices, scores, strict=True):

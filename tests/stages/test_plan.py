@@ -16,7 +16,7 @@ from stages import _checks, _plan
 from stages._checks import check_sections, faults_between, faults_of_kinds, faults_of_names, faults_of_paths
 from stages._help import comments_of, groups, leaves, ways
 from stages._mends import in_full
-from stages._plan import moved, pipeline_before, pipeline_of, remove_strays
+from stages._plan import moved, pipeline_before, pipeline_of, print_end, remove_strays
 from stages._settings import compose, plain
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,14 @@ def test_faults_of_several_sections_are_told_at_once_and_are_not_remembered(sett
         assert "clean.quotes" in fault.value.message
         assert "split.val" in fault.value.mend
     assert not (tmp_path / "checked.json").exists()
+
+
+def test_the_plan_says_where_the_chain_ends_for_a_model_that_only_reads(settings, capsys) -> None:
+    print_end(settings)
+    assert capsys.readouterr().out == ""
+    print_end(settings | {"objective": {"kind": "masked"}})
+    assert "objective=masked" in (said := capsys.readouterr().out)
+    assert "dvc repro pretrain" in said
 
 
 def test_stages_that_come_go_or_read_something_else_are_told(settings) -> None:

@@ -23,6 +23,7 @@ class Deepseek(Ungrouped):
     q_rank: PositiveInt | None  # numbers from which queries are made; null: from the whole width
 
     model_type: ClassVar[str] = "deepseek_v3"
+    any_mask: ClassVar[bool] = True
     joins: ClassVar[tuple[str, ...]] = ("self_attn.o_proj", "mlp.down_proj")
 
     def faults(self) -> Iterator[Fault]:

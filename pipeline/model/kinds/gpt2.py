@@ -18,6 +18,7 @@ class Gpt2(Ungrouped):
     activation: Literal["gelu", "relu", "silu"]
 
     model_type: ClassVar[str] = "gpt2"
+    any_mask: ClassVar[bool] = True
     joins: ClassVar[tuple[str, ...]] = ("attn.c_proj", "mlp.c_proj")
 
     @property

@@ -16,6 +16,7 @@ class Llama(Rotary):
 
     model_type: ClassVar[str] = "llama"
     blocks: ClassVar[bool] = True
+    any_mask: ClassVar[bool] = True
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""

@@ -16,6 +16,7 @@ class Qwen3(Rotary):
 
     model_type: ClassVar[str] = "qwen3"
     blocks: ClassVar[bool] = True
+    any_mask: ClassVar[bool] = True
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""
