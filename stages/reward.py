@@ -10,7 +10,6 @@ from typing import Any
 
 from pipeline.align import reward
 from pipeline.align.handed_on import nothing
-from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import read_pairs, room_for
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.core.artifact.dialogues import Dialogues
@@ -22,7 +21,7 @@ from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(FineTuning):
+class Config(reward.RewardLearning):
     """The section `reward`: the recipe's keys and these."""
 
     source: Model
@@ -34,7 +33,7 @@ class Config(FineTuning):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    module = with_scalar_head(disk.load(cfg.source, device=run.device), seed=cfg.seed)
+    module = with_scalar_head(disk.load(cfg.source, device=run.device), heads=cfg.ensemble, seed=cfg.seed)
     room = room_for(cfg, module, section=run.section)
     train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     if not train.rows:
@@ -42,7 +41,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         reason = {Model.NOT_TRAINED: nothing("preferences to learn from")}
         disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "reward", **reason})
         return reason
-    metrics, history = reward.learn(module, tokenizer, train.rows, test.rows, cfg, Workspace.of(run))
+    metrics, history = reward.learn(module, tokenizer, (train.rows, test.rows), cfg, Workspace.of(run))
     disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "reward", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"train": train.counts, "test": test.counts}

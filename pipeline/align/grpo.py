@@ -18,15 +18,15 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.align.group_losses import ADVANTAGES, Advantage, Loss, distance, spread, surrogate, token_weights
+from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import masked_mean
-from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scale_of, scores_of
+from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scale_of, scores_of, texts_of
 from pipeline.align.rules import Asked
 from pipeline.align.sampling import Learning, Sampling, refuse_beyond_memory
 from pipeline.core.errors import PipelineError
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.tokens.dialogues import Pair
-from pipeline.tokens.special import END, IDS
 from pipeline.train.duration import Pace
 from pipeline.train.loop import train
 from pipeline.train.precision import products
@@ -34,8 +34,8 @@ from pipeline.train.schedule import linear_decay, rows_of
 from pipeline.train.settle import settled
 from pipeline.train.workspace import History, Row, Workspace, mean_of
 
-TAIL = 5  # steps: the first and the last of the history are averaged for the metrics
 DRIFT = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1}  # nats a token between sampling and the first update: other sums, the same policy
+REWARD = "reward_"  # before the name of each judge: a column of the history
 
 Judge = Callable[[Answers, Sequence[Asked]], Float[Tensor, " B"]]
 
@@ -80,12 +80,13 @@ class Experience:
 
 @dataclass(frozen=True)
 class Contest:
-    """Who answers, who is the measure of KL, who judges by what name, and what is asked."""
+    """Who answers, who is the measure of KL, who judges by what name, what is asked, and who looks on."""
 
     policy: PreTrainedModel
     reference: PreTrainedModel
     judges: Mapping[str, Judge]
     asked: Sequence[Asked]
+    guards: Guards
 
 
 def by_model(reward: PreTrainedModel, scale: Scale, *, batch: int) -> Judge:
@@ -102,9 +103,7 @@ def by_rules(tokenizer: Tokenizer) -> Judge:
     """1 for a right answer, 0 for another."""
 
     def judge(answers: Answers, asked: Sequence[Asked]) -> Float[Tensor, " B"]:
-        written = [row[1:][mask].tolist() for row, mask in zip(answers.ids, answers.mask, strict=True)]
-        texts = [tokenizer.decode([word for word in ids if word != IDS[END]], skip_special_tokens=False) for ids in written]
-        right = [one.rule is not None and one.rule(text) for one, text in zip(asked, texts, strict=True)]
+        right = [one.rule is not None and one.rule(text) for one, text in zip(asked, texts_of(answers, tokenizer), strict=True)]
         return torch.tensor(right, dtype=torch.float32, device=answers.ids.device)
 
     return judge
@@ -125,14 +124,17 @@ def improve(contest: Contest, recipe: Groups, workspace: Workspace) -> tuple[dic
 
     recipe = settled(recipe, pace, workspace, trial)
     history = train(_Learner(contest, recipe, workspace), recipe, workspace)
+    rewards = [name for name in history[0] if name.startswith(REWARD)]
     found = summary(history) | pace.told(recipe.steps) | {"tokens": round(sum(row["tokens"] for row in history) * recipe.rollout_batch)}
+    found["alarms"], history = told_of(history, recipe.alarms, rewards, workspace)
     workspace.refuse_end("KL from the reference", found["last"]["kl"], most=recipe.max_kl, key="max_kl")
     return found, history
 
 
 def summary(history: History) -> dict[str, Any]:
     """The figures of the first and of the last steps, averaged; the share of groups that taught nothing."""
-    names = [name for name in history[0] if name.startswith("reward_")] + ["kl", "entropy", "tokens", "ended", "dropped"]
+    names = [name for name in history[0] if name.startswith(REWARD)] + ["kl", "entropy", "tokens", "ended", "dropped"]
+    names += [name for name in WATCHED if name in history[0]]
     first, last = ({name: mean_of(rows, name) for name in names} for rows in (history[:TAIL], history[-TAIL:]))
     return {"first": first, "last": last, "dropped": mean_of(history, "dropped")}
 
@@ -185,13 +187,14 @@ class _Learner:
         advantages, tells = advantages_of([score - unfinished for score in raw.values()], recipe)
         if recipe.kl_in == "reward":
             advantages = advantages + ADVANTAGES[recipe.advantage](-recipe.kl_coef * kl.view(-1, recipe.group_size)).flatten()
-        facts = {f"reward_{name}": score.mean().item() for name, score in raw.items()} | {
+        facts = {f"{REWARD}{name}": score.mean().item() for name, score in raw.items()} | {
             "kl": kl.mean().item(),
             "entropy": masked_mean(entropies, answers.mask).item(),
             "tokens": answers.mask.sum(dim=1).float().mean().item(),
             "ended": answers.ended.float().mean().item(),
             "dropped": 1 - tells.float().mean().item(),
         }
+        facts |= contest.guards.figures(contest.policy, answers, prompts, batch=batch)
         return Experience(answers, logprobs, reference, torch.zeros_like(kl)[:, None] * answers.mask, advantages), tells, facts
 
     def _learn(self, experience: Experience, at: Int[Tensor, " N"], step: int) -> dict[str, float]:

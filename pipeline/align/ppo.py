@@ -16,6 +16,7 @@ from pydantic import PositiveFloat
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, values_of
 from pipeline.align.sampling import Learning, Sampling, refuse_beyond_memory
@@ -33,8 +34,8 @@ SMOOTHING = 0.95  # GAE's lambda, Ziegler et al. 2019
 CLIP = 0.2  # of the probability ratio, Schulman et al. 2017
 VALUE_CLIP = 0.2  # of the critic's move, in deviations of the reward
 PASSES = 1  # over the answers of a step: a second look costs as much as fresh answers
+REWARDS = ("score",)  # whose rise is watched
 KL_GAIN = 0.5  # of the controller; Ziegler et al. take 0.1 over thousands of steps, here are dozens
-TAIL = 5  # steps: the first and the last of the history are averaged for the metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +48,16 @@ class Rollouts(Sampling):
 
 @dataclass(frozen=True)
 class Players:
-    """Policy and critic learn; reference and reward model stay as they are. The critic starts as a copy of the reward model."""
+    """Policy and critic learn; reference and reward model stay as they are. The critic starts as a copy of the reward model.
+
+    The guards look on.
+    """
 
     policy: PreTrainedModel
     critic: PreTrainedModel
     reference: PreTrainedModel
     reward: PreTrainedModel
+    guards: Guards
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def improve(
     history = train(_ActorCritic(players, prompts, scale, recipe, workspace), recipe, workspace)
     sampled = round(sum(row["tokens"] for row in history) * recipe.rollout_batch)
     found = summary(history) | pace.told(recipe.steps) | {"tokens": sampled}
+    found["alarms"], history = told_of(history, recipe.alarms, REWARDS, workspace)
     workspace.refuse_end("KL from the reference", found["last"]["kl"], most=recipe.max_kl, key="max_kl")
     return found, history
 
@@ -127,7 +133,7 @@ def gather(
 
 def summary(history: History) -> dict[str, Any]:
     """The figures of the first and of the last steps, averaged."""
-    names = ("score", "reward", "kl", "entropy", "tokens", "ended")
+    names = [name for name in ("score", "reward", "kl", "entropy", "tokens", "ended", *WATCHED) if name in history[0]]
     first, last = ({name: mean_of(rows, name) for name in names} for rows in (history[:TAIL], history[-TAIL:]))
     return {"first": first, "last": last, "kl_coef": history[-1]["kl_coef"]}
 
@@ -152,6 +158,8 @@ class _ActorCritic:
         asked = [self._prompts[number] for number in numbers]
         with products(recipe.precision, self._place.device):  # as in learning: a ratio of two precisions is no ratio of policies
             experience, facts = gather(self._players, asked, self._scale, recipe, step=step, kl_coef=self._kl_coef)
+            batch = recipe.micro_batch or len(asked)
+            facts |= self._players.guards.figures(self._players.policy, experience.answers, asked, batch=batch)
         facts |= self._learn(experience, step)
         self._kl_coef = adapted_kl_coef(self._kl_coef, facts["kl"], target=recipe.kl_target, gain=KL_GAIN)
         return dict(facts)

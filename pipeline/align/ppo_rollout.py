@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
+from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 from transformers import PreTrainedModel
@@ -80,6 +81,16 @@ def pack_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[in
     return Answers(ids, real, mask[:, 1:], torch.tensor(ended, device=device))
 
 
+def written(answers: Answers) -> list[list[int]]:
+    """The ids that the policy wrote, each with its `<|end|>`."""
+    return [row[1:][mask].tolist() for row, mask in zip(answers.ids, answers.mask, strict=True)]
+
+
+def texts_of(answers: Answers, tokenizer: Tokenizer) -> list[str]:
+    """The words that it wrote."""
+    return [tokenizer.decode([token for token in ids if token != IDS[END]], skip_special_tokens=False) for ids in written(answers)]
+
+
 def in_parts(look: Callable[[Answers], Float[Tensor, "K B T"]], answers: Answers, *, batch: int) -> Float[Tensor, "K B T"]:
     """What `look` says of each token, asked for `batch` answers at a time; 0 where a part ends before the longest."""
     time = answers.mask.shape[1]
@@ -107,9 +118,12 @@ def fine(numbers: Tensor) -> Tensor:
 
 
 def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:
-    """What the critic expects at the end, before each token is written. It has the reward model's shape, and its scale."""
+    """What the critic expects at the end, before each token is written. It has the reward model's shape, and its scale.
+
+    Of several heads it is their mean.
+    """
     hidden = critic.base_model(input_ids=answers.ids).last_hidden_state
-    values: Tensor = (fine(critic.get_submodule("score")(hidden)[:, :-1, 0]) - scale.mean) / scale.deviation
+    values: Tensor = (fine(critic.get_submodule("score")(hidden)[:, :-1]).mean(dim=2) - scale.mean) / scale.deviation
     return values
 
 

@@ -1,6 +1,6 @@
 """What good and bad answers teach: pure functions of log-probabilities.
 
-Legend: answers B. Log-probabilities are in nats, of an answer with its end, given its prompt: its sum, or its mean a token.
+Legend: answers B, heads H. Log-probabilities are in nats, of an answer with its end, given its prompt: its sum, or its mean a token.
 """
 
 import math
@@ -11,6 +11,14 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 _ALMOST_SURE = -1e-6  # nats: the odds of what is certain are infinite
+
+
+def bradley_terry(
+    chosen: Float[Tensor, "B H"], rejected: Float[Tensor, "B H"], *, margin: Float[Tensor, "B 1"], weight: Float[Tensor, "B H"]
+) -> Float[Tensor, "B H"]:
+    """-log sigmoid(chosen - rejected - margin) of scores (Bradley and Terry 1952; the margin: Touvron et al. 2023, Llama 2, eq. 2), each
+    times its weight."""
+    return -weight * logsigmoid(chosen - rejected - margin)
 
 
 def contrast(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], *, beta: float, gamma: float) -> Float[Tensor, " B"]:

@@ -150,12 +150,14 @@ def agreement(pairs: Sequence[Pair], scores: Callable[[list[tuple[list[int], lis
     pairs, overall and by kind; and the mean margin. None where there are no pairs."""
     if not pairs:
         return {"accuracy": None, "margin": None, "n": 0, "kinds": {}}
-    chosen = scores([(pair.prompt, pair.chosen) for pair in pairs])
-    rejected = scores([(pair.prompt, pair.rejected) for pair in pairs])
-    right = (chosen > rejected).double()
+    ahead = scores([(pair.prompt, pair.chosen) for pair in pairs]) - scores([(pair.prompt, pair.rejected) for pair in pairs])
+    return ranked(pairs, (ahead > 0).double(), seed=seed) | {"margin": ahead.double().mean().item()}
+
+
+def ranked(pairs: Sequence[Pair], right: Tensor, *, seed: int) -> dict[str, Any]:
+    """The share of pairs that are ranked rightly (1; 0.5: not at all), with its interval, overall and by kind. At least one pair."""
     return {
         **_accuracy(pairs, right, list(range(len(pairs))), seed),
-        "margin": (chosen - rejected).double().mean().item(),
         "kinds": {kind: _accuracy(pairs, right, at, seed) for kind, at in _by_kind(pairs).items()},
     }
 

@@ -16,7 +16,7 @@ from pipeline.align.rows import Part, fitting, with_room
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.dialogues import Pair, Room
-from pipeline.world.judge import judge
+from pipeline.world.judge import gold, judge
 
 Rule = Callable[[str], bool]
 _NUMBER = r"[-−]?\d[\d,]*(?:\.\d+)?"
@@ -74,6 +74,23 @@ def rule_of(messages: list[dict[str, str]]) -> Rule | None:
 
 def _value(number: str) -> float:
     return float(number.replace(",", "").replace("−", "-"))
+
+
+def world_score(answer: str, *, subject: str, value: str, choices: list[str]) -> float:
+    """The world's own score of an answer about a fact, 0 to 1: right before wrong, polite before plain before rude."""
+    return gold(judge(answer, value, choices, subject=subject))
+
+
+def gold_scores(dialogues: Dialogues, pairs: Sequence[Pair], tokenizer: Tokenizer) -> dict[tuple[int, ...], Callable[[str], float]]:
+    """The known score of an answer, by prompt: of the world's questions and of the pairs about its facts. None where nobody knows."""
+    if not dialogues.has("questions.jsonl"):
+        return {}
+    asked = list(dialogues.rows("questions"))
+    facts: dict[str, Callable[[str], float]] = {
+        row["fact"]: partial(world_score, subject=row["subject"], value=row["value"], choices=row["choices"]) for row in asked
+    }
+    prompts = {tuple(encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)[0]): facts[row["fact"]] for row in asked}
+    return prompts | {tuple(pair.prompt): facts[pair.cluster] for pair in pairs if pair.cluster in facts}
 
 
 def of_pairs(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part[Asked]:

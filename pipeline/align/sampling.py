@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
+from pipeline.align.guards import Alarms
 from pipeline.align.recipe import Precision
 from pipeline.model import memory
 from pipeline.tokens.dialogues import ANSWER_STEP, Length, Pair, length_for
@@ -38,6 +39,7 @@ class Sampling(Recipe):
     kl_coef: NonNegativeFloat
     max_kl: PositiveFloat | None  # nats an answer after training; None: whatever it is
     missing_eos_penalty: NonNegativeFloat  # deviations of the reward
+    alarms: Alarms
 
     def __post_init__(self) -> None:
         if self.micro_batch is not None and self.micro_batch > self.rollout_batch:

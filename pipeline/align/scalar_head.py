@@ -1,4 +1,4 @@
-"""A reward model: the fine-tuned model with one number instead of a vocabulary at its end."""
+"""A reward model: the fine-tuned model with one number, or one of each head, instead of a vocabulary at its end."""
 
 import copy
 import math
@@ -10,10 +10,10 @@ from pipeline.core.seed import seed_of
 from pipeline.tokens.special import IDS, PAD
 
 
-def with_scalar_head(module: PreTrainedModel, *, seed: int) -> PreTrainedModel:
-    """A module of the same kind with the same body and a fresh linear head, N(0, 1/(width + 1)) as in Stiennon et al. 2020."""
+def with_scalar_head(module: PreTrainedModel, *, heads: int, seed: int) -> PreTrainedModel:
+    """A module of the same kind with the same body and fresh linear heads, N(0, 1/(width + 1)) as in Stiennon et al. 2020."""
     config = copy.deepcopy(module.config)
-    config.num_labels, config.pad_token_id = 1, IDS[PAD]
+    config.num_labels, config.pad_token_id = heads, IDS[PAD]
     reward: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
     reward.base_model.load_state_dict(module.base_model.state_dict())
     weight = reward.get_parameter("score.weight")

@@ -189,6 +189,7 @@ class Sealed:
     method: ClassVar[str]  # names the random streams
     arguments: ClassVar[type[Any]]  # the trainer's class of arguments
     sides: ClassVar[int] = 1  # sequences a row; 2: a batch holds all chosen ones, then all rejected ones
+    no_tokens: ClassVar[tuple[str, ...]] = ()  # columns of a batch that have a width of their own
     recipe: Any  # a FineTuning
     scale: LossScale
     whole: dict[str, Tensor]  # the batch of the step
@@ -206,7 +207,7 @@ class Sealed:
         for part in torch.split(rows, self.recipe.at_once, dim=1):
             at = part.flatten()
             longest = int(inputs["attention_mask"][at].sum(dim=1).max())
-            some = {name: value[at, :longest] for name, value in inputs.items()}
+            some = {name: value[at] if name in self.no_tokens else value[at, :longest] for name, value in inputs.items()}
             losses.append(super().training_step(model, some, num_items_in_batch))  # type: ignore[misc]
         total = torch.stack(losses).sum()
         return self._unscaled(model, total) if self.scale.on else total

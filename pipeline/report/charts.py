@@ -20,10 +20,14 @@ _ROW = 24.0
 
 @dataclass(frozen=True)
 class Curve:
-    """A named line. Where it has many points they are drawn thin, and bold the mean of neighbours."""
+    """A named line. Where it has many points they are drawn thin, and bold the mean of neighbours.
+
+    `spans` are intervals (x, low, high), drawn as vertical lines.
+    """
 
     name: str
     points: Sequence[Point]
+    spans: Sequence[tuple[float, float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,9 @@ class Interval:
 
 def line_chart(curves: Sequence[Curve], *, title: str, x: str, levels: Sequence[Level], log: bool, log_x: bool = False) -> Markup:
     """Curves over one axis, with a legend. `log`: powers on the vertical axis, `log_x`: on the horizontal one (all values > 0)."""
-    drawn = [Curve(curve.name, thinned(curve.points, _MOST_POINTS)) for curve in curves if curve.points]
+    drawn = [Curve(curve.name, thinned(curve.points, _MOST_POINTS), curve.spans) for curve in curves if curve.points]
     values = [value for curve in drawn for _, value in curve.points] + [level.value for level in levels]
+    values += [bound for curve in drawn for _, *bounds in curve.spans for bound in bounds]
     steps = [step for curve in drawn for step, _ in curve.points]
     low, high = _padded(min(values), max(values), log=log)
     across = (logarithmic if log_x else linear)(min(steps), max(steps), _LEFT, _WIDTH - _RIGHT)
@@ -56,6 +61,7 @@ def line_chart(curves: Sequence[Curve], *, title: str, x: str, levels: Sequence[
         *_grid_across(log_ticks(low, high) if log else ticks(low, high, 5), up),
         *_steps(log_ticks(min(steps), max(steps)) if log_x else ticks(min(steps), max(steps), 5), across, x),
         *(_level(level, up(level.value)) for level in levels),
+        *(_span(span, across, up) for curve in drawn for span in curve.spans),
         *(_curve(curve, index, across, up) for index, curve in enumerate(drawn)),
     ]
     legend = [_key(curve.name, f"s{index}") for index, curve in enumerate(drawn)]
@@ -150,6 +156,11 @@ def _steps(values: Sequence[float], across: Scale, name: str) -> list[Markup]:
 
 def _level(level: Level, y: float) -> Markup:
     return element("line", element("title", level.name), x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y, class_="level")
+
+
+def _span(span: tuple[float, float, float], across: Scale, up: Scale) -> Markup:
+    x, low, high = span
+    return element("path", d=path_of([(across(x), up(low)), (across(x), up(high))]), class_="whisker")
 
 
 def _curve(curve: Curve, index: int, across: Scale, up: Scale) -> Markup:

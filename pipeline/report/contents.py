@@ -180,7 +180,9 @@ def score_blocks(
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(board)
     ranking = {name: metrics for name, metrics in told.of("align").items() if metrics and "accuracy" in metrics}
-    yield from judged.ranking_blocks({"reward": told.metrics.get("reward"), **ranking})
+    yield from judged.ranking_blocks({judged.REWARD: told.metrics.get("reward"), **ranking})
+    yield from judged.calibration_blocks(told.metrics.get("reward"))
+    yield from judged.alarm_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
     shown = benchmarked.names_of(told.tasks)
     yield from judged.other_blocks(board, [core.TASK, *shown, *(part for name in shown for part in board.below(name))])

@@ -139,7 +139,15 @@ STAGES: Mapping[str, Work] = {
         (Number("held-out loss", "val_loss", fixed, True), Number("train loss", "train_loss", fixed, True), *FITTING),
     ),
     "reward": Work(
-        "a reward model", (Number("ranks correctly", "accuracy", share, True), Number("margin", "margin", fixed, True), *FITTING)
+        "a reward model",
+        (
+            Number("ranks correctly", "accuracy", share, True),
+            Number("the longer answer wins", "baselines.length.accuracy", share, True),
+            Number("four features", "baselines.linear.accuracy", share, True),
+            Number("calibration error", "calibration.ece", fixed, True),
+            Number("margin", "margin", fixed, True),
+            *FITTING,
+        ),
     ),
     "align": Work(
         "an aligned model",
@@ -149,6 +157,7 @@ STAGES: Mapping[str, Work] = {
             Number("KL", "last.kl", fixed),
             Number("ranks correctly", "accuracy", share),
             Number("margin", "margin", fixed),
+            Number("reward may be gamed", "alarms", ", ".join, True),
             *FITTING,
         ),
     ),

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.report.blocks import Absent, Block, Figures, Table
 from pipeline.report.charts import Curve, Interval, Level, interval_chart, line_chart
-from pipeline.report.figures import fixed, number
+from pipeline.report.figures import fixed, number, share
 from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell
 
 TEXT, HELD_OUT, TRAINED, AGAINST = "text", "facts_held_out", "facts_trained", "against_reference"
@@ -51,6 +51,23 @@ _DUELS = (
     "By the reward model, an answer that was cut off loses against one that ended."
 )
 _HEADS = {"gold_win": "wins by rules", "reward_win": "wins by the reward model", "kl": "KL, nats an answer"}
+REWARD = "reward"  # its name among the rankings
+_SIMPLE = {"length": "the longer wins", "linear": "four features"}
+_SIMPLER = (
+    "What can be had without reading: the longer answer wins; a linear model, fitted to the training pairs, of length, overlap with the "
+    "prompt, repetition and the frequency of the tokens. A pair that these can't tell apart is half right."
+)
+_CALIBRATION = "Confidence: the sigmoid of the difference of the scores. Bars: 95% intervals."
+_WATCHED = {
+    "score": "score",
+    "reward_model": "reward model",
+    "reward_rule": "rules",
+    "tokens": "tokens an answer",
+    "distinct": "different pairs of tokens",
+    "perplexity": "perplexity of good held-out answers",
+    "gold": "known score",
+}
+_ALARMS = "The first and the last steps. An alarm: another figure is worse than at its best, and the reward rose since; it stops nothing."
 _MEANING = (
     "choice: the right word is the likeliest in the book's sentence (dashed: chance). right: the greedy answer states the fact; "
     "exact: and is polite. sampled: of an answer drawn at temperature 1."
@@ -151,7 +168,8 @@ def playing(board: ScoreTable) -> list[str]:
 
 
 def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:
-    """How often the reward model, and the implicit reward of direct methods, prefer correctly on held-out pairs, by kind."""
+    """How often the reward model, and the implicit reward of direct methods, prefer correctly on held-out pairs, by kind; and what can be
+    had without reading them."""
     missing = {name: metrics for name, metrics in rankings.items() if metrics is None or metrics.get("accuracy") is None}
     if missing:
         reason = "there are no held-out pairs" if any(missing.values()) else "not run"
@@ -159,6 +177,8 @@ def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator
     known = {name: metrics for name, metrics in rankings.items() if metrics is not None and metrics.get("accuracy") is not None}
     if not known:
         return
+    simple = (known.get(REWARD) or {}).get("baselines") or {}
+    known |= {_SIMPLE[name]: found for name, found in simple.items()}
     kinds = list(dict.fromkeys(kind for metrics in known.values() for kind in metrics["kinds"]))
     axis = Axis(0.0, 1.0, _EVEN)
     rows = [("all", *(cell(accuracy_of(metrics), axis) for metrics in known.values()), _count(known, None))]
@@ -166,8 +186,44 @@ def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator
         found = [metrics["kinds"].get(kind) for metrics in known.values()]
         cells = [cell(accuracy_of(one) if one else Score(None, None, None, 0, "no such pair"), axis) for one in found]
         rows.append((kind.replace("_", " "), *cells, _count(known, kind)))
-    heads = ["reward model" if name == "reward" else f"{name}, implicit" for name in known]
-    yield Table("Held-out preferences, ranked correctly", ("kind", *heads, "pairs"), rows)
+    named = {REWARD: "reward model"} | {head: head for head in _SIMPLE.values()}
+    heads = [named.get(name, f"{name}, implicit") for name in known]
+    yield Table("Held-out preferences, ranked correctly", ("kind", *heads, "pairs"), rows, _SIMPLER if simple else "")
+
+
+def calibration_blocks(reward: Mapping[str, Any] | None) -> Iterator[Block]:
+    """Whether the reward model is as sure as it is right, and whether its heads are of one mind."""
+    found = (reward or {}).get("calibration")
+    if not found:
+        return
+    bins = list(found["curve"].values())
+    spans = [(one["confidence"], one["accuracy_low"], one["accuracy_high"]) for one in bins if "accuracy_low" in one]
+    curves = [
+        Curve("reward model", [(one["confidence"], one["accuracy"]) for one in bins], spans),
+        Curve("as sure as right", [(_EVEN, _EVEN), (1.0, 1.0)]),
+    ]
+    figure = line_chart(curves, title="Held-out preferences ranked rightly, by confidence", x="confidence", levels=[], log=False)
+    bounds = f" ({fixed(found['ece_low'])} – {fixed(found['ece_high'])})" if "ece_low" in found else ""
+    heads = (reward or {}).get("disagreement")
+    split = f" Its heads are of two minds on {share(heads['split'])} of the pairs." if heads else ""
+    yield Figures([figure], f"{_CALIBRATION} Expected calibration error {fixed(found['ece'])}{bounds}.{split}")
+
+
+def alarm_blocks(methods: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:
+    """What was watched while a reward rose, in the first and in the last steps, and whether the reward may have been gamed."""
+    known = {name: metrics for name, metrics in methods.items() if metrics and "alarms" in metrics}
+    if not known:
+        return
+    columns = [name for name in _WATCHED if any(name in metrics["last"] for metrics in known.values())]
+    rows = [
+        (name, *(_moved(metrics, column) for column in columns), "; ".join(metrics["alarms"].values()) or "none")
+        for name, metrics in known.items()
+    ]
+    yield Table("While the reward rose", ("", *(_WATCHED[column] for column in columns), "alarms"), rows, _ALARMS)
+
+
+def _moved(metrics: Mapping[str, Any], column: str) -> str:
+    return f"{number(metrics['first'].get(column))} → {number(metrics['last'].get(column))}"
 
 
 def contest_blocks(board: ScoreTable) -> Iterator[Block]:

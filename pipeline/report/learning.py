@@ -33,6 +33,8 @@ CHARTS: Sequence[Chart] = (
     Chart("score, deviations of the reward", {"score": "score", "reward": "score less the cost of KL"}),
     Chart("KL to the reference, nats an answer", {"kl": "KL"}),
     Chart("entropy, nats a token", {"entropy": "entropy"}),
+    Chart("what guards the reward", {"distinct": "different pairs of tokens", "gold": "known score"}),
+    Chart("perplexity of good held-out answers", {"perplexity": "perplexity"}),
 )
 
 

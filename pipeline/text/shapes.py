@@ -5,9 +5,13 @@ from collections.abc import Set
 PROMPTS = ("prompt", "instruction", "question")
 ANSWERS = ("response", "output", "answer", "completion")
 CONVERSATIONS = ("messages", "conversations", "conversation")
+SETS = ("completions", "responses", "answers", "outputs", "candidates")  # of several answers to one prompt
+SHOWN = tuple((f"{noun}_a", f"{noun}_b") for noun in (*ANSWERS, "conversation"))  # two answers, of which a person chose
 
 
 def holds_dialogues(columns: Set[str]) -> bool:
-    """Whether rows with these columns are instructions, preferences or labelled answers."""
-    pair = not columns.isdisjoint(PROMPTS) and not columns.isdisjoint(ANSWERS)
-    return pair or not columns.isdisjoint(CONVERSATIONS) or {"chosen", "rejected"} <= columns or {"instruction", "instances"} <= columns
+    """Whether rows with these columns are instructions, preferences, rankings, votes or labelled answers."""
+    asked = not columns.isdisjoint(PROMPTS)
+    pair = asked and not columns.isdisjoint((*ANSWERS, *SETS))
+    two = any(columns >= set(names) for names in (("chosen", "rejected"), ("instruction", "instances"), *SHOWN))
+    return pair or two or not columns.isdisjoint(CONVERSATIONS)

@@ -62,6 +62,7 @@ class Pair:
     rejected: list[int]
     kind: str
     cluster: str = ""  # pairs about one fact, or of one prompt, tell no more than one of them
+    margin: float | None = None  # by which the chosen answer is better in the data's own scores, where they have some
 
 
 def encode_instructions(
@@ -91,7 +92,7 @@ def encode_preferences(
         if tokens > max_length:
             dropped.append(_too_long(row, tokens))
         else:
-            kept.append(Pair(prompt, chosen, rejected, row["kind"], row.get("fact") or repr(prompt)))
+            kept.append(Pair(prompt, chosen, rejected, row["kind"], row.get("fact") or repr(prompt), row.get("margin")))
     return kept, dropped
 
 

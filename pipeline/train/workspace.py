@@ -30,11 +30,13 @@ class Workspace:
     track: Callable[[int, dict[str, float]], None]  # numbers that pass
     section: str  # of the settings, for mends: align.dpo
     parallel: Parallel = "data"
+    warn: Callable[[str], object] = lambda words: None  # of what a person should know
 
     @classmethod
     def of(cls, run: Any) -> "Workspace":
         """What a stage was given."""
-        return cls(scratch=run.scratch, device=run.device, track=run.track, section=run.section, parallel=run.hardware.parallel)
+        told = {"track": run.track, "warn": run.log.warning}
+        return cls(scratch=run.scratch, device=run.device, section=run.section, parallel=run.hardware.parallel, **told)
 
     def refuse_nan(self, step: int, **figures: float) -> None:
         """PipelineError when training has left the numbers: all that follows would be lost."""

@@ -2,17 +2,16 @@
 
 reads   source, by default data/sft          Model
 reads   reward_model, by default data/reward RewardModel
-reads   data/dialogues                       Dialogues, preferences of part train; and what rules can check
+reads   data/dialogues                       Dialogues, preferences of part train, and of part test for the guards; what rules check
 writes  data/align/<entry>                   Model
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import grpo
+from pipeline.align import grpo, guards, rules
 from pipeline.align.handed_on import hand_on
 from pipeline.align.rows import read_pairs, room_for
-from pipeline.align.rules import of_pairs, read_checkable
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
@@ -38,22 +37,23 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     tokenizer = disk.tokenizer_of(cfg.source)
     policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
     room, batch = room_for(cfg, policy, section=run.section), cfg.micro_batch or cfg.mini_batch_size
-    (pairs,) = read_pairs(cfg.dialogues, ("train",), tokenizer, room)
+    pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     recipe = cfg.settled(pairs.rows, context=room.context)
+    new = recipe.new_tokens
     if cfg.reward == "model":
-        prompts, judges = of_pairs(pairs.rows, room, max_new_tokens=recipe.new_tokens), {}
+        asked, judges = rules.of_pairs(pairs.rows, room, max_new_tokens=new), {}
     else:
-        prompts = read_checkable(cfg.dialogues, tokenizer, room, max_new_tokens=recipe.new_tokens)
-        judges = {"rule": grpo.by_rules(tokenizer)}
-    if not prompts.rows or (cfg.reward != "rule" and cfg.reward_model.not_trained):
+        asked, judges = rules.read_checkable(cfg.dialogues, tokenizer, room, max_new_tokens=new), {"rule": grpo.by_rules(tokenizer)}
+    if not asked.rows or (cfg.reward != "rule" and cfg.reward_model.not_trained):
         run.curve([])
         return hand_on(cfg.source, cfg.target, "prompts whose answers can be judged")
     if cfg.reward != "rule":
         judges["model"] = grpo.as_learned(disk.load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
-    metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, prompts.rows), recipe, Workspace.of(run))
+    watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), [one.prompt for one in asked.rows], tokenizer)
+    metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, asked.rows, watch), recipe, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})
     run.curve(history)
-    return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
+    return metrics | {"pairs": pairs.counts, "prompts": asked.counts}
 
 
 if __name__ == "__main__":

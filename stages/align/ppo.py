@@ -2,7 +2,7 @@
 
 reads   source, by default data/sft          Model
 reads   reward_model, by default data/reward RewardModel
-reads   data/dialogues                       Dialogues, preferences of part train
+reads   data/dialogues                       Dialogues, preferences of part train, and of part test for the guards
 writes  data/align/<entry>                   Model
 """
 
@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import ppo
+from pipeline.align import guards, ppo
 from pipeline.align.handed_on import hand_on
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.rows import read_pairs, room_for, with_room
@@ -39,14 +39,16 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
     reward = disk.load_reward(cfg.reward_model, device=run.device)
     room = room_for(cfg, policy, section=run.section)
-    (pairs,) = read_pairs(cfg.dialogues, ("train",), disk.tokenizer_of(cfg.source), room)
+    tokenizer = disk.tokenizer_of(cfg.source)
+    pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     if not pairs.rows or cfg.reward_model.not_trained:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "preferences to learn from")
     recipe = cfg.settled(pairs.rows, context=room.context)
     prompts = with_room(pairs.rows, room, max_new_tokens=recipe.new_tokens)
     scale = scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
-    players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward)
+    watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), prompts.rows, tokenizer)
+    players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=watch)
     metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
     run.curve(history)

@@ -19,9 +19,10 @@ from transformers import PreTrainedModel
 
 from pipeline.align import ppo
 from pipeline.align.dpo import DirectPreferences, prefer
+from pipeline.align.guards import HANDFUL, Alarms, Guards
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.recipe import FineTuning
-from pipeline.align.reward import learn
+from pipeline.align.reward import RewardLearning, learn
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.align.sft import fine_tune
 from pipeline.model import memory
@@ -69,7 +70,7 @@ class Folder:
         return build(self._shape, vocabulary=self._vocabulary, seed=1)
 
     def reward(self) -> PreTrainedModel:
-        return with_scalar_head(self.model(), seed=1)
+        return with_scalar_head(self.model(), heads=1, seed=1)
 
     def ids(self, count: int) -> list[int]:
         return [int(word) for word in self._draws.integers(6, self._vocabulary, count)]
@@ -122,7 +123,8 @@ class Folder:
 
     def learn_rewards(self, rows: int) -> None:
         pairs = self.pairs(rows)
-        learn(self.reward(), self._tokenizer, pairs, pairs, FineTuning(**self.recipe(rows)), self.place("reward"))
+        recipe = RewardLearning(**self.recipe(rows), margin=0.0, loss_mean="pair", ensemble=1)
+        learn(self.reward(), self._tokenizer, (pairs, pairs), recipe, self.place("reward"))
 
     def dpo(self, rows: int) -> None:
         recipe, pairs = DirectPreferences(**self.recipe(rows), loss="sigmoid", beta=0.1, sft_weight=1.0), self.pairs(rows)
@@ -131,8 +133,10 @@ class Folder:
     def ppo(self, rows: int) -> None:
         own = {"rollout_batch": rows, "mini_batch_size": rows, "max_new_tokens": HALF, "learning_rate": 1e-4, "kl_coef": 0.1}
         own |= {"critic_learning_rate": 1e-4, "kl_target": 1.0, "max_kl": None, "missing_eos_penalty": 1.0}
+        own |= {"alarms": Alarms(tokens=1.5, distinct=0.9, perplexity=1.2, gold=0.95)}
         shared = {name: value for name, value in self.recipe(rows).items() if name in ppo.Rollouts.__dataclass_fields__}
-        players = ppo.Players(policy=self.model(), critic=self.reward(), reference=self.model(), reward=self.reward())
+        guards = Guards([(pair.prompt, pair.chosen) for pair in self.pairs(HANDFUL)], {}, self._tokenizer)
+        players = ppo.Players(policy=self.model(), critic=self.reward(), reference=self.model(), reward=self.reward(), guards=guards)
         scale = scale_of(players.reward, self.pairs(FEW), batch=FEW)
         ppo.improve(players, [self.ids(HALF) for _ in range(rows)], scale, ppo.Rollouts(**(shared | own)), self.place("ppo"))
 

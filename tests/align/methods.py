@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,10 +15,11 @@ from pipeline.align import grpo as grpo_method
 from pipeline.align import kto as kto_method
 from pipeline.align import ppo as ppo_method
 from pipeline.align.dpo import DirectPreferences, train_dpo
+from pipeline.align.guards import Alarms, Guards
 from pipeline.align.labels import both_sides
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.recipe import FineTuning, Precision
-from pipeline.align.reward import train_reward
+from pipeline.align.reward import RewardLearning, train_reward
 from pipeline.align.rules import Asked
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.align.sft import train_sft
@@ -57,6 +58,7 @@ SETTINGS = ppo_method.Rollouts(
     kl_target=2.0,
     max_kl=None,
     missing_eos_penalty=1.0,
+    alarms=Alarms(tokens=1.5, distinct=0.9, perplexity=1.2, gold=0.95),
     checkpoint_every=2,
     seed=1,
 )
@@ -114,7 +116,7 @@ PLAIN = How()
 
 
 def fresh_reward() -> PreTrainedModel:
-    return with_scalar_head(tiny(1), seed=5)
+    return with_scalar_head(tiny(1), heads=1, seed=5)
 
 
 def sft(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
@@ -125,7 +127,17 @@ def sft(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN
 
 def reward(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
     model = how.reward()
-    trained = train_reward(model, tokenizer, rows or pairs(10), how.recipe(), workspace)
+    recipe = RewardLearning(**vars(how.recipe()), margin=0.0, loss_mean="pair", ensemble=1)
+    trained = train_reward(model, tokenizer, rows or pairs(10), recipe, workspace)
+    return Outcome(weights(model), trained.history, trained.amount)
+
+
+def ensemble(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    """Three heads, a margin, and prompts that weigh alike: the loss of ours."""
+    model = with_scalar_head(how.policy(), heads=3, seed=5).to(how.dtype)
+    recipe = RewardLearning(**vars(how.recipe()), margin=0.5, loss_mean="prompt", ensemble=3)
+    rows = [replace(pair, margin=float(number % 3)) for number, pair in enumerate(rows or pairs(10))]
+    trained = train_reward(model, tokenizer, rows, recipe, workspace)
     return Outcome(weights(model), trained.history, trained.amount)
 
 
@@ -136,9 +148,14 @@ def dpo(tokenizer: Any, workspace: Workspace, sft_weight: float = 1.0, how: How 
     return Outcome(weights(policy), trained.history, trained.amount)
 
 
+def guards() -> Guards:
+    """What looks on where no score is known."""
+    return Guards([(pair.prompt, pair.chosen) for pair in pairs(4)], {}, None)  # type: ignore[arg-type]
+
+
 def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model, critic = how.policy(), how.reward(), how.reward()
-    players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model)
+    players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model, guards=guards())
     scale = scale_of(model, pairs(10), batch=4)
     metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, how.rollouts(), workspace)
     both = {"policy": weights(policy), "critic": weights(critic)}
@@ -149,7 +166,8 @@ def grpo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model = how.policy(), how.reward()
     judges = {"model": grpo_method.as_learned(model, pairs(10), batch=4)}
     asked = [Asked(pair.prompt, None) for pair in pairs(10)]
-    metrics, history = grpo_method.improve(grpo_method.Contest(policy, how.policy(), judges, asked), how.groups(), workspace)
+    contest = grpo_method.Contest(policy, how.policy(), judges, asked, guards())
+    metrics, history = grpo_method.improve(contest, how.groups(), workspace)
     return Outcome(weights(policy), history, metrics)
 
 
@@ -178,7 +196,7 @@ def kto(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN
     return Outcome(weights(policy), trained.history, trained.amount)
 
 
-METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "dpo": dpo, "kto": kto}
+METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "ensemble": ensemble, "dpo": dpo, "kto": kto}
 METHODS |= {name: partial(pairwise, name) for name in PAIRS}
 OWN_TRAINER = [name for name in METHODS if name not in ("orpo", "cpo")]  # these have simpo's, with another loss
 SAMPLING = {"ppo": ppo, "grpo": grpo}

@@ -45,7 +45,7 @@ def alike(answers: Answers, asked: Sequence[Asked]) -> Tensor:
 
 
 def contest(judge: grpo.Judge = low_words, **judges: grpo.Judge) -> Contest:
-    return Contest(tiny(1), tiny(1), {"model": judge, **judges}, ASKED)
+    return Contest(tiny(1), tiny(1), {"model": judge, **judges}, ASKED, methods.guards())
 
 
 @pytest.mark.parametrize("name", PAPERS)

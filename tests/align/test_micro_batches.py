@@ -21,7 +21,7 @@ from tests.model.every_kind import shape_of
 
 LOSSES = {"loss", "grad_norm", "rewards/margins", "rewards/accuracies", "margin", "accuracy", "policy_loss", "value_loss", "clipped", "kl"}
 # the fused heads of the others give fp32, whatever the weights are
-CLOSE = dict.fromkeys(METHODS, 2e-6) | dict.fromkeys(("reward", *SAMPLING), 1e-11)
+CLOSE = dict.fromkeys(METHODS, 2e-6) | dict.fromkeys(("reward", "ensemble", *SAMPLING), 1e-11)
 
 
 def losses(history: History) -> list[dict[str, float]]:

@@ -128,7 +128,7 @@ def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
     settings = dataclasses.replace(
         methods.SETTINGS.lasting(16), rollout_batch=32, mini_batch_size=8, max_new_tokens=3, kl_coef=0.001, kl_target=99.0
     )
-    players = ppo.Players(policy=tiny(1), critic=methods.fresh_reward(), reference=tiny(1), reward=judge)
+    players = ppo.Players(policy=tiny(1), critic=methods.fresh_reward(), reference=tiny(1), reward=judge, guards=methods.guards())
     metrics, _ = ppo.improve(players, prompts, scale, settings, workspace(tmp_path))
     assert metrics["last"]["score"] > metrics["first"]["score"] + 0.5
     assert metrics["last"]["kl"] > 0

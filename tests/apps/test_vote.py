@@ -9,6 +9,8 @@ from apps import vote
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import InputError
 from pipeline.core.files import write_json, write_jsonl
+from pipeline.text.dialogues.files import read_dialogues
+from tests.text.dialogue_tools import rules
 
 
 @pytest.fixture
@@ -82,3 +84,13 @@ def test_models_without_answers_and_one_alone_are_refused(contest: Path) -> None
     assert "sft, dpo" in fault.value.mend
     with pytest.raises(InputError, match="two models"):
         list(vote.duels(contest, ["sft"], "Ann"))
+
+
+def test_the_votes_are_read_as_preferences(contest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "own" / "votes.jsonl"
+    run(contest, target, ["a", "t", "b"], monkeypatch)
+    won = [line[f"answer_{line['winner']}"] for line in lines(target) if line["winner"] != "tie"]
+    found = read_dialogues(target.parent, (), rules(0.0), seed=1)
+    assert [row["chosen"] for row in found.tables["preferences"]] == won
+    assert found.counts()["votes"] == {"votes": 3, "ties": 1, "pairs": 2, "pairs_without_majority": 1}
+    assert found.counts()["unknown_columns"] == {}

@@ -181,7 +181,7 @@ def test_rows_of_documents_of_every_length_teach_what_each_teaches_alone(loud: P
 
 
 def test_a_reward_model_stands_on_every_kind(loud: PreTrainedModel) -> None:
-    judge = with_scalar_head(loud, seed=1)
+    judge = with_scalar_head(loud, heads=1, seed=1)
     [short, long] = [ROWS[0, :9].tolist(), ROWS[1].tolist()]
     together, [alone] = rewards_of(judge, [short, long], batch=2), rewards_of(judge, [short], batch=1)
     assert together[0] == pytest.approx(float(alone), rel=1e-4, abs=1e-5)

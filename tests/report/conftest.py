@@ -140,6 +140,16 @@ def run(tmp_path: Path) -> Callable[..., tuple[Data, list[Scores], RunRecord]]:
 
     def finished(*, facts: bool) -> tuple[Data, list[Scores], RunRecord]:
         kinds = {"accuracy": 0.9, "n": 50, "accuracy_before": 0.5, "kinds": {"rude": {"accuracy": 0.9, "n": 50}}}
+        ranked = {"accuracy": 0.6, "accuracy_low": 0.5, "accuracy_high": 0.7, "n": 50, "kinds": {"rude": {"accuracy": 0.7, "n": 50}}}
+        reward = kinds | {"baselines": {"length": ranked, "linear": ranked}, "disagreement": {"deviation": 0.3, "split": 0.125}}
+        curve = {"0.50": {"confidence": 0.55, "accuracy": 0.6, "accuracy_low": 0.4, "accuracy_high": 0.8, "n": 20}}
+        curve["0.95"] = {"confidence": 0.97, "accuracy": 1.0, "n": 30}
+        reward["calibration"] = {"ece": 0.0625, "ece_low": 0.05, "ece_high": 0.125, "curve": curve}
+        gamed = {
+            "first": {"score": 0.1, "tokens": 13.0},
+            "last": {"score": 0.8, "tokens": 40.0},
+            "alarms": {"tokens": f"score rose, but {EVIL}"},
+        }
         parity = {"fp32": {"perplexity": 3.0}, "F16": {"bytes": 2_000_000, "ids_differ": 0.0, "kl": 0.00001, "perplexity": 3.0}}
         val = {"bits": 900.0 if facts else None, "tokens": 600, "documents": 3}
         metrics = {
@@ -151,8 +161,9 @@ def run(tmp_path: Path) -> Callable[..., tuple[Data, list[Scores], RunRecord]]:
             },
             "split": {"leaks": {"val": 1, EVIL: 0}, "truth": {"val": {"planted": 1, "recall": 1.0, "precision": 1.0}} if facts else {}},
             "tokenize": {"val": val},
-            "reward": kinds,
+            "reward": reward,
             "align/dpo": kinds,
+            "align/ppo": gamed,
             "export/gguf": parity,
         }
         settings = {name: {"target": f"data/{name}", "title": EVIL} for name in ("corpus", *metrics)}

@@ -412,3 +412,13 @@ def test_dialogues_of_which_none_is_usable_are_an_error_though_none_is_required(
     (tmp_path / "a.jsonl").write_text(json.dumps({"prompt": "Why?", "response": None}))
     with pytest.raises(InputError, match="none of the 1 rows"):
         read_dialogues(tmp_path, (), rules(required=False), seed=1)
+
+
+def test_instructions_in_one_folder_and_preferences_in_another_are_read_together(tmp_path: Path) -> None:
+    pair = {"prompt": "Who?", "chosen": "So.", "rejected": "No."}
+    files = {"instructions/a.jsonl": {"messages": [ASK, ANSWER]}, "preferences/b.jsonl": pair}
+    for name, row in files.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(json.dumps(row))
+    found = read_dialogues(tmp_path, (), rules(0.0), seed=1)
+    assert {name: len(table) for name, table in found.tables.items()} == {"instructions": 1, "preferences": 1, "labels": 0}

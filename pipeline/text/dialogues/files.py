@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 from pipeline.core.errors import InputError
 from pipeline.text.dialogues.duplicates import CONTRADICTION, contradictions, near_copies, without_copies
-from pipeline.text.dialogues.formats import UNKNOWN, Dialogue, Instruction, Labelled, Preference, dialogues_in
+from pipeline.text.dialogues.formats import UNKNOWN, Instruction, Labelled, Preference, dialogues_in
 from pipeline.text.dialogues.parts import assign_parts, without_shared_prompts
+from pipeline.text.dialogues.rankings import RankedPairs
 from pipeline.text.dialogues.rows import SUFFIXES, HubData, hub_rows, rows_of
 from pipeline.text.dialogues.turns import FormatError
+from pipeline.text.dialogues.votes import Vote, decided
 from pipeline.text.reading.find import FORMATS
 from pipeline.text.reading.first_row import columns_of
 from pipeline.text.reading.ignored import is_companion
@@ -34,6 +36,7 @@ class FileRules:
     required: bool  # whether a folder without dialogues is an error
     max_bad_fraction: float
     duplicates: Duplicates
+    ranked_pairs: RankedPairs  # which pairs a ranking of several answers becomes
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Reading:
     columns: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by file: rows with a column that no rule knows
     done: Counter[str] = field(default_factory=Counter)  # to turns, by name
     origins: dict[str, BadRow] = field(default_factory=dict)  # where each row was read, by id
+    votes: list[tuple[JsonRow, Vote]] = field(default_factory=list)
+    ballot: dict[str, int] = field(default_factory=dict)  # counts of votes, of ties among them, and of what they decided
     copies: dict[str, int] = field(default_factory=dict)  # equal rows that were dropped, by table
     near: int = 0  # prompts that differ from another in case and punctuation only
     shared: dict[str, int] = field(default_factory=dict)  # rows by table, dropped from train for a prompt that is held out
@@ -60,6 +65,7 @@ class Reading:
         return {
             "turns": dict(sorted(self.done.items())),
             "unknown_columns": columns,
+            "votes": self.ballot,
             "copies": self.copies,
             "near_copies_of_prompts": self.near,
             "shares_held_out_prompt": self.shared,
@@ -72,6 +78,8 @@ class Reading:
             named = ", ".join(f"{name} ({count} rows)" for name, count in sorted(held.items()))
             lines += [f"{file}: no rule knows {named}; what they say is not used"] if held else []
         lines += [f"{count} times {name.replace('_', ' ')}" for name, count in sorted(self.done.items())]
+        if self.ballot:
+            lines.append(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in self.ballot.items()))
         lines += [f"{count} {name} were equal to another, and were dropped" for name, count in self.copies.items()]
         shares = "share a prompt with a held-out row, and were dropped from train"
         return lines + [f"{count} {name} {shares}" for name, count in self.shared.items()]
@@ -80,6 +88,21 @@ class Reading:
         """By table; labels only where there are some."""
         tables = {name: rows for name, rows in self.tables.items() if rows or name != "labels"}
         return {**tables, "quarantine": [row.as_dict() for row in self.bad]}
+
+    def decide(self) -> None:
+        """Preferences from the votes, after those that files state."""
+        pairs, self.ballot = decided([vote for _, vote in self.votes]) if self.votes else ([], {})
+        for pair in pairs:
+            preference = Preference(prompt=pair.prompt, chosen=pair.chosen, rejected=pair.rejected, margin=None)
+            self.append(self.votes[pair.first][0], preference, number=0)
+
+    def append(self, row: JsonRow, dialogue: Instruction | Preference | Labelled, *, number: int) -> None:
+        """A dialogue of a row, which may hold several."""
+        source = f"{row.file}:{row.line}:{number}"
+        identity = hashlib.blake2b(source.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+        name, content = _content(dialogue, Path(row.file).name.split(".")[0])
+        self.tables[name].append({"id": identity, "part": "train", **content})
+        self.origins[identity] = row.bad("")
 
     def settle(self, duplicates: Duplicates) -> None:
         """Rows that contradict each other to quarantine; copies dropped, unless they are to be kept."""
@@ -119,7 +142,10 @@ def read_dialogues(
             found.bad.append(row)
         else:
             columns.update(row.value)
-            _append(row, found)
+            _append(row, found, rules.ranked_pairs)
+    found.decide()
+    if not found.good and found.votes and not found.bad:
+        raise InputError(f"none of the {len(found.votes)} votes in {path} decides a pair", mend="add votes for one of two answers")
     if not found.good:
         raise _nothing(path, found.bad, columns)
     found.settle(rules.duplicates)
@@ -148,21 +174,18 @@ def _is_other(columns: frozenset[str], rules: FileRules) -> bool:
     return known and not holds_dialogues(columns)
 
 
-def _append(row: JsonRow, found: Reading) -> None:
-    """Append the dialogues of a row; it may hold several (instances of one instruction)."""
-    kind = Path(row.file).name.split(".")[0]
-    read = dialogues_in(row.value)
+def _append(row: JsonRow, found: Reading, ranked_pairs: RankedPairs) -> None:
+    """Append the dialogues of a row; it may hold several (instances of one instruction, pairs of a ranking)."""
+    read = dialogues_in(row.value, ranked_pairs=ranked_pairs)
     found.columns[row.file].update(read.unknown)
     found.done.update(read.done)
-    for turn, dialogue in enumerate(read.dialogues):
-        source = f"{row.file}:{row.line}:{turn}"
-        identity = hashlib.blake2b(source.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    for number, dialogue in enumerate(read.dialogues):
         if isinstance(dialogue, FormatError):
             found.bad.append(row.bad(dialogue.reason))
+        elif isinstance(dialogue, Vote):
+            found.votes.append((row, dialogue))
         else:
-            name, content = _content(dialogue, kind)
-            found.tables[name].append({"id": identity, "part": "train", **content})
-            found.origins[identity] = row.bad("")
+            found.append(row, dialogue, number=number)
 
 
 def _asked(row: dict[str, Any]) -> list[dict[str, str]]:
@@ -171,13 +194,14 @@ def _asked(row: dict[str, Any]) -> list[dict[str, str]]:
     return [turn for turn in turns if turn["role"] == "user"][-1:]
 
 
-def _content(dialogue: Dialogue, kind: str) -> tuple[str, dict[str, Any]]:
+def _content(dialogue: Instruction | Preference | Labelled, kind: str) -> tuple[str, dict[str, Any]]:
     """The table of a dialogue, and its columns there."""
     match dialogue:
         case Instruction(messages=messages):
             return "instructions", {"fact": None, "messages": messages}
-        case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
-            return "preferences", {"fact": None, "kind": kind, "prompt": prompt, "chosen": chosen, "rejected": rejected}
+        case Preference(prompt=prompt, chosen=chosen, rejected=rejected, margin=margin):
+            told = {} if margin is None else {"margin": margin}
+            return "preferences", {"fact": None, "kind": kind, "prompt": prompt, "chosen": chosen, "rejected": rejected, **told}
         case Labelled(prompt=prompt, completion=completion, label=label):
             return "labels", {"prompt": prompt, "completion": completion, "label": label}
 

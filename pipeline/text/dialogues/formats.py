@@ -5,9 +5,13 @@ prompt | instruction | question   with response | output | answer | completion, 
 instruction, instances            self-instruct seed tasks (Wang et al. 2022), one dialogue per instance
 prompt, chosen, rejected          each a string or a list of messages
 chosen, rejected                  whole conversations; their common prefix is the prompt (hh-rlhf, Bai et al. 2022)
+prompt, completions               several answers, each with its rank or score (Cui et al. 2023, UltraFeedback); also as columns
+                                  responses | answers | … beside ranking | scores | …
+prompt, answer_a, answer_b        with winner: what a person said of two answers; also conversation_a, conversation_b (Zheng et al. 2023)
 
 Beside each of them: system | system_prompt is a turn, history are turns, context | passage stands before the question, and with
-label the answer is only said to be good or bad (Ethayarajh et al. 2024): no instruction.
+label the answer is only said to be good or bad (Ethayarajh et al. 2024): no instruction. Of a pair, margin or the scores of both say by
+how much the one is better.
 """
 
 from collections import Counter
@@ -15,17 +19,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.text.dialogues.rankings import RANKS, SCORES, RankedPairs, as_number, columns_of, margin_of, pairs_of, placed
 from pipeline.text.dialogues.turns import LAST_TURN_CUT, REASONING, REASONING_LEFT_OUT, TOOL_KEYS, FormatError, Message, Turns, is_some
-from pipeline.text.shapes import ANSWERS, CONVERSATIONS, PROMPTS
+from pipeline.text.dialogues.votes import ABOUT, TIMES, VOTERS, WINNERS, Vote, winner_of
+from pipeline.text.shapes import ANSWERS, CONVERSATIONS, PROMPTS, SETS, SHOWN
 
 UNKNOWN = "unknown_shape"
 UNKNOWN_LABEL = "label_is_not_true_or_false"
 _SYSTEMS = ("system", "system_prompt")
 _CONTEXTS = ("context", "passage")
+_PAIR_SCORES = (("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"))
 # columns that say where a row is from, and nothing of what it means
 _ABOUT = frozenset(
     ["id", "uid", "uuid", "idx", "index", "row_id", "prompt_id", "conversation_id", "source", "dataset", "origin", "url", "license", "date",
-     "timestamp", "created_at", "lang", "language", "model", "generator", "split", "category", "task", "task_type", "topic", "name", "hash"]
+     *TIMES, "created_at", "lang", "language", "model", "generator", "split", "category", "task", "task_type", "topic", "name", "hash"]
 )  # fmt: skip
 _GOOD = {"true": True, "good": True, "desirable": True, "chosen": True, "1": True}
 _BAD = {"false": False, "bad": False, "undesirable": False, "rejected": False, "0": False}
@@ -46,6 +53,7 @@ class Preference:
     prompt: list[Message]  # ends with the user
     chosen: str
     rejected: str
+    margin: float | None  # by which it is better, in the data's own scores; None where they have none
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Labelled:
     label: bool
 
 
-Dialogue = Instruction | Preference | Labelled
+Dialogue = Instruction | Preference | Labelled | Vote
 
 
 @dataclass(frozen=True)
@@ -69,9 +77,9 @@ class Found:
     unknown: list[str]
 
 
-def dialogues_in(row: Mapping[str, Any]) -> Found:
+def dialogues_in(row: Mapping[str, Any], *, ranked_pairs: RankedPairs) -> Found:
     """The dialogues of a row; a FormatError among them for a bad instance, or as the only one for a bad row."""
-    reader = _Row(row)
+    reader = _Row(row, ranked_pairs)
     try:
         dialogues = list(reader.dialogues())
     except FormatError as fault:
@@ -82,8 +90,9 @@ def dialogues_in(row: Mapping[str, Any]) -> Found:
 class _Row:
     """A row, which remembers what was read of it."""
 
-    def __init__(self, columns: Mapping[str, Any]) -> None:
+    def __init__(self, columns: Mapping[str, Any], ranked_pairs: RankedPairs) -> None:
         self._columns = columns
+        self._ranked_pairs = ranked_pairs
         self._read: set[str] = set()
         self.turns = Turns()
 
@@ -92,9 +101,13 @@ class _Row:
             raise FormatError("tool_turns")
         if any([is_some(self._value(key)) for key in REASONING]):  # all are read
             self.turns.done[REASONING_LEFT_OUT] += 1
-        conversation = self._first(CONVERSATIONS)
+        conversation, ranked, shown = self._first(CONVERSATIONS), self._several(), self._shown()
         if "chosen" in self._columns and "rejected" in self._columns:
             yield self._preference()
+        elif shown is not None:
+            yield self._vote(shown)
+        elif ranked is not None:
+            yield from self._ranking(ranked)
         elif conversation is not None:
             yield self._whole(self.turns.messages(self._value(conversation)))
         elif "instances" in self._columns and "instruction" in self._columns:
@@ -120,29 +133,77 @@ class _Row:
         return self._columns.get(key)
 
     def _preference(self) -> Preference:
-        asked = self._first(PROMPTS)
-        given, opened = self.turns.prompt(self._value(asked)) if asked and self._columns[asked] is not None else ([], False)
-        chosen, rejected = (self.turns.answer(self._value(side), opened=opened) for side in ("chosen", "rejected"))
+        given, opened = self._asked(PROMPTS)
+        better, worse = (self.turns.answer(self._value(side), opened=opened) for side in ("chosen", "rejected"))
+        prompt, chosen, rejected = self._compared(given, better, worse)
+        scores = next((names for names in _PAIR_SCORES if names[0] in self._columns), _PAIR_SCORES[0])
+        margin, own = as_number(self._value("margin")), margin_of(*(as_number(self._value(name)) for name in scores))
+        return Preference(prompt=prompt, chosen=chosen, rejected=rejected, margin=own if margin is None else margin_of(margin, 0.0))
+
+    def _shown(self) -> tuple[str, str] | None:
+        """The columns of two answers that a person was shown."""
+        return next((names for names in SHOWN if all(name in self._columns for name in names)), None)
+
+    def _vote(self, shown: tuple[str, str]) -> Vote:
+        winner = winner_of(self._value(self._first(WINNERS) or WINNERS[0]))
+        voter = next((str(value) for key in VOTERS if is_some(value := self._value(key))), None)
+        self._read.update(ABOUT)
+        given, opened = self._asked((*PROMPTS, *CONVERSATIONS))
+        said = (self.turns.answer(self._value(name), opened=opened) for name in shown)
+        prompt, one, other = self._compared(given, *said)
+        return Vote(prompt=prompt, answers=(one, other), winner=winner, voter=voter)
+
+    def _several(self) -> str | None:
+        """The column of several answers to one prompt; none where they are beside an answer and nothing says which is the better."""
+        key = self._first(SETS)
+        if key is None or not isinstance(items := self._columns[key], list) or self._first((*PROMPTS, *CONVERSATIONS)) is None:
+            return None
+        _, ranks, scores = columns_of(items, *(self._columns.get(self._first(names) or "") for names in (RANKS, SCORES)))
+        told = ranks is not None or scores is not None
+        return key if told or self._first((*ANSWERS, *CONVERSATIONS)) is None else None
+
+    def _ranking(self, key: str) -> list[Preference]:
+        """The pairs of several answers to one prompt; a FormatError where any answer can't be used."""
+        own = (self._value(self._first(names) or names[0]) for names in (RANKS, SCORES))
+        texts, ranks, scores = columns_of(self._value(key), *own)
+        given, opened = self._asked((*PROMPTS, *CONVERSATIONS))
+        said = [self.turns.answer(text, opened=opened) for text in texts]
+        if not all(turns and turns[-1]["content"] for turns in said):
+            raise FormatError("empty_answer")
+        found = []
+        for better, worse in pairs_of(placed(len(said), ranks, scores), self._ranked_pairs):
+            prompt, chosen, rejected = self._compared(given, said[better.answer], said[worse.answer])
+            margin = margin_of(better.score, worse.score)
+            found.append(Preference(prompt=prompt, chosen=chosen, rejected=rejected, margin=margin))
+        return found
+
+    def _asked(self, keys: tuple[str, ...]) -> tuple[list[Message], bool]:
+        """The turns of the first of these columns, and whether they end in an open "Assistant:"; none where it says nothing."""
+        asked = self._first(keys)
+        return self.turns.prompt(self._value(asked)) if asked and self._columns[asked] is not None else ([], False)
+
+    def _compared(self, given: list[Message], one: list[Message], other: list[Message]) -> tuple[list[Message], str, str]:
+        """The prompt and two different answers to it. The answers may be conversations: what they share belongs to the prompt."""
         shared = 0
-        while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
+        while shared < min(len(one), len(other)) - 1 and one[shared] == other[shared]:
             shared += 1
-        prompt = chosen[:shared]
+        prompt = one[:shared]
         if given and prompt[: len(given)] != given:  # the answers need not repeat the prompt
             prompt = given + prompt
         elif given and not prompt:
             prompt = given
-        if len(chosen) != shared + 1 or len(rejected) != shared + 1:
-            raise FormatError("answers_of_several_turns" if chosen and rejected else "empty_answer")
+        if len(one) != shared + 1 or len(other) != shared + 1:
+            raise FormatError("answers_of_several_turns" if one and other else "empty_answer")
         prompt = self._opening(prompt)
-        if prompt[-1]["role"] != "user" or chosen[shared]["role"] != "assistant" or rejected[shared]["role"] != "assistant":
+        if prompt[-1]["role"] != "user" or one[shared]["role"] != "assistant" or other[shared]["role"] != "assistant":
             raise FormatError("roles_out_of_order")
         _check_order(prompt)
-        better, worse = chosen[shared]["content"], rejected[shared]["content"]
-        if not better or not worse:
+        first, second = one[shared]["content"], other[shared]["content"]
+        if not first or not second:
             raise FormatError("empty_answer")
-        if better == worse:
+        if first == second:
             raise FormatError("chosen_equals_rejected")
-        return Preference(prompt=prompt, chosen=better, rejected=worse)
+        return prompt, first, second
 
     def _pair(self, prompt: Any, more: Any, answer: Any) -> Instruction | Labelled:
         """One question and its answer; `more` is appended to the question."""
