@@ -14,6 +14,7 @@ from pipeline.core.seed import seed_of
 POWER = 0.8416212335729143  # the normal quantile of 80 %
 LEVEL = 0.05  # how often two that are equal may be called different
 FLIPS = 2000
+FEWEST = 6  # clusters: of five, all signs alike come by chance more often than one in twenty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Difference:
     low: float  # 95 % interval, whole clusters drawn anew
     high: float
     p: float  # how often chance alone makes so large a difference, were the two alike
-    smallest: float  # that so many items show four times of five; a smaller one may be there unseen
+    smallest: float | None  # that so many items show four times of five; a smaller one may be there unseen; None: so few show none
     n: int
 
     @property
@@ -77,7 +78,7 @@ def _difference(task: str, metric: str, names: tuple[str, str], apart: Sequence[
         low=found.low,
         high=found.high,
         p=by_chance(by_cluster, seed=seed_of(bootstrap.seed, "flips", task, metric)),
-        smallest=(Z + POWER) * error,
+        smallest=(Z + POWER) * error if len(by_cluster) >= FEWEST else None,
         n=found.n,
     )
 
@@ -100,6 +101,8 @@ def in_words(found: Difference) -> str:
     better, worse = (found.one, found.other) if found.value > 0 else (found.other, found.one)
     if not found.noise:
         return f"{better} is above {worse} by {abs(found.value):.3f}: more than noise (p {found.p:.3f})"
+    if found.smallest is None:
+        return f"{found.one} and {found.other} differ by {abs(found.value):.3f}; {found.n} items are too few to tell it from noise"
     return f"{found.one} and {found.other} differ by no more than noise; {found.n} items would show {found.smallest:.3f}"
 
 

@@ -71,7 +71,8 @@ def difference_blocks(found: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
 def _told(one: Difference) -> Markup:
     value = f"{one.value:+.3f}"
     shown = value if one.noise else element("strong", value)
-    return element("span", shown, f" [{one.smallest:.3f}]", title=in_words(one))
+    smallest = "too few" if one.smallest is None else f"{one.smallest:.3f}"
+    return element("span", shown, f" [{smallest}]", title=in_words(one))
 
 
 def _known(board: ScoreTable, task: str, metric: str) -> bool:

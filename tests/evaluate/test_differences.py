@@ -47,9 +47,20 @@ def test_of_two_hundred_comparisons_of_equals_about_one_in_twenty_is_called_a_di
 def test_items_of_one_cluster_are_one_draw() -> None:
     values = [1.0] * 8 + [0.0] * 8
     (alone,) = differences("t", "m", {"a": points(values), "b": points([0.0] * 16)}, DRAWS)
-    (together,) = differences("t", "m", {"a": points(values, cluster=8), "b": points([0.0] * 16, cluster=8)}, DRAWS)
+    (together,) = differences("t", "m", {"a": points(values, cluster=2), "b": points([0.0] * 16, cluster=2)}, DRAWS)
     assert alone.p < 0.05 < together.p
+    assert alone.smallest is not None
+    assert together.smallest is not None
     assert together.smallest > alone.smallest
+
+
+def test_of_so_few_clusters_nothing_can_be_told() -> None:
+    (found,) = differences("t", "m", {"a": points([3.0] * 5), "b": points([1.0] * 5)}, DRAWS)
+    assert found.noise
+    assert found.smallest is None
+    assert "too few to tell" in in_words(found)
+    (six,) = differences("t", "m", {"a": points([3.0] * 6), "b": points([1.0] * 6)}, DRAWS)
+    assert not six.noise
 
 
 def test_chance_by_all_signs_of_few_clusters_is_about_its_exact_share() -> None:
@@ -63,7 +74,7 @@ def test_the_smallest_difference_is_seen_four_times_of_five() -> None:
         draw = np.random.default_rng(seed)
         values = (draw.normal(0, 1, 60)).tolist()
         (found,) = differences("t", "m", {"a": points(values), "b": points([0.0] * 60)}, Bootstrap(20, seed))
-        shifted = [value + found.smallest for value in values]
+        shifted = [value + (found.smallest or 0.0) for value in values]
         (moved,) = differences("t", "m", {"a": points(shifted), "b": points([0.0] * 60)}, Bootstrap(20, seed))
         seen += not moved.noise
     assert 0.72 < seen / tried < 0.88
