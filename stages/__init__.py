@@ -24,7 +24,7 @@ FIXED = ENVIRONMENT | {
 if platform.machine() in {"x86_64", "AMD64"}:
     # STRICT: the same bits wherever a matrix lies in memory; COMPATIBLE would halve the speed
     FIXED |= {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2,STRICT", "ONEDNN_MAX_CPU_ISA": "AVX2"}
-HUB_OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")  # what the user says; corpus, which may read from a hub, goes by it
+HUB_OFFLINE = os.environ.get("HF_HUB_OFFLINE", "0")  # what the user says; stages that may read from a hub go by it
 os.environ.update(FIXED)
 gc.set_threshold(50_000, 20)  # what imports make stays: to look for garbage in it again and again takes a tenth of a start
 keep_interrupts()

@@ -184,7 +184,7 @@ def check_tokenizer(settings: Mapping[str, Any]) -> None:
 
 
 def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
-    """What does not go together: rows and dialogues longer than what the model reads."""
+    """What does not go together: rows, dialogues and tasks longer than what the model reads."""
     if not any(task.get("kind") == "questions" for task in settings["tasks"].values()):
         message = "tasks has no task of kind questions, which contest compares the models on"
         yield PipelineError(message, mend="tasks=[text,dialogues,prompts]")
@@ -196,6 +196,7 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     lengths = {"tokenize.sequence_length": settings["tokenize"]["sequence_length"]}
     entries = {"sft": settings["sft"], "reward": settings["reward"]} | {f"align.{name}": one for name, one in settings["align"].items()}
     lengths |= {f"{at}.max_length": one["max_length"] for at, one in entries.items() if "max_length" in one}
+    lengths |= {f"tasks.{name}.context": task["context"] for name, task in settings["tasks"].items() if "context" in task}
     for key, length in lengths.items():
         if isinstance(length, int) and isinstance(context, int) and length > context:
             yield PipelineError(f"{key} is {length} tokens, the model reads {context}", mend=f"{key}={context}, or model.context={length}")

@@ -175,6 +175,8 @@ class Stage:
         log = logger("/".join(self.path))
         if self.hub:
             os.environ["HF_HUB_OFFLINE"] = HUB_OFFLINE  # looked at when `datasets` is imported, which waits for a source hub:...
+            if hub := sys.modules.get("huggingface_hub.constants"):  # transformers has brought it, and it has looked already
+                hub.HF_HUB_OFFLINE = HUB_OFFLINE.upper() in hub.ENV_VARS_TRUE_VALUES  # type: ignore[attr-defined]
         try:
             settings = read_settings([word for word in sys.argv[1:] if "=" in word])
             entry = self.chosen(settings, [word for word in sys.argv[1:] if "=" not in word])

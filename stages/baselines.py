@@ -2,7 +2,7 @@
 
 reads   data/split, data/dialogues     Split, Dialogues
         data/tokenizer, data/tokenize  Tokenizer, Tokens
-        data/benchmarks                published benchmarks, if a task asks for one
+        data/benchmarks                published benchmarks, if a task asks for one; or the hub's
 writes  data/baselines                 Scores
 """
 
@@ -41,7 +41,7 @@ class Config:
     seed: int
 
 
-@stage(Config, shared=("tasks",))
+@stage(Config, shared=("tasks",), hub=True)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Count, and write the rows."""
     data: dict[str, Any] = {"split": cfg.split, "tokens": cfg.tokens, "dialogues": cfg.dialogues, "benchmarks": cfg.benchmarks}

@@ -2,7 +2,7 @@
 
 reads   one of models                               Model
         data/tokenize, data/split, data/dialogues   Tokens, Split, Dialogues
-        data/benchmarks                             published benchmarks, if a task asks for one
+        data/benchmarks                             published benchmarks, if a task asks for one; or the hub's
 writes  data/evaluate/<model>                       Scores
 """
 
@@ -42,7 +42,7 @@ class Config:
     seed: int
 
 
-@stage(Config, shared=("tasks",), each=("models", "model"))
+@stage(Config, shared=("tasks",), each=("models", "model"), hub=True)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Examine the model task by task."""
     name, draws = cfg.target.path.name, Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap"))

@@ -9,11 +9,13 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.model import Model
+from pipeline.core.errors import InputError, PipelineError
 from pipeline.evaluate.kinds.benchmark import Benchmark
 from pipeline.evaluate.kinds.written import COMMONEST, InWords, until
-from pipeline.evaluate.task import Examined
+from pipeline.evaluate.task import Examined, Result
 from pipeline.model.disk import load
 from pipeline.tokens.special import ENDOFTEXT, IDS
+from stages._settings import typed
 from tests.evaluate.conftest import Given
 
 WORDS = [
@@ -93,7 +95,14 @@ def test_choices_are_scored_as_by_one_pass_over_each(module: PreTrainedModel, so
         assert found["choice_by_byte"] == float(nats[0] / len(right) > nats[1] / len(wrong))
         assert found["choice_less_prior"] == float(nats[0] - prior[0] > nats[1] - prior[1])
         assert found["chance"] == 0.5
-    assert {one.metric for one in result.rows} == {"choice", "choice_by_token", "choice_by_byte", "choice_less_prior", "bits_per_byte"}
+    assert {one.metric for one in result.rows} == {
+        "choice",
+        "choice_by_token",
+        "choice_by_byte",
+        "choice_less_prior",
+        "bits_per_byte",
+        "cut",
+    }
 
 
 def test_sentences_are_read_from_the_beginning_of_a_text_and_each_paradigm_has_a_score(
@@ -124,13 +133,100 @@ def test_examples_stand_before_each_problem_and_are_not_asked(some: Examined, fo
     answers = [one["sol2" if one["label"] else "sol1"] for one in examples]
     assert all(f"Question: {one['goal']}\nAnswer: {answer}\n\n" in text for one, answer in zip(examples, answers, strict=True))
     assert text.endswith("\nAnswer:")
-    other = Benchmark(
-        kind="benchmark", format="piqa", files="goals.jsonl", **ASKED | {"shots": 2, "examples": "goals.jsonl", "context": 400}
+
+
+def test_no_example_asks_what_the_problem_asks(some: Examined, folder_of_files: Path) -> None:
+    asked = ASKED | {"shots": 2, "context": 400}
+    task = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **asked | {"examples": "goals.jsonl"})
+    goals = [f"Question: {one['goal']}\n" for one in rows_of(folder_of_files, "goals")]
+    items = task.read("goals", some)
+    assert len(items) == 9
+    for item in items:
+        text = some.tokenizer.decode(item.context)
+        assert text.count(goals[int(item.id.rpartition(":")[2]) - 1]) == 1
+        assert text.count("Question: ") == 3
+    doubled = [*rows_of(folder_of_files, "goals"), *rows_of(folder_of_files, "goals")]
+    (folder_of_files / "doubled.jsonl").write_text("\n".join(map(json.dumps, doubled)))
+    own = Benchmark(kind="benchmark", format="piqa", files="doubled.jsonl", **asked | {"examples": None})
+    texts = [some.tokenizer.decode(item.context).split("\n\n") for item in own.read("goals", some)]
+    assert len(texts) >= 14, "of two rows that ask the same, neither is asked where one is an example"
+    assert all(not any(one.startswith(last) for one in shown) for *shown, last in texts)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message", "mend"),
+    [
+        (
+            {"shots": 4},
+            "has 4 rows of kind_[01], and one must be left to ask",
+            "tasks.pairs.shots=3, or tasks.pairs.examples=FILE with more",
+        ),
+        ({"shots": 3, "examples": "few.jsonl"}, "tasks.pairs.examples has 2 rows of kind_1", "tasks.pairs.shots=2, or more rows in few"),
+        ({"shots": 1, "examples": "none.jsonl"}, "tasks.pairs.examples has 0 rows of kind_1", "tasks.pairs.shots=0, or more rows in none"),
+    ],
+)
+def test_a_group_with_too_few_examples_is_named(
+    asked: dict[str, Any], message: str, mend: str, some: Examined, folder_of_files: Path
+) -> None:
+    pairs = rows_of(folder_of_files, "pairs")
+    for name, rows in (("few", [*pairs[::2], *pairs[1:4:2]]), ("none", pairs[::2])):
+        (folder_of_files / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    task = Benchmark(kind="benchmark", format="blimp", files="pairs.jsonl", **ASKED | asked)
+    with pytest.raises(InputError, match=message) as told:
+        task.read("pairs", some)
+    assert told.value.mend.startswith(mend)
+
+
+def cut_of(result: Result) -> float:
+    (found,) = (one.estimate.value for one in result.rows if one.metric == "cut" and one.estimate)
+    return found
+
+
+def test_examples_that_have_no_room_are_left_out_whole_before_anything_is_cut(module: PreTrainedModel, some: Examined) -> None:
+    wide = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED | {"shots": 2, "context": 96})
+    whole = {item.id: item for item in wide.read("goals", some)}
+    assert cut_of(wide.examine("goals", module, some)) == 0.0
+    room = min(item.longest for item in whole.values()) - 1
+    narrow = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED | {"shots": 2, "context": room})
+    assert cut_of(narrow.examine("goals", module, some)) == 1.0
+    for item in narrow.read("goals", some):
+        text, long = (some.tokenizer.decode(one.context, skip_special_tokens=False) for one in (item, whole[item.id]))
+        assert item.longest <= room
+        *shown, asked = text.removeprefix("<|endoftext|>").split("\n\n")
+        assert text.startswith("<|endoftext|>Question: ")
+        assert len(shown) < 2
+        assert long.removeprefix("<|endoftext|>").split("\n\n")[2 - len(shown) :] == [*shown, asked]
+
+
+def test_the_frame_of_a_chat_is_never_cut(module: PreTrainedModel, some: Examined, folder_of_files: Path) -> None:
+    rows = rows_of(folder_of_files, "goals")
+    rows[0]["goal"] = said(0, words=200)
+    (folder_of_files / "long.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    task = Benchmark(
+        kind="benchmark", format="piqa", files="long.jsonl", **ASKED | {"shots": 2, "chat": True, "examples": "goals.jsonl", "context": 64}
     )
-    assert len(other.read("goals", some)) == 9
+    items = task.read("goals", some)
+    assert sorted(item.id for item in items) == [f"long.jsonl:{number}" for number in range(2, 10)], "one has no room at all"
+    for item in items:
+        text = some.tokenizer.decode(item.context, skip_special_tokens=False)
+        assert text.startswith("<|endoftext|><|user|>Question: ")
+        assert text.endswith("\nAnswer:<|end|><|assistant|>")
+        assert item.longest <= 64
+    asked = {name: value for name, value in ASKED.items() if name != "ngram"} | {"chat": True, "context": 9}
+    none = InWords(kind="written", format="gsm8k", files="sums.jsonl", max_new_tokens=8, **asked).examine("sums", module, some)
+    assert [(one.metric, one.reason) for one in none.rows] == [
+        (metric, "sums.jsonl asks nothing that 9 tokens hold") for metric in ("exact", "cut")
+    ]
 
 
-def test_of_what_is_too_long_the_beginning_is_cut(some: Examined) -> None:
+def test_an_answer_leaves_room_for_its_question() -> None:
+    section = {"kind": "written", "format": "gsm8k", "files": "x", "items": 1, "shots": 0, "examples": None, "chat": False, "context": 96}
+    typed(InWords, section | {"max_new_tokens": 95}, at="tasks.x")
+    with pytest.raises(PipelineError, match=r"max_new_tokens 96 must be below context 96"):
+        typed(InWords, section | {"max_new_tokens": 96}, at="tasks.x")
+
+
+def test_of_what_is_too_long_alone_the_beginning_is_cut(some: Examined) -> None:
     task = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED | {"context": 12})
     whole = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED)
     long = {item.id: item for item in whole.read("goals", some)}
@@ -146,11 +242,14 @@ def test_in_chat_the_problem_is_a_turn_of_the_user(some: Examined) -> None:
     text = some.tokenizer.decode(item.context, skip_special_tokens=False)
     assert "<|user|>" in text
     assert text.rstrip().endswith("<|assistant|>")
+    assert item.sizes == [len(some.tokenizer.decode(choice).encode()) for choice in item.choices], "without the blank, as it is scored"
+    plain = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED).read("goals", some)[0]
+    assert plain.sizes == [size + 1 for size in item.sizes]
 
 
 def test_a_last_word_is_written_or_not(module: PreTrainedModel, some: Examined) -> None:
     result = Benchmark(kind="benchmark", format="lambada", files="words.jsonl", **ASKED).examine("words", module, some)
-    assert [one.metric for one in result.rows] == ["exact", "bits_per_byte"]
+    assert [one.metric for one in result.rows] == ["exact", "bits_per_byte", "cut"]
     assert {one["chance"] for one in result.records} == {0.0}
 
 

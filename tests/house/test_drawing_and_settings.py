@@ -309,3 +309,8 @@ def test_rows_longer_than_the_model_reads_are_refused_before_anything_runs():
     whole = ("pretrain.micro_batch=1", "pretrain.batch_tokens=1000")
     told = [fault.mend for fault in faults_between(composed("tokenize.sequence_length=1000", "sft.max_length=512", *whole))]
     assert told == ["tokenize.sequence_length=256, or model.context=1000", "sft.max_length=256, or model.context=512"]
+
+
+def test_a_task_longer_than_the_model_reads_is_refused_before_anything_runs():
+    tasks = ("tasks=[text,dialogues,world,blimp]", "tasks.blimp.context=257")
+    assert [fault.mend for fault in faults_between(composed(*tasks))] == ["tasks.blimp.context=256, or model.context=257"]

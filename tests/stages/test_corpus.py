@@ -168,12 +168,23 @@ def test_a_stage_that_was_stopped_goes_on_at_the_next_item(place: Path, monkeypa
     assert target.facts == {"shards": 3, "documents": 3}
 
 
-def test_only_corpus_may_read_from_a_hub_and_it_goes_by_what_the_user_says(tmp_path):
-    for stage, said, offline in (("corpus", None, "0"), ("corpus", "1", "1"), ("split", "0", "1")):
-        imports = f"from stages.{stage} import main\ntry:\n    main()\nexcept SystemExit:\n    pass\nprint(os.environ['HF_HUB_OFFLINE'])"
-        environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"} | {"PYTHONPATH": str(ROOT)}
-        environment |= {"DVC_ROOT": str(tmp_path)} | ({"HF_HUB_OFFLINE": said} if said else {})
-        done = subprocess.run(
-            [sys.executable, "-c", f"import os\n{imports}"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-        )
-        assert done.stdout.split() == [offline]
+@pytest.mark.parametrize(
+    ("stage", "said", "offline"),
+    [
+        ("corpus", None, False),
+        ("corpus", "1", True),
+        ("split", "0", True),
+        ("evaluate", None, False),
+        ("evaluate", "1", True),
+        ("baselines", None, False),
+    ],
+)
+def test_only_stages_that_may_read_from_a_hub_go_online_and_by_what_the_user_says(stage, said, offline, tmp_path):
+    imports = (
+        f"from stages.{stage} import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        "from huggingface_hub.constants import is_offline_mode\nprint(is_offline_mode())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"} | {"PYTHONPATH": str(ROOT)}
+    environment |= {"DVC_ROOT": str(tmp_path)} | ({"HF_HUB_OFFLINE": said} if said else {})
+    done = subprocess.run([sys.executable, "-c", imports], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(offline)]

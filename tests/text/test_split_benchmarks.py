@@ -48,6 +48,11 @@ def test_json_text_and_packed_files_are_read_the_same(tmp_path) -> None:
     assert (found["c"], found["d"]) == (["A first\nitem.", "A second."], ["one", "two"])
 
 
+def test_json_with_an_object_a_line_and_labels_beside_a_file_are_read_too(tmp_path) -> None:
+    found = read_benchmarks(folder(tmp_path, a_json=LINES, valid_jsonl=LINES, **{"valid-labels_lst": b"1\n0\n"}), {})
+    assert found == {"a": found["valid"], "valid": ["Q1", "a", "b", "x", "Q2\nand more", "c"], "valid-labels": ["1", "0"]}
+
+
 def test_an_empty_folder_has_no_benchmarks_and_what_can_not_be_read_is_refused(tmp_path) -> None:
     assert read_benchmarks(tmp_path, {}) == {}
     (tmp_path / "README.md").write_text("About.")

@@ -14,7 +14,9 @@ MARK = "####"
 
 
 def _read(row: Mapping[str, Any]) -> Written:
-    _, _, last = row["answer"].rpartition(MARK)
+    _, mark, last = row["answer"].rpartition(MARK)
+    if not mark or not NUMBER.fullmatch(last.strip()):
+        raise ValueError(f"{row['answer'][-40:]!r} does not end in {MARK} NUMBER")
     return Written(context=f"Question: {row['question']}\nAnswer:", answer=f" {row['answer']}", accepted=frozenset({_plain(last)}))
 
 

@@ -15,7 +15,7 @@ def _read(row: Mapping[str, Any]) -> Problem | None:
         return None
     before = f"{row['activity_label']}: {row['ctx_a']} {row['ctx_b'].capitalize()}"
     endings = [f" {_plain(ending)}" for ending in row["endings"]]
-    return Problem(context=_plain(before), choices=right_first(endings, int(row["label"])), prior="")
+    return Problem(context=_plain(before), choices=right_first(endings, int(str(row["label"]))), prior="")
 
 
 def _plain(text: str) -> str:

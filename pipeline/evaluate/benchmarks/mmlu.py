@@ -15,12 +15,13 @@ COLUMNS = ("question", "A", "B", "C", "D", "answer")
 
 def _read(row: Mapping[str, Any]) -> Problem:
     choices = row["choices"] if "choices" in row else [row[one] for one in "ABCD"]
-    right = row["answer"] if isinstance(row["answer"], int) else "ABCD".index(str(row["answer"]).strip())
+    letters = [letter(number) for number in range(len(choices))]
+    right = row["answer"] if isinstance(row["answer"], int) else letters.index(row["answer"])
     subject = row.get("subject") or re.sub(r"_(test|val|dev)$", "", row["file"])
-    lines = [f"{letter(number)}. {choice}" for number, choice in enumerate(choices)]
+    lines = [f"{one}. {choice}" for one, choice in zip(letters, choices, strict=True)]
     return Problem(
         context="\n".join([str(row["question"]).strip(), *lines, "Answer:"]),
-        choices=right_first([f" {letter(number)}" for number in range(len(choices))], right),
+        choices=right_first([f" {one}" for one in letters], right),
         group=subject,
         prior="Answer:",
         heading=f"The following are multiple choice questions (with answers) about {subject.replace('_', ' ')}.\n\n",

@@ -1,6 +1,6 @@
 """PIQA: two ways to reach a goal (Bisk et al. 2020, arXiv 1911.11641).
 
-Rows: goal, sol1, sol2, label (0 or 1); the published file keeps its labels in another, valid-labels.lst: `paste` them into the rows.
+Rows: goal, sol1, sol2, label (0 or 1), which the published valid.jsonl has beside it, in valid-labels.lst.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pipeline.evaluate.benchmarks.problem import Choices, Problem, right_first
 
 
 def _read(row: Mapping[str, Any]) -> Problem | None:
-    if (right := int(row["label"])) < 0:  # the test part of the hub keeps its answers secret
+    if (right := int(str(row["label"]))) == -1:  # the test part of the hub keeps its answers secret
         return None
     solutions = [f" {row['sol1']}", f" {row['sol2']}"]
     return Problem(context=f"Question: {row['goal']}\nAnswer:", choices=right_first(solutions, right), prior="Answer:")

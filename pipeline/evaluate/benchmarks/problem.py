@@ -20,6 +20,11 @@ class Problem:
         """The problem with its answer, as it stands before others."""
         return self.context + self.choices[0]
 
+    @property
+    def text(self) -> str:
+        """What tells it from others: two of one text ask the same."""
+        return self.context or self.example
+
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
@@ -35,6 +40,11 @@ class Written:
     def example(self) -> str:
         """The question with its answer, as it stands before others."""
         return self.context + self.answer
+
+    @property
+    def text(self) -> str:
+        """What tells it from others: two of one text ask the same."""
+        return self.context or self.example
 
 
 @dataclass(frozen=True)
@@ -63,5 +73,7 @@ def letter(number: int) -> str:
 
 
 def right_first(choices: Sequence[str], right: int) -> list[str]:
-    """The right one, then the others in their order."""
+    """The right one, then the others in their order. ValueError where there is none of that number: -1 stands for a secret answer."""
+    if not 0 <= right < len(choices):
+        raise ValueError(f"{right} is none of the {len(choices)} choices")
     return [choices[right], *(choice for number, choice in enumerate(choices) if number != right)]

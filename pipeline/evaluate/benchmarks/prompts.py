@@ -1,4 +1,4 @@
-"""From a problem to ids: examples before it, the chat format around it, and the cut where it is too long."""
+"""From a problem to ids: examples before it, the chat format around it, and what gives way where it is too long."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from pipeline.core.errors import InputError
 from pipeline.evaluate.benchmarks.problem import Problem, Written
 from pipeline.evaluate.benchmarks.rows import problems
 from pipeline.evaluate.task import HeldOut
@@ -14,62 +15,114 @@ from pipeline.tokens.special import ENDOFTEXT, IDS
 
 P = TypeVar("P", bound=Problem | Written)
 BETWEEN = "\n\n"  # an example and the next
+CUT = "cut"  # a metric: the share of the problems that are not read whole with all their examples
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """How a benchmark is asked."""
 
-    files: str  # pattern below evaluate.benchmarks, or a pinned data set of the hub
+    files: str  # pattern below the folder of benchmarks, or a pinned data set of the hub
     items: PositiveInt  # by lot, at most
     shots: NonNegativeInt  # examples before each problem
     examples: str | None  # where these are taken from, as `files`; None: from `files`, and they are not asked
     chat: bool  # as a turn of the user, in the chat format; else as plain text
     context: Annotated[int, Field(ge=8)]  # tokens that the models read
 
+    @property
+    def reason(self) -> str:
+        """Why nothing is asked."""
+        return f"{self.files} asks nothing that {self.context} tokens hold"
+
 
 @dataclass(frozen=True)
 class Placed(Generic[P]):
-    """A problem with the place of its row."""
+    """A problem with the place of its row, and the examples before it."""
 
     id: str
     problem: P
+    examples: Sequence[P] = ()
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is read before a continuation."""
+
+    ids: list[int]
+    cut: bool  # an example is left out, or the beginning of the problem
 
 
 def pool_of(
     given: HeldOut, task: str, asked: Asked, read: Callable[[Mapping[str, Any]], P | None], columns: Sequence[str]
-) -> tuple[list[Placed[P]], dict[str, list[P]]]:
-    """The problems, and by group the examples that stand before them: a choice by lot, the same for all problems of a group."""
+) -> list[Placed[P]]:
+    """The problems with the examples that stand before them: a choice by lot, the same for all problems of a group, but that none stands
+    before itself. InputError where a group has too few."""
     key = f"tasks.{task}."
     found = [Placed(*one) for one in problems(given.benchmarks, asked.files, read, columns, key=f"{key}files")]
     if not asked.shots:
-        return found, {}
+        return found
+    own = asked.examples is None
     pool = found
     if asked.examples is not None:
         pool = [Placed(*one) for one in problems(given.benchmarks, asked.examples, read, columns, key=f"{key}examples")]
-    groups: dict[str, list[Placed[P]]] = {}
+    groups: dict[str, list[P]] = {one.problem.group: [] for one in found}
     for one in pool:
-        groups.setdefault(one.problem.group, []).append(one)
-    drawn = {
-        name: [some[number] for number in given.stream(task, "examples", name).permutation(len(some))[: asked.shots]]
-        for name, some in groups.items()
-    }
-    taken = {one.id for some in drawn.values() for one in some} if asked.examples is None else set()
-    return [one for one in found if one.id not in taken], {name: [one.problem for one in some] for name, some in drawn.items()}
+        groups.setdefault(one.problem.group, []).append(one.problem)
+    _refuse_too_few({name: len(groups[name]) - own for name in dict.fromkeys(one.problem.group for one in found)}, task, asked)
+    by_lot = {name: [some[at] for at in given.stream(task, "examples", name).permutation(len(some))] for name, some in groups.items()}
+    taken = {(name, one.text) for name, some in by_lot.items() for one in some[: asked.shots]} if own else set()
+    return [
+        Placed(one.id, one.problem, [other for other in by_lot[one.problem.group] if other.text != one.problem.text][: asked.shots])
+        for one in found
+        if (one.problem.group, one.problem.text) not in taken
+    ]
 
 
-def before(given: HeldOut, asked: Asked, one: P, examples: Sequence[P], *, room: int) -> list[int]:
-    """The ids of what is read before a continuation, at most `room`: of a longer one the beginning is cut."""
-    shown = [example.example + BETWEEN for example in examples]
-    text: str = "".join([one.heading, *shown, one.context])
-    if asked.chat:
-        ids, _ = encode_chat([{"role": "user", "content": text.strip()}], given.tokenizer, add_generation_prompt=True)
-        return ids[-room:]
-    return [IDS[ENDOFTEXT], *given.ids(text)][-room:]
+def before(given: HeldOut, asked: Asked, one: Placed[P], *, room: int) -> Before | None:
+    """The ids of what is read before a continuation, at most `room`; None where the chat format has no room for the problem.
+
+    Of what is too long the first examples are left out, one after the other; of a problem that is too long alone the beginning is cut, as
+    lm-evaluation-harness does.
+    """
+    ids: list[int] = []
+    for left in range(len(one.examples) + 1):
+        ids = _ids(given, asked, one.problem, one.examples[left:])
+        if len(ids) <= room:
+            return Before(ids, cut=len(one.examples) - left < asked.shots)
+    return None if asked.chat else Before(ids[-room:], cut=True)
 
 
 def after(given: HeldOut, asked: Asked, context: str, continuation: str) -> list[int]:
     """The ids of a continuation: those by which its text together with the context is longer than the context alone."""
     if asked.chat:
-        return given.ids(continuation.strip())
+        return given.ids(scored(asked, continuation))
     return given.ids(context + continuation)[len(given.ids(context)) :]
+
+
+def scored(asked: Asked, continuation: str) -> str:
+    """The text of a continuation that counts: in the chat format an answer begins without a blank."""
+    return continuation.strip() if asked.chat else continuation
+
+
+def _ids(given: HeldOut, asked: Asked, one: P, examples: Sequence[P]) -> list[int]:
+    shown = [example.example + BETWEEN for example in examples]
+    text: str = "".join([one.heading, *shown, one.context])
+    if asked.chat:
+        ids, _ = encode_chat([{"role": "user", "content": text.strip()}], given.tokenizer, add_generation_prompt=True)
+        return ids
+    return [IDS[ENDOFTEXT], *given.ids(text)]
+
+
+def _refuse_too_few(rows: Mapping[str, int], task: str, asked: Asked) -> None:
+    """`rows`: those that each group can spare for examples."""
+    few = {name: number for name, number in rows.items() if number < asked.shots}
+    if few:
+        name, fewest = min(few.items(), key=lambda one: one[1])
+        at, whose = f"tasks.{task}", f" of {name}" if name else ""
+        where = "files" if asked.examples is None else "examples"
+        mend = f"{at}.examples=FILE with more" if asked.examples is None else f"more rows in {asked.examples}"
+        spare = ", and one must be left to ask" if asked.examples is None else ""
+        raise InputError(
+            f"{at}.shots is {asked.shots}, and {at}.{where} has {fewest + (asked.examples is None)} rows{whose}{spare}",
+            mend=f"{at}.shots={fewest}, or {mend}",
+        )

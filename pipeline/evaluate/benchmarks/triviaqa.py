@@ -1,6 +1,7 @@
 """TriviaQA without its documents: a question, and all names of the answer (Joshi et al. 2017, arXiv 1705.03551).
 
-Rows: question, answer {value, aliases}; or those of the published file's Data: Question, Answer {Value, Aliases}.
+Rows: Question, Answer {Value, Aliases}, in the list Data of a published file as unfiltered-web-dev.json; or, on the hub, question, answer
+{value, aliases}.
 """
 
 import re

@@ -12,7 +12,7 @@ from typing import Literal
 from pipeline.core.intervals import Bootstrap, share
 from pipeline.evaluate.benchmarks.formats import CHOICES, WithChoices
 from pipeline.evaluate.benchmarks.problem import Problem
-from pipeline.evaluate.benchmarks.prompts import Asked, Placed, after, before, pool_of
+from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Placed, after, before, pool_of, scored
 from pipeline.evaluate.items import (
     BITS,
     BY_BYTE,
@@ -33,8 +33,16 @@ from pipeline.tokens.special import ENDOFTEXT, IDS
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shown(Item):
+    """An item of a benchmark."""
+
+    cut: bool  # an example is left out, or the beginning of the problem
+
+
+@dataclass(frozen=True, kw_only=True)
 class Benchmark(Asked, ItemTask):
-    """A task of kind benchmark. Problems of which a continuation alone is longer than the context are left out."""
+    """A task of kind benchmark. Problems of which a continuation alone is longer than the context are left out, in the chat format those
+    that are longer with it."""
 
     kind: Literal["benchmark"]
     format: WithChoices
@@ -49,45 +57,44 @@ class Benchmark(Asked, ItemTask):
         )
 
     @property
-    def reason(self) -> str:
-        return f"{self.files} asks nothing"
-
-    @property
     def more_metrics(self) -> tuple[str, ...]:
-        return (BITS,)
+        return (BITS, CUT)
 
     def read(self, task: str, given: HeldOut) -> list[Item]:
         """Problems by lot."""
         own = CHOICES[self.format]
-        asked, examples = pool_of(given, task, self, own.read, own.columns)
-        return by_lot(
-            asked, lambda one: self._item(given, one, examples.get(one.problem.group, [])), count=self.items, seed=given.seed, task=task
-        )
+        asked = pool_of(given, task, self, own.read, own.columns)
+        return by_lot(asked, lambda one: self._item(given, one), count=self.items, seed=given.seed, task=task)
 
-    def _item(self, given: HeldOut, one: Placed[Problem], examples: Sequence[Problem]) -> Item | None:
+    def _item(self, given: HeldOut, one: Placed[Problem]) -> Item | None:
         problem = one.problem
         choices = [after(given, self, problem.context, choice) for choice in problem.choices]
         room = self.context - max(map(len, choices))
-        if room < 1 or not all(choices):
+        if room < 1 or not all(choices) or (read := before(given, self, one, room=room)) is None:
             return None
         prior = None if problem.prior is None else [IDS[ENDOFTEXT], *given.ids(problem.prior)][-room:]
-        return Item(
+        return Shown(
             id=one.id,
             cluster=one.id,
-            context=before(given, self, problem, examples, room=room),
+            context=read.ids,
             choices=choices,
-            sizes=[len(choice.encode()) for choice in problem.choices],
+            sizes=[len(scored(self, choice).encode()) for choice in problem.choices],
             prior=prior,
             group=problem.group,
+            cut=read.cut,
         )
 
     def more(self, name: str, task: str, items: Sequence[Item], scores: Scores, bootstrap: Bootstrap) -> list[Row]:
-        """Bits a byte of the right continuations, and the first measure of each group."""
+        """Bits a byte of the right continuations, the share that is not read whole, and the first measure of each group."""
         metric, measure = next(iter(self.measures.items()))
         points: dict[str, list[float]] = {}
         for item, some in zip(items, scores, strict=True):
             points.setdefault(item.group, []).append(measure.points(item, some))
-        rows = [bits_row(name, task, items, scores, bootstrap)]
+        short = [float(isinstance(item, Shown) and item.cut) for item in items]
+        rows = [
+            bits_row(name, task, items, scores, bootstrap),
+            row(name, task, CUT, share(short, [item.cluster for item in items], bootstrap=bootstrap)),
+        ]
         if len(points) > 1:
             rows += [
                 row(name, f"{task}/{group}", metric, share(some, range(len(some)), bootstrap=bootstrap))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PositiveInt
@@ -11,7 +12,7 @@ from pipeline.core.intervals import share
 from pipeline.core.seed import stream
 from pipeline.evaluate.benchmarks.formats import ANSWERS, InWriting
 from pipeline.evaluate.benchmarks.problem import Written
-from pipeline.evaluate.benchmarks.prompts import Asked, Placed, before, pool_of
+from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Before, Placed, before, pool_of
 from pipeline.evaluate.items import item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
@@ -32,15 +33,18 @@ class InWords(Asked):
     format: InWriting
     max_new_tokens: PositiveInt  # of an answer
 
+    def __post_init__(self) -> None:
+        if self.max_new_tokens >= self.context:
+            raise ValueError(f"max_new_tokens {self.max_new_tokens} must be below context {self.context}: the question is read too")
+
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
-        """The share of answers that are right, and what was written."""
+        """The share of answers that are right, that of questions which are not read whole, and what was written."""
         from pipeline.model.generate import TURN, generate  # torch, which the baselines do without
 
-        asked, examples = self._read(task, given)
-        if not asked:
-            return Result(rows=[absent(given.name, task, METRIC, f"{self.files} asks nothing")])
-        own, room = ANSWERS[self.format], self.context - self.max_new_tokens
-        prompts = [before(given, self, one.problem, examples.get(one.problem.group, []), room=room) for one in asked]
+        own, read = ANSWERS[self.format], self._read(task, given)
+        if not read:
+            return Result(rows=[absent(given.name, task, metric, self.reason) for metric in (METRIC, CUT)])
+        asked, prompts = [one for one, _ in read], [shown.ids for _, shown in read]
         how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
         written = [given.tokenizer.decode(ids) for ids in generate(module, prompts, ends=TURN if self.chat else ENDS, **how)]
         found = [own.found(until(text, () if self.chat else own.stops)) for text in written]
@@ -49,13 +53,16 @@ class InWords(Asked):
             item_record(task, one.id, one.id, METRIC, chance=0.0) | {"written": text, "found": answer, METRIC: point}
             for one, text, answer, point in zip(asked, written, found, right, strict=True)
         ]
-        return Result(
-            rows=[row(given.name, task, METRIC, share(right, [one.id for one in asked], bootstrap=given.bootstrap))], records=records
-        )
+        scores = {METRIC: right, CUT: [float(shown.cut) for _, shown in read]}
+        rows = [
+            row(given.name, task, metric, share(values, [one.id for one in asked], bootstrap=given.bootstrap))
+            for metric, values in scores.items()
+        ]
+        return Result(rows=rows, records=records)
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """Whoever always says what is right most often."""
-        asked, _ = self._read(task, given)
+        asked = [one for one, _ in self._read(task, given)]
         counts = Counter(answer for one in asked for answer in sorted(one.problem.accepted))
         if not counts:
             return []
@@ -63,12 +70,13 @@ class InWords(Asked):
         right = [float(commonest in one.problem.accepted) for one in asked]
         return [row(COMMONEST, task, METRIC, share(right, [one.id for one in asked], bootstrap=given.bootstrap))]
 
-    def _read(self, task: str, given: HeldOut) -> tuple[list[Placed[Written]], dict[str, list[Written]]]:
-        """Problems by lot, and the examples."""
-        own = ANSWERS[self.format]
-        asked, examples = pool_of(given, task, self, own.read, own.columns)
-        order = stream(given.seed, "items", task).permutation(len(asked))[: self.items]
-        return [asked[number] for number in order], examples
+    def _read(self, task: str, given: HeldOut) -> list[tuple[Placed[Written], Before]]:
+        """Problems by lot with what is read of each; those that the chat format has no room for are left out."""
+        own, room = ANSWERS[self.format], self.context - self.max_new_tokens
+        asked = pool_of(given, task, self, own.read, own.columns)
+        order = stream(given.seed, "items", task).permutation(len(asked))
+        read = ((asked[number], before(given, self, asked[number], room=room)) for number in order)
+        return list(islice(((one, shown) for one, shown in read if shown is not None), self.items))
 
 
 def until(text: str, stops: Sequence[str]) -> str:

@@ -137,7 +137,7 @@ def read_dialogues(
     if not files and not hub and not rules.required:
         tell(f"{path} has no dialogues: what needs some takes over the model before it")
         return found
-    for row in chain(*(rows_of(file, name) for file, name in files), *map(hub_rows, hub)):
+    for row in chain(*(rows_of(file, name) for file, name in files), *(hub_rows(data, key="dialogues.hub") for data in hub)):
         if isinstance(row, BadRow):
             found.bad.append(row)
         else:

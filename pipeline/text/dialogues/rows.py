@@ -30,7 +30,7 @@ Rows = Iterator[JsonRow | BadRow]
 
 @dataclass(frozen=True, kw_only=True)
 class HubData:
-    """A pinned data set of the Hugging Face hub: an entry of dialogues.hub."""
+    """A pinned data set of the Hugging Face hub."""
 
     path: str  # hub:owner/name
     revision: str  # the 40 hex digits of a commit
@@ -51,26 +51,27 @@ def rows_of(path: Path, name: str) -> Rows:
             return _csv(path, name)
 
 
-def hub_rows(data: HubData) -> Rows:
-    """The rows of a data set of the hub, by their number. InputError where it is not pinned or can't be read."""
+def hub_rows(data: HubData, *, key: str) -> Rows:
+    """The rows of a data set of the hub, by their number. InputError, which begins with the setting `key`, where it is not pinned or can't
+    be read."""
     if not data.path.startswith(HUB) or not _COMMIT.fullmatch(data.revision):
         raise InputError(
-            f"dialogues.hub: {data.path} at {data.revision!r} is not pinned",
+            f"{key}: {data.path} at {data.revision!r} is not pinned",
             mend="path=hub:owner/name and revision=the 40 hex digits of a commit",
         )
     name = f"{data.path}/{data.split}"
-    opened = open_hub(data.path, subset=data.subset, split=data.split, revision=data.revision, told=f"dialogues.hub: {data.path}")
-    return _numbered(opened, name)
+    opened = open_hub(data.path, subset=data.subset, split=data.split, revision=data.revision, told=f"{key}: {data.path}")
+    return _numbered(opened, name, key)
 
 
-def _numbered(opened: Iterable[Mapping[str, Any]], name: str) -> Rows:
+def _numbered(opened: Iterable[Mapping[str, Any]], name: str, key: str) -> Rows:
     from datasets.exceptions import DatasetGenerationError
 
     try:
         for number, value in enumerate(opened, start=1):
             yield _row(value, name, number)
     except (*_FAULTS, DatasetGenerationError) as fault:
-        raise InputError(f"dialogues.hub: {name} can't be read: {fault}", mend="run again, or correct the data set") from fault
+        raise InputError(f"{key}: {name} can't be read: {fault}", mend="run again, or correct the data set") from fault
 
 
 def _row(value: Mapping[str, Any], name: str, number: int) -> JsonRow:

@@ -21,7 +21,7 @@ from pipeline.core.files import read_json
 from pipeline.text.splitting.prompts import DIALOGUES, eval_questions
 
 COMPRESSED = (".gz", ".bz2", ".zst")
-SUFFIXES = (".jsonl", ".json", ".txt", ".csv", ".parquet")
+SUFFIXES = (".jsonl", ".json", ".txt", ".lst", ".csv", ".parquet")  # .lst: labels beside a file, as piqa's
 Fields = Mapping[str, Sequence[str]]  # field names by benchmark or by a folder above it
 
 
@@ -46,8 +46,8 @@ def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:
     """The distinct items of each benchmark, by its path within the folder without suffixes.
 
     The items of a row are all its strings, including nested ones, or those of the named fields; those of a .csv file its cells; those of a
-    .txt file its paragraphs, or its lines if it has no blank line. An unreadable file or another file type is an InputError: what is
-    skipped here would be trained on.
+    .txt or .lst file its paragraphs, or its lines if it has no blank line. An unreadable file or another file type is an InputError: what
+    is skipped here would be trained on.
     """
     if not folder.is_dir():
         raise InputError(f"the benchmark folder {folder} does not exist", mend=f"mkdir {folder}, or split.benchmarks=FOLDER")
@@ -95,18 +95,25 @@ def _rows(path: Path, kind: str) -> Iterator[Any]:
             text = bytes(file.read()).decode("utf-8-sig")
     except (OSError, ValueError, pa.ArrowException) as fault:
         raise InputError(f"the benchmark {path} can't be read: {fault}", mend="save it as UTF-8, or remove it from the folder") from fault
-    if kind == ".txt":
+    if kind in (".txt", ".lst"):
         text = text.replace("\r\n", "\n")
         yield from text.strip().split("\n\n" if "\n\n" in text.strip() else "\n")
     elif kind == ".csv":
         yield from csv.reader(io.StringIO(text))
-    elif kind == ".json":
-        value = _loads(text, path, 1)
+    elif kind == ".json" and (value := _whole(text)) is not None:
         yield from value if isinstance(value, list) else [value]
     else:
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield _loads(line, path, number)
+
+
+def _whole(text: str) -> Any:
+    """The value of a .json; None where it is none, but perhaps one a line."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _loads(text: str, path: Path, line: int) -> Any:
