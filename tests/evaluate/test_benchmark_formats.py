@@ -144,6 +144,20 @@ def test_triviaqa_accepts_all_names_of_the_answer(capital: bool) -> None:
     assert ANSWERS["triviaqa"].read({"question": "Who?", "answer": None}) is None
 
 
+def test_triviaqa_is_read_from_its_published_file(tmp_path: Path) -> None:
+    answer = {"Aliases": ["Fab Four"], "NormalizedAliases": ["fab four"], "Type": "WikipediaEntity", "Value": "The Beatles"}
+    pages = [{"Filename": "The_Beatles.txt", "Title": "The Beatles"}]
+    row = {"Answer": answer, "EntityPages": pages, "Question": "Who?", "QuestionId": "tc_0", "SearchResults": []}
+    whole = {"Data": [row], "Domain": "unfiltered-web", "Split": "dev", "VerifiedEval": False, "Version": 1.0}
+    (tmp_path / "unfiltered-web-dev.json").write_text(json.dumps(whole))
+    ((place, found),) = problems(tmp_path, "*.json", ANSWERS["triviaqa"].read, (), key="tasks.x.files")
+    assert (place, found.context, found.accepted) == (
+        "unfiltered-web-dev.json:1",
+        "Question: Who?\nAnswer:",
+        {"beatles", "fab four"},
+    )
+
+
 def test_files_of_every_kind_are_rows_with_their_place(tmp_path: Path) -> None:
     rows = [{"text": "one two"}, {"text": "three"}, {"text": "four five"}]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))

@@ -158,7 +158,7 @@ def test_no_example_asks_what_the_problem_asks(some: Examined, folder_of_files: 
     [
         (
             {"shots": 4},
-            "has 4 rows of kind_[01], and one must be left to ask",
+            "has 4 rows of kind_[01], one of them to be asked",
             "tasks.pairs.shots=3, or tasks.pairs.examples=FILE with more",
         ),
         ({"shots": 3, "examples": "few.jsonl"}, "tasks.pairs.examples has 2 rows of kind_1", "tasks.pairs.shots=2, or more rows in few"),

@@ -58,23 +58,23 @@ def pool_of(
     """The problems with the examples that stand before them: a choice by lot, the same for all problems of a group, but that none stands
     before itself. InputError where a group has too few."""
     key = f"tasks.{task}."
-    found = [Placed(*one) for one in problems(given.benchmarks, asked.files, read, columns, key=f"{key}files")]
+    found = problems(given.benchmarks, asked.files, read, columns, key=f"{key}files")
     if not asked.shots:
-        return found
-    own = asked.examples is None
-    pool = found
+        return [Placed(*one) for one in found]
+    pool, own = found, asked.examples is None
     if asked.examples is not None:
-        pool = [Placed(*one) for one in problems(given.benchmarks, asked.examples, read, columns, key=f"{key}examples")]
-    groups: dict[str, list[P]] = {one.problem.group: [] for one in found}
-    for one in pool:
-        groups.setdefault(one.problem.group, []).append(one.problem)
-    _refuse_too_few({name: len(groups[name]) - own for name in dict.fromkeys(one.problem.group for one in found)}, task, asked)
+        pool = problems(given.benchmarks, asked.examples, read, columns, key=f"{key}examples")
+    groups: dict[str, list[P]] = {problem.group: [] for _, problem in found}
+    for _, problem in pool:
+        if problem.group in groups:
+            groups[problem.group].append(problem)
+    _refuse_too_few({name: len(some) for name, some in groups.items()}, task, asked)
     by_lot = {name: [some[at] for at in given.stream(task, "examples", name).permutation(len(some))] for name, some in groups.items()}
     taken = {(name, one.text) for name, some in by_lot.items() for one in some[: asked.shots]} if own else set()
     return [
-        Placed(one.id, one.problem, [other for other in by_lot[one.problem.group] if other.text != one.problem.text][: asked.shots])
-        for one in found
-        if (one.problem.group, one.problem.text) not in taken
+        Placed(place, one, [other for other in by_lot[one.group] if other.text != one.text][: asked.shots])
+        for place, one in found
+        if (one.group, one.text) not in taken
     ]
 
 
@@ -114,15 +114,11 @@ def _ids(given: HeldOut, asked: Asked, one: P, examples: Sequence[P]) -> list[in
 
 
 def _refuse_too_few(rows: Mapping[str, int], task: str, asked: Asked) -> None:
-    """`rows`: those that each group can spare for examples."""
-    few = {name: number for name, number in rows.items() if number < asked.shots}
-    if few:
-        name, fewest = min(few.items(), key=lambda one: one[1])
-        at, whose = f"tasks.{task}", f" of {name}" if name else ""
+    """`rows`: those of each group from which its examples are taken."""
+    name, fewest = min(rows.items(), key=lambda one: one[1], default=("", asked.shots + 1))
+    key, kept = f"tasks.{task}", int(asked.examples is None)  # one must be left to ask
+    if fewest - kept < asked.shots:
         where = "files" if asked.examples is None else "examples"
-        mend = f"{at}.examples=FILE with more" if asked.examples is None else f"more rows in {asked.examples}"
-        spare = ", and one must be left to ask" if asked.examples is None else ""
-        raise InputError(
-            f"{at}.shots is {asked.shots}, and {at}.{where} has {fewest + (asked.examples is None)} rows{whose}{spare}",
-            mend=f"{at}.shots={fewest}, or {mend}",
-        )
+        message = f"{key}.shots is {asked.shots}, and {key}.{where} has {fewest} rows{f' of {name}' if name else ''}"
+        more = f"{key}.examples=FILE with more" if asked.examples is None else f"more rows in {asked.examples}"
+        raise InputError(f"{message}{', one of them to be asked' if kept else ''}", mend=f"{key}.shots={fewest - kept}, or {more}")

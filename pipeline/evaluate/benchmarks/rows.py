@@ -13,7 +13,7 @@ from pipeline.text.reading.rows import GZIP_FAULTS, MAX_FILE, BadRow, format_suf
 from pipeline.text.reading.sources import HUB
 
 P = TypeVar("P")
-Placed = Iterator[tuple[str, Mapping[str, Any]]]  # a row and its place
+Rows = Iterator[tuple[str, Mapping[str, Any]]]  # each with its place
 PINNED = re.compile(r"(?P<path>hub:[^@]+)@(?P<revision>[0-9a-f]{40}):(?P<subset>[^:]*):(?P<split>[^:]+)")
 HOW = "hub:OWNER/NAME@REVISION:SUBSET:SPLIT, the revision as 40 hex digits, the subset perhaps empty"
 PUBLISHED = "the file as it was published"
@@ -61,7 +61,7 @@ def _matching(folder: Path, files: str) -> list[Path]:
     return sorted(path for path in folder.glob(files) if path.is_file() and format_suffix(path) in SUFFIXES)
 
 
-def _hub(files: str, key: str) -> Placed:
+def _hub(files: str, key: str) -> Rows:
     if (fault := missing(Path(), files, key=key)) is not None:
         raise fault
     pinned: Any = PINNED.fullmatch(files)
@@ -72,7 +72,7 @@ def _hub(files: str, key: str) -> Placed:
         yield f"{row.file}:{row.line}", row.value
 
 
-def _local(folder: Path, files: str, columns: Sequence[str], key: str) -> Placed:
+def _local(folder: Path, files: str, columns: Sequence[str], key: str) -> Rows:
     if (fault := missing(folder, files, key=key)) is not None:
         raise fault
     for path in _matching(folder, files):
@@ -81,7 +81,7 @@ def _local(folder: Path, files: str, columns: Sequence[str], key: str) -> Placed
         yield from _labelled(rows, path.with_name(f"{_bare(path)}-labels.lst"), key)
 
 
-def _rows(path: Path, name: str, key: str) -> Placed:
+def _rows(path: Path, name: str, key: str) -> Rows:
     """The rows of a file; of a .json with one object, those in the list of objects that it holds, if it holds one."""
     rows = []
     for row in rows_of(path, name):
@@ -97,7 +97,7 @@ def _rows(path: Path, name: str, key: str) -> Placed:
     yield from rows
 
 
-def _without_head(path: Path, name: str, columns: Sequence[str], key: str) -> Placed:
+def _without_head(path: Path, name: str, columns: Sequence[str], key: str) -> Rows:
     """The rows of a CSV whose columns are known; the name of the file, without its suffix, is one more."""
     try:
         with open_decompressed(path) as file:
@@ -114,12 +114,12 @@ def _without_head(path: Path, name: str, columns: Sequence[str], key: str) -> Pl
         yield f"{name}:{number}", {**dict(zip(columns, row, strict=True)), "file": _bare(path)}
 
 
-def _labelled(rows: Placed, labels: Path, key: str) -> Placed:
+def _labelled(rows: Rows, labels: Path, key: str) -> Rows:
     """The rows with their labels, where these lie in a file of their own."""
     if not labels.is_file():
         yield from rows
         return
-    placed, lines = list(rows), labels.read_text().split()
+    placed, lines = list(rows), labels.read_text("utf-8", errors="replace").split()
     if len(placed) != len(lines):
         raise InputError(f"{key}: {labels} has {len(lines)} labels for {len(placed)} rows", mend="both files as they were published")
     yield from ((place, {**row, "label": label}) for (place, row), label in zip(placed, lines, strict=True))
