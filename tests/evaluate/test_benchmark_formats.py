@@ -183,7 +183,7 @@ def places(folder: Path, files: str, name: str = "lambada") -> list[str]:
         ("a.json", b'{"text": "one two"}\n{"text": "three four"}\n', ["a.json:1", "a.json:2"]),
         ("a.json", b'\xef\xbb\xbf{"Data": [{"text": "one two"}]}', ["a.json:1"]),
         ("a.json", b'[{"text": "one two"}]', ["a.json:1"]),
-        ("a.json.gz", gzip.compress(b'{"Data": [{"text": "one two"}], "None": []}'), ["a.json.gz:1"]),
+        ("a.json.gz", gzip.compress(b'{"Data": [{"text": "one two"}], "None": []}', mtime=0), ["a.json.gz:1"]),
         ("a.jsonl", b'\xef\xbb\xbf{"text": "one two"}', ["a.jsonl:1"]),
     ],
 )
