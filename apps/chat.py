@@ -8,16 +8,19 @@ from pathlib import Path
 import tokenizers
 import torch
 import yaml
+from pydantic import TypeAdapter, ValidationError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
 from pipeline.core import manifest
 from pipeline.core.artifact.model import Model
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.seed import seed_of
 from pipeline.model import disk
+from pipeline.model.beam import beam_search
 from pipeline.model.generate import generate
 from pipeline.model.sampling import Cut
+from pipeline.model.speculative import speculate
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.tokenizer import read
 
@@ -28,10 +31,11 @@ def main() -> None:
     """Read messages line by line and print the answers; works in a pipe as on a terminal."""
     options = arguments()
     try:
+        cut = cut_of(options)
         module, tokenizer = opened(options.folder or final_model())
+        draft = opened(options.draft)[0] if options.draft else None
     except PipelineError as fault:
         sys.exit(f"chat: {fault}")
-    cut = Cut(top_k=options.top_k, top_p=options.top_p, min_p=options.min_p, repetition_penalty=options.repetition_penalty)
     beginning = [{"role": "system", "content": options.system}] if options.system else []
     messages = list(beginning)
     for number, line in enumerate(lines(interactive=sys.stdin.isatty())):
@@ -43,10 +47,39 @@ def main() -> None:
         messages.append({"role": "user", "content": line})
         prompt = fitting(messages, tokenizer, room=module.config.max_position_embeddings - options.max_new)
         seed = seed_of(options.seed, "chat", number)
-        ids = generate(module, [prompt], max_new=options.max_new, temperature=options.temperature, seed=seed, batch=1, cut=cut)[0]
+        ids = answered(module, draft, prompt, options, cut, seed)
         answer = tokenizer.decode(ids, skip_special_tokens=False)
         messages.append({"role": "assistant", "content": answer})
         print(answer, flush=True)
+
+
+def answered(
+    module: PreTrainedModel, draft: PreTrainedModel | None, prompt: list[int], options: argparse.Namespace, cut: Cut, seed: int
+) -> list[int]:
+    """The ids of an answer, in the way that was asked for."""
+    if options.beams > 1:
+        return beam_search(module, prompt, beams=options.beams, max_new=options.max_new, length_penalty=1.0)[0].ids
+    how = {"max_new": options.max_new, "temperature": options.temperature, "seed": seed}
+    if draft is not None:
+        return speculate(module, draft, prompt, ahead=4, **how).ids
+    return generate(module, [prompt], batch=1, cut=cut, **how)[0]
+
+
+def cut_of(options: argparse.Namespace) -> Cut:
+    """What may be drawn. InputError for what is out of its bounds, or would have no effect."""
+    asked = {name: getattr(options, name) for name in ("top_k", "top_p", "min_p", "repetition_penalty")}
+    drawn = [f"--{name.replace('_', '-')}" for name in ("top_k", "top_p", "min_p") if asked[name] is not None]
+    if drawn and options.temperature == 0:
+        raise InputError(f"{' and '.join(drawn)} would have no effect: at temperature 0 nothing is drawn", mend="--temperature 0.8")
+    if (options.beams > 1 or options.draft) and (drawn or asked["repetition_penalty"] is not None):
+        raise InputError("what may be drawn goes with neither --beams nor --draft", mend="one of them")
+    if options.beams > 1 and (options.temperature or options.draft):
+        raise InputError("--beams searches, it draws nothing and takes no draft", mend="--temperature 0, without --draft")
+    try:
+        return TypeAdapter(Cut).validate_python(asked)
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        raise InputError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}", mend="a value within its bounds") from fault
 
 
 def arguments() -> argparse.Namespace:
@@ -59,6 +92,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--top-p", type=float, help="draw from the fewest likeliest tokens that hold so much together: 0.9")
     parser.add_argument("--min-p", type=float, help="draw from tokens that are so likely in parts of the likeliest: 0.05")
     parser.add_argument("--repetition-penalty", type=float, help="makes tokens that were there less likely: 1.1")
+    parser.add_argument("--beams", type=int, default=1, help="search the likeliest answer with so many beams (default: 1, none)")
+    parser.add_argument("--draft", type=Path, help="a small model of the same tokenizer that proposes tokens: the same answers, sooner")
     parser.add_argument("--max-new", type=int, default=48, help="tokens an answer (default: 48)")
     parser.add_argument("--seed", type=int, default=1, help="of the sampling (default: 1)")
     return parser.parse_args()

@@ -1,13 +1,16 @@
 """`make vote`: which of two answers is better? Blind, in the terminal; votes become preferences.
 
-Two models' sampled answers to one question of data/contest are shown as A and B in an order by lot. Each vote is a line of the target,
-written at once, so nothing is lost when you stop; who votes again goes on with what is left. A folder of dialogues may hold the file: the
-answers that won become preferences (docs/alignment.md).
+Two models answer prompts that they may learn from, and their answers are shown as A and B in an order by lot. Each vote is a line of the
+target, written at once, so nothing is lost when you stop; who votes again goes on with what is left. A folder of dialogues may hold the
+file: the answers that won become preferences (docs/alignment.md). With --held-out the answers of data/contest are judged instead: votes on
+held-out prompts belong to the test part, nothing learns from them.
 """
 
 import argparse
 import datetime
 import getpass
+import hashlib
+import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,20 +20,33 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import InputError, PipelineError
-from pipeline.core.files import read_jsonl
+from pipeline.core.files import read_jsonl, write_text
 from pipeline.core.intervals import wilson
-from pipeline.core.seed import stream
+from pipeline.core.progress import progress
+from pipeline.core.seed import seed_of, stream
+from pipeline.evaluate.table import GOLD
 
-CONTEST = Path("data/contest")
+CONTEST, DIALOGUES, PARAMS = Path("data/contest"), Path("data/dialogues"), Path("params.yaml")
 TARGET = Path("data/input/votes.jsonl")
 SIDES = ("a", "b")
 KEYS = {"a": "a", "b": "b", "t": "tie", "tie": "tie", "=": "tie"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A question, and what models answer."""
+
+    id: str
+    messages: list[dict[str, str]]
+    said: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,10 @@ def main() -> None:
     options = arguments()
     console = Console(highlight=False)
     try:
-        known = list(read_jsonl(options.target)) if options.target.is_file() else []
-        left = [one for one in duels(options.contest, options.models, options.by) if not voted(one, known, options.by)]
+        options.by = options.by or getpass.getuser()
+        known = kept(options.target)
+        found = held_out(options.contest) if options.held_out else answered(options)
+        left = [one for one in duels(found, options.models, options.by) if not voted(one, known, options.by)]
         added = ask(left, options, console)
     except PipelineError as fault:
         sys.exit(f"vote: {fault}")
@@ -68,35 +86,102 @@ def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m apps.vote", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", help="whose answers (default: all models that were evaluated)")
-    parser.add_argument("--by", default=getpass.getuser(), help="who votes (default: your login)")
+    parser.add_argument("--by", help="who votes (default: your login)")
+    parser.add_argument("--held-out", action="store_true", help="judge the answers of the contest, which nothing learns from")
     parser.add_argument("--contest", type=Path, default=CONTEST, help=f"default: {CONTEST}")
+    parser.add_argument("--dialogues", type=Path, default=DIALOGUES, help=f"whose training prompts are asked (default: {DIALOGUES})")
+    parser.add_argument("--questions", type=int, default=40, help="prompts to ask, by lot (default: 40)")
+    parser.add_argument("--max-new", type=int, default=64, help="tokens an answer (default: 64)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of the sampling (default: 1)")
     parser.add_argument("--target", type=Path, default=TARGET, help=f"the file that votes are added to (default: {TARGET})")
     return parser.parse_args()
 
 
-def duels(contest: Path, models: Sequence[str], who: str) -> Iterator[Duel]:
+def held_out(contest: Path) -> list[Line]:
+    """What the contest asked of no fact of training, and the sampled answers."""
+    lines = (line for line in read_jsonl(Scores(contest).file("answers.jsonl")) if not line["trained"])
+    return [
+        Line(line["id"], line["messages"], {name: said["sampled"]["text"] for name, said in line["answers"].items() if "sampled" in said})
+        for line in lines
+    ]
+
+
+def answered(options: argparse.Namespace) -> list[Line]:
+    """Training prompts by lot, the same for every voter, and an answer of each model. InputError where there is none."""
+    from apps.chat import opened  # torch, which the contest's answers do without
+    from pipeline.model.generate import generate
+    from pipeline.tokens.chat import encode_chat
+
+    folders: dict[str, str] = yaml.safe_load(PARAMS.read_text())["models"]
+    chosen = list(options.models) or [name for name in folders if name != "base"]
+    if unknown := [name for name in chosen if name not in folders]:
+        raise InputError(f"there is no model {', '.join(unknown)}", mend=f"of {', '.join(folders)}")
+    prompts = prompts_of(Dialogues(options.dialogues))
+    if not prompts:
+        raise InputError(f"{options.dialogues} has no prompts to learn from", mend="make repro, or --held-out")
+    order = stream(0, "vote", "prompts").permutation(len(prompts))[: options.questions]
+    asked, said = [prompts[number] for number in order.tolist()], dict[str, list[str]]()
+    for name in progress(chosen, "answers"):
+        module, tokenizer = opened(Path(folders[name]))
+        ids = [encode_chat(messages, tokenizer, add_generation_prompt=True)[0] for messages in asked]
+        room = int(module.config.max_position_embeddings) - options.max_new
+        how = {"max_new": options.max_new, "temperature": options.temperature, "seed": seed_of(1, "vote"), "batch": 16}
+        texts = iter(generate(module, [one for one in ids if len(one) <= room], **how))
+        said[name] = [tokenizer.decode(next(texts)) if len(one) <= room else "" for one in ids]  # without room there is no answer
+    return [Line(name_of(one), one, {name: said[name][number] for name in chosen}) for number, one in enumerate(asked)]
+
+
+def prompts_of(dialogues: Dialogues) -> list[list[dict[str, str]]]:
+    """Of preferences of the part train, else of instructions, each once."""
+    preferences = [row["prompt"] for row in dialogues.rows("preferences") if row["part"] == "train"]
+    instructions = (row["messages"][:-1] for row in dialogues.rows("instructions") if row["part"] == "train")
+    return list({name_of(one): one for one in preferences or instructions}.values())
+
+
+def name_of(messages: Sequence[Mapping[str, str]]) -> str:
+    """What a prompt is called in the votes."""
+    return hashlib.sha256(orjson.dumps(messages)).hexdigest()[:16]
+
+
+def duels(lines: Sequence[Line], models: Sequence[str], who: str) -> Iterator[Duel]:
     """Pairs of answers that differ, questions and sides by lot, another lot for each voter. InputError for a model that has no answers."""
-    lines = [line for line in read_jsonl(Scores(contest).file("answers.jsonl")) if not line["trained"]]
-    players = list(dict.fromkeys(name for line in lines for name, said in line["answers"].items() if "sampled" in said))
+    players = list(dict.fromkeys(name for line in lines for name in line.said))
     if unknown := [name for name in models if name not in players]:
-        raise InputError(f"{contest} has no answers of {', '.join(unknown)}", mend=f"of {', '.join(players)}")
-    chosen = list(models) or [name for name in players if name != "gold_answers"]
+        raise InputError(f"there are no answers of {', '.join(unknown)}", mend=f"of {', '.join(players)}")
+    chosen = list(models) or [name for name in players if name != GOLD]
     if len(chosen) < 2:
         raise InputError("it takes two models to compare", mend=f"make vote MODELS='{' '.join(players[:2])}'")
     pairs = list(combinations(chosen, 2))
     for turn, number in enumerate(stream(0, "vote", who).permutation(len(lines)).tolist()):
         line = lines[number]
         one, other = pairs[turn % len(pairs)]
-        if stream(0, "vote", who, line["id"]).random() < 0.5:
+        if stream(0, "vote", who, line.id).random() < 0.5:
             one, other = other, one
-        answers = (line["answers"][one]["sampled"]["text"], line["answers"][other]["sampled"]["text"])
+        answers = (line.said.get(one, ""), line.said.get(other, ""))
         if all(map(str.strip, answers)) and answers[0] != answers[1]:
-            yield Duel(line["id"], line["messages"], (one, other), answers)
+            yield Duel(line.id, line.messages, (one, other), answers)
+
+
+def kept(target: Path) -> list[dict[str, Any]]:
+    """The votes that are there. What a kill left of a last line is cut off; lines that no vote of ours are stay and count for nothing."""
+    if not target.is_file():
+        return []
+    content = target.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        try:
+            orjson.loads(content[len(whole) :])
+            whole = content + b"\n"  # a file of somebody else's, which ends without one
+        except orjson.JSONDecodeError:
+            pass
+        write_text(target, whole.decode())
+    found = [orjson.loads(line) for line in whole.splitlines() if line.strip()]
+    return [one for one in found if isinstance(one, dict) and {"models", "judge", "winner", "answer_a", "answer_b"} <= one.keys()]
 
 
 def voted(one: Duel, known: Sequence[Mapping[str, Any]], who: str) -> bool:
     """Whether this voter has seen these answers."""
-    return any(vote["judge"] == who and vote["question"] == one.id and {*vote["models"].values()} == {*one.models} for vote in known)
+    return any(vote["judge"] == who and {vote["answer_a"], vote["answer_b"]} == {*one.answers} for vote in known)
 
 
 def ask(left: Sequence[Duel], options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
@@ -116,6 +201,8 @@ def ask(left: Sequence[Duel], options: argparse.Namespace, console: Console) -> 
             options.target.parent.mkdir(parents=True, exist_ok=True)
             with options.target.open("ab") as file:
                 file.write(orjson.dumps(added[-1]) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
     return added
 
 

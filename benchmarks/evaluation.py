@@ -10,6 +10,7 @@ table and adds a dated file to results/.
 
 import argparse
 import datetime
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -82,7 +83,7 @@ def main() -> None:
         parser.error(f"there is no text {options.text}: --text FILE")
     text, folder = options.text.read_text(), WORK / "eval"
     folder.mkdir(parents=True, exist_ok=True)
-    python, model = peers_python("eval"), Model(folder / "model")
+    python, model = peers_python("eval"), Model(folder / f"model-{hashlib.sha256(text.encode()).hexdigest()[:12]}")
     for kind, rows in items_of(text, {"pairs": options.pairs, "choice": options.questions, "rolling": options.documents}).items():
         write_jsonl(folder / f"{kind}.jsonl", rows)
     if not model.path.is_dir():
@@ -101,7 +102,8 @@ def main() -> None:
         peer, mine = (min(run["seconds"] for run in runs[name]) for name in ("theirs", "ours"))
         difference = apart(runs["ours"][0]["values"], runs["theirs"][0]["values"])
         kept.append({"kind": kind, "theirs": peer, "ours": mine, "difference": difference, "items": len(runs["ours"][0]["values"])})
-        table.add_row(kind, f"{peer:.2f}", f"{mine:.2f}", f"{peer / mine:.1f}", f"{target:g}", f"{difference:.1e}")
+        said = "reached" if peer >= target * mine else "missed"
+        table.add_row(kind, f"{peer:.2f}", f"{mine:.2f}", f"{peer / mine:.1f}", f"{target:g}, {said}", f"{difference:.1e}")
         if difference > ALIKE:
             sys.exit(f"{kind}: log-likelihoods differ by {difference:.1e}, more than {ALIKE}")
     Console().print(table)

@@ -14,7 +14,9 @@ from pipeline.core.seed import seed_of
 POWER = 0.8416212335729143  # the normal quantile of 80 %
 LEVEL = 0.05  # how often two that are equal may be called different
 FLIPS = 2000
-FEWEST = 6  # clusters: of five, all signs alike come by chance more often than one in twenty
+FEWEST = 6  # clusters that must differ: of five, all signs alike come by chance more often than one in twenty
+BLOCK = 1 << 22  # signs drawn at once
+COSTS = {"bits_per_byte"}  # metrics of which less is better
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ class Difference:
     low: float  # 95 % interval, whole clusters drawn anew
     high: float
     p: float  # how often chance alone makes so large a difference, were the two alike
-    smallest: float | None  # that so many items show four times of five; a smaller one may be there unseen; None: so few show none
+    smallest: float | None  # that so many items show four times of five; a smaller one may be there unseen; None: not known
     n: int
 
     @property
@@ -63,12 +65,11 @@ def _apart(models: Mapping[str, Points], one: str, other: str, item: str) -> tup
 def _difference(task: str, metric: str, names: tuple[str, str], apart: Sequence[tuple[str, float]], bootstrap: Bootstrap) -> Difference:
     clusters, values = zip(*apart, strict=True)
     found = mean(values, clusters, bootstrap=bootstrap)
-    sums: dict[str, float] = {}
+    sums: dict[str, list[float]] = {}
     for cluster, value in apart:
-        sums[cluster] = sums.get(cluster, 0.0) + value
-    by_cluster = np.array(list(sums.values()))
-    own = by_cluster - found.value * len(values) / len(by_cluster)
-    error = math.sqrt(float((own**2).sum()) * len(own) / (len(own) - 1)) / len(values)
+        so_far = sums.get(cluster, [0.0, 0.0])
+        sums[cluster] = [so_far[0] + value, so_far[1] + 1]
+    by_cluster, sizes = np.array(list(sums.values())).T
     return Difference(
         task=task,
         metric=metric,
@@ -78,9 +79,22 @@ def _difference(task: str, metric: str, names: tuple[str, str], apart: Sequence[
         low=found.low,
         high=found.high,
         p=by_chance(by_cluster, seed=seed_of(bootstrap.seed, "flips", task, metric)),
-        smallest=(Z + POWER) * error if len(by_cluster) >= FEWEST else None,
+        smallest=smallest_shown(by_cluster, sizes, found.value),
         n=found.n,
     )
+
+
+def smallest_shown(sums: Any, sizes: Any, value: float) -> float | None:
+    """The least difference of means that is called one four times of five, by the spread over clusters of these sums and sizes.
+
+    None where it can't be known: too few clusters, or none that differs. It is no less than what FEWEST clusters, moved one way, come to.
+    """
+    moved = np.abs(sums[sums != 0])
+    if len(sums) < FEWEST or not len(moved):
+        return None
+    own = sums - value * sizes
+    error = math.sqrt(float((own**2).sum()) * len(own) / (len(own) - 1)) / float(sizes.sum())
+    return max((Z + POWER) * error, FEWEST * float(moved.mean()) / float(sizes.sum()))
 
 
 def by_chance(sums: Any, *, seed: int) -> float:
@@ -91,18 +105,24 @@ def by_chance(sums: Any, *, seed: int) -> float:
     moved = sums[sums != 0]
     if not len(moved):
         return 1.0
-    signs = np.random.Generator(np.random.PCG64(seed)).integers(0, 2, size=(FLIPS, len(moved))) * 2 - 1
-    reached = np.abs(signs @ moved) >= abs(moved.sum()) * (1 - 1e-9)
-    return float((1 + reached.sum()) / (1 + FLIPS))
+    draws, reached = np.random.Generator(np.random.PCG64(seed)), 0
+    at_once = max(1, BLOCK // len(moved))
+    for start in range(0, FLIPS, at_once):
+        signs = draws.integers(0, 2, size=(min(at_once, FLIPS - start), len(moved)), dtype=np.int8) * 2 - 1
+        reached += int((np.abs(signs @ moved) >= abs(moved.sum()) * (1 - 1e-9)).sum())
+    return (1 + reached) / (1 + FLIPS)
 
 
 def in_words(found: Difference) -> str:
     """The question answered."""
-    better, worse = (found.one, found.other) if found.value > 0 else (found.other, found.one)
+    more, less = (found.one, found.other) if found.value > 0 else (found.other, found.one)
     if not found.noise:
-        return f"{better} is above {worse} by {abs(found.value):.3f}: more than noise (p {found.p:.3f})"
-    if found.smallest is None:
+        said = f"costs {abs(found.value):.3f} more than" if found.metric in COSTS else f"is better by {abs(found.value):.3f} than"
+        return f"{more} {said} {less}: more than noise (p {found.p:.3f})"
+    if found.smallest is None and found.value:
         return f"{found.one} and {found.other} differ by {abs(found.value):.3f}; {found.n} items are too few to tell it from noise"
+    if found.smallest is None:
+        return f"{found.one} and {found.other} are alike on all {found.n} items"
     return f"{found.one} and {found.other} differ by no more than noise; {found.n} items would show {found.smallest:.3f}"
 
 

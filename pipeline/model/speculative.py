@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import stream
@@ -38,10 +39,17 @@ def speculate(
     seed: int,
     ends: Sequence[int] = (IDS[END],),
 ) -> Answered:
-    """An answer of at most `max_new` tokens; `ahead` tokens are proposed at a time. PipelineError for vocabularies that differ."""
+    """An answer of at most `max_new` tokens; `ahead` tokens are proposed at a time.
+
+    PipelineError for vocabularies that differ, and for a kind whose cache can't be cut back: windows, states.
+    """
     if module.config.vocab_size != draft.config.vocab_size:
         message = f"the draft knows {draft.config.vocab_size} tokens, the model {module.config.vocab_size}"
         raise PipelineError(message, mend="a draft with the tokenizer of the model")
+    for one in (module, draft):
+        if not all(type(layer) is DynamicLayer for layer in DynamicCache(config=one.config).layers):
+            message = f"what a model of type {one.config.model_type} has read can't be taken back"
+            raise PipelineError(message, mend="model and draft of kind qwen3, llama, gpt2 or mixtral")
     large, small, draw = _Reader(module, temperature), _Reader(draft, temperature), stream(seed, "speculative")
     ids, taken, proposed = list(prompt), 0, 0
     while (room := max_new - (len(ids) - len(prompt))) > 0:

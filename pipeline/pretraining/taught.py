@@ -31,6 +31,8 @@ class Pretraining(Fitting, Teaching):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.objective.agree(self)
+        if self.distillation.teachers and any(phase.rope_theta is not None for phase in self.phases or ()):
+            raise ValueError("a teacher whose phases change the base of RoPE could not be read back after a kill: distillation.teachers=0")
 
     def data(self) -> Data:
         """The rows of train and val, and their tokenizer."""

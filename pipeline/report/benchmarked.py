@@ -49,7 +49,7 @@ def core_blocks(board: ScoreTable) -> Iterator[Block]:
     if models:
         axis = axis_of([board.score(model, TASK, METRIC) for model in models], None)
         rows = [(model, cell(board.score(model, TASK, METRIC), axis)) for model in models]
-        note = "The mean over all tasks whose items are right or wrong, each centred by chance: 0 is guessing, 1 is all right."
+        note = "The mean over choices, last words and published benchmarks, each centred by chance: 0 is guessing, 1 is all right."
         yield Table("All tasks together", ("model", "centred"), rows, note)
 
 
@@ -62,7 +62,8 @@ def difference_blocks(found: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
         shown = [(f"{one} − {other}", *(cells.get((one, other, *key), Markup(ABSENT)) for key in keys)) for one, other in pairs]
         heads = [f"{task.replace('_', ' ')}: {metric.replace('_', ' ')}" for task, metric in keys]
         note = (
-            "The first less the second on the same items. Bold: chance alone makes so large a difference in fewer than one case of twenty "
+            "The first less the second on the same items (of text the mean over documents, each alike). "
+            "Bold: chance alone makes so large a difference in fewer than one case of twenty "
             "(signs of whole clusters by lot). In brackets: the smallest difference that so many items show four times of five."
         )
         yield Table("Differences, paired item by item", ("", *heads), shown, note)
@@ -71,7 +72,7 @@ def difference_blocks(found: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
 def _told(one: Difference) -> Markup:
     value = f"{one.value:+.3f}"
     shown = value if one.noise else element("strong", value)
-    smallest = "too few" if one.smallest is None else f"{one.smallest:.3f}"
+    smallest = ABSENT if one.smallest is None else f"{one.smallest:.3f}"
     return element("span", shown, f" [{smallest}]", title=in_words(one))
 
 

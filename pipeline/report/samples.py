@@ -16,6 +16,7 @@ from pipeline.report.svg import element
 from pipeline.tokens.chat import encode_chat
 
 Row = Mapping[str, Any]
+SEEN = 240  # tokens of a dialogue as sft sees it
 
 
 def answer_blocks(answers: Sequence[Row], amount: Amount) -> Iterator[Block]:
@@ -38,7 +39,7 @@ def dialogue_blocks(dialogues: Dialogues, amount: Amount, tokenizer: tokenizers.
     instructions = list(dialogues.rows("instructions"))
     for row in spread(instructions, 1):
         if tokenizer is not None:
-            learned = [Quote("marked: what sft learns to write; the rest it reads", masked(row["messages"], tokenizer, amount.excerpt))]
+            learned = [Quote("marked: what sft learns to write; the rest it reads", masked(row["messages"], tokenizer, SEEN))]
             yield Quotes("An instruction as sft sees it", learned, folded=True)
         quotes = [Quote(message["role"], excerpt(message["content"], amount.excerpt)) for message in row["messages"]]
         yield Quotes(f"One of {number(len(instructions))} instructions", quotes, folded=True)

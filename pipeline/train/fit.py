@@ -59,6 +59,8 @@ class Fitting(Recipe, Schedule, Choice):
             raise ValueError("phases are said where schedule=phases, and nowhere else: schedule=four_phase sets both")
         if self.phases and self.averaging.passes is not None:
             raise ValueError("averaging.passes counts passes of equal batches, which phases don't have: averaging.ema_decay does as well")
+        if self.keep and self.early_stopping:
+            raise ValueError("with early_stopping the weights that are kept along the way may be later than the best: keep=0")
         if any(phase.rope_theta is not None for phase in self.phases or ()):
             if self.early_stopping:
                 raise ValueError(
@@ -117,6 +119,9 @@ def fit(
         fit(copy.deepcopy(module), objective, every, place, matrices=matrices, evaluate=evaluate, seed=seed)
 
     recipe = settled(recipe, pace, workspace, trial, {recipe.eval_every: lambda: evaluate(module.eval())})
+    if recipe.keep >= recipe.steps:
+        message = f"{workspace.section}.keep={recipe.keep} models along the way, of a training of {recipe.duration}"
+        raise PipelineError(message, mend=f"{workspace.section}.keep={recipe.steps - 1}, or a longer {workspace.section}.duration")
     with learning(module, matrices, workspace, precision=recipe.precision, recompute=recipe.gradient_checkpointing) as own:
         own.train()
         optimizers = Optimizers(own, matrices, recipe, section=workspace.section)

@@ -36,7 +36,8 @@ def keep(workspace: Workspace, module: nn.Module, *, step: int) -> None:
 def kept(workspace: Workspace, module: M) -> Iterator[tuple[int, M]]:
     """Steps and module of all that was kept, in their order, each a copy of the given one with other weights."""
     for one in sorted((workspace.scratch / FOLDER).glob("step-*")):
-        step = int(manifest.check(one, KIND, mend="").facts["step"])
+        again = f"rm -r {workspace.scratch}, then dvc repro {workspace.section}"  # its steps are past: they can only be taken anew
+        step = int(manifest.check(one, KIND, mend=again).facts["step"])
         earlier = copy.deepcopy(module)
         load_weights(earlier, load_file(one / FILE, device=workspace.device))
         yield step, earlier

@@ -24,13 +24,38 @@ def test_a_clear_difference_is_told_with_its_interval() -> None:
     assert found.value == pytest.approx(float((better - worse).mean()))
     assert 0 < found.low < found.value < found.high
     assert not found.noise
-    assert "a is above b" in in_words(found)
+    assert "a is better by" in in_words(found)
 
 
 def test_the_same_answers_are_no_difference() -> None:
     (found,) = differences("t", "choice", {"a": points([1.0, 0.0] * 30), "b": points([1.0, 0.0] * 30)}, DRAWS)
-    assert (found.value, found.p, found.smallest) == (0.0, 1.0, 0.0)
-    assert "no more than noise" in in_words(found)
+    assert (found.value, found.p, found.smallest) == (0.0, 1.0, None)
+    assert "are alike on all 60 items" in in_words(found)
+
+
+def test_where_few_items_differ_the_smallest_is_what_the_test_could_call() -> None:
+    one = [1.0] + [0.0] * 199
+    (found,) = differences("t", "choice", {"a": points(one), "b": points([0.0] * 200)}, DRAWS)
+    assert found.smallest == pytest.approx(6 / 200)
+    six = [1.0] * 6 + [0.0] * 194
+    (shown,) = differences("t", "choice", {"a": points(six), "b": points([0.0] * 200)}, DRAWS)
+    assert not shown.noise
+
+
+def test_a_difference_that_is_the_same_in_clusters_of_any_size_has_no_spread() -> None:
+    clusters = [0] * 9 + list(range(1, 10))
+    models = {
+        name: {str(number): (str(cluster), value) for number, cluster in enumerate(clusters)} for name, value in (("a", 0.5), ("b", 0.0))
+    }
+    (found,) = differences("t", "m", models, DRAWS)
+    assert found.low == found.high == 0.5
+    assert found.smallest is not None
+    assert found.smallest == pytest.approx(6 * 0.9 / 18)  # six clusters of the mean size, half a point an item
+
+
+def test_of_what_costs_less_is_better() -> None:
+    (found,) = differences("text", "bits_per_byte", {"a": points([2.0] * 9), "b": points([1.0] * 9)}, DRAWS)
+    assert "a costs 1.000 more than b" in in_words(found)
 
 
 def test_of_two_hundred_comparisons_of_equals_about_one_in_twenty_is_called_a_difference() -> None:

@@ -7,12 +7,14 @@ import pytest
 import torch
 from transformers import MinPLogitsWarper, PreTrainedModel, RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.seed import stream
 from pipeline.model.beam import beam_search
 from pipeline.model.build import build
 from pipeline.model.generate import generate
 from pipeline.model.sampling import Cut, left, penalised, pick
 from pipeline.model.speculative import speculate
+from tests.model.every_kind import OWN
 from tests.tiny_shape import SHAPE
 
 HUNDREDTHS = [40, 20, 15, 10, 6, 4, 3, 2]
@@ -119,9 +121,8 @@ def test_one_beam_is_greedy_and_several_find_what_is_at_least_as_likely(kind: st
     greedy = generate(module, [prompt], max_new=8, temperature=0, seed=1, batch=1, ends=NO_END)[0]
     (alone,) = beam_search(module, prompt, beams=1, max_new=8, length_penalty=0.0, ends=NO_END)
     assert alone.ids == greedy
-    best, *others = beam_search(module, prompt, beams=6, max_new=8, length_penalty=0.0, ends=NO_END)
+    best, *_ = beam_search(module, prompt, beams=6, max_new=8, length_penalty=0.0, ends=NO_END)
     assert best.score >= alone.score
-    assert all(one.score <= best.score for one in others)
     for one in (best, alone):
         ids = torch.tensor([[*prompt, *one.ids]])
         with torch.no_grad():
@@ -143,6 +144,25 @@ def test_all_beams_find_the_likeliest_answer_of_two_tokens(model: PreTrainedMode
     longer = next(one for one in best if len(one.ids) == 2)
     assert longer.ids == list(divmod(int(together.argmax()), 40))
     assert longer.score == pytest.approx(float(together.max()), abs=1e-4)
+
+
+@pytest.mark.parametrize("ends", [(39,), (5, 6), (0, 1, 2, 3)])
+def test_beams_end_where_greedy_decoding_ends(model: PreTrainedModel, ends: tuple[int, ...]) -> None:
+    written = 0
+    for first in range(8, 39):
+        greedy = generate(model, [[first, 7]], max_new=6, temperature=0, seed=1, batch=1, ends=ends)[0]
+        (alone,) = beam_search(model, [first, 7], beams=1, max_new=6, length_penalty=0.0, ends=ends)
+        assert alone.ids == greedy
+        written += len(greedy) < 6
+        assert beam_search(model, [first, 7], beams=3, max_new=6, length_penalty=1.0, ends=ends)
+    assert written, "some of these answers end"
+
+
+@pytest.mark.parametrize("kind", ["mistral", "mamba2"])
+def test_a_model_that_can_not_take_back_what_it_read_is_refused(model: PreTrainedModel, kind: str) -> None:
+    other = build(SHAPE | {"kind": kind} | OWN[kind], vocabulary=40, seed=1)
+    with pytest.raises(PipelineError, match="can't be taken back"):
+        speculate(model, other, [5, 9], ahead=2, max_new=4, temperature=0, seed=1)
 
 
 @pytest.mark.parametrize("ahead", [1, 3, 6])
