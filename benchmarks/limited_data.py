@@ -75,8 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for way in options.ways:
         for passes in options.passes:
             for seed in range(1, options.seeds + 1):
-                rows += measured(texts, way, passes, seed, options.set)
-                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+                found = measured(texts, way, passes, seed, options.set)
+                rows += found
+                print(*map(json.dumps, found), sep="\n", file=sys.stderr, flush=True)
     name = f"limited-data-{datetime.date.today()}"
     write_json(options.out / f"{name}.json", {"characters": options.characters, "set": options.set, "rows": rows})
     curves = {
