@@ -5,11 +5,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from pipeline.evaluate.benchmarks.prompts import CUT
 from pipeline.evaluate.core import METRIC, TASK
 from pipeline.evaluate.differences import Difference, in_words
 from pipeline.evaluate.table import CHANCE
 from pipeline.report.blocks import Absent, Block, Table
-from pipeline.report.figures import ABSENT, fixed, number
+from pipeline.report.figures import ABSENT, fixed, number, share
 from pipeline.report.score_table import Axis, ScoreTable, axis_of, cell
 from pipeline.report.svg import element
 
@@ -34,7 +35,10 @@ def benchmark_blocks(board: ScoreTable, names: Sequence[str]) -> Iterator[Block]
         axes = {key: _axis(board, *key) for key in columns}
         rows = [(player, *(cell(board.score(player, *key), axes[key]) for key in columns)) for player in players]
         heads = [f"{name}, bits a byte" if metric == BITS else name for name, metric in columns]
-        yield Table("Benchmarks", ("", *heads), rows, "Shares right (dashed: chance); bits a byte of the right answers.")
+        cut = {name: max(board.score(player, name, CUT).value or 0.0 for player in board.models(name)) for name in names}
+        told = ", ".join(f"{name} {share(part)}" for name, part in cut.items() if part)
+        note = "Shares right (dashed: chance); bits a byte of the right answers."
+        yield Table("Benchmarks", ("", *heads), rows, f"{note} Prompts that lost examples or were cut: {told}." if told else note)
     for name in names:
         groups = board.below(name)
         if groups:
