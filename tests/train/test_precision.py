@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 import pytest
@@ -130,12 +131,21 @@ def test_a_module_that_can_not_compute_again_is_refused(train) -> None:
         train(gradient_checkpointing=True)
 
 
+@pytest.fixture
+def by_reference() -> Iterator[None]:
+    """torch's own products in fp8: oneDNN has none in kernels of AVX2, and is taken all the same where the CPU could do more."""
+    with torch.backends.mkldnn.flags(enabled=False):
+        yield
+
+
 class _Map(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.map, self.odd = nn.Linear(32, 48), nn.Linear(32, 7)
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration on top of oneDNN")  # which the switch looks at too
+@pytest.mark.usefixtures("by_reference")
 def test_products_in_fp8_are_those_of_fp32_but_for_their_rounding() -> None:
     """Three bits of fraction are 2^-4 at most a number, two are 2^-3; the errors of a sum mostly cancel."""
     draw = torch.Generator().manual_seed(1)
@@ -154,6 +164,8 @@ def test_products_in_fp8_are_those_of_fp32_but_for_their_rounding() -> None:
         assert 0 < (rough - exact).norm() / exact.norm() < bound
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration on top of oneDNN")  # which the switch looks at too
+@pytest.mark.usefixtures("by_reference")
 def test_fp8_is_for_maps_that_the_units_take_and_only_while_it_learns() -> None:
     module, inputs = _Map(), torch.ones(16, 32)
     plain = module.map(inputs)
