@@ -8,21 +8,16 @@ experiment=limited_data takes, `teachers` lets it learn from four such models as
 Writes limited-data-DATE.json and .svg, with the mean over the seeds.
 """
 
-import argparse
 import datetime
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.runs import ALL, Texts, learned, settings_of  # isort: skip - the stages' fixed arithmetic comes before torch
-
-import torch
+from benchmarks.runs import ALL, Texts, learned, parsed, parser_of, settings_of  # isort: skip - the stages' fixed arithmetic comes before torch
 
 from benchmarks.plots import plot
-from benchmarks.text import REAL, RESULTS
 from pipeline.core.files import write_json
 
 HELD_OUT = 50_000  # characters at the end of the text
@@ -59,18 +54,12 @@ def measured(texts: Texts, way: str, passes: int, seed: int, words: Sequence[str
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train each, print, keep."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", type=Path, default=REAL, help="a text; default: Shakespeare beside the checkout")
+    parser = parser_of(__doc__)
     parser.add_argument("--characters", type=int, default=50_000, help="of it, from its beginning")
     parser.add_argument("--passes", type=int, nargs="+", default=[2, 8, 32], help="over the text")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="which of them")
     parser.add_argument("--seeds", type=int, default=1, help="how many")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the runs")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the two files")
-    options = parser.parse_args(arguments)
-    if not options.text.is_file():
-        parser.error(f"there is no text {options.text}: --text FILE")
-    torch.set_num_threads(1)
+    options = parsed(parser, arguments)
     texts, rows = texts_of(options.text.read_text(), options.characters), []
     for way in options.ways:
         for passes in options.passes:

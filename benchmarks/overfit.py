@@ -7,21 +7,16 @@ stopping), or copies of the text that say the same in another order (sentences o
 Writes overfit-DATE.json and .svg. Losses are nats a token; the tokenizer is the same for all.
 """
 
-import argparse
 import datetime
 import json
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from benchmarks.runs import Texts, learned, settings_of  # isort: skip - the stages' fixed arithmetic comes before torch
-
-import torch
+from benchmarks.runs import Texts, learned, parsed, parser_of, settings_of  # isort: skip - the stages' fixed arithmetic comes before torch
 
 from benchmarks.plots import plot
-from benchmarks.text import REAL, RESULTS
 from pipeline.core.files import write_json
 from pipeline.core.seed import stream
 
@@ -71,16 +66,10 @@ def measured(text: str, width: int, way: str, words: Sequence[str]) -> dict[str,
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train one of each size under each way, print, keep."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", type=Path, default=REAL, help="a text; default: Shakespeare beside the checkout")
+    parser = parser_of(__doc__)
     parser.add_argument("--characters", type=int, default=100_000, help="of it, from its beginning")
     parser.add_argument("--widths", type=int, nargs="+", default=[32, 64, 128, 256], help="of the models")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the runs")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the two files")
-    options = parser.parse_args(arguments)
-    if not options.text.is_file():
-        parser.error(f"there is no text {options.text}: --text FILE")
-    torch.set_num_threads(1)
+    options = parsed(parser, arguments)
     text = options.text.read_text()[: options.characters]
     rows = []
     for way in WAYS:

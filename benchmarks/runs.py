@@ -1,5 +1,6 @@
 """Short trainings in this process, from texts to a model and its figures: for benchmarks and experiments that run several."""
 
+import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from stages._settings import compose, plain, typed  # isort: skip - the stages' 
 
 import pyarrow as pa
 import tokenizers
+import torch
 from transformers import PreTrainedModel
 
 from benchmarks.clones import one_worker
+from benchmarks.text import REAL, RESULTS
 from pipeline.core.artifact.split import TEXTS, Part, Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
@@ -40,6 +43,24 @@ class Run:
     parameters: int
     bits_per_byte: float | None  # of val; None where nothing is held out
     teachers: Mapping[str, Any]  # the same of their mean, and of each; nothing where there are none
+
+
+def parser_of(doc: str | None) -> argparse.ArgumentParser:
+    """What all that compare short trainings on a text are told."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", type=Path, default=REAL, help="a text; default: Shakespeare beside the checkout")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the runs")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the two files")
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The words of the command line, the text there, and one thread from here on."""
+    options = parser.parse_args(arguments)
+    if not options.text.is_file():
+        parser.error(f"there is no text {options.text}: --text FILE")
+    torch.set_num_threads(1)
+    return options
 
 
 def settings_of(words: Sequence[str]) -> dict[str, Any]:

@@ -6,21 +6,16 @@ python -m benchmarks.vocabulary [--text FILE] [--sizes 262 512 1024 ...] [--set 
 Writes vocabulary-DATE.json and .svg.
 """
 
-import argparse
 import datetime
 import json
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from benchmarks.runs import learned, settings_of  # isort: skip - the stages' fixed arithmetic comes before torch
-
-import torch
+from benchmarks.runs import learned, parsed, parser_of, settings_of  # isort: skip - the stages' fixed arithmetic comes before torch
 
 from benchmarks.plots import plot
-from benchmarks.text import REAL, RESULTS
 from pipeline.core.files import write_json
 
 HELD_OUT = 40_000  # characters at most
@@ -42,15 +37,9 @@ def measured(text: str, size: int, words: Sequence[str]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train one of each size, print, keep."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", type=Path, default=REAL, help="a text; default: Shakespeare beside the checkout")
+    parser = parser_of(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[262, 512, 1024, 2048, 4096, 8192], help="tokens")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the runs")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the two files")
-    options = parser.parse_args(arguments)
-    if not options.text.is_file():
-        parser.error(f"there is no text {options.text}: --text FILE")
-    torch.set_num_threads(1)
+    options = parsed(parser, arguments)
     text, rows = options.text.read_text(), []
     measured(text[:WARM], options.sizes[0], [*options.set, "pretrain.duration=1 steps"])  # what a process does once is no one's
     for size in options.sizes:

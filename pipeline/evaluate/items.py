@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 T = TypeVar("T")
+R = TypeVar("R")
 BITS = "bits_per_byte"
 _SAME = 1e-9  # log-probabilities that differ by less, relatively, are one: sums in another order differ in the last bits
 
@@ -197,10 +198,10 @@ def bits_row(name: str, task: str, items: Sequence[Item], scores: Scores, bootst
     return row(name, task, BITS, ratio(list(costs.values()), list(sizes.values()), bootstrap=bootstrap))
 
 
-def by_lot(places: Sequence[T], make: Callable[[T], Item | None], *, count: int, seed: int, task: str) -> list[Item]:
-    """The first `count` items that come of the places, taken in an order by lot."""
+def by_lot(places: Sequence[T], make: Callable[[T], R | None], *, count: int, seed: int, task: str) -> list[R]:
+    """The first `count` items, or what else is asked, that come of the places, taken in an order by lot."""
     order = stream(seed, "items", task).permutation(len(places))
-    made: Iterable[Item | None] = (make(places[number]) for number in order)
+    made: Iterable[R | None] = (make(places[number]) for number in order)
     return list(islice((item for item in made if item is not None), count))
 
 

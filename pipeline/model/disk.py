@@ -21,8 +21,6 @@ from pipeline.model.objectives.readers import refuse_reader
 from pipeline.model.shapes import kind_of_type
 from pipeline.tokens.tokenizer import FILES, read
 
-EARLIER = "kept"
-
 
 def save(
     module: PreTrainedModel,
@@ -44,7 +42,7 @@ def save(
         for name, value in (sides or {}).items():
             write_json(draft.path / name, value)
         for number, (steps, module_then) in enumerate(earlier, 1):
-            folder = draft.path / EARLIER / str(number)
+            folder = draft.path / Model.EARLIER / str(number)
             folder.mkdir(parents=True)
             manifest.seal(folder, Model.kind, _written(module_then, folder, tokenizer, {**facts, "steps": steps}))
 

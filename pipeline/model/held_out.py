@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.model import memory
+from pipeline.model.ahead import Numbers
 from pipeline.model.distillation import Ensemble
 from pipeline.model.generate import generate
 from pipeline.model.objective import NextToken
@@ -53,7 +54,7 @@ def evaluate(
     if not len(held_out):
         return {}, []
     objective = NextToken(held_out, context=module.config.max_position_embeddings)
-    numbers = Permutation(objective.rows, seed_of(seed, "glimpse"))[np.arange(min(settings.rows, objective.rows))]
+    numbers = glimpse(objective.rows, settings.rows, seed=seed)
     loss = objective.mean(module, numbers, str(module.device), batch=settings.batch_size)
     starts = [
         document[: settings.prompt_tokens].tolist() for document, _ in zip(held_out.documents(), range(settings.samples), strict=False)
@@ -70,6 +71,11 @@ def evaluate(
         ends=ENDS,
     )
     return {"val_loss": loss}, [tokenizer.decode(start + answer) for start, answer in zip(starts, answers, strict=True)]
+
+
+def glimpse(rows: int, some: int, *, seed: int) -> Numbers:
+    """Some of the rows, the same each time."""
+    return Permutation(rows, seed_of(seed, "glimpse"))[np.arange(min(some, rows))]
 
 
 def refuse_beyond_memory(

@@ -3,10 +3,11 @@
 batch B, time T, vocabulary V; losses in nats
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,13 +47,16 @@ class NextToken:
     """
 
     def __init__(self, rows: Rows, *, context: int, z_loss: float = 0.0, loss_mean: LossMean = "token", soft: Soft | None = None) -> None:
-        if rows.length > context:
-            message = f"rows of {rows.length} tokens don't fit a model with a context of {context}"
-            raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={context}")
+        self._context, self._z_loss, self._loss_mean, self._soft = context, z_loss, loss_mean, soft
+        self._serve(rows)
+
+    def _serve(self, rows: Rows) -> None:
+        if rows.length > self._context:
+            message = f"rows of {rows.length} tokens don't fit a model with a context of {self._context}"
+            raise PipelineError(message, mend=f"model.context={rows.length}, or tokenize.sequence_length={self._context}")
         self.rows = len(rows)
         self.tokens = rows.length  # a row
-        self._rows, self._context, self._z_loss, self._loss_mean, self._soft = rows, context, z_loss, loss_mean, soft
-        self._ahead = Ahead(rows)
+        self._rows, self._ahead = rows, Ahead(rows)
 
     def expect(self, numbers: npt.NDArray[np.int64], device: str) -> None:
         """These rows come next: they are read, and copied to a GPU, in the background."""
@@ -89,13 +93,14 @@ class NextToken:
             nats = nats + counted * balance
         return nats, counted
 
-    def view(self, best: float, length: int | None) -> "NextToken":
+    def view(self, best: float, length: int | None) -> Self:
         """The same of the best share of the tokens, in rows of another length. PipelineError where no document has a score."""
         if best < 1 and not self._rows.scored:
             message = "a phase reads the best of the data, and no document has a score: select had too few examples of good and bad ones"
             raise PipelineError(message, mend="documents in data/examples/good and data/examples/bad, or a lower select.score.min_examples")
-        rows = self._rows.view(best=best, length=length)
-        return NextToken(rows, context=self._context, z_loss=self._z_loss, loss_mean=self._loss_mean, soft=self._soft)
+        found = copy.copy(self)
+        found._serve(self._rows.view(best=best, length=length))
+        return found
 
     def rope(self, module: nn.Module, theta: float) -> None:
         """Give the module's RoPE another base."""

@@ -31,7 +31,7 @@ class Pretraining(Fitting, Teaching):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.objective.agree(self)
-        if self.distillation.teachers and any(phase.rope_theta is not None for phase in self.phases or ()):
+        if self.distillation.teachers and self.rebases:
             raise ValueError("a teacher whose phases change the base of RoPE could not be read back after a kill: distillation.teachers=0")
 
     def data(self) -> Data:

@@ -8,7 +8,6 @@ from pipeline.report.blocks import Block, Figures
 from pipeline.report.charts import Curve, line_chart
 from pipeline.report.score_table import ScoreTable
 
-KEPT = "kept"  # the folder in a model's that holds those of fewer steps
 SKILLS = (  # title; task, metric and name of each curve
     ("held-out text, bits a byte", (("text", "bits_per_byte", "text"), ("answers", "bits_per_byte", "answers"))),
     (
@@ -27,7 +26,7 @@ SKILLS = (  # title; task, metric and name of each curve
 
 def steps_of(models: Mapping[str, Path], pretrain: Model) -> dict[str, int]:
     """The steps behind each of these models that is one of pretraining's, fewest first."""
-    own = {name: Model(path) for name, path in models.items() if path == pretrain.path or path.parent == pretrain.path / KEPT}
+    own = {name: Model(path) for name, path in models.items() if path == pretrain.path or path.parent == pretrain.path / Model.EARLIER}
     return dict(sorted(((name, int(model.facts["steps"])) for name, model in own.items()), key=lambda entry: entry[1]))
 
 

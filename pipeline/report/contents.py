@@ -176,7 +176,8 @@ def score_blocks(
     yield from along.skill_blocks(board, steps or {})
     yield from benchmarked.core_blocks(board)
     yield from judged.task_blocks(board)
-    yield from benchmarked.benchmark_blocks(board, benchmarked.names_of(told.tasks))
+    shown = benchmarked.names_of(told.tasks)
+    yield from benchmarked.benchmark_blocks(board, shown)
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(board)
     ranking = {name: metrics for name, metrics in told.of("align").items() if metrics and "accuracy" in metrics}
@@ -184,7 +185,6 @@ def score_blocks(
     yield from judged.calibration_blocks(told.metrics.get("reward"))
     yield from judged.alarm_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
-    shown = benchmarked.names_of(told.tasks)
     yield from judged.other_blocks(board, [core.TASK, *shown, *(part for name in shown for part in board.below(name))])
 
 

@@ -1,7 +1,7 @@
 """Work in progress that survives: whole checkpoints or none, the newest that verifies is taken."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ class Checkpoints:
     Tensors are kept as safetensors and the rest as JSON; a manifest with the SHA-256 of both is written last.
     """
 
-    def __init__(self, folder: Path, every: int) -> None:
+    def __init__(self, folder: Path, every: int, *, most: int | None = KEPT) -> None:
         self.folder = folder
         self.every = every
+        self._most = most  # None: all stay
 
     def due(self, step: int) -> bool:
         """Whether a checkpoint belongs after this many steps."""
@@ -38,7 +39,7 @@ class Checkpoints:
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft / "tensors.safetensors")
             write_text(draft / "state.json", json.dumps(dict(state), allow_nan=False))  # keys keep their order: the columns of a curve do
             manifest.seal(draft, "checkpoint", {"step": step})
-        for old in self._newest_first()[KEPT:]:
+        for old in self._newest_first()[self._most :] if self._most is not None else ():
             remove_folder(old)
 
     def latest(self) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
@@ -48,15 +49,24 @@ class Checkpoints:
         """
         for folder in self._newest_first():
             try:
-                step = manifest.check(folder, "checkpoint", mend="").facts["step"]
+                return _read(folder, mend="")
             except ArtifactError:
                 continue  # damaged: an older one still tells the truth
-            tensors = {name: tensor.clone() for name, tensor in load_file(folder / "tensors.safetensors").items()}
-            return int(step), tensors, read_json(folder / "state.json")
         return None
+
+    def all(self, *, mend: str) -> Iterator[tuple[int, dict[str, Tensor], dict[str, Any]]]:
+        """The same of every checkpoint, the oldest first. ArtifactError at a damaged one."""
+        for folder in reversed(self._newest_first()):
+            yield _read(folder, mend=mend)
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"), reverse=True)
+
+
+def _read(folder: Path, *, mend: str) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
+    step = manifest.check(folder, "checkpoint", mend=mend).facts["step"]
+    tensors = {name: tensor.clone() for name, tensor in load_file(folder / "tensors.safetensors").items()}
+    return int(step), tensors, read_json(folder / "state.json")
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:

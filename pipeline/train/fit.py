@@ -61,13 +61,18 @@ class Fitting(Recipe, Schedule, Choice):
             raise ValueError("averaging.passes counts passes of equal batches, which phases don't have: averaging.ema_decay does as well")
         if self.keep and self.early_stopping:
             raise ValueError("with early_stopping the weights that are kept along the way may be later than the best: keep=0")
-        if any(phase.rope_theta is not None for phase in self.phases or ()):
+        if self.rebases:
             if self.early_stopping:
                 raise ValueError(
                     "early_stopping may give back weights from before a phase that changed the base of RoPE: early_stopping=null"
                 )
             if self.keep:
                 raise ValueError("weights from before a phase that changes the base of RoPE are no model with that base: keep=0")
+
+    @property
+    def rebases(self) -> bool:
+        """Whether a phase changes the base of RoPE."""
+        return any(phase.rope_theta is not None for phase in self.phases or ())
 
     @property
     def step_share(self) -> float:

@@ -10,6 +10,7 @@ class Model(Artifact):
     """
 
     kind = "model"
+    EARLIER = "kept"  # the folder below that holds models of fewer steps, by number
     NOT_TRAINED = "not_trained"  # the fact that says why a stage took over the model before it
 
     @property

@@ -92,11 +92,12 @@ def before(given: HeldOut, asked: Asked, one: Placed[P], *, room: int) -> Before
     return None if asked.chat else Before(ids[-room:], cut=True)
 
 
-def after(given: HeldOut, asked: Asked, context: str, continuation: str) -> list[int]:
-    """The ids of a continuation: those by which its text together with the context is longer than the context alone."""
+def after(given: HeldOut, asked: Asked, one: Problem) -> list[list[int]]:
+    """The ids of each continuation: those by which its text together with the context is longer than the context alone."""
     if asked.chat:
-        return given.ids(scored(asked, continuation))
-    return given.ids(context + continuation)[len(given.ids(context)) :]
+        return [given.ids(scored(asked, choice)) for choice in one.choices]
+    alone = len(given.ids(one.context))
+    return [given.ids(one.context + choice)[alone:] for choice in one.choices]
 
 
 def scored(asked: Asked, continuation: str) -> str:

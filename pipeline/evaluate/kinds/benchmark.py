@@ -68,7 +68,7 @@ class Benchmark(Asked, ItemTask):
 
     def _item(self, given: HeldOut, one: Placed[Problem]) -> Item | None:
         problem = one.problem
-        choices = [after(given, self, problem.context, choice) for choice in problem.choices]
+        choices = after(given, self, problem)
         room = self.context - max(map(len, choices))
         if room < 1 or not all(choices) or (read := before(given, self, one, room=room)) is None:
             return None

@@ -3,17 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PositiveInt
 
 from pipeline.core.intervals import share
-from pipeline.core.seed import stream
 from pipeline.evaluate.benchmarks.formats import ANSWERS, InWriting
 from pipeline.evaluate.benchmarks.problem import Written
 from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Before, Placed, before, pool_of
-from pipeline.evaluate.items import item_record
+from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.special import ENDS
@@ -74,9 +72,12 @@ class InWords(Asked):
         """Problems by lot with what is read of each; those that the chat format has no room for are left out."""
         own, room = ANSWERS[self.format], self.context - self.max_new_tokens
         asked = pool_of(given, task, self, own.read, own.columns)
-        order = stream(given.seed, "items", task).permutation(len(asked))
-        read = ((asked[number], before(given, self, asked[number], room=room)) for number in order)
-        return list(islice(((one, shown) for one, shown in read if shown is not None), self.items))
+
+        def read(one: Placed[Written]) -> tuple[Placed[Written], Before] | None:
+            shown = before(given, self, one, room=room)
+            return None if shown is None else (one, shown)
+
+        return by_lot(asked, read, count=self.items, seed=given.seed, task=task)
 
 
 def until(text: str, stops: Sequence[str]) -> str:

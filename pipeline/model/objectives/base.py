@@ -3,9 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-import numpy as np
 import tokenizers
 from numpy.random import Generator
 from pydantic import ConfigDict
@@ -14,16 +13,16 @@ from transformers import PreTrainedModel
 
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import PipelineError
-from pipeline.core.order import Permutation
-from pipeline.core.seed import seed_of, stream
+from pipeline.core.seed import stream
 from pipeline.model.ahead import Numbers
 from pipeline.model.distillation import Distillation, Soft
-from pipeline.model.held_out import Evaluation, SlidingWindow
+from pipeline.model.held_out import Evaluation, SlidingWindow, glimpse
 from pipeline.model.kind import Kind
 from pipeline.model.objective import LossMean, NextToken
 from pipeline.model.start import start
 from pipeline.tokens.rows import Rows
 
+S = TypeVar("S")
 READ = "read"  # the name of the noise while a module is read
 
 
@@ -125,15 +124,15 @@ class ObjectiveKind(ABC):
         return module
 
 
-class Noised(NextToken):
+class Noised(NextToken, Generic[S]):
     """An objective whose rows get noise: each row has a stream of its own in each step, and one while a module is read.
 
     So micro-batches, ranks and a resumed run draw the same, and what is held out is hidden alike each time.
     """
 
-    def __init__(self, rows: Rows, *, context: int, seed: int) -> None:
+    def __init__(self, rows: Rows, *, context: int, seed: int, settings: S) -> None:
         super().__init__(rows, context=context)
-        self._seed, self._step = seed, 0
+        self._settings, self._seed, self._step = settings, seed, 0
 
     def draw(self, step: int) -> None:
         """The noise of this step comes next."""
@@ -146,16 +145,3 @@ class Noised(NextToken):
         """A stream for each row."""
         step = self._step if module.training else READ
         return [stream(self._seed, "row", int(number), step) for number in numbers]
-
-    def view(self, best: float, length: int | None) -> "Noised":
-        """The same over the best share of the tokens, in rows of another length."""
-        return self.again(super().view(best, length)._rows)
-
-    def again(self, rows: Rows) -> "Noised":
-        """The same over other rows."""
-        raise NotImplementedError
-
-
-def glimpse(rows: int, some: int, *, seed: int) -> Numbers:
-    """Some of the rows, the same each time."""
-    return Permutation(rows, seed_of(seed, "glimpse"))[np.arange(min(some, rows))]

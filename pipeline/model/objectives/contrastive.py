@@ -85,16 +85,8 @@ class Contrastive(ObjectiveKind):
         }
 
 
-class Pairs(Noised):
+class Pairs(Noised[Contrastive]):
     """Rows, and the places by lot where pieces of text are cut in two."""
-
-    def __init__(self, rows: Rows, *, context: int, seed: int, settings: Contrastive) -> None:
-        super().__init__(rows, context=context, seed=seed)
-        self._settings = settings
-
-    def again(self, rows: Rows) -> "Pairs":
-        """The same over other rows."""
-        return Pairs(rows, context=self._context, seed=self._seed, settings=self._settings)
 
     def loss(self, module: nn.Module, numbers: Numbers, device: str) -> tuple[Tensor, int]:
         """Nats of choosing the partner of each passage among those of other documents of its group, and how many pairs there are."""

@@ -90,16 +90,8 @@ class Masked(ObjectiveKind):
         }
 
 
-class MaskedTokens(Noised):
+class MaskedTokens(Noised[Masked]):
     """Rows, and masks by lot."""
-
-    def __init__(self, rows: Rows, *, context: int, seed: int, settings: Masked) -> None:
-        super().__init__(rows, context=context, seed=seed)
-        self._settings = settings
-
-    def again(self, rows: Rows) -> "MaskedTokens":
-        """The same over other rows."""
-        return MaskedTokens(rows, context=self._context, seed=self._seed, settings=self._settings)
 
     def loss(self, module: nn.Module, numbers: Numbers, device: str) -> tuple[Tensor, int]:
         """Nats of the hidden tokens, and how many they are."""

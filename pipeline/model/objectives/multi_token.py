@@ -110,12 +110,7 @@ class TokensAhead(NextToken):
 
     def __init__(self, rows: Rows, *, context: int, terms: Terms, settings: MultiToken) -> None:
         super().__init__(rows, context=context, **vars(terms))
-        self._terms, self._settings = terms, settings
-
-    def view(self, best: float, length: int | None) -> "TokensAhead":
-        """The same over the best share of the tokens, in rows of another length."""
-        rows = super().view(best, length)._rows
-        return TokensAhead(rows, context=self._context, terms=self._terms, settings=self._settings)
+        self._settings = settings
 
     def loss(self, module: nn.Module, numbers: Numbers, device: str) -> tuple[Tensor, int]:
         """As NextToken; while a module learns also the mean over the heads of their nats, times the weight.

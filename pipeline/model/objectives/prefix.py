@@ -36,7 +36,7 @@ class Prefix(ObjectiveKind):
 
     def over(self, rows: Rows, *, context: int, seed: int, terms: Terms = PLAIN) -> "PrefixTokens":
         """The loss over rows."""
-        return PrefixTokens(rows, context=context, seed=seed, causal_ratio=self.causal_ratio)
+        return PrefixTokens(rows, context=context, seed=seed, settings=self)
 
     def evaluate(self, module: PreTrainedModel, data: Data, settings: Evaluation, *, seed: int) -> tuple[dict[str, float], list[str]]:
         """val_loss is of what follows fixed prefixes, causal_loss of every token; texts are written as by any model."""
@@ -51,21 +51,13 @@ class Prefix(ObjectiveKind):
         return bits_per_byte(module, data.held_out, settings) | found
 
 
-class PrefixTokens(Noised):
+class PrefixTokens(Noised[Prefix]):
     """Rows, and prefixes of their documents by lot."""
-
-    def __init__(self, rows: Rows, *, context: int, seed: int, causal_ratio: float) -> None:
-        super().__init__(rows, context=context, seed=seed)
-        self._causal_ratio = causal_ratio
-
-    def again(self, rows: Rows) -> "PrefixTokens":
-        """The same over other rows."""
-        return PrefixTokens(rows, context=self._context, seed=self._seed, causal_ratio=self._causal_ratio)
 
     def loss(self, module: nn.Module, numbers: Numbers, device: str) -> tuple[Tensor, int]:
         """Nats of what follows the prefixes, and how many tokens that are. While a module is read every prefix is one."""
         batch = self._rows.read(numbers)
-        ratio = self._causal_ratio if module.training else 0.0
+        ratio = self._settings.causal_ratio if module.training else 0.0
         prefix = prefixes(batch, self.noise(module, numbers), causal_ratio=ratio)
         targets = torch.from_numpy(hidden_before(batch, prefix)).to(device)
         return _nats(module, batch, prefix, targets), int((targets != IGNORE_INDEX).sum())

@@ -92,16 +92,8 @@ class Span(ObjectiveKind):
         return {"span_tokens": int(hidden)} | {name: float(value) for name, value in told.items()}
 
 
-class Spans(Noised):
+class Spans(Noised[Span]):
     """Rows, and spans by lot."""
-
-    def __init__(self, rows: Rows, *, context: int, seed: int, settings: Span) -> None:
-        super().__init__(rows, context=context, seed=seed)
-        self._settings = settings
-
-    def again(self, rows: Rows) -> "Spans":
-        """The same over other rows."""
-        return Spans(rows, context=self._context, seed=self._seed, settings=self._settings)
 
     def loss(self, module: nn.Module, numbers: Numbers, device: str) -> tuple[Tensor, int]:
         """Nats of all that the decoder is to write, and how many tokens that are."""
