@@ -25,7 +25,7 @@ def calibration(ahead: Floats, clusters: Sequence[str], bootstrap: Bootstrap) ->
     that of the pairs above that of all there could be: noise in a bin counts as an error.
     """
     confident = 1 / (1 + np.exp(-np.abs(ahead)))
-    right = np.where(ahead == 0, 0.5, ahead > 0).astype(np.float64)
+    right = right_of(ahead)
     bins = np.minimum(((confident - 0.5) * 2 * BINS).astype(np.int64), BINS - 1)
     names, owners = np.unique(np.asarray(clusters), return_inverse=True)
     sums = np.bincount(owners * BINS + bins, weights=right - confident, minlength=len(names) * BINS).reshape(len(names), BINS)
@@ -44,6 +44,12 @@ def calibration(ahead: Floats, clusters: Sequence[str], bootstrap: Bootstrap) ->
         for number, at in places.items()
     }
     return found | {"curve": curve}
+
+
+def right_of(ahead: Floats) -> Floats:
+    """1 for a pair whose chosen answer is ahead, half for one without a favourite, 0 for others."""
+    found: Floats = np.where(ahead == 0, 0.5, ahead > 0).astype(np.float64)
+    return found
 
 
 def _share(right: Floats, clusters: Sequence[str], bootstrap: Bootstrap) -> dict[str, float]:

@@ -8,7 +8,6 @@ nothing.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
@@ -17,6 +16,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
 from pipeline.align.ppo_rollout import Answers, texts_of, written
+from pipeline.align.repetition import distinct
 from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.model.score import answer_logprobs
@@ -79,12 +79,6 @@ def read_guards(
     for pair in held_out:
         good.setdefault(tuple(pair.prompt), (pair.prompt, pair.chosen))
     return Guards(list(good.values())[:HANDFUL], gold if all(tuple(prompt) in gold for prompt in prompts) else {}, tokenizer)
-
-
-def distinct(ids: Sequence[int]) -> float:
-    """The share of different pairs of neighbouring tokens, as distinct-2 (Li et al. 2016) within an answer; 1 for a single token."""
-    followed = list(pairwise(ids))
-    return len(set(followed)) / len(followed) if followed else 1.0
 
 
 def alarms(history: History, limits: Alarms, rewards: Sequence[str]) -> dict[str, str]:

@@ -6,13 +6,14 @@ Pairs n, features F.
 import math
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from pipeline.align.calibration import right_of
+from pipeline.align.repetition import distinct
 from pipeline.align.rows import ranked
 from pipeline.tokens.dialogues import Pair
 
@@ -35,7 +36,7 @@ def baselines(train: Sequence[Pair], test: Sequence[Pair], *, seed: int) -> dict
     weights = bradley_terry_weights(learned / scale)
     length = FEATURES.index("length")
     found = {"length": asked[:, length], "linear": (asked / scale) @ weights}
-    told = {name: ranked(test, _right(ahead), seed=seed) for name, ahead in found.items()}
+    told = {name: ranked(test, torch.from_numpy(right_of(ahead)), seed=seed) for name, ahead in found.items()}
     told["linear"]["weights"] = dict(zip(FEATURES, weights.tolist(), strict=True))
     return told
 
@@ -74,11 +75,5 @@ class Unigram:
         """Its length in tokens; the share of its different tokens that the prompt has; the share of its pairs of tokens that it has said
         before; the mean log-probability of its tokens, nats."""
         different = set(answer)
-        followed = list(pairwise(answer))
-        repeated = 1 - len(set(followed)) / len(followed) if followed else 0.0
         nats = [self._nats.get(token, self._unseen) for token in answer]
-        return [float(len(answer)), len(different & prompt) / len(different), repeated, sum(nats) / len(nats)]
-
-
-def _right(ahead: Floats) -> torch.Tensor:
-    return torch.from_numpy(np.where(ahead == 0, 0.5, ahead > 0).astype(np.float64))
+        return [float(len(answer)), len(different & prompt) / len(different), 1 - distinct(answer), sum(nats) / len(nats)]

@@ -10,8 +10,9 @@ import pytest
 import tokenizers
 import torch
 
-from pipeline.align.guards import HANDFUL, Alarms, Guards, alarms, distinct, read_guards, told_of, with_alarms
+from pipeline.align.guards import HANDFUL, Alarms, Guards, alarms, read_guards, told_of, with_alarms
 from pipeline.align.ppo_rollout import pack_answers
+from pipeline.align.repetition import distinct
 from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
