@@ -25,6 +25,7 @@ from stages._settings import ROOT, typed
 
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
+LISTED = ("preferences", "align", "export")  # groups whose entries are stages
 PLAYERS = {  # names that stand beside the models' in tables
     GOLD: "what the data answer",
     CHANCE: "what guessing gets",
@@ -105,9 +106,10 @@ def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Ite
             listed = len(dep.parts) > 2 and dep.parts[0] == "data" and dep.parts[1] in LISTS  # what an entry of before left is removed
             if listed or (not dep.exists() and dep not in EMPTY):
                 models = ", ".join(path.as_posix() for path in made if len(path.parts) > 1 and path.parts[0] == "data")
-                yield PipelineError(
-                    f"{block.name} reads {dep}, which no stage makes and which is not there", mend=f"one of {models}, or make it"
-                )
+                mend = f"one of {models}, or make it"
+                if listed and (Path("conf", *dep.parts[1:]).with_suffix(".yaml")).is_file():  # it only isn't chosen
+                    mend = f"{dep.parts[1]}=[{','.join([*settings[dep.parts[1]], dep.parts[2]])}]"
+                yield PipelineError(f"{block.name} reads {dep}, which no stage makes and which is not there", mend=mend)
 
 
 def faults_of_benchmarks(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
@@ -122,12 +124,13 @@ def faults_of_benchmarks(settings: Mapping[str, Any]) -> Iterator[PipelineError]
 
 def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """Entries whose name hides another, or that can't stand in a setting's key."""
+    for entry in (f"{group}.{name}" for group in LISTED for name in settings[group]):
+        name = entry.partition(".")[2]
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            mend = f"snake_case: {re.sub('[^a-z0-9_]', '_', name.lower())}"
+            yield PipelineError(f"{entry} can't be set on a command line", mend=mend)
     for group, paths in (("align", "models"), ("export", "files")):
         for name in settings[group]:
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
-                yield PipelineError(
-                    f"{group}.{name} can't be set on a command line", mend=f"snake_case: {re.sub('[^a-z0-9_]', '_', name.lower())}"
-                )
             if settings[paths].get(name) != f"data/{group}/{name}":
                 mend = f"{paths}: {{{name}: data/{group}/{name}}} in conf/{group}/{name}.yaml"
                 yield PipelineError(f"{paths}.{name} is {settings[paths].get(name)}, not what {group}.{name} makes", mend=mend)
@@ -148,7 +151,7 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """A reward model in the place of a language model, a kind of model that a format can't hold: the stage would tell after training."""
     reward = settings["reward"]["target"]
     named = {f"models.{name}": path for name, path in settings["models"].items()}
-    named |= {f"{group}.{name}.source": one.get("source") for group in ("align", "export") for name, one in settings[group].items()}
+    named |= {f"{group}.{name}.source": one.get("source") for group in LISTED for name, one in settings[group].items()}
     for key, path in named.items():
         if path == reward:
             mend = f"{key}={next((path for path in reversed(settings['models'].values()) if path != reward), 'data/sft')}"
@@ -194,7 +197,8 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     yield from faults_of_batch(settings)
     context = settings["model"]["context"]
     lengths = {"tokenize.sequence_length": settings["tokenize"]["sequence_length"]}
-    entries = {"sft": settings["sft"], "reward": settings["reward"]} | {f"align.{name}": one for name, one in settings["align"].items()}
+    entries = {"sft": settings["sft"], "reward": settings["reward"]}
+    entries |= {f"{group}.{name}": one for group in ("preferences", "align") for name, one in settings[group].items()}
     lengths |= {f"{at}.max_length": one["max_length"] for at, one in entries.items() if "max_length" in one}
     lengths |= {f"tasks.{name}.context": task["context"] for name, task in settings["tasks"].items() if "context" in task}
     for key, length in lengths.items():

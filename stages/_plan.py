@@ -20,7 +20,7 @@ from stages._words import applied
 
 PARAMS, COMPOSED = Path("params.yaml"), Path("plan/composed.yaml")
 HEAD = "# GENERATED from conf/ by the stage plan and by dvc exp run -S; edit conf/, not this file.\n"
-LISTS = ("align", "evaluate", "export")  # their outs lie in folders of these names
+LISTS = ("preferences", "align", "evaluate", "export")  # their outs lie in folders of these names
 EMPTY = [Path("data/evaluate"), Path("data/export"), Path("metrics"), Path("plots")]  # DVC wants them there, though nothing lies in them
 
 

@@ -18,7 +18,7 @@ from stages._paths import expanded
 from stages._settings import compose, plain
 
 CONF = Path("conf")
-LISTS = ("align", "export")  # each entry is a file
+LISTS = ("preferences", "align", "export")  # each entry is a file
 GLOBAL = ("experiment", "size", "data")  # groups whose files reach into many sections
 UNTOLD = ("hardware", "track")  # they change no result
 MOST_WORDS = 12  # on the terminal
@@ -166,7 +166,7 @@ def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: M
 
 
 def _lists(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    """The entries of align, export: each is a file."""
+    """The entries of preferences, align, export: each is a file."""
     for group, entries in settings.items():
         others = isinstance(entries, Mapping) and group in LISTS and set(entries) != set(composed.get(group, ()))
         if others and all((CONF / group / f"{entry}.yaml").is_file() for entry in entries):

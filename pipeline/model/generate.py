@@ -27,22 +27,24 @@ def generate(
     *,
     max_new: int,
     temperature: float | int,
-    seed: int,
+    seed: int | Sequence[int],
     batch: int,
     ends: Sequence[int] = TURN,
     cut: Cut | None = None,
 ) -> list[list[int]]:
     """An answer of at most `max_new` tokens to each prompt, without the token of `ends` that ended it.
 
-    Temperature 0 takes the likeliest token. Otherwise prompt number i draws from a stream of its own, named by seed and i,
-    so an answer does not depend on what else is in the batch (but for the last bits of float sums). `cut` says what may be drawn.
+    Temperature 0 takes the likeliest token. Otherwise prompt number i draws from a stream of its own, named by seed and i, or by its own
+    seed where there is one for each prompt, so an answer does not depend on what else is in the batch (but for the last bits of float
+    sums). `cut` says what may be drawn.
     """
     answers: list[list[int]] = [[] for _ in prompts]
     decoder = decoder_of(module)
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     for start in range(0, len(order), batch):
         numbers = order[start : start + batch]
-        draws = torch.from_numpy(np.stack([stream(seed, "sample", number).random(max_new) for number in numbers])).to(module.device)
+        streams = [stream(seed, "sample", one) if isinstance(seed, int) else stream(seed[one], "sample") for one in numbers]
+        draws = torch.from_numpy(np.stack([one.random(max_new) for one in streams])).to(module.device)
         found = _answer(decoder, [prompts[number] for number in numbers], draws, temperature, ends, cut)
         for number, answer in zip(numbers, found, strict=True):
             answers[number] = answer

@@ -1,0 +1,123 @@
+"""The prompts of training that a model answers anew, each with the rule that knows its right answer, where one does.
+
+Nothing held out is among them: no prompt whose question a held-out row asks, none about a fact that only tests ask for.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+from tokenizers import Tokenizer
+
+from pipeline.align.rows import Part, fitting
+from pipeline.align.rules import Rule, rule_of, states
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.errors import InputError
+from pipeline.core.seed import stream
+from pipeline.text.splitting.prompts import eval_questions, is_test
+from pipeline.tokens.chat import encode_chat
+from pipeline.tokens.dialogues import Length, Room, answer_room
+
+Source = Literal["preferences", "instructions"]
+Message = dict[str, str]
+HELD_OUT, NO_RULE, BY_LOT = "held_out", "no_rule", "by_lot"  # reasons why a prompt is not asked
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Messages that end with the user's, system prompt included; their ids end in `<|assistant|>`."""
+
+    id: str
+    messages: list[Message]
+    ids: list[int]
+    fact: str | None  # of a world: prompts about one are one cluster
+    rule: Rule | None  # None: no rule knows the right answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """What conf says of the prompts."""
+
+    prompts: Source
+    count: PositiveInt | None  # prompts, at most; None: all
+    max_length: Length  # tokens of a prompt with its answer
+    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the prompts that may be longer
+    max_new_tokens: Length  # of an answer
+    seed: int
+
+
+@dataclass(frozen=True)
+class Asked(Part[Prompt]):
+    """The prompts, and the room for an answer to each."""
+
+    new_tokens: int
+
+
+def read_prompts(dialogues: Dialogues, tokenizer: Tokenizer, asking: Asking, room: Room, *, with_rule: bool) -> Asked:
+    """The different prompts of part train with room for an answer, at most so many, by lot; the others by reason.
+
+    `with_rule`: only those whose answers a rule can check. InputError when none is left, or too many have no room.
+    """
+    new = asking.max_new_tokens
+    new = answer_room(dialogues, tokenizer, context=room.context) if new == "auto" else new
+    dropped: Counter[str] = Counter()
+    found: dict[tuple[int, ...], Prompt] = {}
+    held_out = _held_out(dialogues)
+    for prompt in _prompts(dialogues, asking.prompts, tokenizer):
+        if held_out(prompt):
+            dropped[HELD_OUT] += 1
+        elif with_rule and prompt.rule is None:
+            dropped[NO_RULE] += 1
+        else:
+            found.setdefault(tuple(prompt.ids), prompt)
+    if not found:
+        raise _nothing(dialogues, asking.prompts, dropped, room, with_rule=with_rule)
+    what = f"different prompts, each with an answer of {new} tokens,"
+    part = fitting(list(found.values()), [len(ids) + new for ids in found], room, what)
+    chosen = part.rows
+    if asking.count is not None and asking.count < len(chosen):
+        drawn = stream(asking.seed, "prompts").permutation(len(chosen))[: asking.count]
+        chosen = [chosen[number] for number in sorted(drawn.tolist())]
+        dropped[BY_LOT] = len(part.rows) - asking.count
+    return Asked(chosen, dict(sorted({**part.dropped, **dropped}.items())), part.derived, new)
+
+
+def _nothing(dialogues: Dialogues, source: Source, dropped: Counter[str], room: Room, *, with_rule: bool) -> InputError:
+    """What is wrong where no prompt is left."""
+    entry, told = room.key.rpartition(".")[0], ", ".join(f"{number} {reason}" for reason, number in sorted(dropped.items()))
+    mend = f"{entry}.prompts={'instructions' if source == 'preferences' else 'preferences'}"
+    message = f"{dialogues.path} has no {source} of part train whose prompts can be answered anew: {told or 'there are none'}"
+    return InputError(message, mend=f"{mend}, or {entry}.judge=reward" if with_rule else mend)
+
+
+def _prompts(dialogues: Dialogues, source: Source, tokenizer: Tokenizer) -> Iterator[Prompt]:
+    facts = {row["fact"]: _fact_rule(row) for row in _questions(dialogues) if row["trained"]}
+    for row in dialogues.rows(source):
+        if row["part"] == "train":
+            turns = [*row["prompt"], {"role": "assistant", "content": row["chosen"]}] if source == "preferences" else row["messages"]
+            fact = row.get("fact")
+            ids, _ = encode_chat(turns[:-1], tokenizer, add_generation_prompt=True)
+            yield Prompt(row["id"], turns[:-1], ids, fact, facts[fact] if fact in facts else rule_of(turns))
+
+
+def _held_out(dialogues: Dialogues) -> Callable[[Prompt], bool]:
+    """Whether a prompt ends with a question of a test, or asks for a fact of one: of a question not trained, of a test preference."""
+    asked = {" ".join(turn.split()).casefold() for turn in eval_questions(dialogues)}
+    facts = {row["fact"] for row in _questions(dialogues) if not row["trained"]}
+    facts |= {row.get("fact") for row in dialogues.rows("preferences") if is_test("preferences", row)} - {None}
+
+    def held_out(prompt: Prompt) -> bool:
+        return prompt.fact in facts or " ".join(prompt.messages[-1]["content"].split()).casefold() in asked
+
+    return held_out
+
+
+def _questions(dialogues: Dialogues) -> Iterator[dict[str, Any]]:
+    return dialogues.rows("questions") if dialogues.has("questions.jsonl") else iter(())
+
+
+def _fact_rule(row: dict[str, Any]) -> Rule:
+    return partial(states, subject=row["subject"], value=row["value"], choices=row["choices"])

@@ -1,0 +1,59 @@
+"""Fine-tune on instructions once more: answers of the model itself that were kept (RFT, RAFT), revisions, corrections of people.
+
+reads   source, by default data/sft   Model
+reads   dialogues                     Dialogues, instructions of the parts train and val
+reads   data/tokenize                 Tokens, of the part train
+writes  data/align/<entry>            Model
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import PositiveFloat
+
+from pipeline.align import sft
+from pipeline.align.handed_on import hand_on
+from pipeline.align.recipe import FineTuning
+from pipeline.align.rows import PretrainingMix, read_examples, read_pretraining_rows, room_for
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.model import disk
+from pipeline.tokens.rows import open_rows
+from pipeline.train.workspace import Workspace
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(FineTuning):
+    """An entry of `align` with method sft: the recipe's keys and these."""
+
+    source: Model
+    dialogues: Dialogues
+    tokens: Tokens
+    target: Model
+    max_loss: PositiveFloat | None
+    pretraining_mix: PretrainingMix
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Fine-tune, save, measure on held-out dialogues."""
+    tokenizer, module = disk.tokenizer_of(cfg.source), disk.load(cfg.source, device=run.device)
+    room = room_for(cfg, module, section=run.section)
+    train, val = read_examples(cfg.dialogues, ("train", "val"), tokenizer, room)
+    if not train.rows:
+        run.curve([])
+        return hand_on(cfg.source, cfg.target, "instructions to learn from")
+    text = open_rows(cfg.tokens, "train", tokenizer_digest=disk.tokenizer_digest(cfg.source))
+    books = read_pretraining_rows(text, cfg.pretraining_mix, beside=len(train.rows), seed=cfg.seed)
+    place = Workspace.of(run)
+    metrics, history = sft.fine_tune(module, tokenizer, [*train.rows, *books], val.rows, cfg, place)
+    place.refuse_end("held-out loss", metrics["val_loss"], most=cfg.max_loss, key="max_loss")
+    disk.save(module, cfg.target, tokenizer=cfg.source, facts={"method": "sft", "steps": metrics["steps"]})
+    run.curve(history)
+    return metrics | {"train": train.counts, "pretraining_rows": len(books), "val": val.counts}
+
+
+if __name__ == "__main__":
+    main()
