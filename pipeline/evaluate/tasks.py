@@ -10,6 +10,9 @@ from pipeline.evaluate.kinds.cloze import Cloze
 from pipeline.evaluate.kinds.minimal_pairs import MinimalPairs
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.questions import Questions
+from pipeline.evaluate.kinds.refusals import Refusals
 from pipeline.evaluate.kinds.written import InWords
 
-Tasks = dict[str, Annotated[Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords, Field(discriminator="kind")]]
+Tasks = dict[
+    str, Annotated[Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords | Refusals, Field(discriminator="kind")]
+]

@@ -149,6 +149,16 @@ STAGES: Mapping[str, Work] = {
             *FITTING,
         ),
     ),
+    "preferences": Work(
+        "preferences of a model's own answers",
+        (
+            Number("pairs", "pairs.made", number),
+            Number("instructions", "instructions.made", number),
+            Number("prompts", "prompts.rows", number),
+            Number("score", "answers.score.mean", fixed),
+            Number("the best", "answers.score.best", fixed),
+        ),
+    ),
     "align": Work(
         "an aligned model",
         (

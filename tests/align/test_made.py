@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -334,6 +336,7 @@ def test_the_reward_model_reads_the_answer_with_its_end_token(given: Dialogues, 
         judge_of("reward", None, model, device="cpu", batch=4)
 
 
+@cache
 def composed(entry: str) -> dict[str, Any]:
     root = Path(__file__).parents[2]
     with initialize_config_dir(str(root / "conf"), version_base="1.3"):
@@ -346,7 +349,7 @@ def test_a_maker_writes_dialogues_that_methods_read_and_the_same_bytes_again(
     entry: str, given: Dialogues, model: Model, tokenizer: tokenizers.Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = composed(entry)
+    settings = deepcopy(composed(entry))
     own = {"source": str(model.path), "dialogues": str(given.path), "prompts": "preferences", "answers": 6}
     own |= {"best_of_n": {"judge": "rules", "reward_model": None}, "rejection": {"threshold": 0.0}, "constitution": {"chat_model": "x"}}[
         entry
@@ -370,6 +373,7 @@ def test_a_maker_writes_dialogues_that_methods_read_and_the_same_bytes_again(
         "rejection": (0, told.get("instructions", {}).get("made")),
         "constitution": (told.get("pairs", {}).get("made"), told.get("pairs", {}).get("made")),
     }[entry]
+    assert (len(train.rows) + len(examples.rows) > 0) == (entry != "best_of_n")
     assert target.has("critiques.jsonl") == (entry == "constitution")
 
 

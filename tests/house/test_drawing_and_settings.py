@@ -27,7 +27,7 @@ TEXT_STAGES = ["corpus", "clean", "select", "dedup", "dialogues", "split", "toke
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
 SIZES = sorted(path.stem for path in (ROOT / "conf/size").glob("*.yaml"))
 DATA = sorted(path.stem for path in (ROOT / "conf/data").glob("*.yaml"))
-LISTS = ("align", "export", "tasks")  # groups of which several files are in force at once
+LISTS = ("preferences", "align", "export", "tasks")  # groups of which several files are in force at once
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
 FILES = sorted(path for path in (ROOT / "stages").rglob("[!_]*.py"))
 
