@@ -4,6 +4,7 @@ from collections.abc import Set
 
 PROMPTS = ("prompt", "instruction", "question")
 ANSWERS = ("response", "output", "answer", "completion")
+EDITS = ("edited", *(f"edited_{noun}" for noun in ANSWERS), "correction")  # of an answer, by a person
 CONVERSATIONS = ("messages", "conversations", "conversation")
 SETS = ("completions", "responses", "answers", "outputs", "candidates")  # of several answers to one prompt
 SHOWN = tuple((f"{noun}_a", f"{noun}_b") for noun in (*ANSWERS, "conversation"))  # two answers, of which a person chose

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from apps import why
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
 from pipeline.core.errors import InputError
 from pipeline.core.track import NoTracker
@@ -39,7 +40,8 @@ def run(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     hardware = typed(Hardware, {**settings["hardware"], "engine": "threading", "workers": 1}, at="hardware")
     for name in names:
         group, _, entry = name.partition("/")
-        stage = import_module(f"stages.{group}.{entry}" if group in ("align", "export") else f"stages.{group}").main
+        method = settings[group].get(entry, {}).get("method", entry)  # align/rft is of the method sft
+        stage = import_module(f"stages.{group}.{method}" if group in ("preferences", "align", "export") else f"stages.{group}").main
         cfg = typed(stage.config, stage.section(settings, entry or None), at=name)
         scratch = Path("scratch", name)
         scratch.mkdir(parents=True)
@@ -140,7 +142,12 @@ def test_two_documents_and_forty_dialogues_in_one_folder_go_to_the_exported_file
     for number, book in enumerate(books[:2]):
         (place / "texts" / f"{number}.txt").write_text(book)
     talk(place / "texts")
-    told = run([*TEXT, "pretrain", *TRAINED, *JUDGED], alone())
+    more = ("preferences=[constitution]", "align=[dpo,ppo,rft]", "align.rft.dialogues=data/dialogues")
+    told = run([*TEXT, "pretrain", "sft", "preferences/constitution", "align/rft", *TRAINED[1:], "evaluate/rft", *JUDGED], alone(*more))
+    assert told["preferences/constitution"]["prompts"]["rows"] > 0
+    assert Dialogues(Path("data/preferences/constitution")).has("critiques.jsonl")
+    assert told["align/rft"]["steps"] == 8
+    assert told["align/rft"]["train"]["rows"] == told["sft"]["train"]["rows"]
     assert told["corpus"]["ignored_files"] == {"dialogues": 2}
     assert told["dialogues"]["preferences"] == 40
     assert told["reward"]["train"]["max_length"] == 64

@@ -2,6 +2,7 @@
 
 messages                          a conversation; also conversations with from and value
 prompt | instruction | question   with response | output | answer | completion, and input as a second paragraph
+prompt, answer, edited            a person's edit of an answer: an instruction, and a pair where it changes the answer
 instruction, instances            self-instruct seed tasks (Wang et al. 2022), one dialogue per instance
 prompt, chosen, rejected          each a string or a list of messages
 chosen, rejected                  whole conversations; their common prefix is the prompt (hh-rlhf, Bai et al. 2022)
@@ -22,7 +23,7 @@ from typing import Any
 from pipeline.text.dialogues.rankings import RANKS, SCORES, RankedPairs, as_number, columns_of, margin_of, pairs_of, placed
 from pipeline.text.dialogues.turns import LAST_TURN_CUT, REASONING, REASONING_LEFT_OUT, TOOL_KEYS, FormatError, Message, Turns, is_some
 from pipeline.text.dialogues.votes import ABOUT, TIMES, VOTERS, WINNERS, Vote, winner_of
-from pipeline.text.shapes import ANSWERS, CONVERSATIONS, PROMPTS, SETS, SHOWN
+from pipeline.text.shapes import ANSWERS, CONVERSATIONS, EDITS, PROMPTS, SETS, SHOWN
 
 UNKNOWN = "unknown_shape"
 UNKNOWN_LABEL = "label_is_not_true_or_false"
@@ -116,7 +117,11 @@ class _Row:
             prompt, answer = self._first(PROMPTS), self._first(ANSWERS)
             if prompt is None or answer is None:
                 raise FormatError(UNKNOWN)
-            yield self._pair(self._value(prompt), self._value("input"), self._value(answer))
+            edited = self._edited()
+            told = self._pair(self._value(prompt), self._value("input"), self._value(edited or answer))
+            yield told
+            if edited and isinstance(told, Instruction):
+                yield from self._corrected(told, self._value(answer))
 
     def unknown(self) -> list[str]:
         """The columns that say something, and that no rule knows."""
@@ -139,6 +144,18 @@ class _Row:
         scores = next((names for names in _PAIR_SCORES if names[0] in self._columns), _PAIR_SCORES[0])
         margin, own = as_number(self._value("margin")), margin_of(*(as_number(self._value(name)) for name in scores))
         return Preference(prompt=prompt, chosen=chosen, rejected=rejected, margin=own if margin is None else margin_of(margin, 0.0))
+
+    def _edited(self) -> str | None:
+        """The column of an edit; a mark that there was one is none."""
+        said = (key for key in EDITS if isinstance(value := self._columns.get(key), str | list) and value)
+        return None if "label" in self._columns else next(said, None)
+
+    def _corrected(self, edited: Instruction, before: Any) -> Iterator[Preference]:
+        """The edit of an answer is better than what it changes."""
+        *prompt, after = edited.messages
+        said = self.turns.answer(before, opened=False)[-1]["content"] if before is not None else ""
+        if said and said != after["content"]:
+            yield Preference(prompt=prompt, chosen=after["content"], rejected=said, margin=None)
 
     def _shown(self) -> tuple[str, str] | None:
         """The columns of two answers that a person was shown."""
