@@ -10,7 +10,7 @@ from pipeline.report.figures import fixed, number, share
 from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell
 
 TEXT, HELD_OUT, TRAINED, AGAINST = "text", "facts_held_out", "facts_trained", "against_reference"
-LAST_WORD, ANSWERS = "last_word", "answers"
+LAST_WORD, ANSWERS, SAMPLED = "last_word", "answers", "sampled_answers"
 _EVEN = 0.5  # of a duel, and of a ranking that knows nothing
 _RULES = {"gold": "by rules", "reward": "by the reward model"}
 _SAME = "greedy"
@@ -49,6 +49,11 @@ _TASK_NAMES = tuple(dict.fromkeys(task for _, columns, _ in _TASKS for task, _, 
 _DUELS = (
     "Shares of held-out questions on which the sampled answer beats that of the reference, ties half (dashed: neither is better). "
     "By the reward model, an answer that was cut off loses against one that ended."
+)
+_MANNER = {"tokens": "tokens", "ended": "ended", "distinct": "different pairs of tokens", "entropy": "entropy, nats a token"}
+_MANNERS = (
+    "Different pairs: the share of the neighbouring tokens within an answer that were not yet there; entropy: how varied the answers "
+    "are, by the model's own probabilities of what it drew. Text is read worse after alignment where bits a byte have risen (Text)."
 )
 _HEADS = {"gold_win": "wins by rules", "reward_win": "wins by the reward model", "kl": "KL, nats an answer"}
 REWARD = "reward"  # its name among the rankings
@@ -147,6 +152,17 @@ def duel_blocks(board: ScoreTable) -> Iterator[Block]:
     note = f"{_DUELS} {GOLD}: what the data answer." if GOLD in models else _DUELS
     yield Table("Against the reference", ("model", *(_HEADS[metric] for metric in known)), rows, note)
     yield from frontier_blocks(board, models)
+    yield from manner_blocks(board)
+
+
+def manner_blocks(board: ScoreTable) -> Iterator[Block]:
+    """How the sampled answers of each player are, whoever likes them."""
+    if not (players := board.models(SAMPLED)):
+        return
+    axes = {metric: axis_of([board.score(player, SAMPLED, metric) for player in players], None) for metric in ("tokens", "entropy")}
+    axes |= dict.fromkeys(("ended", "distinct"), Axis(0.0, 1.0, None))
+    rows = [(player, *(cell(board.score(player, SAMPLED, metric), axes[metric]) for metric in _MANNER)) for player in players]
+    yield Table("Sampled answers", ("model", *_MANNER.values()), rows, _MANNERS)
 
 
 def frontier_blocks(board: ScoreTable, models: Sequence[str]) -> Iterator[Block]:
