@@ -213,7 +213,9 @@ def test_the_frame_of_a_chat_is_never_cut(module: PreTrainedModel, some: Examine
         assert text.endswith("\nAnswer:<|end|><|assistant|>")
         assert item.longest <= 64
     asked = {name: value for name, value in ASKED.items() if name != "ngram"} | {"chat": True, "context": 9}
-    none = InWords(kind="written", format="gsm8k", files="sums.jsonl", max_new_tokens=8, **asked).examine("sums", module, some)
+    none = InWords(kind="written", format="gsm8k", files="sums.jsonl", max_new_tokens=8, votes=1, temperature=1.0, **asked).examine(
+        "sums", module, some
+    )
     assert [(one.metric, one.reason) for one in none.rows] == [
         (metric, "sums.jsonl asks nothing that 9 tokens hold") for metric in ("exact", "cut")
     ]
@@ -221,6 +223,7 @@ def test_the_frame_of_a_chat_is_never_cut(module: PreTrainedModel, some: Examine
 
 def test_an_answer_leaves_room_for_its_question() -> None:
     section = {"kind": "written", "format": "gsm8k", "files": "x", "items": 1, "shots": 0, "examples": None, "chat": False, "context": 96}
+    section |= {"votes": 1, "temperature": 1.0}
     typed(InWords, section | {"max_new_tokens": 95}, at="tasks.x")
     with pytest.raises(PipelineError, match=r"max_new_tokens 96 must be below context 96"):
         typed(InWords, section | {"max_new_tokens": 96}, at="tasks.x")
@@ -255,7 +258,7 @@ def test_a_last_word_is_written_or_not(module: PreTrainedModel, some: Examined) 
 
 def test_answers_are_written_found_and_compared(module: PreTrainedModel, some: Examined, monkeypatch: pytest.MonkeyPatch) -> None:
     own = {name: value for name, value in ASKED.items() if name != "ngram"} | {"shots": 1, "context": 96}
-    task = InWords(kind="written", format="gsm8k", files="sums.jsonl", max_new_tokens=8, **own)
+    task = InWords(kind="written", format="gsm8k", files="sums.jsonl", max_new_tokens=8, votes=1, temperature=1.0, **own)
     plain = task.examine("sums", module, some)
     assert plain.rows[0].estimate is not None
     assert plain.rows[0].estimate.value == 0.0, "a model that has learned nothing"

@@ -1,11 +1,12 @@
-"""A published benchmark that is answered in writing: greedy decoding, of which the answer is found and compared."""
+"""A published benchmark that is answered in writing, of which the answer is found and compared: by greedy decoding, or what most of several
+sampled answers say."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 from pipeline.core.intervals import share
 from pipeline.evaluate.benchmarks.formats import ANSWERS, InWriting
@@ -14,12 +15,14 @@ from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Before, Placed, bef
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.evaluate.votes import grouped, majority
 from pipeline.tokens.special import ENDS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 METRIC = "exact"
+ONCE, ANY = "exact_once", "exact_any"  # of several answers: the share that is right, and whether any of them is (pass@1 and pass@votes)
 COMMONEST = "commonest answer"  # a player among the models
 
 
@@ -30,6 +33,8 @@ class InWords(Asked):
     kind: Literal["written"]
     format: InWriting
     max_new_tokens: PositiveInt  # of an answer
+    votes: PositiveInt  # answers to a question, of which the majority counts; 1: greedy decoding
+    temperature: PositiveFloat  # of the draws, where there are several
 
     def __post_init__(self) -> None:
         if self.max_new_tokens >= self.context:
@@ -42,16 +47,23 @@ class InWords(Asked):
         own, read = ANSWERS[self.format], self._read(task, given)
         if not read:
             return Result(rows=[absent(given.name, task, metric, self.reason) for metric in (METRIC, CUT)])
-        asked, prompts = [one for one, _ in read], [shown.ids for _, shown in read]
-        how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
-        written = [given.tokenizer.decode(ids) for ids in generate(module, prompts, ends=TURN if self.chat else ENDS, **how)]
-        found = [own.found(until(text, () if self.chat else own.stops)) for text in written]
+        asked, prompts = [one for one, _ in read], [shown.ids for _, shown in read for _ in range(self.votes)]
+        how: dict[str, Any] = {"max_new": self.max_new_tokens, "seed": given.seed, "batch": given.batch_size}
+        drawn = generate(module, prompts, ends=TURN if self.chat else ENDS, temperature=0 if self.votes == 1 else self.temperature, **how)
+        written = [given.tokenizer.decode(ids) for ids in drawn]
+        said = [own.found(until(text, () if self.chat else own.stops)) for text in written]
+        answers, found = grouped(said, self.votes), [majority(some) for some in grouped(said, self.votes)]
+        shares = [[float(answer in one.problem.accepted) for answer in some] for some, one in zip(answers, asked, strict=True)]
         right = [float(answer in one.problem.accepted) for answer, one in zip(found, asked, strict=True)]
         records = [
-            item_record(task, one.id, one.id, METRIC, chance=0.0) | {"written": text, "found": answer, METRIC: point}
-            for one, text, answer, point in zip(asked, written, found, right, strict=True)
+            item_record(task, one.id, one.id, METRIC, chance=0.0)
+            | {"written": texts[list(some).index(answer)], "found": answer, METRIC: point}
+            | ({} if self.votes == 1 else {"votes": dict(Counter(some))})
+            for one, texts, some, answer, point in zip(asked, grouped(written, self.votes), answers, found, right, strict=True)
         ]
         scores = {METRIC: right, CUT: [float(shown.cut) for _, shown in read]}
+        if self.votes > 1:
+            scores |= {ONCE: [sum(some) / len(some) for some in shares], ANY: [max(some) for some in shares]}
         rows = [
             row(given.name, task, metric, share(values, [one.id for one in asked], bootstrap=given.bootstrap))
             for metric, values in scores.items()
