@@ -26,7 +26,6 @@ from pipeline.train.workspace import Workspace
 
 SHARD = 32  # prompts whose answers are written together: what a kill can cost
 CUT, EMPTY, SPECIAL, BYTES, REPEATED = "cut", "empty", "special_token", "broken_bytes", "repeated"  # why an answer can't be used
-
 SUMMED: dict[str, Callable[[list[float]], Any]] = {"mean": np.mean, "best": max, "worst": min}  # of a prompt's scores
 
 
@@ -49,6 +48,7 @@ class Answer:
     lack: str | None  # why it can't be used
     score: float | None = None  # None: not judged
     broken: Mapping[str, str] = field(default_factory=dict)  # by principle, where a constitution judges: what the critic says of it
+    unread: int = 0  # principles of which a critic said neither that it is broken nor that it is kept
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def sampled(
         seed=[seed_of(recipe.seed, "candidates", str(prompt.ids), turn) for prompt, turn in asked],
         batch=recipe.batch_size,
     )
-    special = frozenset(tokenizer.get_added_tokens_decoder())
+    special = frozenset(number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special)
     groups = [ids[start : start + recipe.answers] for start in range(0, len(ids), recipe.answers)]
     return [Answered(prompt, list(_told(own, tokenizer, special, new_tokens))) for prompt, own in zip(prompts, groups, strict=True)]
 

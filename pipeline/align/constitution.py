@@ -116,7 +116,7 @@ class ByModel:
     chat: Chat
 
     def judged(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Answer]:
-        """Less the weights of what it says is broken; words without Yes or No break nothing."""
+        """Less the weights of what it says is broken; words without Yes or No break nothing, and are counted."""
         asked = [
             CRITIQUE.format(principle=principle.text, conversation=conversation(prompt.messages), answer=answer.text)
             for prompt, answer in zip(prompts, answers, strict=True)
@@ -124,8 +124,11 @@ class ByModel:
         ]
         words, size = self.chat.said(asked), len(self.principles)
         rows = [words[start : start + size] for start in range(0, len(words), size)]
-        broken = [{name: text for name, text in zip(self.principles, row, strict=True) if _breaks(text)} for row in rows]
-        return [scored(answer, told, self.principles) for answer, told in zip(answers, broken, strict=True)]
+        return [self._verdict(answer, row) for answer, row in zip(answers, rows, strict=True)]
+
+    def _verdict(self, answer: Answer, words: Sequence[str]) -> Answer:
+        broken = {name: text for name, text in zip(self.principles, words, strict=True) if _breaks(text)}
+        return replace(scored(answer, broken, self.principles), unread=sum(_breaks(text) is None for text in words))
 
     def revised(self, answered: Sequence[Answered]) -> list[Answered]:
         """The worst answer of each prompt written again, and judged again."""
@@ -183,10 +186,13 @@ def critiques(gathered: Sequence[Answered]) -> list[Row]:
     return rows
 
 
-def broken_shares(gathered: Sequence[Answered], principles: Principles) -> dict[str, float]:
-    """The share of the usable answers that break each principle."""
+def broken_shares(gathered: Sequence[Answered], principles: Principles) -> dict[str, Any]:
+    """The share of the usable answers that break each principle, and of the verdicts that could not be read; nothing without answers."""
     usable = [answer for one in gathered for answer in one.usable]
-    return {name: sum(name in answer.broken for answer in usable) / len(usable) for name in principles} if usable else {}
+    if not usable:
+        return {}
+    broken = {name: sum(name in answer.broken for answer in usable) / len(usable) for name in principles}
+    return {"broken": broken, "unread": sum(answer.unread for answer in usable) / (len(usable) * len(principles))}
 
 
 def _lacks(one: Answered, margin: float) -> tuple[str | None, Answer | None]:
@@ -205,9 +211,10 @@ def _score(answer: Answer) -> float:
     return answer.score or 0.0
 
 
-def _breaks(text: str) -> bool:
+def _breaks(text: str) -> bool | None:
+    """Whether a critic says so; None where it says neither Yes nor No."""
     found = _VERDICT.match(text)
-    return found is not None and found[1].casefold() == "yes"
+    return None if found is None else found[1].casefold() == "yes"
 
 
 def _about(question: str) -> set[str]:

@@ -48,8 +48,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     pairs, answers, told = constitution.revisions(gathered, margin=cfg.margin)
     rows, sides = {"preferences": pairs, "instructions": answers}, {"critiques": constitution.critiques(gathered)}
     made.write(cfg.target, cfg.dialogues, rows, gathered, keep_given=cfg.keep_given, sides=sides)
-    broken = constitution.broken_shares(gathered, cfg.principles)
-    return {"prompts": asked.counts, "answers": counts(gathered), "pairs": told, "broken": broken}
+    shares = constitution.broken_shares(gathered, cfg.principles)
+    return {"prompts": asked.counts, "answers": counts(gathered), "pairs": told, **shares}
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pipeline.align import candidates, constitution, made
 from pipeline.align.best_of_n import best_and_worst, kl_bound, pairs
 from pipeline.align.candidates import Answer, Answered, Candidates, counts, gather, sampled
 from pipeline.align.chat_model import open_chat
-from pipeline.align.constitution import ByModel, ByPrinciples, Principle, critiques, revisions
+from pipeline.align.constitution import ByModel, ByPrinciples, Principle, broken_shares, critiques, revisions
 from pipeline.align.judges import ByReward, ByRules, judge_of
 from pipeline.align.rejection import instructions, kept
 from pipeline.align.rows import read_examples, read_pairs
@@ -300,6 +300,7 @@ def test_a_chat_model_reads_principle_system_prompt_and_answer_and_writes_the_wo
     assert "forbids!" in words.asked[1]
     assert "System: mat\nUser: Who sat?" in words.asked[1]
     assert [answer.broken for answer in one.answers] == [{"calm": "Yes, it mocks."}, {}]
+    assert broken_shares([one], PRINCIPLES) == {"broken": {"kind": 0.0, "calm": 0.5}, "unread": 0.5}
     (row,), _, _ = revisions([one], margin=0.0)
     assert (row["chosen"], row["rejected"]) == ("glad cat", "dull cat")
 
@@ -336,6 +337,9 @@ def test_the_reward_model_reads_the_answer_with_its_end_token(given: Dialogues, 
         judge_of("reward", None, model, device="cpu", batch=4)
 
 
+THE = principle("requires", "the")
+
+
 @cache
 def composed(entry: str) -> dict[str, Any]:
     root = Path(__file__).parents[2]
@@ -351,9 +355,11 @@ def test_a_maker_writes_dialogues_that_methods_read_and_the_same_bytes_again(
     monkeypatch.chdir(tmp_path)
     settings = deepcopy(composed(entry))
     own = {"source": str(model.path), "dialogues": str(given.path), "prompts": "preferences", "answers": 6}
-    own |= {"best_of_n": {"judge": "rules", "reward_model": None}, "rejection": {"threshold": 0.0}, "constitution": {"chat_model": "x"}}[
-        entry
-    ]
+    own |= {
+        "best_of_n": {"judge": "rules", "reward_model": None},
+        "rejection": {"threshold": 0.0},
+        "constitution": {"principles": {"the": vars(THE)}},
+    }[entry]
     settings["preferences"][entry] |= own
     stage = import_module(f"stages.preferences.{entry}").main
     hardware, digests, told = typed(Hardware, settings["hardware"], at="hardware"), [], {}

@@ -175,6 +175,14 @@ def test_a_chain_of_methods_is_two_words():
     assert ("align@dpo", "align@ppo") in edges_of(blocks(settings))
 
 
+def test_what_a_model_made_itself_is_read_by_two_words():
+    settings = composed("preferences=[constitution]", "align.dpo.dialogues=data/preferences/constitution")
+    settings["reward"]["dialogues"] = "data/preferences/constitution"
+    assert faults(settings) == []
+    edges = edges_of(blocks(settings))
+    assert {reader for writer, reader in edges if writer == "preferences@constitution"} == {"reward", "align@dpo", "report"}
+
+
 def test_a_path_that_dvc_does_not_watch_is_a_fault():
     settings = composed("align.ppo.reward_model=data/elsewhere", "align.ppo.reads=data/reward")
     assert faults(settings) == ["align.ppo names data/elsewhere, which DVC does not watch for it"]

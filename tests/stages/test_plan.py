@@ -118,6 +118,9 @@ def test_a_dependency_that_nobody_makes_is_named_before_anything_runs(settings) 
         other = plain(compose([words]))
         found = [fault.message for fault in faults_of_paths(pipeline_of(other), other)]
         assert any(told in message for message in found), found
+    alone = plain(compose(["align=[rft]", "preferences=[best_of_n]"]))
+    (fault,) = faults_of_paths(pipeline_of(alone), alone)
+    assert fault.mend == "preferences=[best_of_n,rejection]", "it only isn't chosen"
 
 
 def test_a_contest_needs_questions_and_a_reference_among_the_models(settings) -> None:
