@@ -265,18 +265,28 @@ def contest_blocks(board: ScoreTable) -> Iterator[Block]:
 
 
 def other_blocks(board: ScoreTable, shown: Sequence[str]) -> Iterator[Block]:
-    """The scores of tasks that have no table of their own; `shown` have theirs elsewhere."""
-    others = [
-        (key, score)
-        for key, score in board.others((TEXT, "facts", HELD_OUT, TRAINED, AGAINST, *_TASK_NAMES, *_RULES, _SAME, *shown))
-        if score.value is not None
-    ]
-    if others:
+    """A table of each task that has none of its own; `shown` have theirs elsewhere."""
+    known = board.others((TEXT, "facts", HELD_OUT, TRAINED, AGAINST, SAMPLED, *_TASK_NAMES, *_RULES, _SAME, *shown))
+    scores: dict[str, dict[str, list[Score]]] = {}
+    for (_, task, metric), score in known:
+        scores.setdefault(task, {}).setdefault(metric, []).append(score)
+    for task, metrics in scores.items():
+        title = task.replace("_", " ").capitalize()
+        columns = {metric: _axis_about(found) for metric, found in metrics.items() if any(one.value is not None for one in found)}
+        if not columns:
+            yield Absent(title, next(iter(board.reasons(task)), "not measured"))
+            continue
         rows = [
-            (task, model, metric, fixed(score.value), f"{fixed(score.low)} – {fixed(score.high)}", number(score.n))
-            for (model, task, metric), score in others
+            (model, *(cell(board.score(model, task, metric), axis) for metric, axis in columns.items())) for model in board.models(task)
         ]
-        yield Table("Other scores", ("task", "model", "metric", "value", "95%", "n"), rows)
+        most = max(score.n for metric in columns for score in metrics[metric])
+        yield Table(f"{title}: {number(most)} items", ("model", *(metric.replace("_", " ") for metric in columns)), rows)
+
+
+def _axis_about(scores: Sequence[Score]) -> Axis:
+    """From 0 to 1 where all are shares."""
+    shares = all(0 <= score.value <= 1 for score in scores if score.value is not None)
+    return Axis(0.0, 1.0, None) if shares else axis_of(scores, None)
 
 
 def accuracy_of(metrics: Mapping[str, Any]) -> Score:
