@@ -32,7 +32,7 @@ def has(metrics: Any, key: str) -> bool:
 
 
 ENTRIES = ["align/dpo", "align/ppo", "evaluate/base", "evaluate/sft", "evaluate/dpo", "evaluate/ppo", "export/transformers", "export/gguf"]
-WHOLE = [stage for stage in STAGES if stage not in ("align", "evaluate", "export", "report")]
+WHOLE = [stage for stage in STAGES if stage not in ("preferences", "align", "evaluate", "export", "report")]
 
 
 @pytest.mark.parametrize("stage", WHOLE)
