@@ -110,8 +110,10 @@ def test_your_own_text_and_dialogues_go_through_to_the_exported_files(restored, 
 
 def test_the_packages_of_the_environment_go_through_to_the_exported_files(restored):
     clone = restored
-    ran = clone.reran("exp", "run", "-S", "corpus=packages", "-S", "dialogues=packages")
-    assert {*WHOLE, *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
+    made = ("-S", "preferences=[constitution]", "-S", "align.dpo.dialogues=data/preferences/constitution")
+    ran = clone.reran("exp", "run", "-S", "corpus=packages", "-S", "dialogues=packages", *made)
+    assert {*WHOLE, "preferences@constitution", *(entry.replace("/", "@") for entry in ENTRIES)} <= ran
+    assert json.loads((clone.folder / "metrics/preferences/constitution.json").read_text())["answers"]["sampled"] == 24 * 4
     dropped = json.loads((clone.folder / "metrics/tokenize.json").read_text())["dialogues"]
     assert all(table["too_long"] <= 0.05 * table["rows"] for table in dropped.values())
     scores = json.loads((clone.folder / "metrics/evaluate/base.json").read_text())
