@@ -1,7 +1,7 @@
 """Models on disk: a folder that transformers reads, the tokenizer's files beside the weights."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,21 @@ def save(
     tokenizer: Tokenizer | Model,
     facts: Mapping[str, Any],
     sides: Mapping[str, Any] | None = None,
+    beside: Callable[[Path], None] | None = None,
     earlier: Iterable[tuple[int, PreTrainedModel]] = (),
 ) -> None:
     """Write weights (safetensors), configuration and the tokenizer's files; `tokenizer` may be the model that this one came from.
 
-    `sides` are small JSON files (file name -> value). The manifest's facts are `facts`, the parameters, and the digest
-    of the tokenizer. The same weights give the same bytes. `earlier` are models of fewer steps, which become the folders kept/1, kept/2 ...
-    below, models themselves.
+    `sides` are small JSON files (file name -> value), `beside` writes what else belongs into the folder. The manifest's facts are `facts`,
+    the parameters, and the digest of the tokenizer. The same weights give the same bytes. `earlier` are models of fewer steps, which become
+    the folders kept/1, kept/2 ... below, models themselves.
     """
     with target.writing() as draft:
         draft.facts |= _written(module, draft.path, tokenizer, facts)
         for name, value in (sides or {}).items():
             write_json(draft.path / name, value)
+        if beside is not None:
+            beside(draft.path)
         for number, (steps, module_then) in enumerate(earlier, 1):
             folder = draft.path / Model.EARLIER / str(number)
             folder.mkdir(parents=True)
