@@ -91,7 +91,7 @@ def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineErr
         told = target is not None and path == target.path
         if not told and not any(path.is_relative_to(one) for one in watched):
             message = f"{at} names {path}, which DVC does not watch for it"
-            yield PipelineError(message, mend=f"name it in {at}.reads, or in dvc.yaml's deps")
+            yield PipelineError(message, mend=f"name it in {at}.reads or {at}.reads_also, or in dvc.yaml's deps")
 
 
 def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Iterator[PipelineError]:

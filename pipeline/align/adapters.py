@@ -161,7 +161,6 @@ def attach(module: PreTrainedModel, adapter: Full | LowRank | Scaling | TurnToke
             torch.manual_seed(seed_of(seed, "adapter"))  # peft draws from the global generator
             wrapped = get_peft_model(module, adapter.config())
     except (ValueError, TypeError) as fault:
-        linear = sorted({name.rpartition(".")[2] for name, part in module.named_modules() if isinstance(part, nn.Linear)})
         message = f"{section}.adapter: {adapter.method} can't be added to a model of type {module.config.model_type}: {fault}"
         mend = (
             f"adapter.target_modules=[{','.join(linear)}] ({section}.adapter.target_modules where that was chosen apart), or adapter=full"

@@ -16,7 +16,6 @@ from transformers import PreTrainedModel
 from pipeline.align.adapters import TURN_TOKENS, Adapter, attach, attach_policy
 from pipeline.align.sft import train_sft
 from pipeline.core.artifact.model import Model
-from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import PipelineError
 from pipeline.model import disk
 from pipeline.model.build import build
@@ -24,6 +23,7 @@ from pipeline.tokens.special import IDS, ROLES
 from pipeline.train.stop import Interrupted
 from tests.align.methods import RECIPE
 from tests.align.tiny import VOCABULARY, examples, ordered, same, tiny, weights, workspace
+from tests.align.written import written
 from tests.model.every_kind import shape_of
 
 LORA = {"method": "lora", "r": 4, "alpha": 8.0, "dropout": 0.0, "target_modules": "all-linear", "turn_tokens": True}
@@ -43,18 +43,7 @@ def adapter(kind: str, **change: Any) -> Any:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory, tokenizer: tokenizers.Tokenizer) -> Model:
     """A model on disk."""
-    return saved(tiny(1), tmp_path_factory.mktemp("source"), tokenizer)
-
-
-def saved(module: PreTrainedModel, folder: Path, tokenizer: tokenizers.Tokenizer) -> Model:
-    made = Tokenizer(folder / "tokenizer")
-    with made.writing() as draft:
-        tokenizer.save(str(draft.path / "tokenizer.json"))
-        for name in ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"):
-            (draft.path / name).write_text("{}")
-    target = Model(folder / "model")
-    disk.save(module, target, tokenizer=made, facts={})
-    return target
+    return written(tiny(1), tmp_path_factory.mktemp("source"), tokenizer)
 
 
 def learned(source: Model, kind: str, tokenizer: tokenizers.Tokenizer, folder: Path) -> tuple[PreTrainedModel, Any]:
