@@ -35,7 +35,7 @@ class Config(sft.Instructions):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Fine-tune, save, measure on held-out dialogues."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    module = disk.load(cfg.source, device=run.device)
+    module = adapters.load(cfg.source, cfg.adapter, device=run.device)
     room = room_for(cfg, module, section=run.section)
     train, val = read_examples(cfg.dialogues, ("train", "val"), tokenizer, room)
     if not (examples := train.rows):

@@ -18,7 +18,7 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from pipeline.core.artifact.model import Model
 from pipeline.core.errors import PipelineError
@@ -42,10 +42,9 @@ class Full:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LowRank:
-    """To the matrices W of some layers alpha / r x B A is added; of dora, their columns are normed, and the norms learned."""
+class _Matrices:
+    """To the matrices W of some layers alpha / r x B A is added."""
 
-    method: Literal["lora", "dora"]
     r: PositiveInt  # rows of A, columns of B
     alpha: PositiveFloat
     dropout: Annotated[float, Field(ge=0, lt=1)]  # share of the numbers that A reads
@@ -57,8 +56,36 @@ class LowRank:
         from peft import LoraConfig
 
         tokens = TURN_TOKENS if self.turn_tokens else None
-        own = {"r": self.r, "lora_alpha": self.alpha, "lora_dropout": self.dropout, "use_dora": self.method == "dora"}
+        own: dict[str, Any] = {"r": self.r, "lora_alpha": self.alpha, "lora_dropout": self.dropout}
         return LoraConfig(target_modules=self.target_modules, trainable_token_indices=tokens, **own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowRank(_Matrices):
+    """LoRA. Of dora, the columns of the sum are normed, and the norms are learned."""
+
+    method: Literal["lora", "dora"]
+
+    def config(self) -> Any:
+        """In peft's words."""
+        found = super().config()
+        found.use_dora = self.method == "dora"
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantized(_Matrices):
+    """LoRA beside weights that are held in four bits while it learns (Dettmers et al. 2023). It is merged into the weights as they were
+    before: what the rounding did is not in them."""
+
+    method: Literal["qlora"]
+    quant_type: Literal["nf4", "fp4"]
+    double_quant: bool  # whether the scales of the blocks are rounded too
+
+    def rounding(self) -> BitsAndBytesConfig:
+        """In transformers' words."""
+        own = {"bnb_4bit_quant_type": self.quant_type, "bnb_4bit_use_double_quant": self.double_quant}
+        return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.float32, **own)  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +118,8 @@ class TurnTokens:
         return TrainableTokensConfig(token_indices=TURN_TOKENS)
 
 
-Adapter = Annotated[Full | LowRank | Scaling | TurnTokens, Field(discriminator="method")]
+AnyAdapter = Full | LowRank | Quantized | Scaling | TurnTokens
+Adapter = Annotated[AnyAdapter, Field(discriminator="method")]
 
 
 class Tuned:
@@ -117,14 +145,14 @@ class Tuned:
             disk.save(self.module, target, tokenizer=source, facts=facts)
             return
         weights, config = self._adapter(source)
-        self.merge()
+        module = self._on_whole(source) if self.rounded else self.merge()
 
         def write(folder: Path) -> None:
             (folder / Model.ADAPTER).mkdir()
             save_file(weights, folder / Model.ADAPTER / _WEIGHTS, metadata={"format": "pt"})
             write_json(folder / Model.ADAPTER / _CONFIG, config)
 
-        disk.save(self.module, target, tokenizer=source, facts=facts, beside=write)
+        disk.save(module, target, tokenizer=source, facts=facts, beside=write)
 
     def merge(self) -> PreTrainedModel:
         """Put what was learned into the weights: the module is what it was, with other numbers."""
@@ -133,6 +161,22 @@ class Tuned:
             self.module.requires_grad_(True)
             self._wrapped = None
         return self.module
+
+    def _on_whole(self, source: Model) -> PreTrainedModel:
+        """The source, not rounded, with what was learned in its weights."""
+        from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+
+        whole = disk.load(source, device="cpu")
+        with _quiet():
+            wrapped = get_peft_model(whole, self._wrapped.peft_config[_NAME])
+            state = get_peft_model_state_dict(self._wrapped, save_embedding_layers=False)
+            set_peft_model_state_dict(wrapped, {name: value.cpu() for name, value in state.items()})
+        return Tuned(whole, wrapped).merge()
+
+    @property
+    def rounded(self) -> bool:
+        """Whether the weights are held in few bits."""
+        return bool(getattr(self.module, "is_quantized", False))
 
     def _adapter(self, source: Model) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Its weights and configuration as peft writes them, in one order on every run."""
@@ -146,7 +190,12 @@ class Tuned:
         return {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}, json.loads(json.dumps(told))
 
 
-def attach(module: PreTrainedModel, adapter: Full | LowRank | Scaling | TurnTokens, *, seed: int, section: str) -> Tuned:
+def load(source: Model, adapter: AnyAdapter, *, device: str) -> PreTrainedModel:
+    """The model that is to learn, or to be compared with: in four bits where the adapter says so."""
+    return disk.load(source, device=device, rounding=adapter.rounding() if isinstance(adapter, Quantized) else None)
+
+
+def attach(module: PreTrainedModel, adapter: AnyAdapter, *, seed: int, section: str) -> Tuned:
     """Add to the module what is to learn, and hold the rest. It answers as before until it has learned.
 
     PipelineError where the module has none of the layers that are named.
@@ -167,10 +216,12 @@ def attach(module: PreTrainedModel, adapter: Full | LowRank | Scaling | TurnToke
         )
         raise PipelineError(message, mend=mend) from fault
     _as_linear(module.get_output_embeddings())  # type: ignore[no-untyped-call]
-    return Tuned(module, wrapped)
+    tuned = Tuned(module, wrapped)
+    module._hf_peft_config_loaded = tuned.rounded  # else transformers' trainer refuses rounded weights, as if nothing learned beside them
+    return tuned
 
 
-def attach_policy(module: PreTrainedModel, adapter: Full | LowRank | Scaling | TurnTokens, *, seed: int, section: str) -> Tuned:
+def attach_policy(module: PreTrainedModel, adapter: AnyAdapter, *, seed: int, section: str) -> Tuned:
     """The same for a policy of which each answer has one log-probability: PipelineError for a dropout."""
     if adapter.dropout:
         message = f"{section}.adapter.dropout is {adapter.dropout:g}, and policies are compared without any"

@@ -168,7 +168,7 @@ def align(
 ) -> tuple[dict[str, Any], History]:
     """An entry of `align` by a method of this kind: read, learn, save, measure on held-out pairs; the metrics, and the history by step."""
     tokenizer = disk.tokenizer_of(source)
-    policy = disk.load(source, device=workspace.device)
+    policy = adapters.load(source, adapter, device=workspace.device)
     room = room_for(recipe, policy, section=workspace.section)
     train, test = read_pairs(dialogues, ("train", "test"), tokenizer, room)
     if not train.rows:

@@ -32,7 +32,7 @@ class Config(dpo.DirectPreferences):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
     room = room_for(cfg, policy, section=run.section)
     train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     if not train.rows:

@@ -33,7 +33,7 @@ class Config(kto.Labels):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs and labels."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
     room = room_for(cfg, policy, section=run.section)
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     labels, judged = read_labels(cfg.dialogues, ("train", "test"), tokenizer, room)

@@ -1,5 +1,6 @@
 """Few parameters learn, the weights are held, and what was learned is merged into them and lies beside them."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import torch
 from pydantic import TypeAdapter
 from transformers import PreTrainedModel
 
-from pipeline.align.adapters import TURN_TOKENS, Adapter, attach, attach_policy
+from pipeline.align.adapters import TURN_TOKENS, Adapter, attach, attach_policy, load
 from pipeline.align.sft import train_sft
 from pipeline.core.artifact.model import Model
 from pipeline.core.errors import PipelineError
@@ -72,6 +73,31 @@ def test_what_was_learned_is_in_the_weights_and_beside_them_as_peft_reads_it(
         torch.testing.assert_close(merged(input_ids=IN).logits, adapted, rtol=0, atol=2e-5)
         alone = peft.PeftModel.from_pretrained(disk.load(source, device="cpu"), target.path / Model.ADAPTER)
         torch.testing.assert_close(alone(input_ids=IN).logits, adapted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # of peft and bitsandbytes
+@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is installed by hand")
+def test_what_was_learned_beside_rounded_weights_is_merged_into_whole_ones(
+    source: Model, tmp_path: Path, tokenizer: tokenizers.Tokenizer
+) -> None:
+    chosen = TypeAdapter(Adapter).validate_python(LORA | {"method": "qlora", "quant_type": "nf4", "double_quant": True})
+    module, before = load(source, chosen, device="cpu"), disk.load(source, device="cpu")
+    tuned = attach(module, chosen, seed=1, section="sft")
+    assert tuned.rounded
+    history = train_sft(module, tokenizer, examples(10), RECIPE, workspace(tmp_path / "scratch")).history
+    assert history[-1]["loss"] < history[0]["loss"]
+    module.train()  # to read, bitsandbytes packs anew for a CPU's kernel, which takes no narrow matrices
+    adapted = module(input_ids=IN).logits.detach()
+    tuned.save(target := Model(tmp_path / "sft"), source=source, facts={})
+    with torch.no_grad():
+        alone = peft.PeftModel.from_pretrained(disk.load(source, device="cpu"), target.path / Model.ADAPTER)
+        merged = disk.load(target, device="cpu")(input_ids=IN).logits
+        torch.testing.assert_close(merged, alone(input_ids=IN).logits, rtol=0, atol=2e-5)
+        assert (merged - adapted).abs().max() < 0.5 * (adapted - before(input_ids=IN).logits).abs().max()
+
+
+def test_a_model_is_loaded_whole_where_nothing_is_rounded(source: Model) -> None:
+    assert same(weights(load(source, adapter("lora"), device="cpu")), weights(disk.load(source, device="cpu")))
 
 
 @pytest.mark.parametrize("kind", KINDS)
