@@ -1,5 +1,6 @@
 """Few parameters learn, the weights are held, and what was learned is merged into them and lies beside them."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter
 from transformers import PreTrainedModel
 
 from pipeline.align.adapters import TURN_TOKENS, Adapter, attach, attach_policy, load
+from pipeline.align.handed_on import hand_on
 from pipeline.align.sft import train_sft
 from pipeline.core.artifact.model import Model
 from pipeline.core.errors import PipelineError
@@ -175,6 +177,15 @@ def test_two_models_on_disk_have_the_same_bytes(source: Model, tmp_path: Path, t
     assert config["base_model_name_or_path"] == source.path.as_posix()
 
 
+def test_a_model_that_is_handed_on_leaves_behind_how_it_was_trained(source: Model, tmp_path: Path) -> None:
+    tuned = attach(disk.load(source, device="cpu"), adapter("tokens"), seed=1, section="sft")
+    tuned.save(trained := Model(tmp_path / "sft"), source=source, facts={})
+    hand_on(trained, target := Model(tmp_path / "dpo"), "preferences to learn from")
+    assert trained.has("adapter/adapter_config.json")
+    assert sorted(target.manifest.files) == sorted(trained.own_files)
+    assert same(weights(disk.load(target, device="cpu")), weights(disk.load(trained, device="cpu")))
+
+
 def test_a_policy_that_is_compared_has_no_dropout() -> None:
     with pytest.raises(PipelineError, match=r"align\.dpo\.adapter\.dropout is 0\.1") as fault:
         attach_policy(tiny(1), adapter("lora", dropout=0.1), seed=1, section="align.dpo")
@@ -201,3 +212,10 @@ def test_lora_finds_the_matrices_of_any_kind_of_model(kind: str) -> None:
         assert not torch.allclose(adapted, before(input_ids=IN).logits)
         torch.testing.assert_close(tuned.merge()(input_ids=IN).logits, adapted, rtol=1e-4, atol=1e-5)
     assert weights(module).keys() == weights(before).keys()
+
+
+def test_peft_is_imported_only_when_a_module_is_to_be_adapted(root: Path) -> None:
+    top = ast.parse((root / "pipeline/align/adapters.py").read_text()).body
+    imports = [ast.unparse(node) for node in top if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert any("transformers" in line for line in imports)
+    assert not any("peft" in line for line in imports)
