@@ -13,7 +13,8 @@ import pyarrow as pa
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.packages.documents import read_packages
 from pipeline.packages.settings import PackagesConfig
-from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources
+from pipeline.text.canaries import SOURCE, Canaries, planted
+from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources, with_planted
 from pipeline.text.reading.sources import ReadLimits, Source, with_defaults
 from pipeline.world.library import generate
 from pipeline.world.settings import WorldConfig
@@ -31,6 +32,7 @@ class Config(ReadLimits):
     source_defaults: dict[str, Any]
     target: Corpus
     seed: int
+    canaries: Canaries
     world: WorldConfig
     packages: PackagesConfig
 
@@ -47,9 +49,18 @@ def from_sources(cfg: Config, run: Run) -> Read:
     return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch, tell=run.log.warning), {}, {}
 
 
+def plant(reading: ReadResult, cfg: Config, run: Run) -> ReadResult:
+    source = typed(
+        Source, with_defaults({"name": SOURCE, "path": ".", "synthetic": True}, cfg.source_defaults), at="corpus.source_defaults"
+    )
+    return with_planted(reading, planted(cfg.canaries, cfg.seed), source, run_shards=run.shards)
+
+
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
     reading, sides, texts = (from_sources if cfg.reader == "sources" else from_one)(cfg, run)
+    if any(cfg.canaries.copies):
+        reading = plant(reading, cfg, run)
     cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | reading.texts)
     return reading.metrics
 
