@@ -1,8 +1,8 @@
 """Are two experiments different? The same items asked of a model of each, paired; several seeds of each pooled.
 
-A score varies with the items that were asked and with the seed of the training, and every seed is asked the same items. So the error of a
-mean over both is clustered two ways (Cameron, Gelbach and Miller 2011), and its interval is Student's: two seeds tell little, however many items
-there are.
+A score varies with the items that were asked and with the seed of the training, and every seed is asked the same items. So the error of
+a mean over both is clustered two ways (Cameron, Gelbach and Miller 2011), and its interval is Student's: two seeds tell little, however
+many items there are.
 
 seeds S, clusters of items C
 """
@@ -106,7 +106,7 @@ def mean_difference(key: Key, cells: npt.NDArray[np.float64], clusters: Sequence
 
 
 def student_tail(t: float, freedom: int) -> float:
-    """How often Student's t is as far from 0: the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4; beyond NORMAL it is a normal one."""
+    """How often Student's t is as far from 0: the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4, or normal."""
     if freedom > NORMAL:
         return math.erfc(abs(t) / math.sqrt(2))
     angle = math.atan(abs(t) / math.sqrt(freedom))

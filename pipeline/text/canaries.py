@@ -13,7 +13,6 @@ import pyarrow as pa
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from pipeline.core.artifact.corpus import DOCUMENTS
-from pipeline.core.artifact.tables import conform
 from pipeline.core.seed import stream
 
 SOURCE = "canaries"  # their name among the sources
@@ -102,7 +101,7 @@ def planted(settings: Canaries, seed: int) -> pa.Table:
         for one in canaries(settings, seed)
         for copy in range(one.copies)
     ]
-    return conform(pa.Table.from_pylist(rows, schema=pa.schema([DOCUMENTS.field(name) for name in list(rows[0])])), DOCUMENTS)
+    return pa.Table.from_pylist(rows, schema=DOCUMENTS)
 
 
 def _canary(copies: int, number: int, words: int, seed: int) -> Canary:

@@ -67,13 +67,16 @@ class Memorization:
         for one in drawn:
             head = item_record(f"{task}/canaries", one.name, one.name, EXPOSURE, chance=None)
             found = self._ranked(one, module, given)
-            records.append(head | {"copies": one.copies, SEEN: seen[one.text], EXPOSURE: found[0], EXTRACTION: found[1]})
-        for copies in self.canaries.copies:
+            level = one.copies if seen[one.text] else 0  # a held-out one was never read
+            records.append(head | {"copies": level, SEEN: seen[one.text], EXPOSURE: found[0], EXTRACTION: found[1]})
+        for copies in sorted({0, *self.canaries.copies}):
             own, part = [one for one in records if one["copies"] == copies], f"{task}/copies_{copies}"
-            names = [one["id"] for one in own]
-            rows.append(row(given.name, part, EXPOSURE, mean([one[EXPOSURE] for one in own], names, bootstrap=given.bootstrap)))
-            rows.append(row(given.name, part, EXTRACTION, share([one[EXTRACTION] for one in own], names, bootstrap=given.bootstrap)))
-            rows.append(row(given.name, part, SEEN, mean([one[SEEN] for one in own], names, bootstrap=given.bootstrap)))
+            for metric, estimate in ((EXPOSURE, mean), (EXTRACTION, share), (SEEN, mean)):
+                if own:
+                    values, names = [one[metric] for one in own], [one["id"] for one in own]
+                    rows.append(row(given.name, part, metric, estimate(values, names, bootstrap=given.bootstrap)))
+                else:
+                    rows.append(absent(given.name, part, metric, "no such canary is in this part of the text"))
         return Result(rows=rows, records=records)
 
     def _ranked(self, one: Canary, module: "PreTrainedModel", given: Examined) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from pipeline.core.artifact.metadata import carried, with_metadata
 from pipeline.core.artifact.tables import conform
 from pipeline.core.errors import InputError
 from pipeline.core.shards import Piece, RunShards, Work
+from pipeline.text.canaries import SOURCE, Canaries, planted
 from pipeline.text.reading.caps import read_all
 from pipeline.text.reading.find import check_disjoint, find_source_files
 from pipeline.text.reading.ignored import notices
@@ -87,16 +88,19 @@ def generated_corpus(
     return ReadResult(work, "", source_summary([source], work), generated_metrics(work) | dict(counts))
 
 
-def with_planted(reading: ReadResult, documents: pa.Table, source: Source, *, run_shards: RunShards) -> ReadResult:
-    """What was read, and after it documents that were planted: one more source, counted apart in the metrics."""
-    if source.name in reading.sources:
-        raise InputError(f"a source has the name {source.name!r}, which those planted have", mend="corpus.sources: another name")
+def with_canaries(reading: ReadResult, settings: Canaries, seed: int, *, run_shards: RunShards) -> ReadResult:
+    """What was read, and after it canaries, where any are planted: one more source, counted apart in the metrics."""
+    documents = planted(settings, seed)
+    if not documents.num_rows:
+        return reading
+    if SOURCE in reading.sources:
+        raise InputError(f"a source has the name {SOURCE!r}, as the planted documents have", mend="corpus.sources: another name")
     columns = pq.read_schema(reading.work.paths("documents")[0]).names
-    work = run_shards("planted", _planted_piece, [conform(documents, with_metadata(DOCUMENTS, columns))])
+    work = run_shards(SOURCE, _planted_piece, [conform(documents, with_metadata(DOCUMENTS, columns))])
     both = Work(reading.work.pieces + work.pieces, reading.work.counts + work.counts)
-    counts = {"documents": documents.num_rows, "bytes": int(pc.sum(pc.binary_length(documents["text"])).as_py())}
-    sources = {**reading.sources, **source_summary([source], work)}
-    return replace(reading, work=both, sources=sources, metrics={**reading.metrics, source.name: counts})
+    counts = {"documents": work.total["documents"], "bytes": work.total["bytes"]}
+    facts = {"weight": 1.0, "tags": [], "synthetic": True, "language": None, **counts}
+    return replace(reading, work=both, sources={**reading.sources, SOURCE: facts}, metrics={**reading.metrics, SOURCE: counts})
 
 
 def _planted_piece(documents: pa.Table) -> Iterator[Piece]:
