@@ -9,7 +9,7 @@ from pipeline.evaluate.table import Row, absent, row
 TASK = "against_reference"
 METRICS = ("gold_win", "reward_win", "kl")
 NO_REWARD = "the reward model has learned nothing: there are no preferences"
-NO_MODEL = "these answers are no model's"
+NO_MODEL = "these answers are no model's with our tokens"
 UNKNOWN = {"gold_win": NO_FACTS, "reward_win": NO_REWARD}
 TIE = 1e-4  # rewards closer than this are one: the same answer in another batch differs in the last bits
 

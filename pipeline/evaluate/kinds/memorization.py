@@ -24,7 +24,6 @@ from pipeline.evaluate.items import item_record
 from pipeline.evaluate.table import CHANCE, Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.text.canaries import Canaries, Canary, canaries, others, secrets
-from pipeline.tokens.special import ENDOFTEXT, IDS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -83,7 +82,7 @@ class Memorization:
         """Exposure in bits, and 1 where greedy decoding writes the secret after its context."""
         from pipeline.evaluate.choices import continued  # torch, which the baselines do without
 
-        context = [IDS[ENDOFTEXT], *given.ids(one.context)]
+        context = [*given.codec.start, *given.ids(one.context)]
         tried = [given.ids(secret) for secret in (one.secret, *others(one, count=self.candidates, seed=given.seed))]
         lots = [tried[start : start + given.batch_size] for start in range(0, len(tried), given.batch_size)]
         scores = [score for some in continued(module, [(context, lot) for lot in lots], batch=given.batch_size) for score in some]
@@ -98,7 +97,7 @@ class Memorization:
             return Result(rows=[absent(given.name, task, metric, reason) for metric in (f"{EXTRACTION}_train", MEMBERSHIP)])
         rows, records, losses = list[Row](), list[dict[str, Any]](), dict[str, list[float]]()
         for name, passages in found.items():
-            start = [IDS[ENDOFTEXT]]
+            start = given.codec.start
             asked = [([*start, *one.ids[: self.prefix]], [one.ids[self.prefix :]]) for one in passages]
             written = [float(score.greedy) for (score,) in continued(module, asked, batch=given.batch_size)]
             cost = [-score.nats for (score,) in continued(module, [(start, [one.ids]) for one in passages], batch=given.batch_size)]

@@ -14,7 +14,6 @@ from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Before, Placed, bef
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
-from pipeline.tokens.special import ENDS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,14 +36,17 @@ class InWords(Asked):
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """The share of answers that are right, that of questions which are not read whole, and what was written."""
-        from pipeline.model.generate import TURN, generate  # torch, which the baselines do without
+        from pipeline.model.generate import generate  # torch, which the baselines do without
 
-        own, read = ANSWERS[self.format], self._read(task, given)
+        own, read, codec = ANSWERS[self.format], self._read(task, given), given.codec
         if not read:
             return Result(rows=[absent(given.name, task, metric, self.reason) for metric in (METRIC, CUT)])
         asked, prompts = [one for one, _ in read], [shown.ids for _, shown in read]
         how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
-        written = [given.tokenizer.decode(ids) for ids in generate(module, prompts, ends=TURN if self.chat else ENDS, **how)]
+        written = [
+            codec.tokenizer.decode(ids)
+            for ids in generate(module, prompts, ends=codec.turn_ends if self.chat else codec.document_ends, **how)
+        ]
         found = [own.found(until(text, () if self.chat else own.stops)) for text in written]
         right = [float(answer in one.problem.accepted) for answer, one in zip(found, asked, strict=True)]
         records = [
