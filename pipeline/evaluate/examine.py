@@ -48,6 +48,7 @@ def examine(
         seed=seed,
         batch_size=batch_size,
         theirs=theirs,
+        tasks=tasks,
     )
     _refuse_short(module, tasks, given)
     results = [task.examine(key, module, given) for key, task in tasks.items()]

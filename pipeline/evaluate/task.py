@@ -1,5 +1,6 @@
 """What a kind of task is given, and what it gives back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,7 @@ class HeldOut:
     digest: str  # of the tokenizer
     bootstrap: Bootstrap
     seed: int
+    tasks: Mapping[str, "Task"] = field(default_factory=dict)  # all that are asked, by name: some ask the items of another
 
     @cached_property
     def widths(self) -> npt.NDArray[np.int64]:

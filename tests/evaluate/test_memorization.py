@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.intervals import Bootstrap
-from pipeline.evaluate.kinds.memorization import Memorization, auc, exposure
+from pipeline.evaluate.kinds.memorization import Memorization, auc, exposure, fitted_exposure
 from pipeline.evaluate.task import Examined, Result
 from pipeline.model.disk import load
 from pipeline.text.canaries import Canaries, canaries, others, planted, secrets
@@ -60,6 +60,7 @@ def test_what_was_read_is_exposed_and_extracted_and_what_was_not_is_not(told: Ex
     found = TASK.examine("memory", module.eval(), told)
     assert value(found, "memory/copies_2", "exposure") == 6.0  # log2 of 64
     assert value(found, "memory/copies_2", "extraction") == 1.0
+    assert value(found, "memory/copies_2", "exposure_fitted") > value(found, "memory/copies_0", "exposure_fitted")
     assert value(found, "memory/copies_0", "extraction") == 0.0
     assert value(found, "memory/copies_0", "exposure") < 6.0
     assert value(fresh, "memory/copies_2", "extraction") == 0.0
@@ -92,6 +93,15 @@ def test_exposure_is_what_a_rank_tells() -> None:
     every_rank = [exposure(place + 0.5, [float(other) for other in range(1023)]) for place in range(-1, 1023)]
     assert max(every_rank) == 10.0
     assert float(np.mean(every_rank)) == pytest.approx(1 / np.log(2), abs=0.01)  # what was never read has any rank alike
+
+
+def test_the_fitted_exposure_goes_beyond_the_rank() -> None:
+    others = np.random.default_rng(1).normal(size=1023)
+    even = ((others - others.mean()) / others.std()).tolist()
+    assert fitted_exposure(0.0, even) == pytest.approx(1.0)
+    assert fitted_exposure(6.0, even) == pytest.approx(-np.log2(9.865876e-10), rel=1e-6)  # the normal tail
+    assert fitted_exposure(29.999, even) == pytest.approx(fitted_exposure(30.001, even), rel=1e-3)  # where the formula changes
+    assert fitted_exposure(-1.0, [-1.0] * 9) == 1.0
 
 
 def test_the_interval_of_the_membership_signal_holds_what_is_drawn() -> None:

@@ -28,8 +28,10 @@ from pipeline.text.canaries import Canaries, Canary, canaries, others, secrets
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-EXPOSURE, EXTRACTION, MEMBERSHIP, SEEN = "exposure", "extraction", "membership_auc", "copies_in_train"
+EXPOSURE, FITTED, EXTRACTION, MEMBERSHIP = "exposure", "exposure_fitted", "extraction", "membership_auc"
+SEEN = "copies_in_train"
 NO_CANARIES = "none were planted: corpus.canaries.copies=[0,1,4,16,64]"
+_FAR = 30.0  # deviations, beyond which a float holds no tail
 PARTS: dict[str, Part] = {"train": "train", "held_out": "test"}
 
 
@@ -67,10 +69,10 @@ class Memorization:
             head = item_record(f"{task}/canaries", one.name, one.name, EXPOSURE, chance=None)
             found = self._ranked(one, module, given)
             level = one.copies if seen[one.text] else 0  # a held-out one was never read
-            records.append(head | {"copies": level, SEEN: seen[one.text], EXPOSURE: found[0], EXTRACTION: found[1]})
+            records.append(head | {"copies": level, SEEN: seen[one.text], **found})
         for copies in sorted({0, *self.canaries.copies}):
             own, part = [one for one in records if one["copies"] == copies], f"{task}/copies_{copies}"
-            for metric, estimate in ((EXPOSURE, mean), (EXTRACTION, share), (SEEN, mean)):
+            for metric, estimate in ((EXPOSURE, mean), (FITTED, mean), (EXTRACTION, share), (SEEN, mean)):
                 if own:
                     values, names = [one[metric] for one in own], [one["id"] for one in own]
                     rows.append(row(given.name, part, metric, estimate(values, names, bootstrap=given.bootstrap)))
@@ -78,15 +80,17 @@ class Memorization:
                     rows.append(absent(given.name, part, metric, "no such canary is in this part of the text"))
         return Result(rows=rows, records=records)
 
-    def _ranked(self, one: Canary, module: "PreTrainedModel", given: Examined) -> tuple[float, float]:
-        """Exposure in bits, and 1 where greedy decoding writes the secret after its context."""
+    def _ranked(self, one: Canary, module: "PreTrainedModel", given: Examined) -> dict[str, float]:
+        """Exposure in bits, by rank and by the fitted law, and 1 where greedy decoding writes the secret after its context."""
         from pipeline.evaluate.choices import continued  # torch, which the baselines do without
 
         context = [*given.codec.start, *given.ids(one.context)]
         tried = [given.ids(secret) for secret in (one.secret, *others(one, count=self.candidates, seed=given.seed))]
         lots = [tried[start : start + given.batch_size] for start in range(0, len(tried), given.batch_size)]
         scores = [score for some in continued(module, [(context, lot) for lot in lots], batch=given.batch_size) for score in some]
-        return exposure(scores[0].nats, [score.nats for score in scores[1:]]), float(scores[0].greedy)
+        own, tried_nats = scores[0], [score.nats for score in scores[1:]]
+        known = {EXPOSURE: exposure(own.nats, tried_nats), FITTED: fitted_exposure(own.nats, tried_nats)}
+        return known | {EXTRACTION: float(own.greedy)}
 
     def _of_passages(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         from pipeline.evaluate.choices import continued
@@ -145,6 +149,17 @@ def exposure(nats: float, candidates: Sequence[float]) -> float:
     others = np.asarray(candidates, dtype=np.float64)
     rank = 1 + float((others > nats).sum()) + float((others == nats).sum()) / 2
     return math.log2(len(others) + 1) - math.log2(rank)
+
+
+def fitted_exposure(nats: float, candidates: Sequence[float]) -> float:
+    """The same beyond what a rank among so few can show: -log2 of the share of secrets that would be likelier, were the log-probabilities
+    of all of them normal with the mean and deviation of the candidates (Carlini et al. fit a skewed one)."""
+    others = np.asarray(candidates, dtype=np.float64)
+    deviation = float(others.std())
+    z = (nats - float(others.mean())) / deviation if deviation else 0.0
+    if z < _FAR:
+        return -math.log2(math.erfc(z / math.sqrt(2)) / 2)
+    return (z * z / 2 + math.log(z * math.sqrt(2 * math.pi)) - math.log1p(-1 / z**2)) / math.log(2)  # Abramowitz and Stegun 26.2.12
 
 
 def copies_in(given: HeldOut, drawn: Sequence[Canary]) -> Counter[str]:
