@@ -121,10 +121,11 @@ def faults_of_benchmarks(settings: Mapping[str, Any]) -> Iterator[PipelineError]
 
 
 def faults_of_other_tasks(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
-    """Tasks that ask the items of another one which is not asked, or has none."""
+    """Tasks that ask the items of another one which is not asked, or has none that they can ask."""
     for name, task in settings["tasks"].items():
-        of = task.get("of")
-        if of is not None and settings["tasks"].get(of, {}).get("kind") not in ("cloze", "minimal_pairs", "choice", "benchmark"):
+        of, asks = task.get("of"), {"cloze", "minimal_pairs", "choice", "benchmark", "questions"}
+        asks |= {"written"} if task["kind"] == "perturbed" else set()
+        if of is not None and settings["tasks"].get(of, {}).get("kind") not in asks:
             yield PipelineError(f"tasks.{name}.of={of} is no task of items that is asked", mend=f"tasks=[...,{of}], or another of")
 
 

@@ -166,7 +166,8 @@ class ItemTask(ABC):
 
 def other_task(given: HeldOut, task: str, of: str) -> ItemTask:
     """The task of that name, whose items `task` asks too. PipelineError where there is none, or it has no items."""
-    found = given.tasks.get(of)
+    found: object = given.tasks.get(of)
+    found = getattr(found, "gaps", found)  # of questions
     if not isinstance(found, ItemTask):
         raise PipelineError(f"tasks.{task}.of={of} is no task of items that is asked", mend=f"tasks=[...,{of}], or another of")
     return found

@@ -21,14 +21,17 @@ from pipeline.evaluate.kinds.bias import Bias, from_even, meant
 from pipeline.evaluate.kinds.calibrated import brier, favoured
 from pipeline.evaluate.kinds.cloze import Cloze
 from pipeline.evaluate.kinds.perturbed import Perturbed
+from pipeline.evaluate.kinds.written import InWords
 from pipeline.evaluate.perturb import changed
 from pipeline.evaluate.task import Examined, Result
 from pipeline.evaluate.tasks import Tasks
 from pipeline.model.disk import load
-from tests.evaluate.conftest import Given
+from tests.evaluate.conftest import PLACES, TASKS, Given
 
 LAST = {"kind": "cloze", "items": 16, "choices": 3, "ngram": 2}
 ARC = {"kind": "benchmark", "format": "blimp", "files": "b.jsonl", "items": 8, "shots": 0, "examples": None, "chat": False, "context": 48}
+GSM8K = {"kind": "written", "format": "gsm8k", "files": "g.jsonl", "items": 8, "shots": 0, "examples": None, "chat": False, "context": 64}
+GSM8K |= {"max_new_tokens": 4}
 HELD = "The old man told his wife that he had seen her father at the mill."
 
 
@@ -84,10 +87,16 @@ def asked(given: Given, models: dict[str, Model], tmp_path_factory: pytest.TempP
     write_jsonl(
         folder / "s.jsonl", [{"context": "x", "target": f"t{n // 2}", "bias_type": "race", "sentences": sentences} for n in range(6)]
     )
+    write_jsonl(
+        folder / "g.jsonl", [{"question": f"Where does {name} live now?", "answer": f"x #### {len(name)}"} for name in ("Ada", "Bo")]
+    )
     module = load(models["sft"], device="cpu")
 
     def examined(one: Any, name: str = "t") -> tuple[Result, Examined]:
-        known = replace(given("sft", benchmarks=folder), tasks={"last": task(**LAST), "b": task(**ARC, ngram=2)})
+        known = replace(
+            given("sft", benchmarks=folder),
+            tasks={"last": task(**LAST), "b": task(**ARC, ngram=2), "gsm8k": task(**GSM8K), "facts": TASKS["facts"]},
+        )
         return one.examine(name, module, known), known
 
     return examined
@@ -119,6 +128,32 @@ def test_a_benchmark_without_a_context_has_its_continuations_changed(asked: Any)
     assert texts[0].startswith("Bo lives")
     assert texts[1].startswith("Ada live")
     assert swapped.sizes == [len(text.encode()) for text in texts]
+
+
+def test_answers_in_writing_are_asked_with_a_changed_question(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[str]()
+
+    def answered(self: InWords, some: Any, module: Any, given: Any) -> Any:
+        read.extend(one.problem.context for one, _ in some)
+        right = [float("where" not in one.problem.context) for one, _ in some]
+        return [""] * len(some), [""] * len(some), right
+
+    monkeypatch.setattr(InWords, "answered", answered)
+    found, _ = asked(perturbed("wording", of="gsm8k", pairs=[["Where", "where"]]))
+    assert [text.replace("where", "Where") for text in read[2:]] == read[:2]
+    assert values(found)["t", "drop"].value == 1.0
+    monkeypatch.undo()
+    assert len(asked(perturbed("case", of="gsm8k", share=1.0))[0].records) == 2  # a model's own answers
+
+
+def test_the_gaps_of_questions_are_items_too(asked: Any) -> None:
+    plain = {one["id"] for one in asked(TASKS["facts"], "facts")[0].records}
+    found, known = asked(perturbed("whitespace", of="facts", share=1.0))
+    assert {one["id"] for one in found.records} == plain
+    (item, *_) = other_task(known, "t", "facts").read("facts", known)
+    assert known.tokenizer.decode(item.choices[0]).strip() in PLACES
+    sure, _ = asked(task(kind="calibrated", of="facts", by="sum"))
+    assert len(sure.records) == len(plain)
 
 
 def test_what_finds_nothing_to_change_says_so(asked: Any) -> None:

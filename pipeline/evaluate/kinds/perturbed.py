@@ -15,6 +15,7 @@ from pydantic import Field
 from pipeline.core.intervals import mean, share
 from pipeline.core.seed import stream
 from pipeline.evaluate.items import Item, item_record, other_task
+from pipeline.evaluate.kinds.written import METRIC, InWords
 from pipeline.evaluate.perturb import Change, changed
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
@@ -43,33 +44,54 @@ class Perturbed:
             raise ValueError(f"change {self.change} {what}")
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
-        """By the metric that the task is known by: the share of points with the changes, and the drop from without them.
+        """By the metric that the other task is known by: the share of points with the changes, and the drop from without them.
 
         `touched` is the share of the items that the change finds something in; only these are asked. `moved` is the share of these whose
         points differ at all.
         """
-        of = other_task(given, task, self.of)
-        items = of.read(self.of, given)
-        both = [(item, other) for item in items if (other := self.other(item, given, task)) is not None]
-        metric, measure = next(iter(of.measures.items()))
-        if measure.chooses:
-            both = [(item, other) for item, other in both if len(item.choices) > 1]
-        if not both:
-            reason = of.reason if not items else f"{self.change} finds nothing to change in {self.of}"
-            return Result(rows=[absent(given.name, task, name, reason) for name in (metric, DROP, MOVED)])
-        before, after = (
-            [measure.points(item, some) for item, some in zip(side, of.scored(side, module, given), strict=True)]
-            for side in (list(side) for side in zip(*both, strict=True))
-        )
-        apart = [was - now for was, now in zip(before, after, strict=True)]
-        clusters, how = [item.cluster for item, _ in both], {"bootstrap": given.bootstrap}
+        of = given.tasks.get(self.of)
+        found = self._of_writing(of, task, module, given) if isinstance(of, InWords) else self._of_items(task, module, given)
+        if not found.pairs:
+            reason = f"{self.change} finds nothing to change in {self.of}" if found.asked else found.reason
+            return Result(rows=[absent(given.name, task, name, reason) for name in (found.metric, DROP, MOVED)])
+        clusters, touched = [one.cluster for one in found.pairs], [float(place < len(found.pairs)) for place in range(found.asked)]
+        drops = [one.before - one.after for one in found.pairs]
         rows = [
-            row(given.name, task, metric, share(after, clusters, **how)),
-            row(given.name, task, DROP, mean(apart, clusters, **how)),
-            row(given.name, task, MOVED, share([float(one != 0) for one in apart], clusters, **how)),
-            row(given.name, task, TOUCHED, share([float(n < len(both)) for n in range(len(items))], range(len(items)), **how)),
+            row(given.name, task, found.metric, share([one.after for one in found.pairs], clusters, bootstrap=given.bootstrap)),
+            row(given.name, task, DROP, mean(drops, clusters, bootstrap=given.bootstrap)),
+            row(given.name, task, MOVED, share([float(drop != 0) for drop in drops], clusters, bootstrap=given.bootstrap)),
+            row(given.name, task, TOUCHED, share(touched, range(found.asked), bootstrap=given.bootstrap)),
         ]
-        return Result(rows=rows, records=[self._record(task, metric, *one) for one in zip(both, before, after, strict=True)])
+        records = [
+            item_record(task, one.id, one.cluster, found.metric, chance=None) | {found.metric: one.after, "unchanged": one.before}
+            for one in found.pairs
+        ]
+        return Result(rows=rows, records=records)
+
+    def _of_items(self, task: str, module: "PreTrainedModel", given: Examined) -> "Found":
+        of = other_task(given, task, self.of)
+        metric, measure = next(iter(of.measures.items()))
+        items = [item for item in of.read(self.of, given) if len(item.choices) > 1 or not measure.chooses]
+        both = [(item, other) for item in items if (other := self.other(item, given, task)) is not None]
+        sides = [[pair[side] for pair in both] for side in (0, 1)]
+        before, after = (
+            [measure.points(item, some) for item, some in zip(side, of.scored(side, module, given), strict=True)] for side in sides
+        )
+        pairs = [Pair(item.id, item.cluster, *points) for (item, _), *points in zip(both, before, after, strict=True)]
+        return Found(metric, of.reason, len(items), pairs)
+
+    def _of_writing(self, of: InWords, task: str, module: "PreTrainedModel", given: Examined) -> "Found":
+        """The question is changed; examples before it stay as they are."""
+        asked, both = of.read(self.of, given), list[Any]()
+        for one, shown in asked:
+            rng = stream(given.seed, "perturbed", task, one.id)
+            context = changed(one.problem.context, self.change, share=self.share, pairs=self.pairs, rng=rng)
+            placed = of.placed(given, replace(one, problem=replace(one.problem, context=context)))
+            if context != one.problem.context and placed is not None:
+                both.append(((one, shown), placed))
+        (_, _, before), (_, _, after) = (of.answered([pair[side] for pair in both], module, given) for side in (0, 1))
+        pairs = [Pair(one.id, one.id, *points) for ((one, _), _), *points in zip(both, before, after, strict=True)]
+        return Found(METRIC, of.reason, len(asked), pairs)
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """None: those of the other task say what guessing gets."""
@@ -98,8 +120,25 @@ class Perturbed:
             found += some if new == text else ids_of(new, codec)
         return found
 
-    def _record(self, task: str, metric: str, both: tuple[Item, Item], before: float, after: float) -> dict[str, Any]:
-        return item_record(task, both[0].id, both[0].cluster, metric, chance=None) | {metric: after, "unchanged": before}
+
+@dataclass(frozen=True)
+class Pair:
+    """The points of an item as it is, and changed."""
+
+    id: str
+    cluster: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of the items."""
+
+    metric: str
+    reason: str  # why there are none
+    asked: int  # items, those without a change among them
+    pairs: list[Pair]
 
 
 def special_ids(given: HeldOut) -> frozenset[int]:

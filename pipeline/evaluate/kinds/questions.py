@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import seed_of, stream
+from pipeline.evaluate.benchmarks.problem import right_first
+from pipeline.evaluate.items import BY_SUM, Item, ItemTask, Measure
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.codec import Codec, ids_of
@@ -18,6 +20,7 @@ from pipeline.world.judge import Verdict, judge
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+_ANY = 1 << 30  # tokens: a gap has room where its question has none
 NO_FACTS = "these dialogues have no questions whose answers can be checked"
 
 
@@ -64,6 +67,31 @@ class Questions:
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """None: the report draws chance from the number of choices."""
         return []
+
+    @property
+    def gaps(self) -> "Gaps":
+        """The same questions as items: the gap in the book's sentence, and what may fill it."""
+        return Gaps(questions=self, items=self.held_out + self.trained, ngram=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaps(ItemTask):
+    """The gaps of a task of kind questions, as tasks that ask the items of another want them."""
+
+    measures: ClassVar[Mapping[str, Measure]] = {"choice": BY_SUM}
+
+    questions: Questions
+
+    @property
+    def reason(self) -> str:
+        return NO_FACTS
+
+    def read(self, task: str, given: HeldOut) -> list[Item]:
+        """One for each question that has a gap; the right filling first."""
+        own = self.questions
+        room = Room(tokens=_ANY, key=CONTEXT, max_dropped=0.0, context=_ANY, spare=0)
+        asked = questions(given.dialogues, given.codec, held_out=own.held_out, trained=own.trained, room=room, seed=given.seed)
+        return [_gap_item(one, one.gap, given) for one in asked if one.gap is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +209,12 @@ def _question(row: Mapping[str, Any], codec: Codec) -> Question:
         gap=gap,
         answer=None,
     )
+
+
+def _gap_item(one: "Question", gap: "Gap", given: HeldOut) -> Item:
+    choices = right_first(gap.fillings, gap.answer)
+    sizes = [len(given.codec.tokenizer.decode(choice, skip_special_tokens=False).encode()) for choice in choices]
+    return Item(id=one.id, cluster=one.cluster, context=gap.prefix, choices=choices, sizes=sizes)
 
 
 def _check(row: Mapping[str, Any]) -> Check:
