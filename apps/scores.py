@@ -25,6 +25,7 @@ from pipeline.evaluate.pooled import Pooled, Run, apart, pooled
 from pipeline.report.figures import fixed
 
 EVALUATE = "data/evaluate"
+_WIDEST = 130  # characters of a row
 DRAWS = Bootstrap(1000, 1)
 
 
@@ -32,6 +33,7 @@ def main() -> None:
     """Read the items' scores of both sides, pair them, print a table a model."""
     options = arguments()
     console = Console(highlight=False)
+    console.width = max(console.width, _WIDEST)  # narrower, a cell would be cut
     try:
         old, new = ([run(name) for name in names.split(",")] for names in (options.old, options.new))
         single = len(old) == len(new) == 1

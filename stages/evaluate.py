@@ -1,6 +1,6 @@
 """Evaluate one model on all tasks, and say how sure each score is.
 
-reads   one of models                               Model, or a folder of other people's
+reads   one of models                               Candidate: ours, or other people's
         data/tokenizer, data/tokenize               Tokenizer, Tokens
         data/split, data/dialogues                  Split, Dialogues
         data/benchmarks                             published benchmarks, if a task asks for one; or the hub's
@@ -13,17 +13,18 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from pipeline.core.artifact.candidate import Candidate
 from pipeline.core.artifact.dialogues import Dialogues
-from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
-from pipeline.evaluate.examine import examine, facts_of
+from pipeline.evaluate.examine import examine
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.evaluate.tasks import Tasks
+from pipeline.model.disk import tokenizer_digest
 from stages._run import Run, stage
 
 
@@ -31,7 +32,7 @@ from stages._run import Run, stage
 class Config:
     """The sections `evaluate` and `tasks`, and one of `models`."""
 
-    model: Model
+    model: Candidate
     tokenizer: Tokenizer
     tokens: Tokens
     split: Split
@@ -51,7 +52,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     how: dict[str, Any] = {"bootstrap": draws, "seed": cfg.seed, "batch_size": cfg.batch_size, "device": run.device}
     data = (cfg.split, cfg.tokens, cfg.tokenizer, cfg.dialogues, cfg.benchmarks)
     rows, records = examine(name, cfg.model, cfg.tasks, data=data, **how)
-    write_scores(cfg.target, rows, records, facts=facts_of(cfg.model))
+    facts = {"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)} | ({} if cfg.model.ours else {"ours": False})
+    write_scores(cfg.target, rows, records, facts=facts)
     metrics: dict[str, Any] = nested(rows).get(name, {})
     return metrics
 

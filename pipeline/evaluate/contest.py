@@ -19,7 +19,6 @@ from pipeline.evaluate.duels import METRICS, TASK, TIE, UNKNOWN, duels
 from pipeline.evaluate.kinds.questions import from_record
 from pipeline.evaluate.ratings import rate
 from pipeline.evaluate.table import GOLD, Row, absent, row
-from pipeline.model.candidate import is_candidate
 from pipeline.model.disk import tokenizer_of
 from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
@@ -39,8 +38,8 @@ def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
     lines: dict[tuple[str, str], Line] = {}
     codec = Own(tokenizer_of(reward))
     for name, artifact in scores.items():
-        candidate = bool(artifact.facts.get("candidate"))
-        if not candidate:
+        ours = artifact.facts.get("ours", True)
+        if ours:
             same_words(artifact, reward)
         records = [record for record in read_jsonl(artifact.file("answers.jsonl")) if "greedy" in record]
         keys = [(record["task"], record["id"]) for record in records]
@@ -51,7 +50,7 @@ def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
             raise ArtifactError(message, mend=f"dvc repro {' '.join(f'evaluate@{one}' for one in scores)}")
         for key, record in zip(keys, records, strict=True):
             said = {how: record[how] for how in ("greedy", "sampled")}
-            lines[key]["answers"][name] = {how: in_our_words(one, codec) for how, one in said.items()} if candidate else said
+            lines[key]["answers"][name] = said if ours else {how: in_our_words(one, codec) for how, one in said.items()}
     if lines and not any(not line["trained"] for line in lines.values()):
         raise PipelineError("no held-out question was asked", mend="a held_out above 0 of the task of kind questions")
     return list(lines.values())
@@ -73,8 +72,6 @@ def same_words(artifact: Scores | Exports, reward: RewardModel) -> None:
 def name_of(model: Model, models: Mapping[str, str]) -> str:
     """The name among `models` of what lies in this folder."""
     for name, path in models.items():
-        if path == model.path.as_posix() and is_candidate(model.path):
-            raise PipelineError(f"contest.reference={path} has other tokens than ours", mend="contest.reference=data/sft")
         if path == model.path.as_posix():
             return name
     raise PipelineError(f"contest.reference={model.path} is none of the models", mend=f"one of {', '.join(models.values())}")

@@ -5,8 +5,8 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from pipeline.core.artifact.candidate import Candidate
 from pipeline.core.artifact.dialogues import Dialogues
-from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
@@ -16,7 +16,7 @@ from pipeline.evaluate.core import core_row
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
 from pipeline.evaluate.tasks import Tasks
-from pipeline.model.candidate import Theirs, digests, is_candidate, load_candidate
+from pipeline.model.candidate import Theirs, load_candidate
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
 from pipeline.tokens.codec import Codec
 from pipeline.tokens.tokenizer import load as load_tokenizer
@@ -24,7 +24,7 @@ from pipeline.tokens.tokenizer import load as load_tokenizer
 
 def examine(
     name: str,
-    model: Model,
+    model: Candidate,
     tasks: Tasks,
     *,
     data: tuple[Split, Tokens, Tokenizer, Dialogues, Path],
@@ -56,18 +56,11 @@ def examine(
     return [*(row for result in results for row in result.rows), core_row(name, records, bootstrap)], records
 
 
-def opened(model: Model, *, device: str) -> tuple[PreTrainedModel, Codec | None]:
+def opened(model: Candidate, *, device: str) -> tuple[PreTrainedModel, Codec | None]:
     """The module, and of a model of other people how it reads."""
-    if is_candidate(model.path):
-        return load_candidate(model.path, device=device), Theirs(model.path)
-    return load(model, device=device), None
-
-
-def facts_of(model: Model) -> dict[str, Any]:
-    """The digests of the model and its tokenizer, and whether it is one of other people."""
-    if is_candidate(model.path):
-        return digests(model.path) | {"candidate": True}
-    return {"model": model.digest, "tokenizer": tokenizer_digest(model)}
+    if model.ours:
+        return load(model, device=device), None
+    return load_candidate(model.path, device=device), Theirs(model.path)
 
 
 def _refuse_short(module: PreTrainedModel, tasks: Tasks, given: Examined) -> None:

@@ -1,6 +1,5 @@
 """Models of other people: a folder as transformers writes it, with a tokenizer and a chat template of its own, and no manifest of ours."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,17 +14,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging
 
 from pipeline.core.errors import InputError
-from pipeline.core.manifest import NAME
 from pipeline.model.shapes import kind_of
 from pipeline.tokens.tokenizer import read
 
 NEEDED = "config.json, tokenizer.json and safetensors"
 MEND = f"the folder of a released model with {NEEDED}: hf download OWNER/NAME --revision COMMIT --local-dir data/candidates/NAME"
-
-
-def is_candidate(folder: Path) -> bool:
-    """Whether it is a model that no stage of ours wrote."""
-    return (folder / "config.json").is_file() and not (folder / NAME).is_file()
 
 
 @dataclass(frozen=True)
@@ -94,14 +87,3 @@ def load_candidate(folder: Path, *, device: str) -> PreTrainedModel:
         weight.data = weight.data.clone()  # as in disk.py
     module.to(device).eval()  # type: ignore[arg-type]
     return module
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of the model's files, and of its tokenizer's."""
-    model, tokenizer = hashlib.sha256(), hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
-        own = hashlib.sha256(path.read_bytes()).digest()
-        model.update(path.name.encode() + own)
-        if path.name == "tokenizer.json":
-            tokenizer.update(own)
-    return {"model": model.hexdigest(), "tokenizer": tokenizer.hexdigest()}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.artifact.candidate import Candidate
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
@@ -14,18 +15,18 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.errors import InputError, PipelineError
+from pipeline.core.errors import ArtifactError, InputError, PipelineError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.manifest import NAME
 from pipeline.evaluate import contest
 from pipeline.evaluate.differences import between
-from pipeline.evaluate.examine import examine, facts_of
+from pipeline.evaluate.examine import examine
 from pipeline.evaluate.kinds.cloze import Cloze
 from pipeline.evaluate.table import Row, write_scores
 from pipeline.model.build import build
-from pipeline.model.candidate import Theirs, is_candidate, load_candidate
-from pipeline.model.disk import load, load_reward, save, tokenizer_of
+from pipeline.model.candidate import Theirs, load_candidate
+from pipeline.model.disk import load, load_reward, save, tokenizer_digest, tokenizer_of
 from pipeline.tokens.codec import Own
 from pipeline.tokens.kinds import bpe
 from pipeline.tokens.tokenizer import save as save_tokenizer
@@ -37,16 +38,16 @@ DRAWS = Bootstrap(100, 1)
 
 @pytest.fixture(scope="module")
 def asked(split: Split, tokens: Tokens, artifact: Tokenizer, dialogues: Dialogues) -> Any:
-    def made(name: str, model: Model, **how: Any) -> tuple[list[Row], list[dict[str, Any]]]:
+    def made(name: str, path: Path, **how: Any) -> tuple[list[Row], list[dict[str, Any]]]:
         data = (split, tokens, artifact, dialogues, Path())
-        return examine(name, model, ASKED | how, data=data, bootstrap=DRAWS, seed=1, batch_size=5, device="cpu")
+        return examine(name, Candidate(path), ASKED | how, data=data, bootstrap=DRAWS, seed=1, batch_size=5, device="cpu")
 
     return made
 
 
 @pytest.fixture(scope="module")
 def own(models: dict[str, Model], asked: Any) -> tuple[list[Row], list[dict[str, Any]]]:
-    return asked("sft", models["sft"])  # type: ignore[no-any-return]
+    return asked("sft", models["sft"].path)  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +73,19 @@ def other(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def facts_of(path: Path) -> dict[str, Any]:
+    """As the stage states them."""
+    model = Candidate(path)
+    return {"model": model.digest, "tokenizer": tokenizer_digest(model), "ours": model.ours}
+
+
 def values(rows: list[Row]) -> dict[tuple[str, str], Any]:
     return {(one.task, one.metric): None if one.estimate is None else one.estimate.value for one in rows}
 
 
 def test_ours_without_a_manifest_scores_what_it_scores_with_one(own: Any, copied: Path, asked: Any) -> None:
-    rows, records = asked("copied", Model(copied))
-    assert is_candidate(copied)
+    rows, records = asked("copied", copied)
+    assert not Candidate(copied).ours
     ours, theirs = values(own[0]), values(rows)
     assert ours.keys() == theirs.keys()
     assert theirs.pop(("text", "perplexity")) is None  # of other tokens
@@ -90,14 +97,14 @@ def test_ours_without_a_manifest_scores_what_it_scores_with_one(own: Any, copied
 def test_one_with_other_tokens_is_compared_by_the_byte_and_enters_the_contest(
     own: Any, other: Path, asked: Any, models: dict[str, Model], reward: RewardModel, tmp_path: Path
 ) -> None:
-    rows, records = asked("other", Model(other))
+    rows, records = asked("other", other)
     found = values(rows)
     assert found["text", "perplexity"] is None
     assert 0 < found["text", "bits_per_byte"] < 20
     assert found["last", "choice"] is not None
     scores = {"sft": Scores(tmp_path / "sft"), "other": Scores(tmp_path / "other")}
-    write_scores(scores["sft"], *own, facts=facts_of(models["sft"]))
-    write_scores(scores["other"], rows, records, facts=facts_of(Model(other)))
+    write_scores(scores["sft"], *own, facts=facts_of(models["sft"].path))
+    write_scores(scores["other"], rows, records, facts=facts_of(other))
     lines = contest.lines_of(scores, reward)
     words = tokenizer_of(reward)
     contest.add_rewards(lines, load_reward(reward, device="cpu"), words, batch=4)
@@ -110,7 +117,7 @@ def test_one_with_other_tokens_is_compared_by_the_byte_and_enters_the_contest(
 
 def test_the_bytes_of_a_document_are_the_same_in_other_tokens(asked: Any, own: Any, other: Path) -> None:
     short = {"text": replace(TASKS["text"], document_tokens=20)}  # type: ignore[type-var]
-    rows, _ = asked("other", Model(other), **short)
+    rows, _ = asked("other", other, **short)
     (bits,) = [one.estimate for one in rows if (one.task, one.metric) == ("text", "bits_per_byte")]
     assert bits is not None
     assert 0 < bits.value < 20  # of all its bytes it would be a fifth
@@ -138,4 +145,15 @@ def test_a_folder_that_lacks_something_is_refused_with_the_mend(other: Path, ask
     shutil.copytree(other, folder)
     write_json(folder / "config.json", read_json(folder / "config.json") | {"max_position_embeddings": 16})
     with pytest.raises(PipelineError, match=r"reads 16 tokens, tokenize\.sequence_length is 48"):
-        asked("strange", Model(folder))
+        asked("strange", folder)
+
+
+def test_a_model_that_changes_is_another_and_one_of_ours_keeps_its_manifest(copied: Path, models: dict[str, Model], tmp_path: Path) -> None:
+    assert Candidate(models["sft"].path).digest == models["sft"].digest
+    folder = tmp_path / "copied"
+    shutil.copytree(copied, folder)
+    assert Candidate(folder).digest == Candidate(copied).digest
+    write_json(folder / "generation_config.json", {"eos_token_id": 3})
+    assert Candidate(folder).digest != Candidate(copied).digest
+    with pytest.raises(ArtifactError, match="is not there"):
+        _ = Candidate(tmp_path / "gone").digest
