@@ -22,7 +22,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why compare scores sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why compare scores sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -151,6 +151,10 @@ bench-latency: setup ## prefill and decode by batch: latency, throughput, and at
 	@$(V)/python -m benchmarks.latency
 
 bench-generation: setup ## compare how fast answers are sampled, ours and transformers
+	@$(V)/python -m benchmarks.generation
+
+bench-align: setup ## compare how fast PPO and GRPO learn, ours and TRL's, and how fast answers are sampled (CHAIN=checkout with a finished chain)
+	@$(V)/python -m benchmarks.align $(if $(CHAIN),--chain "$(CHAIN)")
 	@$(V)/python -m benchmarks.generation
 
 bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where installed) and tokenizers

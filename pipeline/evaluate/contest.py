@@ -151,9 +151,8 @@ def against(
             continue
         ours, theirs = ([line["answers"][player]["sampled"] for line in lines] for player in (name, reference))
         pairs = [(question.prompt, said["ids"]) for question, said in zip(asked, ours, strict=True)]
-        nats = (
-            None if ours[0].get("nats") is None else ([one["nats"] for one in ours], answer_logprobs(module, pairs, batch=batch).tolist())
-        )
+        known = ours[0].get("nats") is not None  # not of what the data answer, nor where tokens are others
+        nats = ([one["nats"] for one in ours], answer_logprobs(module, pairs, batch=batch).tolist()) if known else None
         rows += duels(
             name,
             asked,

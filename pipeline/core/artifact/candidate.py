@@ -8,8 +8,8 @@ from pipeline.core.manifest import NAME, Manifest
 
 
 class Candidate(Model):
-    """A folder as transformers reads it. One without a manifest is no stage's: its files are taken as they are, but for folders in it, and its
-    facts are the digest of its tokenizer and that it is not ours."""
+    """A folder as transformers reads it. One without a manifest is no stage's: its files are taken as they are, but for folders in it; its
+    facts are the digest of its tokenizer, and that it is not ours."""
 
     @property
     def ours(self) -> bool:
