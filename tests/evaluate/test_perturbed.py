@@ -1,6 +1,7 @@
 """Robustness, groups exchanged, bias pairs, and the calibration of choices, on tasks that are there."""
 
 import csv
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,6 @@ from pipeline.evaluate.core import core_row
 from pipeline.evaluate.items import Continued, other_task
 from pipeline.evaluate.kinds.bias import Bias, from_even, meant
 from pipeline.evaluate.kinds.calibrated import brier, favoured
-from pipeline.evaluate.kinds.cloze import Cloze
 from pipeline.evaluate.kinds.perturbed import Perturbed
 from pipeline.evaluate.kinds.written import InWords
 from pipeline.evaluate.perturb import changed
@@ -36,7 +36,7 @@ HELD = "The old man told his wife that he had seen her father at the mill."
 
 
 def task(**settings: Any) -> Any:
-    return TypeAdapter(Tasks).validate_python({"t": settings})["t"]
+    return TypeAdapter(Tasks).validate_json(json.dumps({"t": settings}))["t"]
 
 
 def perturbed(change: str, *, of: str = "last", share: float = 0.5, pairs: Any = ()) -> Perturbed:
@@ -103,7 +103,7 @@ def asked(given: Given, models: dict[str, Model], tmp_path_factory: pytest.TempP
 
 
 def test_the_drop_is_paired_with_the_items_as_they_are(asked: Any) -> None:
-    plain, _ = asked(Cloze(**LAST), "last")
+    plain, _ = asked(task(**LAST), "last")
     found, known = asked(perturbed("typos"))
     rows = values(found)
     before = {one["id"]: one["exact"] for one in plain.records}
