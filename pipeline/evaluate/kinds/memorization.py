@@ -118,17 +118,20 @@ class Memorization:
 
     def _passages(self, task: str, part: Part, given: HeldOut) -> "list[Passage]":
         """By lot, one of each document in turn; of canaries none."""
-        table, length = given.split.read(part, ["id", "source", "book", "text"]), self.prefix + self.continuation
+        table, length = given.split.read(part, ["id", "book", "text"]), self.prefix + self.continuation
+        names, books, texts = (table[name] for name in ("id", "book", "text"))
         planted = {one.text for one in canaries(self.canaries, self.canary_seed)}
-        rows = [one for one in table.to_pylist() if one["text"] not in planted]
-        found, order = dict[str, Passage](), given.stream(task, part).permutation(len(rows)).tolist()
+        found, order = dict[str, Passage](), given.stream(task, part).permutation(len(table)).tolist()
         for turn in range(math.ceil(self.passages / max(1, len(order)))):
             for number in order:
-                if len(found) < self.passages and len(ids := given.ids(rows[number]["text"])) >= length:
-                    one = rows[number]
-                    start = int(given.stream(task, one["id"], turn).integers(len(ids) - length + 1))
-                    name = f"{one['id']}:{start}"
-                    found.setdefault(name, Passage(name, one["book"] or one["id"], ids[start : start + length]))
+                if len(found) == self.passages:
+                    break
+                name, text = names[number].as_py(), texts[number].as_py()
+                if text in planted or len(ids := given.ids(text)) < length:
+                    continue
+                start = int(given.stream(task, name, turn).integers(len(ids) - length + 1))
+                passage = Passage(f"{name}:{start}", books[number].as_py() or name, ids[start : start + length])
+                found.setdefault(passage.id, passage)
         return list(found.values())
 
 
