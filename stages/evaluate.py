@@ -1,8 +1,7 @@
 """Evaluate one model on all tasks, and say how sure each score is.
 
 reads   one of models                               Candidate: ours, or other people's
-        data/tokenizer, data/tokenize               Tokenizer, Tokens
-        data/split, data/dialogues                  Split, Dialogues
+        data/{tokenizer,tokenize,split,dialogues}   Tokenizer, Tokens, Split, Dialogues
         data/benchmarks                             published benchmarks, if a task asks for one; or the hub's
 writes  data/evaluate/<model>                       Scores
 """
@@ -50,8 +49,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Examine the model task by task."""
     name, draws = cfg.target.path.name, Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap"))
     how: dict[str, Any] = {"bootstrap": draws, "seed": cfg.seed, "batch_size": cfg.batch_size, "device": run.device}
-    data = (cfg.split, cfg.tokens, cfg.tokenizer, cfg.dialogues, cfg.benchmarks)
-    rows, records = examine(name, cfg.model, cfg.tasks, data=data, **how)
+    rows, records = examine(name, cfg.model, cfg.tasks, data=(cfg.split, cfg.tokens, cfg.tokenizer, cfg.dialogues, cfg.benchmarks), **how)
     facts = {"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)} | ({} if cfg.model.ours else {"ours": False})
     write_scores(cfg.target, rows, records, facts=facts)
     metrics: dict[str, Any] = nested(rows).get(name, {})
