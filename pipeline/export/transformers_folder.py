@@ -37,7 +37,7 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
     with target.writing() as draft:
         folder = draft.path / FOLDER
         folder.mkdir()
-        for name in source.manifest.files:
+        for name in source.own_files:
             shutil.copyfile(source.file(name), folder / name)
         tokenizer = AutoTokenizer.from_pretrained(folder)
         ours = encoder(folder, special=True)
