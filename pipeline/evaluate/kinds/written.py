@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PositiveInt
@@ -14,7 +15,6 @@ from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Before, Placed, bef
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
-from pipeline.tokens.special import ENDS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,16 +37,10 @@ class InWords(Asked):
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """The share of answers that are right, that of questions which are not read whole, and what was written."""
-        from pipeline.model.generate import TURN, generate  # torch, which the baselines do without
 
-        own, read = ANSWERS[self.format], self._read(task, given)
-        if not read:
+        if not (read := self.read(task, given)):
             return Result(rows=[absent(given.name, task, metric, self.reason) for metric in (METRIC, CUT)])
-        asked, prompts = [one for one, _ in read], [shown.ids for _, shown in read]
-        how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
-        written = [given.tokenizer.decode(ids) for ids in generate(module, prompts, ends=TURN if self.chat else ENDS, **how)]
-        found = [own.found(until(text, () if self.chat else own.stops)) for text in written]
-        right = [float(answer in one.problem.accepted) for answer, one in zip(found, asked, strict=True)]
+        asked, (written, found, right) = [one for one, _ in read], self.answered(read, module, given)
         records = [
             item_record(task, one.id, one.id, METRIC, chance=0.0) | {"written": text, "found": answer, METRIC: point}
             for one, text, answer, point in zip(asked, written, found, right, strict=True)
@@ -58,9 +52,22 @@ class InWords(Asked):
         ]
         return Result(rows=rows, records=records)
 
+    def answered(
+        self, read: Sequence[tuple[Placed[Written], Before]], module: "PreTrainedModel", given: Examined
+    ) -> tuple[list[str], list[str], list[float]]:
+        """What the model writes, the answers found in that, and 1 for those that are right."""
+        from pipeline.model.generate import generate  # torch, which the baselines do without
+
+        own, codec = ANSWERS[self.format], given.codec
+        how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
+        ends = codec.turn_ends if self.chat else codec.document_ends
+        written = [codec.tokenizer.decode(ids) for ids in generate(module, [shown.ids for _, shown in read], ends=ends, **how)]
+        found = [own.found(until(text, () if self.chat else own.stops)) for text in written]
+        return written, found, [float(answer in one.problem.accepted) for answer, (one, _) in zip(found, read, strict=True)]
+
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """Whoever always says what is right most often."""
-        asked = [one for one, _ in self._read(task, given)]
+        asked = [one for one, _ in self.read(task, given)]
         counts = Counter(answer for one in asked for answer in sorted(one.problem.accepted))
         if not counts:
             return []
@@ -68,16 +75,16 @@ class InWords(Asked):
         right = [float(commonest in one.problem.accepted) for one in asked]
         return [row(COMMONEST, task, METRIC, share(right, [one.id for one in asked], bootstrap=given.bootstrap))]
 
-    def _read(self, task: str, given: HeldOut) -> list[tuple[Placed[Written], Before]]:
+    def read(self, task: str, given: HeldOut) -> list[tuple[Placed[Written], Before]]:
         """Problems by lot with what is read of each; those that the chat format has no room for are left out."""
-        own, room = ANSWERS[self.format], self.context - self.max_new_tokens
+        own = ANSWERS[self.format]
         asked = pool_of(given, task, self, own.read, own.columns)
+        return by_lot(asked, partial(self.placed, given), count=self.items, seed=given.seed, task=task)
 
-        def read(one: Placed[Written]) -> tuple[Placed[Written], Before] | None:
-            shown = before(given, self, one, room=room)
-            return None if shown is None else (one, shown)
-
-        return by_lot(asked, read, count=self.items, seed=given.seed, task=task)
+    def placed(self, given: HeldOut, one: Placed[Written]) -> tuple[Placed[Written], Before] | None:
+        """A problem with what is read of it."""
+        shown = before(given, self, one, room=self.context - self.max_new_tokens)
+        return None if shown is None else (one, shown)
 
 
 def until(text: str, stops: Sequence[str]) -> str:
