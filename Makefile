@@ -22,7 +22,7 @@ FAILED ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-generation bench-align bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why compare scores sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ why: setup ## tell the life of a document (ID=...)
 
 compare: setup ## what differs between two runs (A=HEAD B=workspace: commits or experiments)
 	@$(V)/python -m apps.compare $(A) $(B)
+	@$(V)/python -m apps.scores $(A) $(B)
+
+scores: setup ## which scores differ by more than noise, item by item (A=RUN B=RUN: revisions or folders; A=R1,R2 B=R3,R4: over seeds)
+	@$(V)/python -m apps.scores $(A) $(B)
 
 sources: setup ## propose weights of the sources from the base model's loss on each
 	@$(V)/python -m apps.why --sources
@@ -139,6 +143,12 @@ bench-text: setup ## compare the text stages with other tools (in a venv of thei
 
 bench-eval: setup ## compare how fast models are scored, ours and lm-evaluation-harness (in a venv of its own)
 	@$(V)/python -m benchmarks.evaluation
+
+bench-alarms: setup ## how often a model is called different from itself, of 200 comparisons (after make repro; MODEL=data/align/dpo for another)
+	@$(V)/python -m benchmarks.alarms $(if $(MODEL),"$(MODEL)")
+
+bench-latency: setup ## prefill and decode by batch: latency, throughput, and attention with and without a cache
+	@$(V)/python -m benchmarks.latency
 
 bench-generation: setup ## compare how fast answers are sampled, ours and transformers
 	@$(V)/python -m benchmarks.generation

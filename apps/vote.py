@@ -29,14 +29,16 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import read_jsonl, write_text
-from pipeline.core.intervals import wilson
+from pipeline.core.intervals import Bootstrap, wilson
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of, stream
+from pipeline.evaluate.ratings import Vote, rate_votes
 from pipeline.evaluate.table import GOLD
 
 CONTEST, DIALOGUES, PARAMS = Path("data/contest"), Path("data/dialogues"), Path("params.yaml")
 TARGET = Path("data/input/votes.jsonl")
 SIDES = ("a", "b")
+PRIOR = 1.0  # virtual games a model against an average one, as contest.prior
 KEYS = {"a": "a", "b": "b", "t": "tie", "tie": "tie", "=": "tie"}
 
 
@@ -73,12 +75,15 @@ def main() -> None:
     try:
         options.by = options.by or getpass.getuser()
         known = kept(options.target)
+        if options.ratings:
+            console.print(tally(known), ratings(known), sep="\n\n")
+            return
         found = held_out(options.contest) if options.held_out else answered(options)
         left = [one for one in duels(found, options.models, options.by) if not voted(one, known, options.by)]
         added = ask(left, options, console)
     except PipelineError as fault:
         sys.exit(f"vote: {fault}")
-    console.print(tally([*known, *added]))
+    console.print(tally([*known, *added]), ratings([*known, *added]), sep="\n\n")
     console.print(f"{options.target}: {len(known) + len(added)} votes, {len(added)} of them new", soft_wrap=True)
 
 
@@ -88,6 +93,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("models", nargs="*", help="whose answers (default: all models that were evaluated)")
     parser.add_argument("--by", help="who votes (default: your login)")
     parser.add_argument("--held-out", action="store_true", help="judge the answers of the contest, which nothing learns from")
+    parser.add_argument("--ratings", action="store_true", help="only print what all votes so far come to")
     parser.add_argument("--contest", type=Path, default=CONTEST, help=f"default: {CONTEST}")
     parser.add_argument("--dialogues", type=Path, default=DIALOGUES, help=f"whose training prompts are asked (default: {DIALOGUES})")
     parser.add_argument("--questions", type=int, default=40, help="prompts to ask, by lot (default: 40)")
@@ -233,6 +239,20 @@ def tally(votes: Sequence[Mapping[str, Any]]) -> Table:
     for (one, other), many in sorted(played.items()):
         low, high = wilson(points[one, other], many)
         grid.add_row(f"{one} against {other}", str(many), f"{points[one, other] / many:.0%}", f"{low:.0%} – {high:.0%}")
+    return grid
+
+
+def ratings(votes: Sequence[Mapping[str, Any]]) -> Table:
+    """The models by Bradley and Terry, on Elo's scale, as the contest rates them by rules and by the reward model."""
+    sides = [(vote["models"]["model_a"], vote["models"]["model_b"]) for vote in votes]
+    points = [0.5 if vote["winner"] == "tie" else float(vote["winner"] == "a") for vote in votes]
+    asked = [str(vote.get("question") or number) for number, vote in enumerate(votes)]
+    found = [Vote(name, both, one) for name, both, one in zip(asked, sides, points, strict=True) if both[0] != both[1]]
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for head in ("", "Elo", "95%", "votes"):
+        grid.add_column(head, justify="right" if head else "left")
+    for name, one in (rate_votes(found, prior=PRIOR, bootstrap=Bootstrap(400, 1)) if found else {}).items():
+        grid.add_row(escape(name), f"{one.value:.0f}", f"{one.low:.0f} – {one.high:.0f}", str(one.n))
     return grid
 
 

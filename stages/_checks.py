@@ -138,6 +138,15 @@ def faults_of_benchmarks(settings: Mapping[str, Any]) -> Iterator[PipelineError]
                 yield fault
 
 
+def faults_of_other_tasks(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """Tasks that ask the items of another one which is not asked, or has none that they can ask."""
+    for name, task in settings["tasks"].items():
+        of, asks = task.get("of"), {"cloze", "minimal_pairs", "choice", "benchmark", "questions"}
+        asks |= {"written"} if task["kind"] == "perturbed" else set()
+        if of is not None and settings["tasks"].get(of, {}).get("kind") not in asks:
+            yield PipelineError(f"tasks.{name}.of={of} is no task of items that is asked", mend=f"tasks=[...,{of}], or another of")
+
+
 def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """Entries whose name hides another, or that can't stand in a setting's key."""
     for entry in (f"{group}.{name}" for group in LISTED for name in settings[group]):
@@ -210,6 +219,7 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")
+    yield from faults_of_other_tasks(settings)
     yield from faults_of_batch(settings)
     context = settings["model"]["context"]
     lengths = {"tokenize.sequence_length": settings["tokenize"]["sequence_length"]}

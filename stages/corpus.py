@@ -13,14 +13,13 @@ import pyarrow as pa
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.packages.documents import read_packages
 from pipeline.packages.settings import PackagesConfig
-from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources
+from pipeline.text.canaries import Canaries
+from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources, with_canaries
 from pipeline.text.reading.sources import ReadLimits, Source, with_defaults
 from pipeline.world.library import generate
 from pipeline.world.settings import WorldConfig
 from stages._run import Metrics, Run, stage
 from stages._settings import typed
-
-Read = tuple[ReadResult, dict[str, pa.Table], dict[str, Any]]  # with side tables and texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +30,18 @@ class Config(ReadLimits):
     source_defaults: dict[str, Any]
     target: Corpus
     seed: int
+    canaries: Canaries
     world: WorldConfig
     packages: PackagesConfig
 
 
-def from_one(cfg: Config, run: Run) -> Read:
+def from_one(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, Any]]:
     made = generate(cfg.world, cfg.seed) if cfg.reader == "world" else read_packages(cfg.path, cfg.packages)
     source = typed(Source, with_defaults({"name": cfg.reader, "path": "."}, cfg.source_defaults), at="corpus.source_defaults")
     return generated_corpus(made.documents, source, made.counts, shard_bytes=cfg.shard_bytes, run_shards=run.shards), made.sides, made.texts
 
 
-def from_sources(cfg: Config, run: Run) -> Read:
+def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, Any]]:
     sources = [typed(Source, with_defaults(one, cfg.source_defaults), at=f"corpus.sources.{n}") for n, one in enumerate(cfg.sources)]
     limits = ReadLimits(**{field.name: getattr(cfg, field.name) for field in fields(ReadLimits)})
     return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch, tell=run.log.warning), {}, {}
@@ -50,6 +50,7 @@ def from_sources(cfg: Config, run: Run) -> Read:
 @stage(Config, hub=True)
 def main(cfg: Config, run: Run) -> Metrics:
     reading, sides, texts = (from_sources if cfg.reader == "sources" else from_one)(cfg, run)
+    reading = with_canaries(reading, cfg.canaries, cfg.seed, run_shards=run.shards)
     cfg.target.gather(reading.work, tables=("documents",), sides=sides, texts=texts | reading.texts)
     return reading.metrics
 

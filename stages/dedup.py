@@ -25,7 +25,7 @@ class Config:
     source: Corpus
     truth: Corpus
     target: Corpus
-    method: Literal["exact", "minhash"]
+    method: Literal["none", "exact", "minhash"]
     near: NearRule
     priorities: list[str]
     paragraph: ParagraphRule | None
@@ -38,7 +38,7 @@ class Config:
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     near = cfg.near if cfg.method == "minhash" else None
     names = ("priorities", "paragraph", "substring", "embeddings", "embedding_model")
-    rules = DedupRules(near=near, **{name: getattr(cfg, name) for name in names})
+    rules = DedupRules(exact=cfg.method != "none", near=near, **{name: getattr(cfg, name) for name in names})
     done = deduplicate(cfg.source, rules, scratch=run.scratch, memory=run.memory, run_map=run.map)
     run.log.info("of %(shards)d shards %(signed)d signed; of the pairs %(compared)d compared, %(cached)d cached", done.stats)
     if done.metrics["pairs_left"]:

@@ -1,7 +1,7 @@
 """Evaluate one model on all tasks, and say how sure each score is.
 
-reads   one of models                               Model
-        data/tokenize, data/split, data/dialogues   Tokens, Split, Dialogues
+reads   one of models                               Candidate: ours, or other people's
+        data/{tokenizer,tokenize,split,dialogues}   Tokenizer, Tokens, Split, Dialogues
         data/benchmarks                             published benchmarks, if a task asks for one; or the hub's
 writes  data/evaluate/<model>                       Scores
 """
@@ -12,10 +12,11 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from pipeline.core.artifact.candidate import Candidate
 from pipeline.core.artifact.dialogues import Dialogues
-from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
@@ -30,7 +31,8 @@ from stages._run import Run, stage
 class Config:
     """The sections `evaluate` and `tasks`, and one of `models`."""
 
-    model: Model
+    model: Candidate
+    tokenizer: Tokenizer
     tokens: Tokens
     split: Split
     dialogues: Dialogues
@@ -47,8 +49,9 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Examine the model task by task."""
     name, draws = cfg.target.path.name, Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap"))
     how: dict[str, Any] = {"bootstrap": draws, "seed": cfg.seed, "batch_size": cfg.batch_size, "device": run.device}
-    rows, records = examine(name, cfg.model, cfg.tasks, data=(cfg.split, cfg.tokens, cfg.dialogues, cfg.benchmarks), **how)
-    write_scores(cfg.target, rows, records, facts={"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)})
+    rows, records = examine(name, cfg.model, cfg.tasks, data=(cfg.split, cfg.tokens, cfg.tokenizer, cfg.dialogues, cfg.benchmarks), **how)
+    facts = {"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)} | ({} if cfg.model.ours else {"ours": False})
+    write_scores(cfg.target, rows, records, facts=facts)
     metrics: dict[str, Any] = nested(rows).get(name, {})
     return metrics
 

@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tokenizers
 from transformers import PreTrainedModel
 
 from pipeline.evaluate.kinds.questions import Question
 from pipeline.model.generate import generate
 from pipeline.model.score import answer_logprobs
-from pipeline.tokens.special import END, IDS
+from pipeline.tokens.codec import Codec
 from pipeline.world.judge import Verdict, gold
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One answer to one question; `ids` end in <|end|> unless the model was cut off."""
+    """One answer to one question; `ids` end in what ends a turn unless the model was cut off."""
 
     ids: list[int]
     text: str
+    whole: bool  # it ended by itself
     verdict: Verdict | None
 
     @property
@@ -39,13 +39,13 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         """For answers.jsonl. The ids are what a reward model and a reference read: a sampled text may be cut otherwise."""
-        said = {"ids": self.ids, "text": self.text, "whole": self.ids[-1:] == [IDS[END]], "gold": self.gold}
+        said = {"ids": self.ids, "text": self.text, "whole": self.whole, "gold": self.gold}
         return said if self.verdict is None else said | {"right": self.right, "exact": self.exact}
 
 
 def answer(
     module: PreTrainedModel,
-    tokenizer: tokenizers.Tokenizer,
+    codec: Codec,
     asked: Sequence[Question],
     *,
     max_new: int,
@@ -55,15 +55,15 @@ def answer(
 ) -> list[Answer]:
     """The model's answer to each question; temperature 0 is greedy."""
     prompts = [question.prompt for question in asked]
-    found = generate(module, prompts, max_new=max_new, temperature=temperature, seed=seed, batch=batch)
-    return [judged(ids, tokenizer, question, max_new=max_new) for ids, question in zip(found, asked, strict=True)]
+    found = generate(module, prompts, max_new=max_new, temperature=temperature, seed=seed, batch=batch, ends=codec.turn_ends)
+    return [judged(ids, codec, question, max_new=max_new) for ids, question in zip(found, asked, strict=True)]
 
 
-def judged(ids: Sequence[int], tokenizer: tokenizers.Tokenizer, question: Question, *, max_new: int) -> Answer:
-    """An answer from its ids without <|end|>: one shorter than max_new ended by itself. Special tokens in it stay visible."""
-    text = tokenizer.decode(list(ids), skip_special_tokens=False)
-    ended = [*ids, IDS[END]] if len(ids) < max_new else list(ids)
-    return Answer(ids=ended, text=text, verdict=question.judge(text))
+def judged(ids: Sequence[int], codec: Codec, question: Question, *, max_new: int) -> Answer:
+    """An answer from its ids without what ended it: one shorter than max_new ended by itself. Special tokens in it stay visible."""
+    text, whole = codec.tokenizer.decode(list(ids), skip_special_tokens=False), len(ids) < max_new
+    ended = [*ids, codec.turn_ends[0]] if whole else list(ids)
+    return Answer(ids=ended, text=text, whole=whole, verdict=question.judge(text))
 
 
 def nats_of(module: PreTrainedModel, asked: Sequence[Question], answers: Sequence[Answer], *, batch: int) -> list[float]:

@@ -19,8 +19,10 @@ from pipeline.evaluate.duels import METRICS, TASK, TIE, UNKNOWN, duels
 from pipeline.evaluate.kinds.questions import from_record
 from pipeline.evaluate.ratings import rate
 from pipeline.evaluate.table import GOLD, Row, absent, row
+from pipeline.model.disk import tokenizer_of
 from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
+from pipeline.tokens.codec import Own, ids_of
 
 UNFINISHED = 1e6  # what an answer without an end loses: a reward model has learned from answers that end, and says nothing of others
 RULES = ("gold", "reward")  # by the world's rules, by the reward model
@@ -34,8 +36,11 @@ def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
     tokenizer: its ids would mean other words.
     """
     lines: dict[tuple[str, str], Line] = {}
+    codec = Own(tokenizer_of(reward))
     for name, artifact in scores.items():
-        same_words(artifact, reward)
+        ours = artifact.facts.get("ours", True)
+        if ours:
+            same_words(artifact, reward)
         records = [record for record in read_jsonl(artifact.file("answers.jsonl")) if "greedy" in record]
         keys = [(record["task"], record["id"]) for record in records]
         if not lines:
@@ -44,10 +49,17 @@ def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
             message = f"{artifact.path} answers other questions than {next(iter(scores.values())).path}"
             raise ArtifactError(message, mend=f"dvc repro {' '.join(f'evaluate@{one}' for one in scores)}")
         for key, record in zip(keys, records, strict=True):
-            lines[key]["answers"][name] = {"greedy": record["greedy"], "sampled": record["sampled"]}
+            said = {how: record[how] for how in ("greedy", "sampled")}
+            lines[key]["answers"][name] = said if ours else {how: in_our_words(one, codec) for how, one in said.items()}
     if lines and not any(not line["trained"] for line in lines.values()):
         raise PipelineError("no held-out question was asked", mend="a held_out above 0 of the task of kind questions")
     return list(lines.values())
+
+
+def in_our_words(said: Mapping[str, Any], codec: Own) -> dict[str, Any]:
+    """An answer of a model with another tokenizer, as ours has it: what it cost there says nothing here."""
+    ids = [*ids_of(said["text"], codec), *codec.turn_ends[: int(said["whole"])]]
+    return {**said, "ids": ids} | ({"nats": None} if "nats" in said else {})
 
 
 def same_words(artifact: Scores | Exports, reward: RewardModel) -> None:
@@ -73,7 +85,7 @@ def source_of(exports: Exports, scores: Mapping[str, Scores]) -> str:
 
 def prompts(lines: Sequence[Line], tokenizer: tokenizers.Tokenizer) -> tuple[list[list[int]], list[int]]:
     """The ids of each question, ending in <|assistant|>, and how many tokens its answer may have."""
-    return [from_record(line, tokenizer).prompt for line in lines], [line["max_new_tokens"] for line in lines]
+    return [from_record(line, Own(tokenizer)).prompt for line in lines], [line["max_new_tokens"] for line in lines]
 
 
 def enter_files(
@@ -98,7 +110,7 @@ def enter_files(
 def enter(lines: Sequence[Line], player: str, answers: Sequence[Sequence[int]], tokenizer: tokenizers.Tokenizer) -> None:
     """Add a player to the lines by the ids of its greedy answers, judged as the models' were."""
     for line, ids in zip(lines, answers, strict=True):
-        found = judged(ids, tokenizer, from_record(line, tokenizer), max_new=line["max_new_tokens"])
+        found = judged(ids, Own(tokenizer), from_record(line, Own(tokenizer)), max_new=line["max_new_tokens"])
         line["answers"][player] = {"greedy": found.as_json()}
 
 
@@ -132,14 +144,15 @@ def against(
     reference: str, module: PreTrainedModel, lines: Sequence[Line], tokenizer: tokenizers.Tokenizer, *, batch: int, bootstrap: Bootstrap
 ) -> list[Row]:
     """Each model's sampled answers against the reference's: wins by the rules and by the reward model, and KL from the reference."""
-    asked = [from_record(line, tokenizer) for line in lines]
+    asked = [from_record(line, Own(tokenizer)) for line in lines]
     rows: list[Row] = []
     for name in lines[0]["answers"] if lines else ():
         if name == reference or "sampled" not in lines[0]["answers"][name]:
             continue
         ours, theirs = ([line["answers"][player]["sampled"] for line in lines] for player in (name, reference))
         pairs = [(question.prompt, said["ids"]) for question, said in zip(asked, ours, strict=True)]
-        nats = None if name == GOLD else ([one["nats"] for one in ours], answer_logprobs(module, pairs, batch=batch).tolist())
+        known = ours[0].get("nats") is not None  # not of what the data answer, nor where tokens are others
+        nats = ([one["nats"] for one in ours], answer_logprobs(module, pairs, batch=batch).tolist()) if known else None
         rows += duels(
             name,
             asked,

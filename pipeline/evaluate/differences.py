@@ -16,7 +16,7 @@ LEVEL = 0.05  # how often two that are equal may be called different
 FLIPS = 2000
 FEWEST = 6  # clusters that must differ: of five, all signs alike come by chance more often than one in twenty
 BLOCK = 1 << 22  # signs drawn at once
-COSTS = {"bits_per_byte"}  # metrics of which less is better
+COSTS = {"bits_per_byte", "brier"}  # metrics of which less is better
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from pipeline.core.intervals import Bootstrap, mean, share
 from pipeline.evaluate.kinds.questions import NO_FACTS, Question
-from pipeline.evaluate.table import Row, absent, row
+from pipeline.evaluate.table import GOLD, Row, absent, row
 
 TASK = "against_reference"
 METRICS = ("gold_win", "reward_win", "kl")
 NO_REWARD = "the reward model has learned nothing: there are no preferences"
 NO_MODEL = "these answers are no model's"
+OTHER_TOKENS = "its tokens are not the reference's"
 UNKNOWN = {"gold_win": NO_FACTS, "reward_win": NO_REWARD}
 TIE = 1e-4  # rewards closer than this are one: the same answer in another batch differs in the last bits
 
@@ -24,7 +25,7 @@ def duels(
     bootstrap: Bootstrap,
 ) -> list[Row]:
     """Each pair holds the model's values and the reference's, one a question, of sampled answers; `nats` are the log-probabilities
-    that both give to the model's own samples, None for a player that is no model.
+    that both give to the model's own samples, None for a player that is no model, or has other tokens.
 
     Win rates count held-out questions where both values are known, ties half. KL(model || reference) is the mean over all questions of
     the difference of the log-probabilities of whole answers: an unbiased estimate, nats an answer.
@@ -42,7 +43,7 @@ def duels(
         else:
             rows.append(absent(name, TASK, metric, UNKNOWN[metric]))
     if nats is None:
-        return [*rows, absent(name, TASK, "kl", NO_MODEL)]
+        return [*rows, absent(name, TASK, "kl", NO_MODEL if name == GOLD else OTHER_TOKENS)]
     moved = [ours - theirs for ours, theirs in zip(*nats, strict=True)]
     rows.append(row(name, TASK, "kl", mean(moved, [question.cluster for question in asked], bootstrap=bootstrap)))
     return rows

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from pipeline.evaluate.items import Item
 from pipeline.evaluate.task import HeldOut
-from pipeline.tokens.special import ENDOFTEXT, IDS
 
 T = TypeVar("T")
 _ENOUGH = 32  # places for each item: then no further document is looked into
@@ -49,6 +48,6 @@ def item_at(given: HeldOut, document: Document, start: int, choices: Sequence[st
     if room < 1:
         return None
     seen = before[-_WIDEST * room :]
-    context = [IDS[ENDOFTEXT]] * (len(seen) == len(before)) + given.ids(seen)
+    context = given.codec.start * (len(seen) == len(before)) + given.ids(seen)
     sizes = [len(text.encode()) for text in texts]
     return Item(id=f"{document.id}:{start}", cluster=document.book, context=context[-room:], choices=ids, sizes=sizes)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap, Estimate, ratio, share
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram
@@ -116,14 +117,10 @@ class ItemTask(ABC):
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """A row by measure, and a record of each item with its points; rows without a value where there is no item."""
-        from pipeline.evaluate.choices import continued  # torch, which the baselines do without
-
         if not (items := self.read(task, given)):
             metrics = (*self.measures, *self.more_metrics)
             return Result(rows=[absent(given.name, task, metric, self.reason) for metric in metrics])
-        scores: Scores = continued(module, [(item.context, item.choices) for item in items], batch=given.batch_size)
-        priors = [(item.prior, item.choices) for item in items if item.prior is not None]
-        scores = with_priors(items, scores, continued(module, priors, batch=given.batch_size))
+        scores = self.scored(items, module, given)
         points = self._points(items, scores)
         known_by, measure = next(iter(self.measures.items()))
         chance = [1 / len(item.choices) if measure.chooses else 0.0 for item in items]
@@ -133,6 +130,14 @@ class ItemTask(ABC):
         ]
         rows = _shares(given.name, task, items, points, given.bootstrap) + self.more(given.name, task, items, scores, given.bootstrap)
         return Result(rows=rows, records=records)
+
+    def scored(self, items: Sequence[Item], module: "PreTrainedModel", given: Examined) -> Scores:
+        """How likely the model finds each choice of each item."""
+        from pipeline.evaluate.choices import continued  # torch, which the baselines do without
+
+        scores: Scores = continued(module, [(item.context, item.choices) for item in items], batch=given.batch_size)
+        priors = [(item.prior, item.choices) for item in items if item.prior is not None]
+        return with_priors(items, scores, continued(module, priors, batch=given.batch_size))
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """The n-gram model of the training text on the same items, and chance among the choices."""
@@ -157,6 +162,15 @@ class ItemTask(ABC):
             }
             for metric, measure in self.measures.items()
         }
+
+
+def other_task(given: HeldOut, task: str, of: str) -> ItemTask:
+    """The task of that name, whose items `task` asks too. PipelineError where there is none, or it has no items."""
+    found: object = given.tasks.get(of)
+    found = getattr(found, "gaps", found)  # of questions
+    if not isinstance(found, ItemTask):
+        raise PipelineError(f"tasks.{task}.of={of} is no task of items that is asked", mend=f"tasks=[...,{of}], or another of")
+    return found
 
 
 def score_by_counting(ngram: Ngram, items: Sequence[Item], *, greedy: bool) -> Scores:

@@ -1,5 +1,6 @@
 """What a kind of task is given, and what it gives back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram, characters
 from pipeline.evaluate.table import Row
+from pipeline.tokens.codec import Codec, Own, ids_of
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.special import IDS, PAD
 from pipeline.tokens.tokenizer import widths
@@ -33,10 +35,11 @@ class HeldOut:
     tokens: Tokens
     dialogues: Dialogues
     benchmarks: Path  # published ones lie below
-    tokenizer: tokenizers.Tokenizer
+    tokenizer: tokenizers.Tokenizer  # of `tokens`
     digest: str  # of the tokenizer
     bootstrap: Bootstrap
     seed: int
+    tasks: Mapping[str, "Task"] = field(default_factory=dict)  # all that are asked, by name: some ask the items of another
 
     @cached_property
     def widths(self) -> npt.NDArray[np.int64]:
@@ -47,9 +50,14 @@ class HeldOut:
         """A stream of random numbers of that name."""
         return stream(self.seed, "task", *names)
 
+    @property
+    def codec(self) -> Codec:
+        """How texts and dialogues become ids."""
+        return Own(self.tokenizer)
+
     def ids(self, text: str) -> list[int]:
         """The ids of a text."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+        return ids_of(text, self.codec)
 
     def ngram(self, order: int) -> Ngram:
         """An n-gram model of the training text; counted once. PipelineError where there is too little."""
@@ -84,6 +92,12 @@ class Examined(HeldOut):
 
     name: str  # of the model
     batch_size: int
+    theirs: Codec | None = None  # of a model of other people; None: the model reads our tokens
+
+    @property
+    def codec(self) -> Codec:
+        """How texts and dialogues become ids of this model."""
+        return self.theirs or super().codec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,20 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.evaluate.kinds.benchmark import Benchmark
+from pipeline.evaluate.kinds.bias import Bias
+from pipeline.evaluate.kinds.calibrated import Calibrated
 from pipeline.evaluate.kinds.choice import Choice
 from pipeline.evaluate.kinds.cloze import Cloze
 from pipeline.evaluate.kinds.honesty import Honesty
+from pipeline.evaluate.kinds.memorization import Memorization
 from pipeline.evaluate.kinds.minimal_pairs import MinimalPairs
 from pipeline.evaluate.kinds.perplexity import Perplexity
+from pipeline.evaluate.kinds.perturbed import Perturbed
 from pipeline.evaluate.kinds.questions import Questions
 from pipeline.evaluate.kinds.refusals import Refusals
 from pipeline.evaluate.kinds.written import InWords
 
-Kind = Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords | Honesty | Refusals
+_Asked = Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords
+_Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals  # what a model is besides right
+Kind = _Asked | _Beside
 Tasks = dict[str, Annotated[Kind, Field(discriminator="kind")]]

@@ -13,7 +13,7 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.evaluate import core
-from pipeline.report import along, benchmarked, cleaning, files, head, judged, learning, samples
+from pipeline.report import along, benchmarked, choices, cleaning, files, head, judged, learning, samples
 from pipeline.report.blocks import Absent, Block, Figures, Section, Table
 from pipeline.report.cleaning import Amount
 from pipeline.report.figures import fixed, number
@@ -178,6 +178,7 @@ def score_blocks(
     yield from judged.task_blocks(board)
     shown = benchmarked.names_of(told.tasks)
     yield from benchmarked.benchmark_blocks(board, shown)
+    yield from choices.reliability_blocks(board)
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(board)
     ranking = {name: metrics for name, metrics in told.of("align").items() if metrics and "accuracy" in metrics}
@@ -185,7 +186,8 @@ def score_blocks(
     yield from judged.calibration_blocks(told.metrics.get("reward"))
     yield from judged.alarm_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
-    yield from judged.other_blocks(board, [core.TASK, *shown, *(part for name in shown for part in board.below(name))])
+    bins = choices.parts_shown(board)
+    yield from judged.other_blocks(board, [core.TASK, *bins, *shown, *(part for name in shown for part in board.below(name))])
 
 
 def entropy_of(tokenize: Metrics | None) -> float | None:

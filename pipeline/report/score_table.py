@@ -50,6 +50,10 @@ class ScoreTable:
         """Those with a score in the task, in the order of the rows."""
         return list(dict.fromkeys(model for model, found, _ in self._scores if found == task))
 
+    def with_metric(self, metric: str) -> list[str]:
+        """The tasks that have it, in the order of the rows."""
+        return list(dict.fromkeys(task for _, task, found in self._scores if found == metric))
+
     def below(self, task: str) -> list[str]:
         """The parts of a task that have scores of their own, by name."""
         return sorted({found for _, found, _ in self._scores if found.startswith(f"{task}/")})

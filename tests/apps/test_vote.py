@@ -155,3 +155,15 @@ def test_votes_on_training_prompts_are_learned_from(tmp_path: Path, monkeypatch:
     found = lines(Path("data/input/votes.jsonl"))
     assert {line["prompt"][0]["content"] for line in found} == {"Tell of 0", "Tell of 1", "Tell of 2"}, "not the held-out one"
     assert all({*line["models"].values()} == {"sft", "dpo"} for line in found)
+
+
+def test_the_votes_so_far_are_rated_without_a_question(contest: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    target = tmp_path / "votes.jsonl"
+    run(contest, target, ["a", "t", "q"], monkeypatch)
+    assert "Elo" in capsys.readouterr().out
+    before = target.read_text()
+    run(contest, target, [], monkeypatch, "--ratings")
+    told = capsys.readouterr().out
+    assert "Elo" in told
+    assert {"sft", "dpo"} <= set(told.split())
+    assert target.read_text() == before

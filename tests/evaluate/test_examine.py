@@ -28,6 +28,7 @@ from pipeline.evaluate.task import HeldOut, Result
 from pipeline.model.disk import load, load_reward, tokenizer_digest
 from pipeline.model.reward import rewards_of
 from pipeline.model.score import answer_logprobs
+from pipeline.tokens.codec import Own
 from pipeline.tokens.dialogues import Room
 from tests.evaluate.conftest import SIZE, TASKS, Given
 
@@ -147,7 +148,7 @@ def test_fillings_that_share_their_prefix_score_as_if_each_were_read_alone(model
 
 
 def test_rewards_do_not_depend_on_the_batch(reward: RewardModel, dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
-    asked = questions(dialogues, tokenizer, held_out=50, trained=0, room=ROOM, seed=1)
+    asked = questions(dialogues, Own(tokenizer), held_out=50, trained=0, room=ROOM, seed=1)
     read = [[*question.prompt, *[20] * number] for number, question in enumerate(asked)]
     module = load_reward(reward, device="cpu")
     one, some = (rewards_of(module, read, batch=batch).tolist() for batch in (1, 3))
@@ -156,13 +157,13 @@ def test_rewards_do_not_depend_on_the_batch(reward: RewardModel, dialogues: Dial
 
 
 def test_an_answer_that_was_cut_off_has_no_end(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
-    (question, *_) = questions(dialogues, tokenizer, held_out=1, trained=0, room=ROOM, seed=1)
-    assert judged([20, 21], tokenizer, question, max_new=2).ids == [20, 21]
-    assert judged([20, 21], tokenizer, question, max_new=3).ids == [20, 21, 5]
+    (question, *_) = questions(dialogues, Own(tokenizer), held_out=1, trained=0, room=ROOM, seed=1)
+    assert judged([20, 21], Own(tokenizer), question, max_new=2).ids == [20, 21]
+    assert judged([20, 21], Own(tokenizer), question, max_new=3).ids == [20, 21, 5]
 
 
 def test_a_win_a_tie_and_a_loss_on_held_out_questions(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
-    asked = questions(dialogues, tokenizer, held_out=3, trained=1, room=ROOM, seed=1)
+    asked = questions(dialogues, Own(tokenizer), held_out=3, trained=1, room=ROOM, seed=1)
     assert [question.trained for question in asked] == [True, False, False, False]
     rows = duels(
         "ppo",
@@ -176,7 +177,7 @@ def test_a_win_a_tie_and_a_loss_on_held_out_questions(dialogues: Dialogues, toke
 
 
 def test_questions_that_no_rule_judges_count_in_no_win_and_move_no_other(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
-    asked = questions(dialogues, tokenizer, held_out=3, trained=1, room=ROOM, seed=1)
+    asked = questions(dialogues, Own(tokenizer), held_out=3, trained=1, room=ROOM, seed=1)
     rows = duels(
         "ppo",
         asked,
@@ -225,7 +226,7 @@ def test_documents_that_were_cut_say_nothing_of_the_source(given: Given, tokeniz
 
 def test_prompts_that_do_not_fit_are_left_out_and_none_left_is_an_error(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:
     with pytest.raises(PipelineError, match="leaves nothing to ask: 12 questions"):
-        questions(dialogues, tokenizer, held_out=3, trained=1, room=replace(ROOM, tokens=3), seed=1)
+        questions(dialogues, Own(tokenizer), held_out=3, trained=1, room=replace(ROOM, tokens=3), seed=1)
 
 
 def test_the_contest_rates_models_and_files_together(

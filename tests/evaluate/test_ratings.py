@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import stream
-from pipeline.evaluate.ratings import CENTRE, games, rate, strengths
+from pipeline.evaluate.ratings import CENTRE, Vote, games, rate, rate_votes, strengths
 
 FEW = Bootstrap(resamples=200, seed=1)
 
@@ -53,3 +53,29 @@ def test_questions_about_one_fact_are_drawn_together() -> None:
     apart = rate(points, [str(number) for number in range(30)], tie=1e-4, prior=1.0, bootstrap=FEW)
     thrice = rate(np.repeat(points, 3, axis=0), [str(number // 3) for number in range(90)], tie=1e-4, prior=3.0, bootstrap=FEW)
     assert (thrice[0].low, thrice[0].high) == pytest.approx((apart[0].low, apart[0].high))
+
+
+def test_votes_give_the_ratings_that_the_same_games_give() -> None:
+    draw = np.random.default_rng(4)
+    points = np.array([[2.0, 1.0, 0.0] if draw.random() < 0.7 else [0.0, 1.0, 2.0] for _ in range(60)])
+    names = ("best", "middle", "worst")
+    pairs = [(one, other) for one in range(3) for other in range(one + 1, 3)]
+    votes = [
+        Vote(str(number), (names[other], names[one]), float(line[other] > line[one]))
+        for number, line in enumerate(points)
+        for one, other in pairs
+    ]
+    by_votes = rate_votes(votes, prior=1.0, bootstrap=FEW)
+    by_games = rate(points, [str(number) for number in range(60)], tie=1e-4, prior=1.0, bootstrap=FEW)
+    assert list(by_votes) == list(names)
+    for name, one in zip(names, by_games, strict=True):
+        assert (by_votes[name].value, by_votes[name].n) == (pytest.approx(one.value), 120)
+        assert by_votes[name].low <= by_votes[name].value <= by_votes[name].high
+
+
+def test_a_tie_counts_half_and_models_that_never_met_are_rated_over_a_third() -> None:
+    votes = [Vote("1", ("a", "b"), 1.0), Vote("2", ("b", "c"), 1.0), Vote("3", ("a", "b"), 0.5)]
+    found = rate_votes(votes, prior=1.0, bootstrap=FEW)
+    assert list(found) == ["a", "b", "c"]
+    (alone,) = {round(one.value, 6) for one in rate_votes([Vote("1", ("a", "b"), 0.5)], prior=1.0, bootstrap=FEW).values()}
+    assert alone == CENTRE

@@ -188,3 +188,26 @@ def test_only_stages_that_may_read_from_a_hub_go_online_and_by_what_the_user_say
     environment |= {"DVC_ROOT": str(tmp_path)} | ({"HF_HUB_OFFLINE": said} if said else {})
     done = subprocess.run([sys.executable, "-c", imports], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(offline)]
+
+
+CANARIES = "corpus.canaries.copies=[0,1,3]"
+
+
+def test_canaries_are_planted_after_what_is_read_and_counted_apart(place: Path) -> None:
+    how = ("corpus=folder", "corpus.max_bad_fraction=0.5", "corpus.source_defaults.license=MIT")
+    plain, before = recipe(*how)
+    texts = plain.read()["text"].to_pylist()
+    shutil.rmtree(plain.path)
+    target, metrics = recipe(*how, CANARIES)
+    documents = target.read()
+    assert documents["text"].to_pylist()[:5] == texts
+    assert documents["source"].to_pylist()[5:] == ["canaries"] * 16  # four canaries once, and four three times
+    assert len(set(documents["text"].to_pylist()[5:])) == 8
+    assert metrics["canaries"]["documents"] == 16
+    assert {name: metrics[name] for name in before} == before
+    assert json.loads(target.file("sources.json").read_text())["canaries"]["synthetic"]
+
+
+def test_a_source_of_the_name_that_canaries_have_is_refused(place: Path) -> None:
+    with pytest.raises(InputError, match="another name"):
+        recipe("corpus=folder", "corpus.max_bad_fraction=0.5", "corpus.sources=[{name: canaries, path: .}]", CANARIES)

@@ -26,7 +26,7 @@ from pipeline.text.dedup.paragraphs import ParagraphRule
 from pipeline.text.dedup.substrings import SubstringRule
 
 NEAR = NearRule(shingle=5, threshold=0.8, bands=20, rows=6, pivots=4, rounds=16)
-NO_EMBEDDINGS: Any = {"embeddings": None, "embedding_model": Path("none")}
+NO_EMBEDDINGS: Any = {"exact": True, "embeddings": None, "embedding_model": Path("none")}
 WHOLE = DedupRules(**NO_EMBEDDINGS, near=NEAR, priorities=(), paragraph=None, substring=None)
 BOTH = DedupRules(**NO_EMBEDDINGS, near=NEAR, priorities=(), paragraph=ParagraphRule(min_words=3), substring=None)
 EXACT = DedupRules(**NO_EMBEDDINGS, near=None, priorities=(), paragraph=None, substring=None)
@@ -261,3 +261,8 @@ def test_shards_without_documents_and_a_corpus_of_one_document_stand(tmp_path: P
         ]
         == 0
     )
+
+
+def test_without_a_method_whole_documents_may_repeat(tmp_path: Path) -> None:
+    rows = clusters_of(tmp_path, ["one and the same", "one and the same", "another"], replace(EXACT, exact=False))
+    assert [(row["kept"], row["cluster"]) for row in rows] == [(True, "0"), (True, "1"), (True, "2")]

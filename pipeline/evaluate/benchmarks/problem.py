@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ def letter(number: int) -> str:
     return chr(ord("A") + number)
 
 
-def right_first(choices: Sequence[str], right: int) -> list[str]:
+def right_first(choices: Sequence[T], right: int) -> list[T]:
     """The right one, then the others in their order. ValueError where there is none of that number: -1 stands for a secret answer."""
     if not 0 <= right < len(choices):
         raise ValueError(f"{right} is none of the {len(choices)} choices")

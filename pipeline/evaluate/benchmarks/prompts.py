@@ -10,8 +10,6 @@ from pipeline.core.errors import InputError
 from pipeline.evaluate.benchmarks.problem import Problem, Written
 from pipeline.evaluate.benchmarks.rows import problems
 from pipeline.evaluate.task import HeldOut
-from pipeline.tokens.chat import encode_chat
-from pipeline.tokens.special import ENDOFTEXT, IDS
 
 P = TypeVar("P", bound=Problem | Written)
 BETWEEN = "\n\n"  # an example and the next
@@ -109,9 +107,8 @@ def _ids(given: HeldOut, asked: Asked, one: P, examples: Sequence[P]) -> list[in
     shown = [example.example + BETWEEN for example in examples]
     text: str = "".join([one.heading, *shown, one.context])
     if asked.chat:
-        ids, _ = encode_chat([{"role": "user", "content": text.strip()}], given.tokenizer, add_generation_prompt=True)
-        return ids
-    return [IDS[ENDOFTEXT], *given.ids(text)]
+        return given.codec.chat([{"role": "user", "content": text.strip()}])
+    return [*given.codec.start, *given.ids(text)]
 
 
 def _refuse_too_few(rows: Mapping[str, int], task: str, asked: Asked) -> None:

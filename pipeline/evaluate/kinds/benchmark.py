@@ -29,7 +29,6 @@ from pipeline.evaluate.items import (
 )
 from pipeline.evaluate.table import Row, row
 from pipeline.evaluate.task import HeldOut
-from pipeline.tokens.special import ENDOFTEXT, IDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,7 @@ class Benchmark(Asked, ItemTask):
         room = self.context - max(map(len, choices))
         if room < 1 or not all(choices) or (read := before(given, self, one, room=room)) is None:
             return None
-        prior = None if problem.prior is None else [IDS[ENDOFTEXT], *given.ids(problem.prior)][-room:]
+        prior = None if problem.prior is None else [*given.codec.start, *given.ids(problem.prior)][-room:]
         return Shown(
             id=one.id,
             cluster=one.id,

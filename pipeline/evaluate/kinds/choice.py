@@ -15,7 +15,6 @@ from pipeline.core.intervals import Bootstrap
 from pipeline.evaluate.items import BITS, BY_BYTE, BY_SUM, BY_TOKEN, Item, ItemTask, Measure, Scores, bits_row, by_lot
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import HeldOut
-from pipeline.tokens.chat import encode_chat
 
 PARTS = {"instructions": "val", "preferences": "test"}
 
@@ -112,6 +111,6 @@ def _plain(text: str) -> str:
 
 
 def _item(given: HeldOut, one: Said, answers: Sequence[str]) -> Item:
-    context, _ = encode_chat(one.prompt, given.tokenizer, add_generation_prompt=True)
+    context = given.codec.chat(one.prompt)
     sizes = [len(answer.encode()) for answer in answers]
     return Item(id=one.id, cluster=one.about, context=context, choices=[given.ids(answer) for answer in answers], sizes=sizes)

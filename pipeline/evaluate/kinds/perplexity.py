@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 CHARACTERS = "characters"  # a player among the models
+_OTHER = "its tokens are others: bits a byte are compared"
 _UNKNOWN = "the source of this text is not known, or its documents were cut"
 
 
@@ -39,7 +40,7 @@ class Perplexity:
         """Perplexity a token and bits a byte."""
         from pipeline.model.score import document_nats  # torch, which the baselines do without
 
-        documents = self.read(given)
+        documents = self.read(given) if given.theirs is None else self.in_other_tokens(given)
         window = int(given.tokens.facts["length"])
         stride = max(1, round(window * (1 - self.overlap)))
         nats = document_nats(module, documents.ids, window=window, stride=stride, batch=given.batch_size).tolist()
@@ -49,7 +50,10 @@ class Perplexity:
             for name, cost, size in zip((names[number].as_py() for number in documents.numbers), nats, documents.sizes, strict=True)
             if size
         ]
-        return Result(rows=_rows(given.name, task, nats, documents, given.bootstrap), records=records)
+        if given.theirs is None:
+            return Result(rows=_rows(given.name, task, nats, documents, given.bootstrap), records=records)
+        rows = _in_bits(given.name, task, [cost / math.log(2) for cost in nats], documents, given.bootstrap)
+        return Result(rows=[absent(given.name, task, "perplexity", _OTHER), *rows], records=records)
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """A unigram model, an n-gram model and a model of characters, counted on the training documents, and the entropy of the source:
@@ -71,6 +75,15 @@ class Perplexity:
         cut = [texts[number].as_py().encode()[:size] for number, size in zip(documents.numbers, documents.sizes, strict=True)]
         bits = [character_surprise(given.characters(order), text) for text in cut]
         return _in_bits(CHARACTERS, task, bits, replace(documents, sizes=[len(text) for text in cut]), given.bootstrap)
+
+    def in_other_tokens(self, given: HeldOut) -> "Documents":
+        """The same bytes as the tokens of another tokenizer; but for those of a character that is cut in two."""
+        documents = self.read(given)
+        texts = given.split.read("test", ["text"])["text"]
+        cut = zip(documents.numbers, documents.sizes, strict=True)
+        read = [texts[number].as_py().encode()[:size].decode(errors="ignore") for number, size in cut]
+        ids = [np.array([*given.codec.start, *given.ids(text)], dtype=np.int64) for text in read]
+        return replace(documents, ids=ids, sizes=[len(text.encode()) for text in read])
 
     def read(self, given: HeldOut) -> "Documents":
         """The first documents of the test part, each up to `document_tokens` tokens; the source's bits only if all are whole."""

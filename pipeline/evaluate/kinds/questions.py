@@ -2,24 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import tokenizers
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import seed_of, stream
+from pipeline.evaluate.benchmarks.problem import right_first
+from pipeline.evaluate.items import BY_SUM, Item, ItemTask, Measure
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined, HeldOut, Result
-from pipeline.tokens.chat import encode_chat
+from pipeline.tokens.codec import Codec, ids_of
 from pipeline.tokens.dialogues import CONTEXT, Length, Room, answer_room, check_fit
-from pipeline.tokens.special import ENDOFTEXT, IDS
 from pipeline.world.judge import Verdict, judge
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+_ANY = 1 << 30  # tokens: a gap has room where its question has none
 NO_FACTS = "these dialogues have no questions whose answers can be checked"
 
 
@@ -43,14 +44,16 @@ class Questions:
         from pipeline.evaluate.facts import fact_rows
 
         context = int(module.config.max_position_embeddings)
-        spare = answer_room(given.dialogues, given.tokenizer, context=context) if self.max_new_tokens == "auto" else self.max_new_tokens
+        spare = (
+            answer_room(given.dialogues, given.codec.tokenizer, context=context) if self.max_new_tokens == "auto" else self.max_new_tokens
+        )
         room = Room(tokens=context - spare, key=CONTEXT, max_dropped=self.max_dropped, context=context, spare=spare)
         if room.limit < 1:
             message = f"answers of {spare} tokens leave no room for a question"
             raise PipelineError(message, mend=f"a smaller tasks.{task}.max_new_tokens")
-        asked = questions(given.dialogues, given.tokenizer, held_out=self.held_out, trained=self.trained, room=room, seed=given.seed)
+        asked = questions(given.dialogues, given.codec, held_out=self.held_out, trained=self.trained, room=room, seed=given.seed)
         how: dict[str, Any] = {"max_new": spare, "seed": seed_of(given.seed, "answers"), "batch": given.batch_size}
-        greedy, sampled = (answer(module, given.tokenizer, asked, temperature=temperature, **how) for temperature in (0.0, 1.0))
+        greedy, sampled = (answer(module, given.codec, asked, temperature=temperature, **how) for temperature in (0.0, 1.0))
         gaps = [(question.gap.prefix, question.gap.fillings) for question in asked if question.gap]
         fillings = [[one.nats for one in some] for some in continued(module, gaps, batch=given.batch_size)]
         nats = nats_of(module, asked, sampled, batch=given.batch_size)
@@ -64,6 +67,31 @@ class Questions:
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """None: the report draws chance from the number of choices."""
         return []
+
+    @property
+    def gaps(self) -> "Gaps":
+        """The same questions as items: the gap in the book's sentence, and what may fill it."""
+        return Gaps(questions=self, items=self.held_out + self.trained, ngram=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaps(ItemTask):
+    """The gaps of a task of kind questions, as tasks that ask the items of another want them."""
+
+    measures: ClassVar[Mapping[str, Measure]] = {"choice": BY_SUM}
+
+    questions: Questions
+
+    @property
+    def reason(self) -> str:
+        return NO_FACTS
+
+    def read(self, task: str, given: HeldOut) -> list[Item]:
+        """One for each question that has a gap; the right filling first."""
+        own = self.questions
+        room = Room(tokens=_ANY, key=CONTEXT, max_dropped=0.0, context=_ANY, spare=0)
+        asked = questions(given.dialogues, given.codec, held_out=own.held_out, trained=own.trained, room=room, seed=given.seed)
+        return [_gap_item(one, one.gap, given) for one in asked if one.gap is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,18 +150,16 @@ class Question:
         }
 
 
-def questions(
-    dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, *, held_out: int, trained: int, room: Room, seed: int
-) -> list[Question]:
+def questions(dialogues: Dialogues, codec: Codec, *, held_out: int, trained: int, room: Room, seed: int) -> list[Question]:
     """Up to `held_out` and `trained` questions, a seeded choice in their order; where there are none, the prompts of test preferences,
     or those of held-out instructions. Nothing where there are no dialogues at all.
 
     Prompts that have no room are left out. PipelineError when too many have none, or nothing is left.
     """
     if dialogues.has("questions.jsonl"):
-        found = [_question(row, tokenizer) for row in dialogues.rows("questions")]
+        found = [_question(row, codec) for row in dialogues.rows("questions")]
     else:
-        found = _prompts(dialogues, tokenizer)
+        found = _prompts(dialogues, codec)
     if not found:
         return []
     what = f"prompts in {dialogues.path}, each beside an answer of {room.spare} tokens,"
@@ -150,9 +176,9 @@ def questions(
     return chosen
 
 
-def from_record(record: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Question:
+def from_record(record: Mapping[str, Any], codec: Codec) -> Question:
     """The question of a line of answers.jsonl, without its gap."""
-    prompt, _ = encode_chat(record["messages"], tokenizer, add_generation_prompt=True)
+    prompt = codec.chat(record["messages"])
     check = None if record["value"] is None else _check(record)
     return Question(
         id=record["id"],
@@ -166,16 +192,13 @@ def from_record(record: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Q
     )
 
 
-def _question(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Question:
-    def ids(text: str) -> list[int]:
-        return list(tokenizer.encode(text, add_special_tokens=False).ids)
-
+def _question(row: Mapping[str, Any], codec: Codec) -> Question:
     gap = Gap(
-        prefix=[IDS[ENDOFTEXT], *ids(row["cloze"].rstrip(" "))],
-        fillings=[ids(f" {choice}") for choice in row["choices"]],
+        prefix=[*codec.start, *ids_of(row["cloze"].rstrip(" "), codec)],
+        fillings=[ids_of(f" {choice}", codec) for choice in row["choices"]],
         answer=row["answer"],
     )
-    prompt, _ = encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)
+    prompt = codec.chat(row["prompt"])
     return Question(
         id=row["id"],
         cluster=row["fact"],
@@ -188,17 +211,23 @@ def _question(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> Questi
     )
 
 
+def _gap_item(one: "Question", gap: "Gap", given: HeldOut) -> Item:
+    choices = right_first(gap.fillings, gap.answer)
+    sizes = [len(given.codec.tokenizer.decode(choice, skip_special_tokens=False).encode()) for choice in choices]
+    return Item(id=one.id, cluster=one.cluster, context=gap.prefix, choices=choices, sizes=sizes)
+
+
 def _check(row: Mapping[str, Any]) -> Check:
     return Check(subject=row["subject"], value=row["value"], choices=row["choices"])
 
 
-def _prompts(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> list[Question]:
+def _prompts(dialogues: Dialogues, codec: Codec) -> list[Question]:
     """Each different prompt of the test preferences once; without such, of the held-out instructions up to the last answer."""
     pairs = [(row["id"], row["prompt"], row["chosen"]) for row in dialogues.rows("preferences") if row["part"] == "test"]
     turns = [(row["id"], row["messages"]) for row in dialogues.rows("instructions") if row["part"] == "val"]
     seen: dict[tuple[int, ...], Question] = {}
     for name, messages, said in pairs or [(name, spoken[:-1], spoken[-1]["content"]) for name, spoken in turns]:
-        prompt, _ = encode_chat(messages, tokenizer, add_generation_prompt=True)
+        prompt = codec.chat(messages)
         one = Question(id=name, cluster=name, trained=False, messages=messages, prompt=prompt, check=None, gap=None, answer=said)
         seen.setdefault(tuple(prompt), one)
     return list(seen.values())

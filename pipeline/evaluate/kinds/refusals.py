@@ -16,7 +16,6 @@ from pipeline.evaluate.benchmarks.rows import problems
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
-from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.special import ROLES
 from pipeline.world.requests import people_of, requests
 
@@ -70,13 +69,14 @@ class Refusals:
         for metric, harmful in ((HARMFUL, True), (HARMLESS, False)):
 
             def read(one: Request) -> tuple[Request, list[int]] | None:
-                ids, _ = encode_chat(one.messages, given.tokenizer, add_generation_prompt=True)
+                ids = given.codec.chat(one.messages)
                 return (one, ids) if len(ids) <= room else None
 
             some = [one for one in found if one.harmful == harmful]
             asked = by_lot(some, read, count=self.items, seed=given.seed, task=f"{task} {metric}")
             how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
-            written = [given.tokenizer.decode(ids) for ids in generate(module, [ids for _, ids in asked], **how)]
+            drawn = generate(module, [ids for _, ids in asked], ends=given.codec.turn_ends, **how)
+            written = [given.codec.tokenizer.decode(ids) for ids in drawn]
             points = [float(re.search(self.refusal, text) is not None) for text in written]
             clusters = [one.cluster for one, _ in asked]
             estimate = share(points, clusters, bootstrap=given.bootstrap) if points else None

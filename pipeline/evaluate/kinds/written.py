@@ -4,6 +4,7 @@ sampled answers say."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PositiveFloat, PositiveInt
@@ -16,7 +17,6 @@ from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.evaluate.votes import grouped, majority
-from pipeline.tokens.special import ENDS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,37 +42,49 @@ class InWords(Asked):
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """The share of answers that are right, that of questions which are not read whole, and what was written."""
-        from pipeline.model.generate import TURN, generate  # torch, which the baselines do without
 
-        own, read = ANSWERS[self.format], self._read(task, given)
-        if not read:
+        if not (read := self.read(task, given)):
             return Result(rows=[absent(given.name, task, metric, self.reason) for metric in (METRIC, CUT)])
-        asked, prompts = [one for one, _ in read], [shown.ids for _, shown in read for _ in range(self.votes)]
-        how: dict[str, Any] = {"max_new": self.max_new_tokens, "seed": given.seed, "batch": given.batch_size}
-        drawn = generate(module, prompts, ends=TURN if self.chat else ENDS, temperature=0 if self.votes == 1 else self.temperature, **how)
-        written = [given.tokenizer.decode(ids) for ids in drawn]
-        said = [own.found(until(text, () if self.chat else own.stops)) for text in written]
-        answers, found = grouped(said, self.votes), [majority(some) for some in grouped(said, self.votes)]
-        shares = [[float(answer in one.problem.accepted) for answer in some] for some, one in zip(answers, asked, strict=True)]
-        right = [float(answer in one.problem.accepted) for answer, one in zip(found, asked, strict=True)]
+        asked, (texts, said) = [one for one, _ in read], self.said(read, module, given)
+        written, found, right = decided(texts, said, asked)
+        votes = [{} if self.votes == 1 else {"votes": dict(Counter(some))} for some in said]
         records = [
-            item_record(task, one.id, one.id, METRIC, chance=0.0)
-            | {"written": texts[list(some).index(answer)], "found": answer, METRIC: point}
-            | ({} if self.votes == 1 else {"votes": dict(Counter(some))})
-            for one, texts, some, answer, point in zip(asked, grouped(written, self.votes), answers, found, right, strict=True)
+            item_record(task, one.id, one.id, METRIC, chance=0.0) | {"written": text, "found": answer, METRIC: point} | counted
+            for one, text, answer, point, counted in zip(asked, written, found, right, votes, strict=True)
         ]
         scores = {METRIC: right, CUT: [float(shown.cut) for _, shown in read]}
         if self.votes > 1:
-            scores |= {ONCE: [sum(some) / len(some) for some in shares], ANY: [max(some) for some in shares]}
+            points = [[answer in one.problem.accepted for answer in some] for some, one in zip(said, asked, strict=True)]
+            scores |= {ONCE: [sum(some) / len(some) for some in points], ANY: [float(any(some)) for some in points]}
         rows = [
             row(given.name, task, metric, share(values, [one.id for one in asked], bootstrap=given.bootstrap))
             for metric, values in scores.items()
         ]
         return Result(rows=rows, records=records)
 
+    def answered(
+        self, read: Sequence[tuple[Placed[Written], Before]], module: "PreTrainedModel", given: Examined
+    ) -> tuple[list[str], list[str], list[float]]:
+        """What the model writes, the answers found in that, and 1 for those that are right; of several answers what most of them say."""
+        return decided(*self.said(read, module, given), [one for one, _ in read])
+
+    def said(
+        self, read: Sequence[tuple[Placed[Written], Before]], module: "PreTrainedModel", given: Examined
+    ) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
+        """What the model writes to each problem, once or several times, and the answers found in that."""
+        from pipeline.model.generate import generate  # torch, which the baselines do without
+
+        own, codec = ANSWERS[self.format], given.codec
+        prompts = [shown.ids for _, shown in read for _ in range(self.votes)]
+        how: dict[str, Any] = {"max_new": self.max_new_tokens, "seed": given.seed, "batch": given.batch_size}
+        how |= {"temperature": 0 if self.votes == 1 else self.temperature, "ends": codec.turn_ends if self.chat else codec.document_ends}
+        written = [codec.tokenizer.decode(ids) for ids in generate(module, prompts, **how)]
+        found = [own.found(until(text, () if self.chat else own.stops)) for text in written]
+        return grouped(written, self.votes), grouped(found, self.votes)
+
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """Whoever always says what is right most often."""
-        asked = [one for one, _ in self._read(task, given)]
+        asked = [one for one, _ in self.read(task, given)]
         counts = Counter(answer for one in asked for answer in sorted(one.problem.accepted))
         if not counts:
             return []
@@ -80,16 +92,25 @@ class InWords(Asked):
         right = [float(commonest in one.problem.accepted) for one in asked]
         return [row(COMMONEST, task, METRIC, share(right, [one.id for one in asked], bootstrap=given.bootstrap))]
 
-    def _read(self, task: str, given: HeldOut) -> list[tuple[Placed[Written], Before]]:
+    def read(self, task: str, given: HeldOut) -> list[tuple[Placed[Written], Before]]:
         """Problems by lot with what is read of each; those that the chat format has no room for are left out."""
-        own, room = ANSWERS[self.format], self.context - self.max_new_tokens
+        own = ANSWERS[self.format]
         asked = pool_of(given, task, self, own.read, own.columns)
+        return by_lot(asked, partial(self.placed, given), count=self.items, seed=given.seed, task=task)
 
-        def read(one: Placed[Written]) -> tuple[Placed[Written], Before] | None:
-            shown = before(given, self, one, room=room)
-            return None if shown is None else (one, shown)
+    def placed(self, given: HeldOut, one: Placed[Written]) -> tuple[Placed[Written], Before] | None:
+        """A problem with what is read of it."""
+        shown = before(given, self, one, room=self.context - self.max_new_tokens)
+        return None if shown is None else (one, shown)
 
-        return by_lot(asked, read, count=self.items, seed=given.seed, task=task)
+
+def decided(
+    texts: Sequence[Sequence[str]], said: Sequence[Sequence[str]], asked: Sequence[Placed[Written]]
+) -> tuple[list[str], list[str], list[float]]:
+    """The first text that says what most do, that answer, and 1 where it is right."""
+    found = [majority(some) for some in said]
+    written = [several[list(some).index(answer)] for several, some, answer in zip(texts, said, found, strict=True)]
+    return written, found, [float(answer in one.problem.accepted) for answer, one in zip(found, asked, strict=True)]
 
 
 def until(text: str, stops: Sequence[str]) -> str:

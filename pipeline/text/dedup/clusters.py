@@ -99,21 +99,22 @@ def inverse_permutation(order: Uint32Array) -> Uint32Array:
 
 
 def find_clusters(
-    source: Corpus, index: Index, near: NearRule | None, numbers: Uint32Array, *, folder: Path, memory: Path, run_map: Map
+    source: Corpus, index: Index, near: NearRule | None, numbers: Uint32Array, *, exact: bool, folder: Path, memory: Path, run_map: Map
 ) -> ClusterResult:
-    """The clusters of the corpus; exact copies only if `near` is None. A document without words is a copy of none."""
+    """The clusters of the corpus; exact copies only if `near` is None, not even these without `exact`. A document without words is a copy
+    of none."""
     replace_array(folder / "numbers.npy", numbers)
     replace_array(folder / "contents.npy", index.concatenated("content"))
-    parent = _leaders(index, folder, run_map)
-    exact = np.zeros(parent.size, np.bool_)
-    exact[np.flatnonzero(parent != np.arange(parent.size))] = True
-    exact[parent[exact]] = True
-    similarity, comparisons = np.where(exact, 1.0, np.nan), CompareCounts(0, 0, 0)
+    parent = _leaders(index, folder, run_map) if exact else np.arange(index.documents, dtype=np.uint32)
+    same = np.zeros(parent.size, np.bool_)
+    same[np.flatnonzero(parent != np.arange(parent.size))] = True
+    same[parent[same]] = True
+    similarity, comparisons = np.where(same, 1.0, np.nan), CompareCounts(0, 0, 0)
     if near is not None:
         replace_array(folder / "leaders.npy", parent)
         comparisons = _join_near(source, index, near, parent, similarity, folder=folder, memory=memory, run_map=run_map)
     positions = inverse_permutation(numbers)
-    found = Clustering(positions[parent[numbers]], similarity[numbers], exact[numbers], np.zeros(parent.size, np.bool_))
+    found = Clustering(positions[parent[numbers]], similarity[numbers], same[numbers], np.zeros(parent.size, np.bool_))
     return ClusterResult(found, comparisons)
 
 

@@ -44,6 +44,7 @@ TABLES = ("documents", "clusters", "passages")  # of each piece
 class DedupRules:
     """What counts as repetition."""
 
+    exact: bool  # False: whole documents may repeat
     near: NearRule | None  # None: exact copies only
     priorities: Sequence[str]  # sources whose copies are kept first, in order; unnamed ones come last
     paragraph: ParagraphRule | None
@@ -71,7 +72,7 @@ def deduplicate(source: Corpus, rules: DedupRules, *, scratch: Path, memory: Pat
     config = _signature_config(rules)
     index = build_index(source, config, memory=memory, run_map=run_map)
     numbers = priority_order(source, index, rules.priorities)
-    found = find_clusters(source, index, rules.near, numbers, folder=scratch, memory=memory, run_map=run_map)
+    found = find_clusters(source, index, rules.near, numbers, exact=rules.exact, folder=scratch, memory=memory, run_map=run_map)
     clusters, used = found.clusters, {folder.name for folder in index.folders}
     if rules.embeddings:
         embedded = embed(source, index, rules.embedding_model, rules.embeddings.max_tokens, memory=memory, run_map=run_map)

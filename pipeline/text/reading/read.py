@@ -2,17 +2,22 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from pipeline.core.artifact.metadata import carried
-from pipeline.core.shards import RunShards, Work
+from pipeline.core.artifact.corpus import DOCUMENTS
+from pipeline.core.artifact.metadata import carried, with_metadata
+from pipeline.core.artifact.tables import conform
+from pipeline.core.errors import InputError
+from pipeline.core.shards import Piece, RunShards, Work
+from pipeline.text.canaries import SOURCE, Canaries, planted
 from pipeline.text.reading.caps import read_all
 from pipeline.text.reading.find import check_disjoint, find_source_files
 from pipeline.text.reading.ignored import notices
@@ -81,3 +86,23 @@ def generated_corpus(
     ends = [*begins[1:], documents.num_rows]
     work = run_shards("made", table_piece, [documents.take(pa.array(range(*between))) for between in zip(begins, ends, strict=True)])
     return ReadResult(work, "", source_summary([source], work), generated_metrics(work) | dict(counts))
+
+
+def with_canaries(reading: ReadResult, settings: Canaries, seed: int, *, run_shards: RunShards) -> ReadResult:
+    """What was read, and after it canaries, where any are planted: one more source, counted apart in the metrics."""
+    documents = planted(settings, seed)
+    if not documents.num_rows:
+        return reading
+    if SOURCE in reading.sources:
+        raise InputError(f"a source has the name {SOURCE!r}, as the planted documents have", mend="corpus.sources: another name")
+    columns = pq.read_schema(reading.work.paths("documents")[0]).names
+    work = run_shards(SOURCE, _planted_piece, [conform(documents, with_metadata(DOCUMENTS, columns))])
+    both = Work(reading.work.pieces + work.pieces, reading.work.counts + work.counts)
+    counts = {"documents": work.total["documents"], "bytes": work.total["bytes"]}
+    facts = {"weight": 1.0, "tags": [], "synthetic": True, "language": None, **counts}
+    return replace(reading, work=both, sources={**reading.sources, SOURCE: facts}, metrics={**reading.metrics, SOURCE: counts})
+
+
+def _planted_piece(documents: pa.Table) -> Iterator[Piece]:
+    (plain,) = table_piece(documents)
+    yield Piece({"documents": documents}, plain.counts)
