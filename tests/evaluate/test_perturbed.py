@@ -31,7 +31,7 @@ from tests.evaluate.conftest import PLACES, TASKS, Given
 LAST = {"kind": "cloze", "items": 16, "choices": 3, "ngram": 2}
 ARC = {"kind": "benchmark", "format": "blimp", "files": "b.jsonl", "items": 8, "shots": 0, "examples": None, "chat": False, "context": 48}
 GSM8K = {"kind": "written", "format": "gsm8k", "files": "g.jsonl", "items": 8, "shots": 0, "examples": None, "chat": False, "context": 64}
-GSM8K |= {"max_new_tokens": 4}
+GSM8K |= {"max_new_tokens": 4, "votes": 1, "temperature": 1.0}
 HELD = "The old man told his wife that he had seen her father at the mill."
 
 
