@@ -1,5 +1,6 @@
 """The kinds of model that a format can hold. Imports nothing heavy: the plan asks before anything is trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.core.errors import PipelineError
@@ -18,6 +19,7 @@ ARCHITECTURES = {  # by transformers' model_type
     "llama": Architecture(name="llama", interleaved=True),
     "mistral": Architecture(name="llama", interleaved=True),  # without a window, which that form does not know
 }
+PACKED = ("llama", "mistral", "qwen3")  # whose linear layers compressed-tensors packs: all of them are torch.nn.Linear
 OWN = ("cnn", "gru", "lstm", "rnn", "transformer")  # kinds that transformers has no module of
 
 
@@ -46,3 +48,19 @@ def refuse_other_forms(kind: str, *, activation: str, window: int | None) -> Non
     if window is not None:
         message = f"GGUF's {kind} knows no window, the model has one of {window} tokens"
         raise PipelineError(message, mend="export=[transformers], or model.window=null")
+
+
+def refuse_packing(kind: str) -> None:
+    """PipelineError for a kind whose layers compressed-tensors does not pack."""
+    if kind not in PACKED:
+        message = f"compressed-tensors packs the layers of {', '.join(PACKED)}, not those of a model of kind {kind}"
+        ways = ["export=[]" if kind in OWN else "export=[transformers]", *(f"model={one}" for one in PACKED)]
+        raise PipelineError(message, mend=", or ".join(ways))
+
+
+def refuse_groups(widths: Mapping[str, int], group_size: int, *, section: str) -> None:
+    """PipelineError for widths that are no multiples of the group of weights which share a scale."""
+    if uneven := [f"{name} {width}" for name, width in widths.items() if width % group_size]:
+        fits = max(size for size in (32, 64, 128, 1) if not any(width % size for width in widths.values()))
+        mend = f"{section}.group_size={fits}" if fits > 1 else f"{section}.types=[int8]"
+        raise PipelineError(f"{' and '.join(uneven)} are no multiples of {section}.group_size={group_size}", mend=mend)

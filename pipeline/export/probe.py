@@ -55,6 +55,13 @@ def probe_of(source: Model, tokens: Tokens, split: Split, settings: Probing) -> 
     return Probe(strings=asked, rows=some.ids, kept=kept, targets=some.targets.reshape(-1)[kept])
 
 
+def calibration_rows(source: Model, tokens: Tokens, count: int) -> npt.NDArray[np.int64]:
+    """At most `count` rows [R, T] of the training part that lie evenly spread, to steer a rounding by."""
+    rows = open_rows(tokens, "train", tokenizer_digest=tokenizer_digest(source))
+    places = np.linspace(0, len(rows), num=min(count, len(rows)), endpoint=False).astype(np.int64)
+    return rows.read(places).ids
+
+
 def torch_logits(module: PreTrainedModel, probe: Probe) -> parity.Logits:
     """Logits [N, V] at the kept positions, fp32, a row at a time as the runtime reads them."""
     with torch.inference_mode():

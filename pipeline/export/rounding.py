@@ -59,6 +59,16 @@ def _squares(error: Array, products: Products | None) -> npt.NDArray[np.float64]
     return squares
 
 
+def filled(module: PreTrainedModel, weights: Mapping[str, Array]) -> PreTrainedModel:
+    """The module with these weights, by transformers' names."""
+    missing = module.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()}, strict=False).missing_keys
+    if set(missing) - {"lm_head.weight"} or (missing and not module.config.tie_word_embeddings):
+        raise ValueError(f"the file lacks {missing}")
+    module.tie_weights()
+    module.train(False)
+    return module
+
+
 @contextmanager
 def rounded_inputs(module: PreTrainedModel, types: Mapping[str, Type]) -> Iterator[None]:
     """Inside, each linear layer gets its inputs as llama.cpp rounds them for a matrix of that type."""

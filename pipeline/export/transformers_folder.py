@@ -4,7 +4,7 @@ import shutil
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
@@ -13,17 +13,11 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.files import read_json, write_json
 from pipeline.export import parity
 from pipeline.export.architectures import refuse_own
-from pipeline.export.probe import Probing, encoder, probe_of, torch_logits
-from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
-from pipeline.tokens.chat import encode_chat
+from pipeline.export.folder_reader import ends_missed, strings_cut_otherwise
+from pipeline.export.probe import Probing, probe_of, torch_logits
+from pipeline.model.disk import load, tokenizer_digest
 
 FOLDER = "safetensors"
-_CHAT = (
-    {"role": "system", "content": "You are kind."},
-    {"role": "user", "content": "Who are you?\n\nSay."},
-    {"role": "assistant", "content": "A small model."},
-    {"role": "user", "content": " And now? "},
-)
 
 
 def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Probing) -> dict[str, Any]:
@@ -39,13 +33,11 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
         folder.mkdir()
         for name in source.manifest.files:
             shutil.copyfile(source.file(name), folder / name)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        ours = encoder(folder, special=True)
-        differ = parity.token_differences(probe.strings, ours, lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
-        chat = tokenizer.apply_chat_template(list(_CHAT), add_generation_prompt=True, return_dict=False)
-        differ += ["the chat template"] * (list(chat) != encode_chat(_CHAT, tokenizer_of(source), add_generation_prompt=True)[0])
-        found = torch_logits(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), probe)
-        measured = {"ids_differ": float(len(differ)), "kl": parity.mean_kl(wanted, found)} | parity.compare(found, wanted)
+        reader = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        found = torch_logits(reader, probe)
+        differ, missed = strings_cut_otherwise(folder, probe.strings), ends_missed(reader)
+        measured = {"ids_differ": float(len(differ)), "ends_missed": float(missed)}
+        measured |= {"kl": parity.mean_kl(wanted, found)} | parity.compare(found, wanted)
         if faults := parity.faults(FOLDER, measured, parity.EXACT):
             raise parity.refusal(faults, mend="export=[gguf]")
         size = sum(path.stat().st_size for path in folder.iterdir())
