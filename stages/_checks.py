@@ -16,7 +16,7 @@ from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
 from pipeline.evaluate.benchmarks.rows import missing
 from pipeline.evaluate.table import CHANCE, GOLD
-from pipeline.export.architectures import refuse_groups, refuse_other_forms, refuse_own, refuse_packing
+from pipeline.export.architectures import refuse_graph, refuse_groups, refuse_other_forms, refuse_own, refuse_packing
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
@@ -169,6 +169,8 @@ def check_format(name: str, settings: Mapping[str, Any]) -> None:
         refuse_own(model["kind"])
     elif entry.get("format") == "gguf":
         refuse_other_forms(model["kind"], activation=model["activation"], window=model.get("window"))
+    elif entry.get("format") == "onnx":
+        refuse_graph(model["kind"])
     elif entry.get("format") == "compressed":
         refuse_packing(model["kind"])
         if "int4" in entry.get("types", ()) and isinstance(entry.get("group_size"), int):

@@ -20,6 +20,7 @@ ARCHITECTURES = {  # by transformers' model_type
     "mistral": Architecture(name="llama", interleaved=True),  # without a window, which that form does not know
 }
 PACKED = ("llama", "mistral", "qwen3")  # whose linear layers compressed-tensors packs: all of them are torch.nn.Linear
+GRAPHS = ("gpt2", "llama", "mistral", "mixtral", "qwen3")  # that onnx_graph can write
 OWN = ("cnn", "gru", "lstm", "rnn", "transformer")  # kinds that transformers has no module of
 
 
@@ -56,6 +57,13 @@ def refuse_packing(kind: str) -> None:
         message = f"compressed-tensors packs the layers of {', '.join(PACKED)}, not those of a model of kind {kind}"
         ways = ["export=[]" if kind in OWN else "export=[transformers]", *(f"model={one}" for one in PACKED)]
         raise PipelineError(message, mend=", or ".join(ways))
+
+
+def refuse_graph(kind: str) -> None:
+    """PipelineError for a kind of model that has no ONNX graph here."""
+    if kind not in GRAPHS:
+        ways = ["export=[]" if kind in OWN else "export=[transformers]", *(f"model={one}" for one in GRAPHS)]
+        raise PipelineError(f"a model of kind {kind} has no ONNX graph here; {', '.join(GRAPHS)} have", mend=", or ".join(ways))
 
 
 def refuse_groups(widths: Mapping[str, int], group_size: int, *, section: str) -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from pipeline.core.errors import PipelineError
 from pipeline.tokens.special import IDS, PAD
@@ -22,6 +23,7 @@ from pipeline.tokens.special import IDS, PAD
 Array = npt.NDArray[np.float64]
 
 GROUP = 32  # weights that share a scale in Q4_0
+_MOST = 127  # the largest code of 8 bits, so that zero is in the middle
 _DAMPING = 0.01  # of the mean diagonal, added to the diagonal: the paper's choice, it keeps the inverse tame
 
 
@@ -50,8 +52,9 @@ def input_products(module: PreTrainedModel, rows: npt.NDArray[np.int64], layers:
     One pass for all layers, each with the inputs that the unquantized layers below give it.
     Raises PipelineError for inputs that are not finite.
     """
-    linears = {name: cast(torch.nn.Linear, module.get_submodule(name)) for name in layers}
-    sums = {name: torch.zeros(layer.in_features, layer.in_features, dtype=torch.float64) for name, layer in linears.items()}
+    linears = {name: module.get_submodule(name) for name in layers}
+    sizes = {name: inputs_of(layer) for name, layer in linears.items()}
+    sums = {name: torch.zeros(size, size, dtype=torch.float64) for name, size in sizes.items()}
     kept = torch.ones(0, dtype=torch.bool)
 
     def add(name: str, layer: torch.nn.Module, inputs: tuple[Tensor]) -> None:
@@ -70,6 +73,12 @@ def input_products(module: PreTrainedModel, rows: npt.NDArray[np.int64], layers:
     if wrong := [name for name, total in sums.items() if not total.isfinite().all()]:
         raise PipelineError(f"the inputs of {', '.join(wrong)} are not finite", mend="a model without NaN as export.source")
     return {name: total.numpy() for name, total in sums.items()}
+
+
+def inputs_of(layer: torch.nn.Module) -> int:
+    """How many inputs a linear layer has; gpt2's, whose weight is [I, O], too."""
+    weight = cast(Tensor, layer.weight)
+    return weight.shape[0] if isinstance(layer, Conv1D) else weight.shape[1]
 
 
 def quantize(weight: npt.NDArray[np.float32], products: Array, *, group_size: int = GROUP) -> Quantized:
@@ -95,6 +104,15 @@ def quantize(weight: npt.NDArray[np.float32], products: Array, *, group_size: in
             left[:, place:stop] -= np.outer(errors[:, place - start], factor[place, place:stop])
         left[:, stop:] -= errors @ factor[start:stop, stop:]
     return Quantized(codes, scales)
+
+
+def in_8_bits(weight: npt.NDArray[np.float32], *, group_size: int) -> Quantized:
+    """8-bit codes, -127 to 127, and scales for a weight [O, I], each weight to its nearest: 8 bits need no steering."""
+    groups = weight.reshape(len(weight), -1, group_size)
+    scales = (np.abs(groups).max(axis=2) / _MOST).astype(np.float16)
+    wide = scales.astype(np.float32)[..., None]
+    exact = np.divide(groups, wide, out=np.zeros_like(groups), where=wide != 0)
+    return Quantized(np.rint(exact).clip(-_MOST, _MOST).astype(np.int8).reshape(weight.shape), scales)
 
 
 def damped(products: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pipeline.export.gptq import Quantized, quantize
+from pipeline.export.gptq import Quantized, in_8_bits, quantize
 
 # outputs O, inputs I, groups G
 Array = npt.NDArray[np.float32]
@@ -20,12 +20,13 @@ Products = npt.NDArray[np.float64]
 
 BITS: dict[PackedType, int] = {"int8": 8, "int4": 4}
 _WORD = 32  # bits
-_MOST = 127  # the largest code of 8 bits, so that zero is in the middle
 
 
 def quantized(weight: Array, products: Products, kind: PackedType, *, group_size: int) -> Quantized:
     """Codes and scales of a weight [O, I]: in 4 bits by GPTQ, a scale for group_size weights; in 8 bits to nearest, a scale a row."""
-    return quantize(weight, products, group_size=group_size) if kind == "int4" else _by_rows(weight)
+    if kind == "int4":
+        return quantize(weight, products, group_size=group_size)
+    return in_8_bits(weight, group_size=weight.shape[1])
 
 
 def packed(found: Quantized, kind: PackedType) -> dict[str, Tensor]:
@@ -48,13 +49,6 @@ def description(kind: PackedType, *, group_size: int) -> dict[str, Any]:
         "ignore": ["lm_head"],
         "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}},
     }
-
-
-def _by_rows(weight: Array) -> Quantized:
-    scales = (np.abs(weight).max(axis=1, keepdims=True) / _MOST).astype(np.float16)
-    wide = scales.astype(np.float32)
-    exact = np.divide(weight, wide, out=np.zeros_like(weight), where=wide != 0)
-    return Quantized(np.rint(exact).clip(-_MOST, _MOST).astype(np.int8), scales)
 
 
 def _words(codes: npt.NDArray[np.int8], bits: int) -> npt.NDArray[np.int32]:
