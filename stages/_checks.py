@@ -17,6 +17,7 @@ from pipeline.core.syntax import syntax_hash
 from pipeline.evaluate.benchmarks.rows import missing
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.export.architectures import refuse_graph, refuse_groups, refuse_other_forms, refuse_own, refuse_packing
+from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
@@ -169,6 +170,8 @@ def check_format(name: str, settings: Mapping[str, Any]) -> None:
         refuse_own(model["kind"])
     elif entry.get("format") == "gguf":
         refuse_other_forms(model["kind"], activation=model["activation"], window=model.get("window"))
+        types = entry.get("types", ())
+        refuse_types(types, widths_of(model) if {*INSTEAD} & {*types} else {}, section=f"export.{name}")
     elif entry.get("format") == "onnx":
         refuse_graph(model["kind"])
     elif entry.get("format") == "compressed":

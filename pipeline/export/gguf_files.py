@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from pydantic import NonNegativeInt, PositiveInt
+from transformers import PreTrainedConfig
 
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
@@ -15,13 +16,15 @@ from pipeline.core.owned import remove_file
 from pipeline.core.progress import progress
 from pipeline.export import parity
 from pipeline.export.architectures import refuse_other_forms
-from pipeline.export.gguf_file import FileType, Matrix, four_bit_layers, write_gguf
+from pipeline.export.gguf_file import Matrix, steered_layers, write_gguf
 from pipeline.export.gguf_parity import Original, measure
+from pipeline.export.gguf_types import STEERED, FileType, refuse_types
 from pipeline.export.gptq import input_products
 from pipeline.export.parity import Bounds, Fault
 from pipeline.export.probe import Probing, calibration_rows, probe_of, torch_logits
 from pipeline.export.release import OnFailure, dropped
 from pipeline.model.disk import load, tokenizer_digest
+from pipeline.model.kinds.gpt2 import ACTIVATIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class Gguf(Probing):
     name: str  # the model's name inside the files
     types: tuple[FileType, ...]
     keep_f16: tuple[Matrix, ...]  # matrices that keep F16 in quantized files
-    calibration_rows: NonNegativeInt  # rows of the training part whose activations steer the rounding of Q4_0; 0: to nearest
+    calibration_rows: NonNegativeInt  # rows of the training part that steer the rounding below 8 bits; 0: to nearest
     threads: PositiveInt  # of llama.cpp; more than one makes a tiny model slower
     bounds: Bounds
     on_failure: OnFailure
@@ -46,10 +49,11 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
     module = load(source, device="cpu")
     config = module.config
     window = getattr(config, "sliding_window", None)
-    refuse_other_forms(config.model_type, activation=getattr(config, "hidden_act", "silu"), window=window)
+    refuse_other_forms(config.model_type, activation=_activation(config), window=window)
+    refuse_types(settings.types, {"hidden_size": config.hidden_size}, section=section)
     probe = probe_of(source, tokens, split, settings)
-    steered = {"Q4_0"} if settings.calibration_rows else set()
-    layers = four_bit_layers(module, settings.keep_f16) if "Q4_0" in settings.types else []
+    steered = {*STEERED} & {*settings.types} if settings.calibration_rows else set()
+    layers = steered_layers(module, settings.types, settings.keep_f16)
     products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if layers else 0), layers)
     write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products)
     original = Original(module=module, folder=source.path, probe=probe, logits=torch_logits(module, probe), products=products)
@@ -72,3 +76,9 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
         draft.facts["types"] = [kind for kind in settings.types if kind not in wrong]
         write_json(draft.path / "parity.json", report)
     return report
+
+
+def _activation(config: PreTrainedConfig) -> str:
+    """The word of conf/model."""
+    name = str(getattr(config, "hidden_act", None) or getattr(config, "activation_function", ""))
+    return next((word for word, known in ACTIVATIONS.items() if known == name), name)

@@ -44,13 +44,19 @@ def measure(path: Path, original: Original, *, threads: int) -> dict[str, Any]:
     found, differ, missed = _runtime(path, original, threads=threads)
     held, types = read_weights(path, original.module.config), read_types(path, original.module.config)
     nearest = to_nearest(original.module, types)
-    errors = row_errors(held, nearest, original.module, original.products)
+    errors = row_errors(held, nearest, original.module, _weights(original.products, types))
     worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
     meant, rounding = _torch(original, held, nearest, types)
     measured: dict[str, Any] = {"ids_differ": float(differ), "ends_missed": float(missed)}
     measured |= {"row_error": errors[worst], "worst": worst, "rounding": rounding}
     measured |= parity.compare(found, meant)
     return measured | {"kl": parity.mean_kl(original.logits, found), "perplexity": parity.perplexity(found, original.probe.targets)}
+
+
+def _weights(products: Mapping[str, npt.NDArray[np.float64]], types: Mapping[str, Type]) -> dict[str, npt.NDArray[np.float64]]:
+    """How the errors of each layer's rows were weighed: by all products of its inputs in Q4_0, by their squares in the weighted types."""
+    gptq = {name for name in products if types[f"{name}.weight"] == Type.Q4_0}
+    return {name: found if name in gptq else np.diag(np.diagonal(found)) for name, found in products.items()}
 
 
 def _torch(original: Original, held: Weights, nearest: Weights, types: Mapping[str, Type]) -> tuple[parity.Logits, dict[str, float]]:

@@ -103,7 +103,7 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
             path = draft.path / FOLDER / FILES[kind]
             held = _held(module, kind, products)
             path.write_bytes(graph_of(module, held, notes={}).SerializeToString(deterministic=True))
-            found = {"bytes": path.stat().st_size, "ids_differ": float(differ)}
+            found: dict[str, Any] = {"bytes": path.stat().st_size, "ids_differ": float(differ)}
             found |= _measure(path, module, probe, wanted, held, _held(module, kind, {}), threads=settings.threads)
             if faults := parity.faults(path.name, found, _limits(found["rounding"], settings.bounds)):
                 wrong[kind] = faults
@@ -198,8 +198,7 @@ def _measure(
     return measured | {"kl": parity.mean_kl(wanted, found), "perplexity": parity.perplexity(found, probe.targets)}
 
 
-def _limits(rounding: Mapping[str, float], bounds: Bounds) -> Iterator[Limit]:
-    yield Limit(measure="ids_differ")
-    for measure, times in (("mean_logit", bounds.mean_logit), ("kl", bounds.kl)):
-        if measure in rounding:
-            yield Limit(measure=measure, rounding=rounding[measure], times=times, key=f"bounds.{measure}")
+def _limits(rounding: Mapping[str, float], bounds: Bounds) -> list[Limit]:
+    times = {"mean_logit": bounds.mean_logit, "kl": bounds.kl}
+    rounded = (Limit(measure=name, rounding=rounding[name], times=times[name], key=f"bounds.{name}") for name in times if name in rounding)
+    return [Limit(measure="ids_differ"), *rounded]

@@ -32,7 +32,8 @@ class Session:
 
     def logits(self, row: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Logits [T, V] after each token of one sequence [T]."""
-        return self.read(row[None], self.empty(1), np.ones((1, len(row)), dtype=np.int64))[0][0]
+        whole, _ = self.read(row[None], self.empty(1), np.ones((1, len(row)), dtype=np.int64))
+        return np.asarray(whole[0])
 
     def generate(self, prompt: Sequence[int], *, max_new: int, ends: Sequence[int]) -> list[int]:
         """The greedy answer to a prompt: up to max_new tokens, without the token that ended it."""

@@ -17,8 +17,9 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.export import gguf_files
-from pipeline.export.gguf_file import FileType, Matrix, write_gguf
+from pipeline.export.gguf_file import Matrix, write_gguf
 from pipeline.export.gguf_files import Gguf
+from pipeline.export.gguf_types import FileType
 
 Make = Callable[..., Model]
 Export = Callable[..., dict[str, Any]]

@@ -23,8 +23,9 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.manifest import NAME
 from pipeline.export import gguf_files, transformers_folder
-from pipeline.export.gguf_file import FileType, read_weights, write_gguf
+from pipeline.export.gguf_file import read_weights, write_gguf
 from pipeline.export.gguf_files import Gguf
+from pipeline.export.gguf_types import FileType
 from pipeline.export.llama_runtime import Runtime
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
@@ -158,8 +159,8 @@ def test_where_none_may_be_missing_or_none_is_left_nothing_appears(
 
 
 def test_a_kind_without_a_gguf_form_is_refused_by_name(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
-    with pytest.raises(PipelineError, match="gpt2 has no GGUF form here; llama and qwen3 have"):
-        released(model("gpt2", kv_heads=4, activation="gelu"), target, tokens, split, settings)
+    with pytest.raises(PipelineError, match="bloom has no GGUF form here; gpt2, llama, qwen3 have"):
+        released(model("bloom", kv_heads=4, activation="gelu", intermediate_size="auto"), target, tokens, split, settings)
 
 
 def test_a_kind_that_transformers_does_not_know_is_refused_by_name(

@@ -10,7 +10,8 @@ from gguf import GGMLQuantizationType as Type
 
 from pipeline.core.artifact.model import Model
 from pipeline.core.seed import stream
-from pipeline.export.gguf_file import FileType, read_types, read_weights, write_gguf
+from pipeline.export.gguf_file import read_types, read_weights, write_gguf
+from pipeline.export.gguf_types import FileType
 from pipeline.export.gptq import damped, quantize
 from pipeline.export.llama_runtime import Runtime
 from pipeline.export.rounding import rounded_inputs, row_errors, to_nearest
