@@ -4,7 +4,6 @@ vLLM reads the same folders: `vllm serve DIR`.
 """
 
 import copy
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import write_json
 from pipeline.core.owned import remove_folder
 from pipeline.core.progress import progress
 from pipeline.export import parity
@@ -29,13 +28,12 @@ from pipeline.export.architectures import refuse_groups, refuse_packing
 from pipeline.export.folder_reader import ends_missed, strings_cut_otherwise
 from pipeline.export.gptq import input_products
 from pipeline.export.packed import PackedType, Products, description, packed, quantized
+from pipeline.export.papers import WEIGHTS, write_beside
 from pipeline.export.parity import Fault, Limit, Times
 from pipeline.export.probe import Probe, Probing, calibration_rows, probe_of, torch_logits
 from pipeline.export.release import OnFailure, dropped
 from pipeline.export.rounding import Array, filled, row_errors
 from pipeline.model.disk import load, tokenizer_digest
-
-WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +63,9 @@ class Meant:
     nearest: Mapping[str, Array]  # the same with every weight rounded to nearest
 
 
-def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Compressed, section: str) -> dict[str, Any]:
+def export(
+    source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Compressed, section: str, bill: Mapping[str, str]
+) -> dict[str, Any]:
     """Write the source as one folder a type; returns sizes and parity, also in parity.json.
 
     Only folders that, loaded back, keep their bounds are released; release.dropped tells the others. Raises PipelineError for a kind
@@ -86,7 +86,9 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
     with target.writing() as draft:
         for kind in progress(settings.types, "folders"):
             folder = draft.path / kind
-            meant = _write(folder, module, source, products, kind, group_size=settings.group_size)
+            meant = _write(folder, module, products, kind, group_size=settings.group_size)
+            config = {"dtype": "float16", "quantization_config": description(kind, group_size=settings.group_size)}
+            write_beside(folder, module, source, bill, settings.sampling, config)
             steering = products if kind == "int4" else {}
             found = {"bytes": sum(path.stat().st_size for path in folder.iterdir())} | _measure(
                 folder, module, probe, wanted, meant, steering
@@ -110,10 +112,8 @@ def _layers(module: PreTrainedModel) -> list[str]:
     return [name for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear) and name != "lm_head"]
 
 
-def _write(
-    folder: Path, module: PreTrainedModel, source: Model, products: Mapping[str, Products], kind: PackedType, *, group_size: int
-) -> Meant:
-    """Write a folder: codes and scales of the layers, the rest in f16, configuration and the source's tokenizer."""
+def _write(folder: Path, module: PreTrainedModel, products: Mapping[str, Products], kind: PackedType, *, group_size: int) -> Meant:
+    """Write the weights of a folder: codes and scales of the layers, the rest in f16."""
     folder.mkdir()
     layers = {f"{name}.weight": name for name in _layers(module)}
     tensors: dict[str, torch.Tensor] = {}
@@ -132,11 +132,6 @@ def _write(
             tensors[key] = tensor.half()
             held[key] = nearest[key] = tensors[key].float().numpy()
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    for name in source.manifest.files:
-        if Path(name).parent == Path() and name not in (WEIGHTS, "config.json"):
-            shutil.copyfile(source.file(name), folder / name)
-    config = read_json(source.file("config.json")) | {"dtype": "float16", "quantization_config": description(kind, group_size=group_size)}
-    write_json(folder / "config.json", config)
     return Meant(held=held, nearest=nearest)
 
 

@@ -25,7 +25,7 @@ def strings_cut_otherwise(folder: Path, strings: Sequence[str]) -> list[str]:
     """The strings that transformers cuts otherwise than our tokenizer, and "the chat template" where it writes a dialogue otherwise."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ours = encoder(folder, special=True)
-    differ = parity.token_differences(strings, ours, lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
+    differ = parity.token_differences(strings, ours, lambda text: tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
     chat = tokenizer.apply_chat_template(list(_CHAT), add_generation_prompt=True, return_dict=False)
     wanted = encode_chat(_CHAT, read(folder / "tokenizer.json"), add_generation_prompt=True)[0]
     return differ + ["the chat template"] * (list(chat) != wanted)
@@ -51,5 +51,6 @@ def _written(module: Any, token: int) -> int:
     """Tokens that generation writes, of at most four, where the second one is this."""
     prompt = torch.tensor([[IDS[USER]]])
     says = LogitsProcessorList([_Says(token, after=prompt.shape[1])])
-    whole = module.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=4, do_sample=False, logits_processor=says)
+    greedy = {"do_sample": False, "temperature": None, "top_p": None}
+    whole = module.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=4, logits_processor=says, **greedy)
     return int(whole.shape[1] - prompt.shape[1])

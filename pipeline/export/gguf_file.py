@@ -55,12 +55,14 @@ def write_gguf(
     name: str,
     keep_f16: Sequence[Matrix],
     products: Mapping[str, npt.NDArray[np.float64]],
+    notes: Mapping[str, str],
 ) -> dict[str, int]:
     """Write the module (fp32, CPU) and the tokenizer (a folder of transformers) as one file; returns tensors by type.
 
     Matrices get the type, those of keep_f16 F16 (llama.cpp multiplies quantized matrices with 8-bit activations); norms, biases and
     learned positions stay F32; below Q8_0 the embeddings have Q8_0, which saves most of the loss that 4 bits bring to a small model.
-    `products` are gptq's input_products of the steered_layers; only the types of gguf_types.STEERED ask for them.
+    `products` are gptq's input_products of the steered_layers; only the types of gguf_types.STEERED ask for them. `notes` go
+    into the metadata.
     Raises PipelineError for a kind of model that has no form here.
     """
     config = module.config
@@ -71,6 +73,8 @@ def write_gguf(
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     _add_shape(writer, config)
     _add_tokenizer(writer, tokenizer, vocabulary=config.vocab_size)
+    for key, value in notes.items():
+        writer.add_string(key, value)
     wide = _wide(config, keep_f16)
     layers = {to: at.removesuffix(".weight") for at, to in _names(config, architecture).items()}
     counts: dict[str, int] = {}

@@ -1,5 +1,6 @@
 """A model as GGUF files, each loaded back by llama.cpp and compared before it is released."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.files import write_json
+from pipeline.core.files import write_json, write_text
 from pipeline.core.owned import remove_file
 from pipeline.core.progress import progress
 from pipeline.export import parity
@@ -20,11 +21,14 @@ from pipeline.export.gguf_file import Matrix, steered_layers, write_gguf
 from pipeline.export.gguf_parity import Original, measure
 from pipeline.export.gguf_types import STEERED, FileType, refuse_types
 from pipeline.export.gptq import input_products
+from pipeline.export.papers import KEY, modelfile
 from pipeline.export.parity import Bounds, Fault
 from pipeline.export.probe import Probing, calibration_rows, probe_of, torch_logits
 from pipeline.export.release import OnFailure, dropped
 from pipeline.model.disk import load, tokenizer_digest
 from pipeline.model.kinds.gpt2 import ACTIVATIONS
+
+FOR_OLLAMA = ("Q8_0", "F16", "BF16")  # the file that the Modelfile names: nearly no loss, where it is there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,9 @@ class Gguf(Probing):
     on_failure: OnFailure
 
 
-def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Gguf, section: str) -> dict[str, Any]:
+def export(
+    source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Gguf, section: str, bill: Mapping[str, str]
+) -> dict[str, Any]:
     """Write the source as one GGUF file a type; returns sizes and parity, also in parity.json.
 
     Only files that, loaded back, keep their bounds are released. With on_failure "drop" the others are named under `dropped`, each with
@@ -55,7 +61,8 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
     steered = {*STEERED} & {*settings.types} if settings.calibration_rows else set()
     layers = steered_layers(module, settings.types, settings.keep_f16)
     products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if layers else 0), layers)
-    write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products)
+    notes = {f"{KEY}.{what}": digest for what, digest in bill.items()}
+    write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products, notes=notes)
     original = Original(module=module, folder=source.path, probe=probe, logits=torch_logits(module, probe), products=products)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(original.logits, probe.targets)}}
     wrong: dict[str, list[Fault]] = {}
@@ -73,7 +80,10 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
             wrong, settings.types, steered=steered, section=section, on_failure=settings.on_failure, instead="export=[transformers]"
         )
         draft.facts |= {"source": source.path.name, "model": source.digest, "tokenizer": tokenizer_digest(source)}
-        draft.facts["types"] = [kind for kind in settings.types if kind not in wrong]
+        left = draft.facts["types"] = [kind for kind in settings.types if kind not in wrong]
+        first = next((kind for kind in FOR_OLLAMA if kind in left), left[0])
+        told = modelfile(f"model-{first}.gguf", context=config.max_position_embeddings, sampling=settings.sampling)
+        write_text(draft.path / "Modelfile", told)
         write_json(draft.path / "parity.json", report)
     return report
 

@@ -4,7 +4,6 @@ The folder is laid out as transformers.js reads one: configuration and tokenizer
 """
 
 import copy
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from pipeline.export.folder_reader import strings_cut_otherwise
 from pipeline.export.gptq import in_8_bits, input_products, quantize
 from pipeline.export.onnx_graph import BLOCK, Held, graph_of
 from pipeline.export.onnx_session import Session
+from pipeline.export.papers import KEY, write_beside
 from pipeline.export.parity import Fault, Limit, Times
 from pipeline.export.probe import Probe, Probing, calibration_rows, probe_of, torch_logits
 from pipeline.export.release import OnFailure, dropped
@@ -78,7 +78,9 @@ class Piece:
         return view.T if self.turned else view
 
 
-def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Onnx, section: str) -> dict[str, Any]:
+def export(
+    source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Onnx, section: str, bill: Mapping[str, str]
+) -> dict[str, Any]:
     """Write the source as one ONNX file a type; returns sizes and parity, also in parity.json.
 
     Only files that, loaded back, keep their bounds are released; release.dropped tells the others. Raises PipelineError for a kind of
@@ -93,16 +95,15 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
     wanted = torch_logits(module, probe)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}}
     wrong: dict[str, list[Fault]] = {}
+    notes = {f"{KEY}.{what}": digest for what, digest in bill.items()}
     with target.writing() as draft:
         (draft.path / FOLDER).mkdir()
-        for name in source.manifest.files:
-            if Path(name).parent == Path() and name != "model.safetensors":
-                shutil.copyfile(source.file(name), draft.path / name)
+        write_beside(draft.path, module, source, bill, settings.sampling, {})
         differ = len(strings_cut_otherwise(draft.path, probe.strings))
         for kind in progress(settings.types, "files"):
             path = draft.path / FOLDER / FILES[kind]
             held = _held(module, kind, products)
-            path.write_bytes(graph_of(module, held, notes={}).SerializeToString(deterministic=True))
+            path.write_bytes(graph_of(module, held, notes=notes).SerializeToString(deterministic=True))
             found: dict[str, Any] = {"bytes": path.stat().st_size, "ids_differ": float(differ)}
             found |= _measure(path, module, probe, wanted, held, _held(module, kind, {}), threads=settings.threads)
             if faults := parity.faults(path.name, found, _limits(found["rounding"], settings.bounds)):

@@ -16,6 +16,7 @@ from pipeline.core.artifact.split import Part, Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.export import parity
+from pipeline.export.papers import Sampling
 from pipeline.export.strings import strings
 from pipeline.model.disk import tokenizer_digest
 from pipeline.tokens.dialogues import IGNORE_INDEX
@@ -28,6 +29,7 @@ class Probing:
 
     strings: PositiveInt  # on which the tokenizers are compared
     rows: PositiveInt  # held-out rows on which the logits are compared
+    sampling: Sampling
     seed: int
 
 

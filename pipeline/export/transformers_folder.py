@@ -1,6 +1,8 @@
 """A model as a folder that transformers reads, loaded back and compared to the bit."""
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,25 +16,35 @@ from pipeline.core.files import read_json, write_json
 from pipeline.export import parity
 from pipeline.export.architectures import refuse_own
 from pipeline.export.folder_reader import ends_missed, strings_cut_otherwise
+from pipeline.export.papers import WEIGHTS, write_beside, write_card
 from pipeline.export.probe import Probing, probe_of, torch_logits
 from pipeline.model.disk import load, tokenizer_digest
 
 FOLDER = "safetensors"
 
 
-def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Probing) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Folder(Probing):
+    """What is told of the model, and how hard it is checked."""
+
+    name: str  # the model's name in its card
+    data_license: str | None  # of the training data, as you state it: an identifier of the hub (mit, cc-by-4.0)
+
+
+def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Folder, bill: Mapping[str, str]) -> dict[str, Any]:
     """Copy the model's own files, load them as anybody would, compare; returns sizes and parity, also in parity.json.
 
     Nothing appears unless everything is equal; else PipelineError names each fault, or the kind that transformers does not know.
     """
     refuse_own(read_json(source.file("config.json"))["model_type"])
     probe = probe_of(source, tokens, split, settings)
-    wanted = torch_logits(load(source, device="cpu"), probe)
+    module = load(source, device="cpu")
+    wanted = torch_logits(module, probe)
     with target.writing() as draft:
         folder = draft.path / FOLDER
         folder.mkdir()
-        for name in source.manifest.files:
-            shutil.copyfile(source.file(name), folder / name)
+        shutil.copyfile(source.file(WEIGHTS), folder / WEIGHTS)
+        write_beside(folder, module, source, bill, settings.sampling, {})
         reader = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         found = torch_logits(reader, probe)
         differ, missed = strings_cut_otherwise(folder, probe.strings), ends_missed(reader)
@@ -40,8 +52,10 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
         measured |= {"kl": parity.mean_kl(wanted, found)} | parity.compare(found, wanted)
         if faults := parity.faults(FOLDER, measured, parity.EXACT):
             raise parity.refusal(faults, mend="export=[gguf]")
-        size = sum(path.stat().st_size for path in folder.iterdir())
         whole, back = (parity.perplexity(logits, probe.targets) for logits in (wanted, found))
+        about = {"name": settings.name, "data_license": settings.data_license}
+        write_card(folder, module, source, tokens, bill, **about, report={"fp32": {"perplexity": whole}})
+        size = sum(path.stat().st_size for path in folder.iterdir())
         report = {"fp32": {"perplexity": whole}, FOLDER: {"bytes": size, "perplexity": back} | measured}
         write_json(draft.path / "parity.json", report)
         draft.facts |= {"source": source.path.name, "model": source.digest, "tokenizer": tokenizer_digest(source), "types": []}

@@ -13,6 +13,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.export.compressed_folder import Compressed, export
+from pipeline.export.papers import bill_of
 from stages._mends import warn_of_dropped
 from stages._run import Run, stage
 
@@ -30,7 +31,8 @@ class Config(Compressed):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Write, load back, compare; a folder that is not released is told with the ways out."""
-    report = export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, section=run.section)
+    bill = bill_of(cfg.source, cfg.tokens, cfg.split, code=run.code, configuration=run.told)
+    report = export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, section=run.section, bill=bill)
     warn_of_dropped(run.log, report["dropped"])
     return report
 

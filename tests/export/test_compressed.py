@@ -25,6 +25,7 @@ from pipeline.export.packed import PackedType, packed, quantized
 from pipeline.export.rounding import filled
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
+from tests.export.conftest import BILL, SAMPLING
 
 Make = Callable[..., Model]
 Export = Callable[..., dict[str, Any]]
@@ -34,6 +35,7 @@ SETTINGS = Compressed(
     calibration_rows=8,
     strings=100,
     rows=4,
+    sampling=SAMPLING,
     bounds=Bounds(row_error=3, kl=3),  # as in conf/
     on_failure="drop",
     seed=1,
@@ -46,7 +48,9 @@ def export(tokens: Tokens, split: Split, target: Path) -> Export:
 
     def run(source: Model, **changed: Any) -> dict[str, Any]:
         own = replace(SETTINGS, **changed)
-        return compressed_folder.export(source, Exports(target), tokens=tokens, split=split, settings=own, section="export.compressed")
+        return compressed_folder.export(
+            source, Exports(target), tokens=tokens, split=split, settings=own, section="export.compressed", bill=BILL
+        )
 
     return run
 
@@ -120,7 +124,7 @@ def test_what_it_can_not_hold_is_refused_with_a_setting_that_can(model: Make, ex
         export(model("qwen3"), group_size=128)
     assert fault.value.mend == "export.compressed.group_size=32"
     with pytest.raises(PipelineError) as fault:
-        refuse_groups({"hidden_size": 40}, 32, section="export.compressed")
+        refuse_groups({"hidden_size": 40}, 32, section="export.compressed", bill=BILL)
     assert fault.value.mend == "export.compressed.types=[int8]"
     with pytest.raises(PipelineError) as fault:
         refuse_packing("lstm")

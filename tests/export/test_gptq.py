@@ -70,7 +70,9 @@ def test_the_file_holds_the_codes_of_each_layer_in_the_order_of_transformers(
     products = input_products(module, ROWS, layers)
     for name in ("one", "other"):
         again = input_products(module, ROWS, layers)
-        write_gguf(tmp_path / name, module, source.path, kind="Q4_0", name="tiny", keep_f16=("output", "ffn_down"), products=again)
+        write_gguf(
+            tmp_path / name, module, source.path, kind="Q4_0", name="tiny", keep_f16=("output", "ffn_down"), products=again, notes={}
+        )
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
     written, weights = read_weights(tmp_path / "one", module.config), module.state_dict()
     for layer in layers:

@@ -23,6 +23,7 @@ from pipeline.export.onnx_session import Session
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
 from pipeline.tokens.special import ENDS
+from tests.export.conftest import BILL, SAMPLING
 
 Make = Callable[..., Model]
 Export = Callable[..., dict[str, Any]]
@@ -32,6 +33,7 @@ SETTINGS = Onnx(
     threads=1,
     strings=100,
     rows=4,
+    sampling=SAMPLING,
     bounds=Bounds(mean_logit=5, kl=3),  # as in conf/
     on_failure="drop",
     seed=1,
@@ -51,7 +53,7 @@ def export(tokens: Tokens, split: Split, target: Path) -> Export:
 
     def run(source: Model, **changed: Any) -> dict[str, Any]:
         own = replace(SETTINGS, **changed)
-        return onnx_folder.export(source, Exports(target), tokens=tokens, split=split, settings=own, section="export.onnx")
+        return onnx_folder.export(source, Exports(target), tokens=tokens, split=split, settings=own, section="export.onnx", bill=BILL)
 
     return run
 

@@ -76,7 +76,7 @@ def test_llama_cpp_is_off_by_what_rounding_its_inputs_makes(model: Callable[...,
     kinds: tuple[FileType, ...] = ("F16", "Q8_0")
     for kind in kinds:
         path = tmp_path / f"{kind}.gguf"
-        write_gguf(path, module, source.path, kind=kind, name="tiny", keep_f16=(), products={})
+        write_gguf(path, module, source.path, kind=kind, name="tiny", keep_f16=(), products={}, notes={})
         held = load(source, device="cpu")
         held.load_state_dict({name: torch.tensor(weight) for name, weight in read_weights(path, held.config).items()}, strict=False)
         with Runtime(path, context=LENGTH, threads=1) as runtime, torch.inference_mode():
