@@ -20,10 +20,12 @@ NAME ?=
 ONLY ?=
 FAILED ?=
 FILE ?=
+WATTS ?=
+HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why verify compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-generation bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-generation bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +84,9 @@ why: setup ## tell the life of a document (ID=...)
 
 verify: setup ## check an exported file against its manifest and dvc.lock, to the byte, and say what it is made of (FILE=...; without: all)
 	@$(V)/python -m apps.verify $(if $(FILE),"$(FILE)")
+
+card: setup ## card/: the exported folder with scores, hardware, cost (PRICE=$$ an hour) and energy (WATTS=) in its card; HUB=user/name pushes it
+	@$(V)/python -m apps.card $(if $(PRICE),--price "$(PRICE)") $(if $(WATTS),--watts "$(WATTS)") $(if $(HUB),--hub "$(HUB)")
 
 compare: setup ## what differs between two runs (A=HEAD B=workspace: commits or experiments)
 	@$(V)/python -m apps.compare $(A) $(B)
