@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.files import read_json, write_json, write_text
+from pipeline.core.files import read_json, write_json
 from pipeline.model.disk import tokenizer_digest
 from pipeline.tokens.special import END, ENDOFTEXT, ENDS
 
@@ -86,21 +86,6 @@ def modelfile(file: str, *, context: int, sampling: Sampling) -> str:
     )
 
 
-def write_card(
-    folder: Path,
-    module: PreTrainedModel,
-    source: Model,
-    tokens: Tokens,
-    bill: Mapping[str, str],
-    *,
-    name: str,
-    data_license: str | None,
-    report: Mapping[str, Any],
-) -> None:
-    """README.md of a folder for transformers, with the head that the hub reads."""
-    write_text(folder / "README.md", card(module, source, tokens, bill, name=name, data_license=data_license, report=report))
-
-
 def card(
     module: PreTrainedModel,
     source: Model,
@@ -109,9 +94,9 @@ def card(
     *,
     name: str,
     data_license: str | None,
-    report: Mapping[str, Any],
+    perplexity: float,
 ) -> str:
-    """The text of the model card."""
+    """The model card, README.md of a folder for transformers, with the head that the hub reads; `perplexity` is that on held-out rows."""
     config, train, facts = module.config, tokens.facts["train"], source.facts
     licenses = train.get("licenses") or {}
     aligned = f" and aligned ({facts['method']})" if "method" in facts else ""
@@ -149,7 +134,7 @@ Licence of the data, as stated: {data_license or "not stated"}.
 ## How it was checked
 
 Loaded back by transformers, the logits on held-out rows are those of the trained model to the bit; perplexity there
-{report["fp32"]["perplexity"]:.4g}. Scores with their intervals, hardware, time and cost: `make card` in the repository of the run.
+{perplexity:.4g}. Scores with their intervals, hardware, time and cost: `make card` in the repository of the run.
 
 ## Bill of materials
 

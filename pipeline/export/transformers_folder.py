@@ -12,11 +12,11 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import read_json, write_json, write_text
 from pipeline.export import parity
 from pipeline.export.architectures import refuse_own
 from pipeline.export.folder_reader import ends_missed, strings_cut_otherwise
-from pipeline.export.papers import WEIGHTS, write_beside, write_card
+from pipeline.export.papers import WEIGHTS, card, write_beside
 from pipeline.export.probe import Probing, probe_of, torch_logits
 from pipeline.model.disk import load, tokenizer_digest
 
@@ -53,8 +53,8 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
         if faults := parity.faults(FOLDER, measured, parity.EXACT):
             raise parity.refusal(faults, mend="export=[gguf]")
         whole, back = (parity.perplexity(logits, probe.targets) for logits in (wanted, found))
-        about = {"name": settings.name, "data_license": settings.data_license}
-        write_card(folder, module, source, tokens, bill, **about, report={"fp32": {"perplexity": whole}})
+        text = card(module, source, tokens, bill, name=settings.name, data_license=settings.data_license, perplexity=whole)
+        write_text(folder / "README.md", text)
         size = sum(path.stat().st_size for path in folder.iterdir())
         report = {"fp32": {"perplexity": whole}, FOLDER: {"bytes": size, "perplexity": back} | measured}
         write_json(draft.path / "parity.json", report)
