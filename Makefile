@@ -25,7 +25,7 @@ HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-generation bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -150,6 +150,10 @@ bench-eval: setup ## compare how fast models are scored, ours and lm-evaluation-
 	@$(V)/python -m benchmarks.evaluation
 
 bench-generation: setup ## compare how fast answers are sampled, ours and transformers
+	@$(V)/python -m benchmarks.generation
+
+bench-align: setup ## compare how fast PPO and GRPO learn, ours and TRL's, and how fast answers are sampled (CHAIN=checkout with a finished chain)
+	@$(V)/python -m benchmarks.align $(if $(CHAIN),--chain "$(CHAIN)")
 	@$(V)/python -m benchmarks.generation
 
 bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where installed) and tokenizers

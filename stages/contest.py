@@ -21,6 +21,7 @@ from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
 from pipeline.evaluate import contest
 from pipeline.evaluate.differences import between
+from pipeline.evaluate.manner import manners
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.export.answers import answers_of_files
 from pipeline.model.disk import load, load_reward, tokenizer_of
@@ -57,7 +58,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     contest.add_rewards(lines, judge, tokenizer, batch=cfg.batch_size)
     reference, draws = contest.name_of(cfg.reference, cfg.models), Bootstrap(cfg.resamples, seed_of(cfg.seed, "contest"))
     rows = contest.against(reference, load(cfg.reference, device=run.device), lines, tokenizer, batch=cfg.batch_size, bootstrap=draws)
-    rows += [] if lines else contest.unasked(cfg.models, reference)
+    rows += manners(lines, bootstrap=draws) if lines else contest.unasked(cfg.models, reference)
     rows += contest.ratings(lines, sources=sources, prior=cfg.prior, bootstrap=draws)
     apart = between({name: list(read_jsonl(artifact.file("answers.jsonl"))) for name, artifact in scores.items()}, draws)
     facts = {"reference": reference, "tokenizer": cfg.reward_model.facts["tokenizer"]}

@@ -16,11 +16,11 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
 from pipeline.align.ppo_rollout import Answers, texts_of, written
-from pipeline.align.repetition import distinct
 from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
+from pipeline.tokens.repetition import distinct
 from pipeline.train.workspace import History, Workspace, mean_of
 
 TAIL = 5  # steps whose mean is compared, at least

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 
 from pipeline.align.calibration import right_of
-from pipeline.align.repetition import distinct
 from pipeline.align.rows import ranked
 from pipeline.tokens.dialogues import Pair
+from pipeline.tokens.repetition import distinct
 
 FEATURES = ("length", "overlap", "repetition", "unigram")
 RIDGE = 1e-3  # of the squared weights of standardized features, a pair: separable pairs leave them finite

@@ -61,9 +61,7 @@ def ratio(numerators: Sequence[float | int], denominators: Sequence[float | int]
 
 def mean(values: Sequence[float | int], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
     """The mean of the values, with the percentile bootstrap over clusters; n counts values."""
-    sums, counts = _gather(values, clusters)
-    found = ratio(sums, counts, bootstrap=bootstrap)
-    return Estimate(found.value, found.low, found.high, len(values))
+    return rate(values, [1.0] * len(values), clusters, bootstrap=bootstrap)
 
 
 def share(values: Sequence[float | int], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
@@ -79,11 +77,17 @@ def share(values: Sequence[float | int], clusters: Sequence[Hashable], *, bootst
     return mean(values, clusters, bootstrap=bootstrap)
 
 
-def _gather(values: Sequence[float | int], clusters: Sequence[Hashable]) -> tuple[list[float], list[float]]:
-    """Sum and count of the values by cluster, in the order of first appearance."""
+def rate(values: Sequence[float | int], sizes: Sequence[float | int], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:
+    """The sum of the values by the sum of their sizes, as nats a token, with the percentile bootstrap over clusters; n counts values."""
+    found = ratio(*_gather(values, sizes, clusters), bootstrap=bootstrap)
+    return Estimate(found.value, found.low, found.high, len(values))
+
+
+def _gather(values: Sequence[float | int], sizes: Sequence[float | int], clusters: Sequence[Hashable]) -> tuple[list[float], list[float]]:
+    """Sums of the values and of the sizes by cluster, in the order of first appearance."""
     sums: dict[Hashable, float] = {}
-    counts: dict[Hashable, float] = {}
-    for value, cluster in zip(values, clusters, strict=True):
+    wholes: dict[Hashable, float] = {}
+    for value, size, cluster in zip(values, sizes, clusters, strict=True):
         sums[cluster] = sums.get(cluster, 0.0) + value
-        counts[cluster] = counts.get(cluster, 0.0) + 1.0
-    return list(sums.values()), list(counts.values())
+        wholes[cluster] = wholes.get(cluster, 0.0) + size
+    return list(sums.values()), list(wholes.values())

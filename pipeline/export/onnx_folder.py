@@ -7,7 +7,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from pipeline.export.architectures import refuse_graph
 from pipeline.export.folder_reader import strings_cut_otherwise
 from pipeline.export.gptq import in_8_bits, input_products, quantize
 from pipeline.export.onnx_graph import BLOCK, Held, graph_of
+from pipeline.export.onnx_names import FILES, FOLDER, OnnxType
 from pipeline.export.onnx_session import Session
 from pipeline.export.papers import KEY, write_beside
 from pipeline.export.parity import Fault, Limit, Times
@@ -36,9 +37,6 @@ from pipeline.export.probe import Probe, Probing, calibration_rows, probe_of, to
 from pipeline.export.release import OnFailure, dropped
 from pipeline.model.disk import load, tokenizer_digest
 
-OnnxType = Literal["fp32", "q8", "q4"]
-FILES: dict[OnnxType, str] = {"fp32": "model.onnx", "q8": "model_quantized.onnx", "q4": "model_q4.onnx"}  # transformers.js' names
-FOLDER = "onnx"
 _EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "lm_head.weight")
 _FULL = ("wpe.weight", "mlp.gate.weight")  # positions, and routers: they are small
 Products = Mapping[str, npt.NDArray[np.float64]]
@@ -101,7 +99,7 @@ def export(
         write_beside(draft.path, module, source, bill, settings.sampling, {})
         differ = len(strings_cut_otherwise(draft.path, probe.strings))
         for kind in progress(settings.types, "files"):
-            path = draft.path / FOLDER / FILES[kind]
+            path = draft.path / FILES[kind]
             held = _held(module, kind, products)
             path.write_bytes(graph_of(module, held, notes=notes).SerializeToString(deterministic=True))
             found: dict[str, Any] = {"bytes": path.stat().st_size, "ids_differ": float(differ)}
@@ -114,7 +112,8 @@ def export(
         report["dropped"] = dropped(
             wrong, settings.types, steered=steered, section=section, on_failure=settings.on_failure, instead="export=[transformers]"
         )
-        draft.facts |= {"source": source.path.name, "model": source.digest, "tokenizer": tokenizer_digest(source), "types": []}
+        draft.facts |= {"source": source.path.name, "model": source.digest, "tokenizer": tokenizer_digest(source)}
+        draft.facts["types"] = [kind for kind in settings.types if kind not in wrong]
         write_json(draft.path / "parity.json", report)
     return report
 

@@ -10,7 +10,7 @@ from pipeline.report.figures import fixed, number, share
 from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell
 
 TEXT, HELD_OUT, TRAINED, AGAINST = "text", "facts_held_out", "facts_trained", "against_reference"
-LAST_WORD, ANSWERS = "last_word", "answers"
+LAST_WORD, ANSWERS, SAMPLED = "last_word", "answers", "sampled_answers"
 _EVEN = 0.5  # of a duel, and of a ranking that knows nothing
 _RULES = {"gold": "by rules", "reward": "by the reward model"}
 _SAME = "greedy"
@@ -49,6 +49,11 @@ _TASK_NAMES = tuple(dict.fromkeys(task for _, columns, _ in _TASKS for task, _, 
 _DUELS = (
     "Shares of held-out questions on which the sampled answer beats that of the reference, ties half (dashed: neither is better). "
     "By the reward model, an answer that was cut off loses against one that ended."
+)
+_MANNER = {"tokens": "tokens", "ended": "ended", "distinct": "different pairs of tokens", "entropy": "entropy, nats a token"}
+_MANNERS = (
+    "Different pairs: the share of the neighbouring tokens within an answer that were not yet there; entropy: how varied the answers "
+    "are, by the model's own probabilities of what it drew. Text is read worse after alignment where bits a byte have risen (Text)."
 )
 _HEADS = {"gold_win": "wins by rules", "reward_win": "wins by the reward model", "kl": "KL, nats an answer"}
 REWARD = "reward"  # its name among the rankings
@@ -147,6 +152,17 @@ def duel_blocks(board: ScoreTable) -> Iterator[Block]:
     note = f"{_DUELS} {GOLD}: what the data answer." if GOLD in models else _DUELS
     yield Table("Against the reference", ("model", *(_HEADS[metric] for metric in known)), rows, note)
     yield from frontier_blocks(board, models)
+    yield from manner_blocks(board)
+
+
+def manner_blocks(board: ScoreTable) -> Iterator[Block]:
+    """How the sampled answers of each player are, whoever likes them."""
+    if not (players := board.models(SAMPLED)):
+        return
+    axes = {metric: axis_of([board.score(player, SAMPLED, metric) for player in players], None) for metric in ("tokens", "entropy")}
+    axes |= dict.fromkeys(("ended", "distinct"), Axis(0.0, 1.0, None))
+    rows = [(player, *(cell(board.score(player, SAMPLED, metric), axes[metric]) for metric in _MANNER)) for player in players]
+    yield Table("Sampled answers", ("model", *_MANNER.values()), rows, _MANNERS)
 
 
 def frontier_blocks(board: ScoreTable, models: Sequence[str]) -> Iterator[Block]:
@@ -249,18 +265,28 @@ def contest_blocks(board: ScoreTable) -> Iterator[Block]:
 
 
 def other_blocks(board: ScoreTable, shown: Sequence[str]) -> Iterator[Block]:
-    """The scores of tasks that have no table of their own; `shown` have theirs elsewhere."""
-    others = [
-        (key, score)
-        for key, score in board.others((TEXT, "facts", HELD_OUT, TRAINED, AGAINST, *_TASK_NAMES, *_RULES, _SAME, *shown))
-        if score.value is not None
-    ]
-    if others:
+    """A table of each task that has none of its own; `shown` have theirs elsewhere."""
+    known = board.others((TEXT, "facts", HELD_OUT, TRAINED, AGAINST, SAMPLED, *_TASK_NAMES, *_RULES, _SAME, *shown))
+    scores: dict[str, dict[str, list[Score]]] = {}
+    for (_, task, metric), score in known:
+        scores.setdefault(task, {}).setdefault(metric, []).append(score)
+    for task, metrics in scores.items():
+        title = task.replace("_", " ").capitalize()
+        columns = {metric: _axis_about(found) for metric, found in metrics.items() if any(one.value is not None for one in found)}
+        if not columns:
+            yield Absent(title, next(iter(board.reasons(task)), "not measured"))
+            continue
         rows = [
-            (task, model, metric, fixed(score.value), f"{fixed(score.low)} – {fixed(score.high)}", number(score.n))
-            for (model, task, metric), score in others
+            (model, *(cell(board.score(model, task, metric), axis) for metric, axis in columns.items())) for model in board.models(task)
         ]
-        yield Table("Other scores", ("task", "model", "metric", "value", "95%", "n"), rows)
+        most = max(score.n for metric in columns for score in metrics[metric])
+        yield Table(f"{title}: {number(most)} items", ("model", *(metric.replace("_", " ") for metric in columns)), rows)
+
+
+def _axis_about(scores: Sequence[Score]) -> Axis:
+    """From 0 to 1 where all are shares."""
+    shares = all(0 <= score.value <= 1 for score in scores if score.value is not None)
+    return Axis(0.0, 1.0, None) if shares else axis_of(scores, None)
 
 
 def accuracy_of(metrics: Mapping[str, Any]) -> Score:

@@ -17,6 +17,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.seed import stream
+from pipeline.world import strangers
 from pipeline.world.facts import BY_NAME, Fact, Facts, read_facts
 from pipeline.world.judge import POLITE, RUDE, judge
 
@@ -62,6 +63,7 @@ class DialogueConfig:
     small_talk: float
     preferences: int
     test: float
+    strangers: strangers.Strangers
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,16 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
     check(config)
     facts = read_facts(read_json(corpus.file("world.json")))
     trained, _ = split_facts(facts, held_out=config.held_out, seed=seed)
-    return {
+    rows = {
         "instructions": instructions(trained, config, seed),
         "preferences": preferences(trained, facts, config, seed),
         "questions": questions(facts, trained, seed),
     }
+    more = round(config.strangers.instructions * config.instructions)
+    rows["instructions"] += strangers.admissions(more, val=round(config.val * more), systems=SYSTEMS, seed=seed)
+    if config.strangers.questions:
+        rows["strangers"] = strangers.questions(config.strangers.questions, systems=SYSTEMS, seed=seed)
+    return rows
 
 
 def counts(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:

@@ -12,12 +12,12 @@ import torch
 
 from pipeline.align.guards import HANDFUL, Alarms, Guards, alarms, read_guards, told_of, with_alarms
 from pipeline.align.ppo_rollout import pack_answers
-from pipeline.align.repetition import distinct
 from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.dialogues import Pair
+from pipeline.tokens.repetition import distinct
 from pipeline.train.workspace import History
 from tests.align.tiny import pairs, tiny, workspace
 

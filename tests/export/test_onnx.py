@@ -16,6 +16,7 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.export import onnx_folder
+from pipeline.export.answers import answers_of_files
 from pipeline.export.architectures import GRAPHS
 from pipeline.export.onnx_folder import Bounds, Onnx
 from pipeline.export.onnx_graph import _FORMS, Held, graph_of
@@ -91,6 +92,17 @@ def test_reading_on_from_a_cache_gives_the_greedy_answers_of_the_model(opened: t
     prompts = [[0, 3, 20 + number, 40, 5, 4] for number in range(4)]
     wanted = generate(module, prompts, max_new=8, temperature=0, seed=1, batch=4, ends=ENDS)
     assert [session.generate(prompt, max_new=8, ends=ENDS) for prompt in prompts] == wanted
+
+
+def test_the_contest_asks_each_file(model: Make, export: Export, target: Path) -> None:
+    source = model("qwen3")
+    export(source, types=("fp32", "q8"))
+    prompts, limits = [[0, 3, 20, 40, 5, 4], [0, 3, 21, 5, 4]], [6, 3]
+    found = {kind: answers for kind, _, answers in answers_of_files({"onnx": Exports(target)}, prompts, limits, threads=1)}
+    module = load(source, device="cpu")
+    for prompt, most, answer in zip(prompts, limits, found["fp32"], strict=True):
+        assert [answer] == generate(module, [prompt], max_new=most, temperature=0, seed=1, batch=1)
+    assert set(found) == {"fp32", "q8"}
 
 
 def test_padding_on_the_left_changes_nothing(opened: tuple[Session, Any]) -> None:
