@@ -20,6 +20,7 @@ NAME ?=
 ONLY ?=
 FAILED ?=
 FILE ?=
+FOLDER ?=
 WATTS ?=
 HUB ?=
 TARGET ?= data/input/own.jsonl
