@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -75,6 +76,21 @@ def check_device(hardware: Mapping[str, Any]) -> None:
             raise PipelineError("hardware.device is cuda, and torch finds no CUDA device", mend="hardware=auto or hardware=cpu")
 
 
+def check_rounding(settings: Mapping[str, Any]) -> None:
+    """PipelineError where weights are to be held in four bits and this machine can't: the stage would tell after the pretraining."""
+    entries = {"sft": settings["sft"]} | {f"align.{name}": one for name, one in settings["align"].items()}
+    asked = [at for at, one in entries.items() if (one.get("adapter") or {}).get("method") == "qlora"]
+    if not asked:
+        return
+    import torch
+
+    if settings["hardware"].get("device") == "cpu" or not torch.cuda.is_available():
+        raise PipelineError(f"{asked[0]}.adapter is qlora, which is for a CUDA device, and there is none", mend="adapter=lora")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        message = f"{asked[0]}.adapter is qlora, and bitsandbytes, which rounds the weights, is not installed"
+        raise PipelineError(message, mend=".venv/bin/pip install bitsandbytes, or adapter=lora")
+
+
 def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """What is wrong with the section of a stage: keys and types, and artifacts that dvc.yaml does not watch."""
     stage = importlib.import_module(block.module).main
@@ -93,7 +109,7 @@ def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineErr
         told = target is not None and path == target.path
         if not told and not any(path.is_relative_to(one) for one in watched):
             message = f"{at} names {path}, which DVC does not watch for it"
-            yield PipelineError(message, mend=f"name it in {at}.reads, or in dvc.yaml's deps")
+            yield PipelineError(message, mend=f"name it in {at}.reads or {at}.reads_also, or in dvc.yaml's deps")
 
 
 def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Iterator[PipelineError]:

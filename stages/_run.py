@@ -41,7 +41,7 @@ B = TypeVar("B")
 Metrics = dict[str, Any]
 KEPT_LOCK = Path(".run/dvc.lock")  # the last whole dvc.lock, for apps/heal
 FOLDER = Path(__file__).resolve().parent
-FOR_DVC = {"method", "format", "reads"}  # keys of an entry that dvc.yaml reads, not the stage
+FOR_DVC = {"method", "format", "reads", "reads_also"}  # keys of an entry that dvc.yaml reads, not the stage
 PYTHONS_OWN = (700, 10, 10)  # how often it looks for garbage
 
 

@@ -12,7 +12,7 @@ from pipeline.core.closure import Code
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.locked import check_lock
-from stages._checks import check_device, check_sections
+from stages._checks import check_device, check_rounding, check_sections
 from stages._log import logger
 from stages._mends import in_full
 from stages._plan import code_files, pipeline_of, print_end, remove_strays, told, write_params
@@ -39,6 +39,7 @@ def main() -> None:
         fingerprints = {path: code.fingerprint(module) for module, path in code_files().items()}
         check_device(settings["hardware"])
         check_sections(blocks, settings, fingerprints)
+        check_rounding(settings)
         for path, fingerprint in fingerprints.items():
             write_json(path, fingerprint)
         write_json(Path("plan/settings.json"), told(blocks, settings))

@@ -20,7 +20,7 @@ from trl import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
-from pipeline.align import trl_adapter
+from pipeline.align import adapters, trl_adapter
 from pipeline.align.handed_on import hand_on
 from pipeline.align.pairs import ranked, rows_of
 from pipeline.align.recipe import FineTuning
@@ -157,15 +157,24 @@ def prefer(
 
 
 def align(
-    trainer: type[PairTrainer], recipe: ReferenceFree, *, source: Model, dialogues: Dialogues, target: Model, workspace: Workspace
+    trainer: type[PairTrainer],
+    recipe: ReferenceFree,
+    adapter: adapters.Adapter,
+    *,
+    source: Model,
+    dialogues: Dialogues,
+    target: Model,
+    workspace: Workspace,
 ) -> tuple[dict[str, Any], History]:
     """An entry of `align` by a method of this kind: read, learn, save, measure on held-out pairs; the metrics, and the history by step."""
     tokenizer = disk.tokenizer_of(source)
-    policy = disk.load(source, device=workspace.device)
+    policy = adapters.load(source, adapter, device=workspace.device)
     room = room_for(recipe, policy, section=workspace.section)
     train, test = read_pairs(dialogues, ("train", "test"), tokenizer, room)
     if not train.rows:
         return hand_on(source, target, "preferences to learn from"), []
+    tuned = adapters.attach_policy(policy, adapter, seed=recipe.seed, section=workspace.section)
     metrics, history = prefer(trainer, policy, tokenizer, (train.rows, test.rows), recipe, workspace)
-    disk.save(policy, target, tokenizer=source, facts={"method": trainer.method, "steps": metrics["steps"]})
+    metrics |= tuned.counts
+    tuned.save(target, source=source, facts={"method": trainer.method, "steps": metrics["steps"]})
     return metrics | {"train": train.counts, "test": test.counts}, history

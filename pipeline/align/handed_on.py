@@ -10,7 +10,7 @@ def hand_on(source: Model, target: Model, missing: str) -> dict[str, Any]:
     """Write the model as it is, byte by byte, with the reason among its facts; the metrics tell it too."""
     reason = nothing(missing)
     with target.writing() as draft:
-        for name in source.manifest.files:
+        for name in source.own_files:
             shutil.copyfile(source.file(name), draft.path / name)
         draft.facts |= {**source.facts, Model.NOT_TRAINED: reason}
     return {Model.NOT_TRAINED: reason}

@@ -1,25 +1,60 @@
 """Supervised fine-tuning: the base model learns to answer (Ouyang et al. 2022, step 1)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import PositiveFloat
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 from trl import SFTConfig, SFTTrainer
 
-from pipeline.align import trl_adapter
+from pipeline.align import packing, trl_adapter
+from pipeline.align.adapters import Adapter
+from pipeline.align.packing import PackedRow, Packing
 from pipeline.align.recipe import FineTuning
+from pipeline.align.rows import PretrainingMix
 from pipeline.model.batches import right_padded
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example
 from pipeline.tokens.special import IDS, PAD
 from pipeline.train.workspace import History, Trained, Workspace, tail_mean
 
 
+@dataclass(frozen=True, kw_only=True)
+class Instructions(FineTuning):
+    """What is added to fine-tuning."""
+
+    adapter: Adapter
+    packing: Packing  # best_fit: a row, of which batch_size are a step, holds several examples
+    pretraining_mix: PretrainingMix
+    max_loss: PositiveFloat | None  # nats a token on held-out dialogues after training; None: whatever it is
+
+
 class Trainer(trl_adapter.Sealed, SFTTrainer):
     """Next-token loss: the trainer divides by the tokens of the whole batch."""
+
+    method, arguments = "sft", SFTConfig
+
+
+class _Apart(SFTTrainer):
+    """The same loss of rows that hold several dialogues, by the module's own forward: every kind tells documents apart there."""
+
+    whole: dict[str, Tensor]
+
+    def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, **__: Any) -> Tensor:
+        """A mean over the trained tokens of the step; with experts their balance counts by the share of the rows."""
+        output = model(input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], attention_mask=None, use_cache=False)
+        loss = answer_losses(output.logits.float(), inputs["labels"]).sum() / (self.whole["labels"][:, 1:] != IGNORE_INDEX).sum()
+        if (balance := getattr(output, "aux_loss", None)) is not None:
+            loss = loss + model.config.router_aux_loss_coef * balance * len(inputs["labels"]) / len(self.whole["labels"])
+        return loss
+
+
+class PackedTrainer(trl_adapter.Sealed, _Apart):
+    """Of rows that are packed."""
 
     method, arguments = "sft", SFTConfig
 
@@ -33,20 +68,36 @@ def train_sft(
     return trl_adapter.train(Trainer, module, tokenizer, rows, recipe, workspace, options=options)
 
 
+def train_packed(
+    module: PreTrainedModel, tokenizer: Tokenizer, packed: Sequence[PackedRow], recipe: FineTuning, workspace: Workspace
+) -> Trained:
+    """The same on rows of several dialogues, which do not see each other."""
+    rows = [{"input_ids": row.ids, "labels": row.labels, "positions": row.positions} for row in packed]
+    options = {"max_length": None, "dataset_kwargs": {"skip_prepare_dataset": True}, "remove_unused_columns": False}
+    return trl_adapter.train(PackedTrainer, module, tokenizer, rows, recipe, workspace, options=options, data_collator=packing.padded)
+
+
 def fine_tune(
     module: PreTrainedModel,
     tokenizer: Tokenizer,
     train: Sequence[Example],
     val: Sequence[Example],
-    recipe: FineTuning,
+    recipe: Instructions,
     workspace: Workspace,
 ) -> tuple[dict[str, Any], History]:
     """Train the module in place on the assistant's tokens; the metrics (losses in nats a token) and the history by step."""
     longest = max(len(example.ids) for example in [*train, *val])
-    trl_adapter.refuse_beyond_memory(module, recipe, workspace, sides=Trainer.sides, longest=longest)
-    trained = train_sft(module, tokenizer, train, recipe, workspace)
+    if recipe.packing == "none":
+        trl_adapter.refuse_beyond_memory(module, recipe, workspace, sides=Trainer.sides, longest=longest)
+        trained, told = train_sft(module, tokenizer, train, recipe, workspace), {}
+    else:
+        length = longest if recipe.max_length == "auto" else max(longest, recipe.max_length)
+        trl_adapter.refuse_beyond_memory(module, recipe, workspace, sides=PackedTrainer.sides, longest=length, tiled=False)
+        rows = packing.pack(train, length=length)
+        trained = train_packed(module, tokenizer, rows, recipe, workspace)
+        told = {"rows": len(rows), "row_tokens": length, "fill": packing.fill(rows, length=length)}
     losses = {"train_loss": tail_mean(trained.history, "loss"), "val_loss": val_loss(module, val, batch=recipe.at_once)}
-    return losses | trained.amount, trained.history
+    return losses | trained.amount | ({"packing": told} if told else {}), trained.history
 
 
 @torch.no_grad()

@@ -19,11 +19,13 @@ from typing import Any, ClassVar
 
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
+from pipeline.align.adapters import WORDS
 from pipeline.align.order import order_of_rows
 from pipeline.align.recipe import FineTuning
 from pipeline.core import manifest
@@ -41,7 +43,7 @@ from pipeline.train.settle import settled
 from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import Row, Trained, Workspace
 
-_KIND, _SCALE = "trainer checkpoint", "loss_scale.json"
+_KIND, _SCALE, _LEARNED = "trainer checkpoint", "loss_scale.json", "learned.safetensors"
 _COLUMNS = 64  # bytes a token of the whole batch: three columns of 8 in this batch and in the next, which is fetched ahead, and their lists
 _TILE, _TILES = 4096, 7  # tokens that TRL's fused head takes at once, and what it holds of them, in logits (measured)
 
@@ -92,12 +94,15 @@ def train(
     return Trained([_clean(row) for row in trainer.state.log_history if "loss" in row], pace.told(recipe.steps))
 
 
-def refuse_beyond_memory(module: PreTrainedModel, recipe: FineTuning, workspace: Workspace, *, sides: int, longest: int) -> None:
+def refuse_beyond_memory(
+    module: PreTrainedModel, recipe: FineTuning, workspace: Workspace, *, sides: int, longest: int, tiled: bool = True
+) -> None:
     """OutOfMemory when a step, or the scoring of held-out rows after the last, takes more than is free; sequences have `longest` tokens.
 
-    The fused head of sft and dpo looks at the vocabulary tile by tile.
+    `tiled`: the fused head of sft and dpo looks at the vocabulary tile by tile.
     """
-    tile = min(_TILE, recipe.at_once * sides * longest)
+    tokens = recipe.at_once * sides * longest
+    tile = min(_TILE, tokens) if tiled else tokens
     ids = _COLUMNS * recipe.batch_size * sides * longest
     once = memory.state(module) + memory.logits(module, tokens=tile, copies=_TILES) + ids
     row = max(sides * memory.learning(module, tokens=longest), memory.scoring(module, tokens=longest))
@@ -152,11 +157,14 @@ def _no_filling() -> Iterator[None]:
 
 
 def _optimizer(module: PreTrainedModel, recipe: FineTuning) -> torch.optim.Optimizer:
-    """AdamW; the words move at a rate of their own. The trainer's schedule multiplies both."""
-    words = module.get_input_embeddings().weight  # type: ignore[no-untyped-call]
-    rest = [weight for weight in module.parameters() if weight is not words]
-    groups: list[dict[str, Any]] = [{"params": rest}, {"params": [words], "lr": recipe.embedding_lr_scale * recipe.learning_rate}]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=0.0, fused=True)
+    """AdamW of what learns; the words move at a rate of their own. The trainer's schedule multiplies both."""
+    embedding = module.get_input_embeddings().weight  # type: ignore[no-untyped-call]
+    rest, words = list[Tensor](), list[Tensor]()
+    for name, weight in module.named_parameters():
+        if weight.requires_grad:
+            (words if weight is embedding or WORDS in name else rest).append(weight)
+    groups: list[dict[str, Any]] = [{"params": rest}, {"params": words, "lr": recipe.embedding_lr_scale * recipe.learning_rate}]
+    return torch.optim.AdamW([one for one in groups if one["params"]], lr=recipe.learning_rate, weight_decay=0.0, fused=True)
 
 
 def _clean(row: Mapping[str, int | float]) -> Row:
@@ -193,6 +201,7 @@ class Sealed:
     recipe: Any  # a FineTuning
     scale: LossScale
     whole: dict[str, Tensor]  # the batch of the step
+    model: Any
     args: Any
     state: Any
 
@@ -246,6 +255,25 @@ class Sealed:
         sync(written)
         for old in sorted(folder.glob("checkpoint-*"), key=_step_of)[:-KEPT]:
             remove_folder(old)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """The module as transformers does; of one whose weights are held, what learns alone."""
+        learned = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+        if output_dir is None or len(learned) == len(list(self.model.parameters())):
+            super()._save(output_dir, state_dict)  # type: ignore[misc]
+        else:
+            Path(output_dir).mkdir(parents=True, exist_ok=True)
+            save_file({name: weight.detach().cpu() for name, weight in learned.items()}, Path(output_dir) / _LEARNED)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Put back what _save wrote."""
+        if not (file := Path(resume_from_checkpoint) / _LEARNED).is_file():
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+            return
+        kept, weights = load_file(file), dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name, value in kept.items():
+                weights[name].copy_(value)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """TRL writes one into the output folder at each checkpoint; ours come from the report."""

@@ -52,8 +52,8 @@ def write_beside(
     folder: Path, module: PreTrainedModel, source: Model, bill: Mapping[str, str], sampling: Sampling, config: Mapping[str, Any]
 ) -> None:
     """What lies beside the weights in a folder for transformers: tokenizer, configuration with the bill, generation_config.json."""
-    for name in source.manifest.files:
-        if Path(name).parent == Path() and name != WEIGHTS:
+    for name in source.own_files:
+        if name != WEIGHTS:
             shutil.copyfile(source.file(name), folder / name)
     write_json(folder / "config.json", read_json(folder / "config.json") | dict(config) | {KEY: dict(bill)})
     settings = read_json(folder / "tokenizer_config.json") | {"model_max_length": module.config.max_position_embeddings}

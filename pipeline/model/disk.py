@@ -1,7 +1,7 @@
 """Models on disk: a folder that transformers reads, the tokenizer's files beside the weights."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import tokenizers
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.utils import logging
+from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from pipeline.core import manifest
 from pipeline.core.artifact.model import Model
@@ -29,18 +30,21 @@ def save(
     tokenizer: Tokenizer | Model,
     facts: Mapping[str, Any],
     sides: Mapping[str, Any] | None = None,
+    beside: Callable[[Path], None] | None = None,
     earlier: Iterable[tuple[int, PreTrainedModel]] = (),
 ) -> None:
     """Write weights (safetensors), configuration and the tokenizer's files; `tokenizer` may be the model that this one came from.
 
-    `sides` are small JSON files (file name -> value). The manifest's facts are `facts`, the parameters, and the digest
-    of the tokenizer. The same weights give the same bytes. `earlier` are models of fewer steps, which become the folders kept/1, kept/2 ...
-    below, models themselves.
+    `sides` are small JSON files (file name -> value), `beside` writes what else belongs into the folder. The manifest's facts are `facts`,
+    the parameters, and the digest of the tokenizer. The same weights give the same bytes. `earlier` are models of fewer steps, which become
+    the folders kept/1, kept/2 ... below, models themselves.
     """
     with target.writing() as draft:
         draft.facts |= _written(module, draft.path, tokenizer, facts)
         for name, value in (sides or {}).items():
             write_json(draft.path / name, value)
+        if beside is not None:
+            beside(draft.path)
         for number, (steps, module_then) in enumerate(earlier, 1):
             folder = draft.path / Model.EARLIER / str(number)
             folder.mkdir(parents=True)
@@ -61,10 +65,13 @@ def _written(module: PreTrainedModel, folder: Path, tokenizer: Tokenizer | Model
     return {**facts, "parameters": parameters(module), "tokenizer": tokenizer_digest(tokenizer)}
 
 
-def load(artifact: Model, *, device: str) -> PreTrainedModel:
-    """The language model, fp32, ready to read (eval mode). PipelineError for one that can't go on from a text."""
+def load(artifact: Model, *, device: str, rounding: QuantizationConfigMixin | None = None) -> PreTrainedModel:
+    """The language model, fp32, ready to read (eval mode). PipelineError for one that can't go on from a text.
+
+    With `rounding` its matrices are held so; that needs bitsandbytes.
+    """
     refuse_reader(artifact.facts.get("objective"), place=str(artifact.path))
-    return _load(AutoModelForCausalLM, artifact, device)
+    return _load(AutoModelForCausalLM, artifact, device, rounding)
 
 
 def load_reward(artifact: RewardModel, *, device: str) -> PreTrainedModel:
@@ -91,11 +98,14 @@ def same_tokenizer(*artifacts: Tokenizer | Model) -> None:
             raise ArtifactError(message, mend=f"dvc repro {first.path.name} {other.path.name}")
 
 
-def _load(family: Any, artifact: Model, device: str) -> PreTrainedModel:
+def _load(family: Any, artifact: Model, device: str, rounding: QuantizationConfigMixin | None = None) -> PreTrainedModel:
     artifact.file("model.safetensors")  # every file is compared with the manifest
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     kernel = kind_of_type(read_json(artifact.file("config.json"))["model_type"]).attention
     options = {"dtype": torch.float32, "attn_implementation": kernel, "local_files_only": True, "use_safetensors": True}
+    if rounding is not None:
+        rounded: PreTrainedModel = family.from_pretrained(artifact.path, quantization_config=rounding, device_map={"": device}, **options)
+        return rounded.eval()  # type: ignore[no-any-return, no-untyped-call]
     module: PreTrainedModel = family.from_pretrained(artifact.path, **options)
     for weight in (*module.parameters(), *module.buffers()):
         weight.data = weight.data.clone()  # out of the mapped file, where odd addresses lead to other kernels and other last bits

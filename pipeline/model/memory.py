@@ -3,7 +3,7 @@
 Bytes beyond the weights that are loaded already. A step of R rows takes `once + R x row`. With tokens T in a row,
 vocabulary V, layers L of width D, and W the widths of the matrices inside the layers, in and out, summed up:
 
-    learning   once 12 P          the gradient and two moments of P weights
+    learning   once 12 P          the gradient and two moments of P weights that learn
                row  T x 8 W       what backward needs: each matrix reads and writes fp32, and as much again between the matrices
     logits     row  T x 4 x 4 V   themselves, without the last, their softmax, its gradient
     scoring    row  T x 4 x (3 V + W / L)      nothing is kept but the logits (themselves, without the last, their softmax)
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.memory import ONE_ROW, OutOfMemory, free_memory
-from pipeline.model.count import FP32, multiplied, share_met
+from pipeline.model.count import FP32, multiplied, parameters, share_met
 from pipeline.model.shapes import kind_of
 
 SURE = 0.7  # of what is free: what an estimate may take and yet fit, were it as far below the truth as any that was measured
@@ -60,8 +60,8 @@ def free(device: str) -> int | None:
 
 
 def state(*modules: nn.Module) -> int:
-    """Gradients and moments of modules that learn."""
-    return 3 * FP32 * sum(weight.numel() for module in modules for weight in module.parameters())
+    """Gradients and moments of what learns in modules."""
+    return 3 * FP32 * sum(parameters(module) for module in modules)
 
 
 def learning(module: PreTrainedModel, *, tokens: int) -> int:

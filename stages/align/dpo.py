@@ -8,7 +8,7 @@ writes  data/align/<entry>            Model
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import dpo
+from pipeline.align import adapters, dpo
 from pipeline.align.handed_on import hand_on
 from pipeline.align.rows import read_pairs, room_for
 from pipeline.core.artifact.dialogues import Dialogues
@@ -22,6 +22,7 @@ from stages._run import Run, stage
 class Config(dpo.DirectPreferences):
     """An entry of `align` with method dpo: the recipe's keys and these."""
 
+    adapter: adapters.Adapter
     source: Model
     dialogues: Dialogues
     target: Model
@@ -31,14 +32,16 @@ class Config(dpo.DirectPreferences):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
     room = room_for(cfg, policy, section=run.section)
     train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     if not train.rows:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "preferences to learn from")
+    tuned = adapters.attach_policy(policy, cfg.adapter, seed=cfg.seed, section=run.section)
     metrics, history = dpo.prefer(policy, reference, tokenizer, train.rows, test.rows, cfg, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "dpo", "steps": metrics["steps"]})
+    metrics |= tuned.counts
+    tuned.save(cfg.target, source=cfg.source, facts={"method": "dpo", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"train": train.counts, "test": test.counts}
 

@@ -8,7 +8,7 @@ writes  data/align/<entry>            Model
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import kto
+from pipeline.align import adapters, kto
 from pipeline.align.handed_on import hand_on
 from pipeline.align.labels import both_sides, read_labels
 from pipeline.align.rows import read_pairs, room_for
@@ -23,6 +23,7 @@ from stages._run import Run, stage
 class Config(kto.Labels):
     """An entry of `align` with method kto: the recipe's keys and these."""
 
+    adapter: adapters.Adapter
     source: Model
     dialogues: Dialogues
     target: Model
@@ -32,7 +33,7 @@ class Config(kto.Labels):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs and labels."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
     room = room_for(cfg, policy, section=run.section)
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     labels, judged = read_labels(cfg.dialogues, ("train", "test"), tokenizer, room)
@@ -41,8 +42,10 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "answers that are called good or bad")
     held_out = (judged.rows, test.rows)
+    tuned = adapters.attach_policy(policy, cfg.adapter, seed=cfg.seed, section=run.section)
     metrics, history = kto.value((policy, reference), tokenizer, answers, held_out, cfg, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "kto", "steps": metrics["steps"]})
+    metrics |= tuned.counts
+    tuned.save(cfg.target, source=cfg.source, facts={"method": "kto", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"train": pairs.counts, "test": test.counts, "train_labels": labels.counts, "test_labels": judged.counts}
 

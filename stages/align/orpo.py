@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import direct, orpo
+from pipeline.align.adapters import Adapter
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.train.workspace import Workspace
@@ -19,6 +20,7 @@ from stages._run import Run, stage
 class Config(orpo.OddsRatio):
     """An entry of `align` with method orpo: the recipe's keys and these."""
 
+    adapter: Adapter
     source: Model
     dialogues: Dialogues
     target: Model
@@ -28,7 +30,7 @@ class Config(orpo.OddsRatio):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
     metrics, history = direct.align(
-        orpo.Trainer, cfg, source=cfg.source, dialogues=cfg.dialogues, target=cfg.target, workspace=Workspace.of(run)
+        orpo.Trainer, cfg, cfg.adapter, source=cfg.source, dialogues=cfg.dialogues, target=cfg.target, workspace=Workspace.of(run)
     )
     run.curve(history)
     return metrics

@@ -18,13 +18,15 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.align import ppo
+from pipeline.align.adapters import Full
 from pipeline.align.dpo import DirectPreferences, prefer
 from pipeline.align.guards import HANDFUL, Alarms, Guards
+from pipeline.align.packing import Packing
 from pipeline.align.ppo_rollout import scale_of
-from pipeline.align.recipe import FineTuning
 from pipeline.align.reward import RewardLearning, learn
+from pipeline.align.rows import PretrainingMix
 from pipeline.align.scalar_head import with_scalar_head
-from pipeline.align.sft import fine_tune
+from pipeline.align.sft import Instructions, fine_tune
 from pipeline.model import memory
 from pipeline.model.build import build
 from pipeline.model.generate import generate
@@ -106,10 +108,15 @@ class Folder:
         need = objective.need(module)
         estimates["pretrain"] = need.once + rows * need.row
 
-    def sft(self, rows: int) -> None:
+    def sft(self, rows: int, packing: Packing = "none") -> None:
         half = [IGNORE_INDEX] * HALF
         examples = [Example(self.ids(TOKENS), [*half, *self.ids(HALF)]) for _ in range(rows)]
-        fine_tune(self.model(), self._tokenizer, examples, examples, FineTuning(**self.recipe(rows)), self.place("sft"))
+        own: dict[str, Any] = {"adapter": Full(method="full"), "packing": packing, "max_loss": None}
+        recipe = Instructions(**self.recipe(rows), **own, pretraining_mix=PretrainingMix(share=0.0, tokens=1))
+        fine_tune(self.model(), self._tokenizer, examples, examples, recipe, self.place("sft" if packing == "none" else "packed"))
+
+    def packed(self, rows: int) -> None:
+        self.sft(rows, "best_fit")
 
     def score_answers(self, rows: int) -> None:
         module = self.model()
@@ -158,7 +165,7 @@ def main(folder: Path, layers: int, width: int, heads: int, inner: int, vocabula
 
     memory.Need.refuse_beyond = note  # type: ignore[method-assign]
     works: dict[str, Work] = {"pretrain": make.pretrain, "score": make.score_answers, "sample": make.sample}
-    works |= {"sft": make.sft, "reward": make.learn_rewards, "dpo": make.dpo, "ppo": make.ppo}
+    works |= {"sft": make.sft, "packed": make.packed, "reward": make.learn_rewards, "dpo": make.dpo, "ppo": make.ppo}
     taken = {name: growth(work) for name, work in works.items()}
     print(json.dumps({name: [estimates[name], taken[name]] for name in works}))
 

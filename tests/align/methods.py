@@ -14,15 +14,17 @@ from pipeline.align import cpo, direct, orpo, simpo
 from pipeline.align import grpo as grpo_method
 from pipeline.align import kto as kto_method
 from pipeline.align import ppo as ppo_method
+from pipeline.align.adapters import LowRank, attach
 from pipeline.align.dpo import DirectPreferences, train_dpo
 from pipeline.align.guards import Alarms, Guards
 from pipeline.align.labels import both_sides
+from pipeline.align.packing import pack
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.recipe import FineTuning, Precision
 from pipeline.align.reward import RewardLearning, train_reward
 from pipeline.align.rules import Asked
 from pipeline.align.scalar_head import with_scalar_head
-from pipeline.align.sft import train_sft
+from pipeline.align.sft import train_packed, train_sft
 from pipeline.train.duration import Duration
 from pipeline.train.recipe import Recipe
 from pipeline.train.workspace import History, Workspace
@@ -125,6 +127,22 @@ def sft(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN
     return Outcome(weights(module), trained.history, trained.amount)
 
 
+def adapted(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    """DoRA, and the vectors of the tokens of turns."""
+    module = how.policy()
+    chosen = LowRank(method="dora", r=4, alpha=8.0, dropout=0.0, target_modules="all-linear", turn_tokens=True)
+    attach(module, chosen, seed=1, section="sft")
+    trained = train_sft(module, tokenizer, rows or examples(10), how.recipe(), workspace)
+    return Outcome(weights(module), trained.history, trained.amount)
+
+
+def packed(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
+    """Rows of up to three examples."""
+    module = how.policy()
+    trained = train_packed(module, tokenizer, pack(rows or examples(24), length=40), how.recipe(), workspace)
+    return Outcome(weights(module), trained.history, trained.amount)
+
+
 def reward(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
     model = how.reward()
     recipe = RewardLearning(**vars(how.recipe()), margin=0.0, loss_mean="pair", ensemble=1)
@@ -196,9 +214,17 @@ def kto(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN
     return Outcome(weights(policy), trained.history, trained.amount)
 
 
-METHODS: dict[str, Callable[..., Outcome]] = {"sft": sft, "reward": reward, "ensemble": ensemble, "dpo": dpo, "kto": kto}
+METHODS: dict[str, Callable[..., Outcome]] = {
+    "sft": sft,
+    "adapted": adapted,
+    "packed": packed,
+    "reward": reward,
+    "ensemble": ensemble,
+    "dpo": dpo,
+    "kto": kto,
+}
 METHODS |= {name: partial(pairwise, name) for name in PAIRS}
-OWN_TRAINER = [name for name in METHODS if name not in ("orpo", "cpo")]  # these have simpo's, with another loss
+OWN_TRAINER = [name for name in METHODS if name not in ("orpo", "cpo", "packed")]  # these have simpo's and sft's, with another loss
 SAMPLING = {"ppo": ppo, "grpo": grpo}
 ALL = METHODS | SAMPLING
 TIMED = ("sft", "reward", "dpo", "ppo")  # one of each mechanism that settles a time

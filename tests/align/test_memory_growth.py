@@ -19,5 +19,5 @@ def test_an_estimate_is_near_to_what_a_process_takes(tmp_path: Path, tokenizer: 
     command = [sys.executable, "-m", "tests.align.growth", str(tmp_path), *map(str, SIZE)]
     said = subprocess.run(command, check=True, cwd=root, timeout=600, capture_output=True, text=True).stdout
     ratios = {name: estimate / taken for name, (estimate, taken) in json.loads(said.splitlines()[-1]).items()}
-    assert set(ratios) == {"pretrain", "score", "sample", "sft", "reward", "dpo", "ppo"}
+    assert set(ratios) == {"pretrain", "score", "sample", "sft", "packed", "reward", "dpo", "ppo"}
     assert all(0.5 < ratio < 1.8 for ratio in ratios.values()), ratios

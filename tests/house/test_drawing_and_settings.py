@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from pipeline.core.blocks import Block, blocks_of, edges_of
 from pipeline.core.errors import PipelineError
-from stages._checks import faults_between, faults_of
+from stages._checks import check_rounding, faults_between, faults_of
 from stages._settings import Params, typed
 
 ROOT = Path(__file__).parents[2]
@@ -173,6 +173,28 @@ def test_a_chain_of_methods_is_two_words():
     settings = composed("align=[dpo,ppo]", "align.ppo.source=data/align/dpo")
     assert faults(settings) == []
     assert ("align@dpo", "align@ppo") in edges_of(blocks(settings))
+
+
+def test_a_merge_comes_after_the_models_that_it_is_made_of():
+    settings = composed("align=[merge,dpo,kto]", "align.merge.models=[data/align/dpo,data/align/kto]")
+    assert faults(settings) == []
+    assert {("sft", "align@merge"), ("align@dpo", "align@merge"), ("align@kto", "align@merge")} <= set(edges_of(blocks(settings)))
+    (fault,) = faults(composed("align=[dpo,merge]", "align.merge.weights=[1,1,1]"))
+    assert "2 models and 3 weights" in fault
+
+
+def test_one_stage_may_learn_few_parameters_while_the_others_learn_all():
+    settings = composed("sft=lora", "sft.adapter.r=4", "align=[dpo_lora,dpo]")
+    assert faults(settings) == []
+    found = [settings["sft"]["adapter"], *(settings["align"][name]["adapter"] for name in ("dpo_lora", "dpo"))]
+    assert [(one["method"], one.get("r")) for one in found] == [("lora", 4), ("lora", 8), ("full", None)]
+
+
+def test_four_bits_are_refused_before_anything_runs_where_there_is_no_cuda_device():
+    check_rounding(composed("adapter=lora"))
+    with pytest.raises(PipelineError, match=r"sft\.adapter is qlora, which is for a CUDA device, and there is none") as fault:
+        check_rounding(composed("adapter=qlora", "hardware=cpu"))
+    assert fault.value.mend == "adapter=lora"
 
 
 def test_a_path_that_dvc_does_not_watch_is_a_fault():
