@@ -124,7 +124,7 @@ def test_what_it_can_not_hold_is_refused_with_a_setting_that_can(model: Make, ex
         export(model("qwen3"), group_size=128)
     assert fault.value.mend == "export.compressed.group_size=32"
     with pytest.raises(PipelineError) as fault:
-        refuse_groups({"hidden_size": 40}, 32, section="export.compressed", bill=BILL)
+        refuse_groups({"hidden_size": 40}, 32, section="export.compressed")
     assert fault.value.mend == "export.compressed.types=[int8]"
     with pytest.raises(PipelineError) as fault:
         refuse_packing("lstm")

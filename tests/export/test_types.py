@@ -83,14 +83,14 @@ def test_gpt2_says_in_llama_cpp_what_it_says_here(scale: float, tied: bool, mode
 
 def test_what_no_row_fits_is_refused_with_what_does() -> None:
     with pytest.raises(PipelineError, match="Q4_K need rows that 256 divides; hidden_size is 128") as fault:
-        refuse_types(("F16", "Q4_K"), {"hidden_size": 128}, section="export.gguf", bill=BILL)
+        refuse_types(("F16", "Q4_K"), {"hidden_size": 128}, section="export.gguf")
     assert fault.value.mend == "export.gguf.types=[F16], or model.hidden_size=256"
-    refuse_types(("F16", "Q4_K"), {"hidden_size": 768}, section="export.gguf", bill=BILL)
+    refuse_types(("F16", "Q4_K"), {"hidden_size": 768}, section="export.gguf")
 
 
 def test_without_its_package_a_type_is_refused_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(PipelineError, match="IQ4_NL are rounded by libgguf, which is not installed") as fault:
-        refuse_types(("IQ4_NL", "Q4_0"), {}, section="export.gguf", bill=BILL)
+        refuse_types(("IQ4_NL", "Q4_0"), {}, section="export.gguf")
     assert fault.value.mend.startswith("export.gguf.types=[Q4_0]")
-    refuse_types(("F16", "Q4_0"), {}, section="export.gguf", bill=BILL)
+    refuse_types(("F16", "Q4_0"), {}, section="export.gguf")
