@@ -19,10 +19,14 @@ export RAW_SET = $(value SET)
 NAME ?=
 ONLY ?=
 FAILED ?=
+FILE ?=
+FOLDER ?=
+WATTS ?=
+HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why compare scores sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare scores sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +82,12 @@ vote: setup ## which of two answers is better? blind, in the terminal; votes bec
 
 why: setup ## tell the life of a document (ID=...)
 	@$(V)/python -m apps.why "$(ID)"
+
+verify: setup ## check an exported file against its manifest and dvc.lock, to the byte, and say what it is made of (FILE=...; without: all)
+	@$(V)/python -m apps.verify $(if $(FILE),"$(FILE)")
+
+card: setup ## card/: the exported folder with scores, hardware, cost (PRICE=$$ an hour) and energy (WATTS=) in its card; HUB=user/name pushes it
+	@$(V)/python -m apps.card $(if $(PRICE),--price "$(PRICE)") $(if $(WATTS),--watts "$(WATTS)") $(if $(HUB),--hub "$(HUB)")
 
 compare: setup ## what differs between two runs (A=HEAD B=workspace: commits or experiments)
 	@$(V)/python -m apps.compare $(A) $(B)
@@ -159,6 +169,9 @@ bench-align: setup ## compare how fast PPO and GRPO learn, ours and TRL's, and h
 
 bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where installed) and tokenizers
 	@$(V)/python -m benchmarks.tokens
+
+bench-export: setup ## mean KL, bytes and seconds of every exported format, on the finished chain (FOLDER=. for that of another clone)
+	@$(V)/python -m benchmarks.export $(if $(FOLDER),"$(FOLDER)")
 
 bench-gpu: setup ## time training on this machine's GPU: MFU, memory, precisions, documents apart, equal bits (8 minutes)
 	@$(V)/python -m benchmarks.gpu

@@ -47,7 +47,7 @@ def stages(job: Path) -> dict[str, Any]:
     start = time.process_time()
     for name, door in doors.items():
         before, started = time.process_time(), time.perf_counter()
-        run = Run(name, name, "benchmark", Path(".run") / name, hardware, NoTracker(), logging.getLogger(name))
+        run = Run(name, name, "benchmark", "benchmark", Path(".run") / name, hardware, NoTracker(), logging.getLogger(name))
         metrics = door.recipe(configs[name], run)
         rows[name] = {
             "cpu_seconds": time.process_time() - before,

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
 from pipeline.evaluate.benchmarks.rows import missing
 from pipeline.evaluate.table import CHANCE, GOLD
-from pipeline.export.architectures import refuse_other_forms, refuse_own
+from pipeline.export.architectures import refuse_graph, refuse_groups, refuse_other_forms, refuse_own, refuse_packing
+from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
@@ -181,21 +183,40 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
         if path == reward:
             mend = f"{key}={next((path for path in reversed(settings['models'].values()) if path != reward), 'data/sft')}"
             yield PipelineError(f"{key} is {reward}, a reward model: no one can talk to it", mend=mend)
-    model, formats = settings["model"], {one.get("format") for one in settings["export"].values()}
-    if "transformers" in formats:
+    checks = [partial(check_format, name, settings) for name in settings["export"]]
+    for check in (*checks, partial(check_tokenizer, settings)):
         try:
-            refuse_own(model["kind"])
+            check()
         except PipelineError as fault:
             yield fault
-    if "gguf" in formats:
-        try:
-            refuse_other_forms(model["kind"], activation=model["activation"], window=model.get("window"))
-        except PipelineError as fault:
-            yield fault
+
+
+def check_format(name: str, settings: Mapping[str, Any]) -> None:
+    """PipelineError for a kind or a shape of model that an entry of export can't hold."""
+    model, entry = settings["model"], settings["export"][name]
+    if entry.get("format") == "transformers":
+        refuse_own(model["kind"])
+    elif entry.get("format") == "gguf":
+        refuse_other_forms(model["kind"], activation=model["activation"], window=model.get("window"))
+        types = entry.get("types", ())
+        refuse_types(types, widths_of(model) if {*INSTEAD} & {*types} else {}, section=f"export.{name}")
+    elif entry.get("format") == "onnx":
+        refuse_graph(model["kind"])
+    elif entry.get("format") == "compressed":
+        refuse_packing(model["kind"])
+        if "int4" in entry.get("types", ()) and isinstance(entry.get("group_size"), int):
+            refuse_groups(widths_of(model), entry["group_size"], section=f"export.{name}")
+
+
+def widths_of(model: Mapping[str, Any]) -> dict[str, int]:
+    """The widths of the model's matrices; none of a shape that can't be, which pretrain tells."""
+    from pipeline.model.shapes import checked  # costs transformers; the default formats do without
+
     try:
-        check_tokenizer(settings)
-    except PipelineError as fault:
-        yield fault
+        shape = checked(model)
+    except PipelineError:
+        return {}
+    return {"hidden_size": shape.hidden_size, "intermediate_size": shape.inner}
 
 
 def check_tokenizer(settings: Mapping[str, Any]) -> None:

@@ -1,9 +1,11 @@
 """A mend as a whole command: what goes on from what is applied; and what an unknown key was meant to be."""
 
+import logging
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from pipeline.core.errors import PipelineError
 
@@ -19,6 +21,13 @@ def in_full(fault: PipelineError) -> str:
     if not words or not all(_WORD.fullmatch(word) and not _PLACEHOLDER.search(word) for word in words):
         return str(fault)
     return f"{fault}\n  go on from here: make repro SET={shlex.quote(' '.join(words))}"
+
+
+def warn_of_dropped(log: logging.Logger, dropped: Mapping[str, Mapping[str, Any]]) -> None:
+    """Tell the files that are not released: by name their `faults` and their `mend`."""
+    for name, told in dropped.items():
+        faults = "\n  ".join(told["faults"])
+        log.warning("%s", in_full(PipelineError(f"{name} is not released, it is not the model:\n  {faults}", mend=told["mend"])))
 
 
 def meant(key: str, known: Collection[str]) -> str | None:

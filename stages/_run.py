@@ -52,6 +52,7 @@ class Run:
     name: str  # corpus, align/dpo
     section: str  # where its keys stand: corpus, align.dpo
     code: str  # the key of the stage's code fingerprint
+    told: str  # the key of its section
     scratch: Path  # survives a kill, removed after success
     hardware: Hardware
     tracker: Tracker
@@ -246,7 +247,7 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
     mine = scratch_folder(ROOT / ".run" / name, key, waits=partial(told_to_wait, log))
     with mine if _ranks.first() else nullcontext((ROOT / ".run" / name / key, False)) as (scratch, waited):
         tracker = tracker_for(track, group=group_of(settings), stage=name, config=section) if _ranks.first() else NoTracker()
-        run = Run(name, stage.at(entry), code, scratch, hardware, tracker, log)
+        run = Run(name, stage.at(entry), code, key_of(section), scratch, hardware, tracker, log)
         log.info("settings %s", json.dumps(section))
         taken, metrics = take_over(note, target) if waited and target else (False, None)
         if _ranks.among():

@@ -120,23 +120,23 @@ def _files(folder: Stored, cache: Path) -> Iterator[Stored]:
     """The files of a folder's object, by its list in the cache, else by the workspace."""
     if not folder.name.endswith(_TREE):
         return
-    listed = folder.path.read_bytes() if folder.path.is_file() and folder.is_whole() else _listed(folder)
+    listed = folder.path.read_bytes() if folder.path.is_file() and folder.is_whole() else listing_of(folder.place)
     for row in json.loads(listed):
         one = Stored(folder.stage, row["md5"], _path_of(row["md5"], cache), folder.place / row["relpath"])
         if one.path.is_file():
             yield one
 
 
-def _listed(folder: Stored) -> bytes:
-    """The list of a folder of the workspace, in the bytes that DVC writes."""
-    files = sorted((path.relative_to(folder.place).as_posix(), path) for path in folder.place.rglob("*") if path.is_file())
+def listing_of(folder: Path) -> bytes:
+    """The list of a folder of the workspace, in the bytes that DVC writes: their MD5 is the folder's name in dvc.lock."""
+    files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
     return json.dumps([{"md5": md5_of(path), "relpath": name} for name, path in files], sort_keys=True).encode()
 
 
 def _whole_copy(one: Stored) -> bytes | Path | None:
     """What the workspace has of an object, if it is whole: the bytes of a folder's list, or the path of a file."""
     if one.name.endswith(_TREE):
-        listed = _listed(one) if one.place.is_dir() else b""
+        listed = listing_of(one.place) if one.place.is_dir() else b""
         return listed if hashlib.md5(listed, usedforsecurity=False).hexdigest() == one.name.removesuffix(_TREE) else None
     return one.place if one.place.is_file() and md5_of(one.place) == one.name else None
 

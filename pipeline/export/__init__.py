@@ -1,5 +1,5 @@
 """From a model to files that other programs read.
 
 Every file is loaded back and compared.
-safetensors and GGUF.
+safetensors, GGUF, compressed-tensors and ONNX.
 """

@@ -1,6 +1,7 @@
 """GGUF: one file that holds a model's shape, tokenizer and quantized weights, as llama.cpp reads it.
 
-Written with the `gguf` package. Its numpy rounds to Q8_0 (byte-identical to llama.cpp's quantizer); Q4_0 comes from gptq.
+Written with the `gguf` package. Its numpy rounds to Q8_0 (byte-identical to llama.cpp's quantizer); Q4_0 comes from gptq, K-quants,
+IQ4_NL and Q5_0 from libgguf.
 The same module and tokenizer give the same bytes: no date, no host, no path goes in.
 """
 
@@ -12,25 +13,37 @@ from typing import Any, Literal
 import gguf
 import numpy as np
 import numpy.typing as npt
+from gguf import GGMLQuantizationType as Type
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from pipeline.core.errors import PipelineError
 from pipeline.export.architectures import Architecture, architecture_of
-from pipeline.export.gptq import quantize
+from pipeline.export.blocks import decode, encode
+from pipeline.export.gguf_types import BLOCK, INSTEAD, STEERED, WIDE_BLOCK, FileType
+from pipeline.export.gptq import damped, quantize
 from pipeline.export.vocabularies import cut_of
+from pipeline.model.kind import head_size_of
 
-FileType = Literal["F16", "Q8_0", "Q4_0"]
-Matrix = Literal["output", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]  # output: the head, tied or not
+Matrix = Literal[
+    "output", "attn_qkv", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"
+]  # output: the head, tied or not
 Array = npt.NDArray[np.float32]
 
-_BLOCK = 32  # weights that share a scale in Q8_0 and Q4_0: a row that does not divide stays F16
 _FILE_TYPE: dict[FileType, gguf.LlamaFileType] = {
     "F16": gguf.LlamaFileType.MOSTLY_F16,
+    "BF16": gguf.LlamaFileType.MOSTLY_BF16,
     "Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
+    "Q6_K": gguf.LlamaFileType.MOSTLY_Q6_K,
+    "Q5_K": gguf.LlamaFileType.MOSTLY_Q5_K_M,
+    "Q5_0": gguf.LlamaFileType.MOSTLY_Q5_0,
+    "Q4_K": gguf.LlamaFileType.MOSTLY_Q4_K_M,
+    "IQ4_NL": gguf.LlamaFileType.MOSTLY_IQ4_NL,
     "Q4_0": gguf.LlamaFileType.MOSTLY_Q4_0,
 }
 _TENSORS = {name: tensors for tensors, name in gguf.MODEL_ARCH_NAMES.items()}
 _EMBEDDINGS = ("token_embd.weight", "output.weight")
+_POSITIONS = "position_embd.weight"
+_FEW = {Type[kind] for kind in STEERED} | {Type[kind] for kind in INSTEAD.values()} - {Type.Q8_0}
 
 
 def write_gguf(
@@ -42,12 +55,14 @@ def write_gguf(
     name: str,
     keep_f16: Sequence[Matrix],
     products: Mapping[str, npt.NDArray[np.float64]],
+    notes: Mapping[str, str],
 ) -> dict[str, int]:
     """Write the module (fp32, CPU) and the tokenizer (a folder of transformers) as one file; returns tensors by type.
 
-    Matrices get the type, those of keep_f16 F16 (llama.cpp multiplies quantized matrices with 8-bit activations); norms stay
-    F32; in Q4_0 the embeddings have at least Q8_0, which saves most of the loss that 4 bits bring to a small model.
-    `products` are gptq's input_products of the four_bit_layers; only Q4_0 asks for them.
+    Matrices get the type, those of keep_f16 F16 (llama.cpp multiplies quantized matrices with 8-bit activations); norms, biases and
+    learned positions stay F32; below Q8_0 the embeddings have Q8_0, which saves most of the loss that 4 bits bring to a small model.
+    `products` are gptq's input_products of the steered_layers; only the types of gguf_types.STEERED ask for them. `notes` go
+    into the metadata.
     Raises PipelineError for a kind of model that has no form here.
     """
     config = module.config
@@ -58,14 +73,14 @@ def write_gguf(
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     _add_shape(writer, config)
     _add_tokenizer(writer, tokenizer, vocabulary=config.vocab_size)
+    for key, value in notes.items():
+        writer.add_string(key, value)
     wide = _wide(config, keep_f16)
     layers = {to: at.removesuffix(".weight") for at, to in _names(config, architecture).items()}
     counts: dict[str, int] = {}
     for key, weight in _to_gguf(module, architecture).items():
         own = _type_of(key, weight, kind, wide)
-        four = own == gguf.GGMLQuantizationType.Q4_0  # its rows are quantized one by one, so their new order does no harm
-        data = quantize(weight, products[layers[key]]).blocks() if four else gguf.quants.quantize(weight, own)
-        writer.add_tensor(key, data, raw_dtype=own)
+        writer.add_tensor(key, _data(weight, own, products.get(layers[key])), raw_dtype=own)
         counts[own.name] = counts.get(own.name, 0) + 1
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -74,12 +89,15 @@ def write_gguf(
     return dict(sorted(counts.items()))
 
 
-def four_bit_layers(module: PreTrainedModel, keep_f16: Sequence[Matrix]) -> list[str]:
-    """The linear layers, by transformers' names, whose weights a file of type Q4_0 holds in 4 bits."""
+def steered_layers(module: PreTrainedModel, types: Sequence[FileType], keep_f16: Sequence[Matrix]) -> list[str]:
+    """The linear layers, by transformers' names, whose rounding calibration rows steer in a file of one of these types."""
     architecture, wide = architecture_of(module.config.model_type), _wide(module.config, keep_f16)
     layers = {to: at.removesuffix(".weight") for at, to in _names(module.config, architecture).items()}
-    weights = _to_gguf(module, architecture).items()
-    return [layers[key] for key, weight in weights if _type_of(key, weight, "Q4_0", wide) == gguf.GGMLQuantizationType.Q4_0]
+    weights = _to_gguf(module, architecture)
+    few = [kind for kind in types if kind in STEERED]
+    return [
+        layers[key] for key in weights if any(_type_of(key, weights[key], kind, wide) in _FEW for kind in few) and key not in _EMBEDDINGS
+    ]
 
 
 def read_weights(path: Path, config: PreTrainedConfig) -> dict[str, Array]:
@@ -89,17 +107,19 @@ def read_weights(path: Path, config: PreTrainedConfig) -> dict[str, Array]:
     weights: dict[str, Array] = {}
     for tensor in gguf.GGUFReader(path).tensors:
         shape = tuple(int(size) for size in reversed(tensor.shape))
-        weight = gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(shape).astype(np.float32)
+        weight = decode(tensor.data, tensor.tensor_type).reshape(shape)
         heads = _heads(tensor.name, config) if architecture.interleaved else 0
-        weights[names[tensor.name]] = _halves(weight, heads) if heads else weight
+        weight = _halves(weight, heads) if heads else weight
+        weights[names[tensor.name]] = np.ascontiguousarray(weight.T) if _turned(names[tensor.name], architecture) else weight
     return weights
 
 
-def read_types(path: Path, config: PreTrainedConfig) -> dict[str, gguf.GGMLQuantizationType]:
+def read_types(path: Path, config: PreTrainedConfig) -> dict[str, Type]:
     """The type of each tensor of a file that write_gguf wrote, under transformers' names; a tied head has the embedding's."""
-    names = {to: at for at, to in _names(config, architecture_of(config.model_type)).items()}
+    architecture = architecture_of(config.model_type)
+    names = {to: at for at, to in _names(config, architecture).items()}
     types = {names[tensor.name]: tensor.tensor_type for tensor in gguf.GGUFReader(path).tensors}
-    return {"lm_head.weight": types["model.embed_tokens.weight"]} | types
+    return {"lm_head.weight": types[f"{architecture.root}.{architecture.embedding}.weight"]} | types
 
 
 def _wide(config: PreTrainedConfig, keep_f16: Sequence[Matrix]) -> set[str]:
@@ -107,22 +127,37 @@ def _wide(config: PreTrainedConfig, keep_f16: Sequence[Matrix]) -> set[str]:
     return {"token_embd" if part == "output" and config.tie_word_embeddings else part for part in keep_f16}
 
 
-def _type_of(key: str, weight: Array, kind: FileType, wide: Set[str]) -> gguf.GGMLQuantizationType:
-    kinds = gguf.GGMLQuantizationType
-    if weight.ndim == 1:
-        return kinds.F32
-    if kind == "F16" or weight.shape[-1] % _BLOCK or key.split(".")[-2] in wide:
-        return kinds.F16
-    return kinds.Q8_0 if kind == "Q8_0" or key in _EMBEDDINGS else kinds.Q4_0
+def _data(weight: Array, kind: Type, products: npt.NDArray[np.float64] | None) -> npt.NDArray[np.generic]:
+    """The bytes of a tensor. Rows are rounded one by one, so their new order does no harm."""
+    if kind == Type.Q4_0 and products is not None:
+        return quantize(weight, products).blocks()
+    steered = kind in _FEW and products is not None and products.any()
+    return encode(weight, kind, np.diagonal(damped(products)).astype(np.float32) if steered and products is not None else None)
+
+
+def _type_of(key: str, weight: Array, kind: FileType, wide: Set[str]) -> Type:
+    if weight.ndim == 1 or key == _POSITIONS:
+        return Type.F32
+    if kind in ("F16", "BF16"):
+        return Type[kind]
+    if weight.shape[-1] % BLOCK or key.split(".")[-2] in wide:
+        return Type.F16
+    if key in _EMBEDDINGS:
+        return Type.Q8_0
+    return Type[INSTEAD[kind]] if kind in INSTEAD and weight.shape[-1] % WIDE_BLOCK else Type[kind]
+
+
+def _turned(name: str, architecture: Architecture) -> bool:
+    """Whether transformers has this weight as [I, O]."""
+    return any(name.endswith(f"{part}.weight") for part in architecture.turned)
 
 
 def _names(config: PreTrainedConfig, architecture: Architecture) -> dict[str, str]:
     """transformers' names of the weights -> GGUF's, for every tensor that the architecture may have."""
     table = gguf.get_tensor_name_map(_TENSORS[architecture.name], config.num_hidden_layers)
-    layer = ("input_layernorm", "post_attention_layernorm", *(f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj", "o_proj")))
-    layer += ("self_attn.q_norm", "self_attn.k_norm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
-    keys = ["model.embed_tokens", "model.norm", "lm_head"]
-    keys += [f"model.layers.{number}.{part}" for number in range(config.num_hidden_layers) for part in layer]
+    root = architecture.root
+    keys = [f"{root}.{architecture.embedding}", f"{root}.{architecture.norm}", f"{root}.wpe", "lm_head"]
+    keys += [f"{root}.{architecture.layer}.{number}.{part}" for number in range(config.num_hidden_layers) for part in architecture.parts]
     names = {
         f"{key}{end}": table.get_name(f"{key}{end}", try_suffixes=(".weight", ".bias")) for key in keys for end in (".weight", ".bias")
     }
@@ -141,6 +176,7 @@ def _to_gguf(module: PreTrainedModel, architecture: Architecture) -> dict[str, A
                 f"the weight {key} has no name in GGUF's {module.config.model_type}", mend="a plain configuration of this kind"
             )
         weight = tensor.detach().float().cpu().contiguous().numpy()
+        weight = np.ascontiguousarray(weight.T) if _turned(key, architecture) else weight
         heads = _heads(names[key], module.config) if architecture.interleaved else 0
         weights[names[key]] = _pairs(weight, heads) if heads else weight
     return weights
@@ -166,13 +202,23 @@ def _halves(weight: Array, heads: int) -> Array:
 
 
 def _add_shape(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None:
-    rope: Mapping[str, Any] = config.rope_parameters
-    if rope.get("rope_type", "default") != "default":
-        raise PipelineError(f"rotary positions of type {rope['rope_type']} have no GGUF form here", mend="rope_type: default")
-    head = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
+    if config.model_type == "gpt2":
+        writer.add_feed_forward_length(config.n_inner or 4 * config.hidden_size)
+        writer.add_head_count(config.num_attention_heads)
+        writer.add_layer_norm_eps(config.layer_norm_epsilon)
+    else:
+        _add_rotary_shape(writer, config)
+    writer.add_vocab_size(config.vocab_size)
+
+
+def _add_rotary_shape(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None:
+    rope: Mapping[str, Any] = config.rope_parameters
+    if rope.get("rope_type", "default") != "default":
+        raise PipelineError(f"rotary positions of type {rope['rope_type']} have no GGUF form here", mend="rope_type: default")
+    head = head_size_of(config)
     writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
@@ -181,7 +227,6 @@ def _add_shape(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None:
     writer.add_key_length(head)
     writer.add_value_length(head)
     writer.add_rope_freq_base(float(rope["rope_theta"]))
-    writer.add_vocab_size(config.vocab_size)
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, *, vocabulary: int) -> None:

@@ -1,6 +1,6 @@
 """4-bit weights by GPTQ (Frantar et al. 2022): rounding one input's weights, then moving the others to make up for the error.
 
-The layout is GGUF's Q4_0: along each row, 32 weights share one f16 scale; a code is an integer from -8 to 7.
+Along each row a group of weights shares one f16 scale; a code is an integer from -8 to 7. GGUF's Q4_0 has groups of 32.
 A row depends on no other row: whoever reorders the rows of a weight (rotary of llama) reorders its codes and scales.
 """
 
@@ -14,26 +14,33 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from pipeline.core.errors import PipelineError
 from pipeline.tokens.special import IDS, PAD
 
-# outputs O, inputs I, groups G = I / 32, rows R, time T
+# outputs O, inputs I, groups G of I / G weights, rows R, time T
 Array = npt.NDArray[np.float64]
 
-GROUP = 32  # weights that share a scale
+GROUP = 32  # weights that share a scale in Q4_0
+_MOST = 127  # the largest code of 8 bits, so that zero is in the middle
 _DAMPING = 0.01  # of the mean diagonal, added to the diagonal: the paper's choice, it keeps the inverse tame
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """A weight in 4 bits: code times scale is what it says."""
+    """A weight in few bits: code times scale is what it says."""
 
-    codes: npt.NDArray[np.int8]  # [O, I], -8 to 7
+    codes: npt.NDArray[np.int8]  # [O, I]; -8 to 7 in 4 bits
     scales: npt.NDArray[np.float16]  # [O, G], f16 as the file holds them
 
+    def weights(self) -> npt.NDArray[np.float32]:
+        """What the codes say, [O, I]."""
+        scales = np.repeat(self.scales.astype(np.float32), self.codes.shape[1] // self.scales.shape[1], axis=1)
+        return (self.codes.astype(np.float32) * scales).astype(np.float32)
+
     def blocks(self) -> npt.NDArray[np.uint8]:
-        """Q4_0 as ggml lays it out, [O, G * 18]: the scale, then 16 bytes; low nibbles hold weights 0 to 15, high ones 16 to 31."""
+        """Groups of 32 as Q4_0 of ggml, [O, G * 18]: the scale, then 16 bytes; low nibbles hold weights 0 to 15, high ones 16 to 31."""
         nibbles = (self.codes + 8).astype(np.uint8).reshape(*self.scales.shape, 2, GROUP // 2)
         scales = self.scales.astype("<f2")[..., None].view(np.uint8)
         return np.concatenate([scales, nibbles[:, :, 0] | nibbles[:, :, 1] << 4], axis=-1).reshape(len(self.codes), -1)
@@ -45,8 +52,9 @@ def input_products(module: PreTrainedModel, rows: npt.NDArray[np.int64], layers:
     One pass for all layers, each with the inputs that the unquantized layers below give it.
     Raises PipelineError for inputs that are not finite.
     """
-    linears = {name: cast(torch.nn.Linear, module.get_submodule(name)) for name in layers}
-    sums = {name: torch.zeros(layer.in_features, layer.in_features, dtype=torch.float64) for name, layer in linears.items()}
+    linears = {name: module.get_submodule(name) for name in layers}
+    sizes = {name: inputs_of(layer) for name, layer in linears.items()}
+    sums = {name: torch.zeros(size, size, dtype=torch.float64) for name, size in sizes.items()}
     kept = torch.ones(0, dtype=torch.bool)
 
     def add(name: str, layer: torch.nn.Module, inputs: tuple[Tensor]) -> None:
@@ -67,8 +75,16 @@ def input_products(module: PreTrainedModel, rows: npt.NDArray[np.int64], layers:
     return {name: total.numpy() for name, total in sums.items()}
 
 
-def quantize(weight: npt.NDArray[np.float32], products: Array) -> Quantized:
-    """Codes and scales for a weight [O, I], I a multiple of 32, with small |X weight^T - X quantized^T| where products = X^T X.
+def inputs_of(layer: torch.nn.Module) -> int:
+    """How many inputs a linear layer has; gpt2's, whose weight is [I, O], too."""
+    weight = cast(Tensor, layer.weight)
+    return weight.shape[0] if isinstance(layer, Conv1D) else weight.shape[1]
+
+
+def quantize(weight: npt.NDArray[np.float32], products: Array, *, group_size: int = GROUP) -> Quantized:
+    """4-bit codes and scales for a weight [O, I], I a multiple of group_size, with small |X weight^T - X quantized^T|.
+
+    products = X^T X of the inputs X.
 
     With products of zero each weight is rounded to its nearest code. The scale of a group comes from its weights as they
     stand when its turn comes, by ggml's rule (the extreme becomes -8), rounded to f16 before anything is divided by it.
@@ -76,18 +92,27 @@ def quantize(weight: npt.NDArray[np.float32], products: Array) -> Quantized:
     left = weight.astype(np.float64)
     factor = _factor(products)
     codes = np.zeros(weight.shape, dtype=np.int8)
-    scales = np.zeros((weight.shape[0], weight.shape[1] // GROUP), dtype=np.float16)
-    for group, start in enumerate(range(0, weight.shape[1], GROUP)):
-        stop = start + GROUP
+    scales = np.zeros((weight.shape[0], weight.shape[1] // group_size), dtype=np.float16)
+    for group, start in enumerate(range(0, weight.shape[1], group_size)):
+        stop = start + group_size
         scales[:, group] = _scale(left[:, start:stop])
         scale = scales[:, group].astype(np.float64)
-        errors = np.zeros((len(left), GROUP))
+        errors = np.zeros((len(left), group_size))
         for place in range(start, stop):
             codes[:, place] = _round(left[:, place], scale)
             errors[:, place - start] = (left[:, place] - codes[:, place] * scale) / factor[place, place]
             left[:, place:stop] -= np.outer(errors[:, place - start], factor[place, place:stop])
         left[:, stop:] -= errors @ factor[start:stop, stop:]
     return Quantized(codes, scales)
+
+
+def in_8_bits(weight: npt.NDArray[np.float32], *, group_size: int) -> Quantized:
+    """8-bit codes, -127 to 127, and scales for a weight [O, I], each weight to its nearest: 8 bits need no steering."""
+    groups = weight.reshape(len(weight), -1, group_size)
+    scales = (np.abs(groups).max(axis=2) / _MOST).astype(np.float16)
+    wide = scales.astype(np.float32)[..., None]
+    exact = np.divide(groups, wide, out=np.zeros_like(groups), where=wide != 0)
+    return Quantized(np.rint(exact).clip(-_MOST, _MOST).astype(np.int8).reshape(weight.shape), scales)
 
 
 def damped(products: Array) -> Array:
@@ -102,7 +127,7 @@ def _factor(products: Array) -> Array:
 
 
 def _scale(group: Array) -> npt.NDArray[np.float16]:
-    """[O] from [O, 32]: the weight of largest magnitude, sign kept, over -8."""
+    """[O] from [O, I / G]: the weight of largest magnitude, sign kept, over -8."""
     extreme = np.take_along_axis(group, np.abs(group).argmax(axis=1, keepdims=True), axis=1)[:, 0]
     return (extreme / -8).astype(np.float16)
 

@@ -73,6 +73,10 @@ class Runtime:
             raise PipelineError(f"llama.cpp needs {-count} tokens for {len(data)} bytes", mend="dvc repro export")
         return buffer[:count]
 
+    def ends(self, token: int) -> bool:
+        """Whether generation stops at this token."""
+        return bool(self._library.llama_vocab_is_eog(self._vocabulary, token))
+
     def logits(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Logits [T, V] after each token of one sequence of T tokens."""
         self._forget()
@@ -154,6 +158,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "llama_model_load_from_file": (_POINTER, (ctypes.c_char_p, _Params)),
     "llama_model_get_vocab": (_POINTER, (_POINTER,)),
     "llama_vocab_n_tokens": (_INT, (_POINTER,)),
+    "llama_vocab_is_eog": (_BOOL, (_POINTER, _INT)),
     "llama_init_from_model": (_POINTER, (_POINTER, _Params)),
     "llama_set_n_threads": (None, (_POINTER, _INT, _INT)),
     "llama_batch_init": (_Batch, (_INT, _INT, _INT)),

@@ -71,13 +71,14 @@ class Fault:
         return f"{self.file}: {self.measure} is {self.value:.4g}, rounding alone makes {self.limit.rounding:.4g}, {allowed}"
 
 
-EXACT = (Limit(measure="ids_differ"), Limit(measure="max_logit"), Limit(measure="kl"))  # equal to the bit
+SAME = (Limit(measure="ids_differ"), Limit(measure="ends_missed"))  # what no rounding excuses
+EXACT = (*SAME, Limit(measure="max_logit"), Limit(measure="kl"))  # equal to the bit
 
 
 def limits(rounding: Mapping[str, float], bounds: Bounds) -> tuple[Limit, ...]:
     """What a file's measures may be, where rounding alone makes so much of mean_logit and kl."""
     return (
-        Limit(measure="ids_differ"),
+        *SAME,
         Limit(measure="row_error", rounding=1.0, times=bounds.row_error, key="bounds.row_error"),
         Limit(measure="mean_logit", rounding=rounding["mean_logit"], times=bounds.mean_logit, key="bounds.mean_logit"),
         Limit(measure="kl", rounding=rounding["kl"], times=bounds.kl, key="bounds.kl"),

@@ -16,6 +16,7 @@ from pipeline.core.artifact.split import Part, Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.export import parity
+from pipeline.export.papers import Sampling
 from pipeline.export.strings import strings
 from pipeline.model.disk import tokenizer_digest
 from pipeline.tokens.dialogues import IGNORE_INDEX
@@ -28,6 +29,7 @@ class Probing:
 
     strings: PositiveInt  # on which the tokenizers are compared
     rows: PositiveInt  # held-out rows on which the logits are compared
+    sampling: Sampling
     seed: int
 
 
@@ -53,6 +55,13 @@ def probe_of(source: Model, tokens: Tokens, split: Split, settings: Probing) -> 
     kept = (some.targets != IGNORE_INDEX).reshape(-1)
     asked = strings(texts, count=settings.strings, seed=settings.seed)
     return Probe(strings=asked, rows=some.ids, kept=kept, targets=some.targets.reshape(-1)[kept])
+
+
+def calibration_rows(source: Model, tokens: Tokens, count: int) -> npt.NDArray[np.int64]:
+    """At most `count` rows [R, T] of the training part that lie evenly spread, to steer a rounding by."""
+    rows = open_rows(tokens, "train", tokenizer_digest=tokenizer_digest(source))
+    places = np.linspace(0, len(rows), num=min(count, len(rows)), endpoint=False).astype(np.int64)
+    return rows.read(places).ids
 
 
 def torch_logits(module: PreTrainedModel, probe: Probe) -> parity.Logits:

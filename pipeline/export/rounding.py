@@ -6,14 +6,16 @@ A GGUF file rounds weights, and llama.cpp rounds what it multiplies them with: t
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-import gguf
 import numpy as np
 import numpy.typing as npt
 import torch
 from gguf import GGMLQuantizationType as Type
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
+from pipeline.export.blocks import decode, encode
+from pipeline.export.gguf_types import WIDE_BLOCK
 from pipeline.export.gptq import GROUP, damped
 
 # outputs O, inputs I; weights and types by transformers' names
@@ -23,15 +25,22 @@ Products = npt.NDArray[np.float64]
 
 def to_nearest(module: PreTrainedModel, types: Mapping[str, Type]) -> dict[str, Array]:
     """The weights of the module, each rounded to the nearest value that its type has, by ggml's own rules."""
-    weights = {name: weight for name, weight in module.state_dict().items() if name in types}
-    return {name: _nearest(weight.detach().float().numpy(), types[name]) for name, weight in weights.items()}
+    weights = {name: weight.detach().float().numpy() for name, weight in module.state_dict().items() if name in types}
+    turned = _turned(module)
+    return {
+        name: _nearest(weight.T, types[name]).T if name in turned else _nearest(weight, types[name]) for name, weight in weights.items()
+    }
+
+
+def _turned(module: torch.nn.Module) -> set[str]:
+    """The weights that transformers has as [I, O]: rows of the file are columns there."""
+    return {f"{name}.weight" for name, layer in module.named_modules() if isinstance(layer, Conv1D)}
 
 
 def _nearest(weight: Array, kind: Type) -> Array:
     if kind == Type.F32:
         return weight
-    rounded: Array = gguf.quants.dequantize(gguf.quants.quantize(weight, kind), kind).reshape(weight.shape).astype(np.float32)
-    return rounded
+    return decode(encode(weight, kind), kind).reshape(weight.shape)
 
 
 def row_errors(
@@ -43,11 +52,13 @@ def row_errors(
     inputs count alike. A row that rounding leaves as it is must be so in the file too, else its error is infinite.
     """
     wanted = module.state_dict()
+    turned = _turned(module)
     worst = {}
     with np.errstate(all="ignore"):  # a damaged file may hold anything
         for name, weight in held.items():
             inputs, exact = products.get(name.removesuffix(".weight")), wanted[name].numpy()
-            found, least = (_squares(other - exact, inputs) for other in (weight, nearest[name]))
+            differences = (other - exact for other in (weight, nearest[name]))
+            found, least = (_squares(one.T if name in turned else one, inputs) for one in differences)
             worst[name] = float(np.where(found == least, 1.0, found / least).max())
     return worst
 
@@ -59,10 +70,20 @@ def _squares(error: Array, products: Products | None) -> npt.NDArray[np.float64]
     return squares
 
 
+def filled(module: PreTrainedModel, weights: Mapping[str, Array]) -> PreTrainedModel:
+    """The module with these weights, by transformers' names."""
+    missing = module.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()}, strict=False).missing_keys
+    if set(missing) - {"lm_head.weight"} or (missing and not module.config.tie_word_embeddings):
+        raise ValueError(f"the file lacks {missing}")
+    module.tie_weights()
+    module.train(False)
+    return module
+
+
 @contextmanager
 def rounded_inputs(module: PreTrainedModel, types: Mapping[str, Type]) -> Iterator[None]:
     """Inside, each linear layer gets its inputs as llama.cpp rounds them for a matrix of that type."""
-    linears = {name: layer for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear)}
+    linears = {name: layer for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear | Conv1D)}
     hooks = [layer.register_forward_pre_hook(_rounding(types[f"{name}.weight"])) for name, layer in linears.items()]
     try:
         yield
@@ -72,12 +93,16 @@ def rounded_inputs(module: PreTrainedModel, types: Mapping[str, Type]) -> Iterat
 
 
 def _rounding(kind: Type) -> Callable[[torch.nn.Module, tuple[Tensor]], tuple[Tensor]]:
-    round_ = _to_f16 if kind == Type.F16 else _to_8_bits
+    round_ = _ROUNDINGS.get(kind, _to_8_bits)
     return lambda layer, inputs: (round_(inputs[0]),)
 
 
 def _to_f16(inputs: Tensor) -> Tensor:
     return inputs.half().float()
+
+
+def _to_bf16(inputs: Tensor) -> Tensor:
+    return inputs.bfloat16().float()
 
 
 def _to_8_bits(inputs: Tensor) -> Tensor:
@@ -86,3 +111,15 @@ def _to_8_bits(inputs: Tensor) -> Tensor:
     scales = groups.abs().amax(dim=-1, keepdim=True) / 127
     codes = (groups / scales).round().nan_to_num()  # a group of zeros has no scale
     return (codes * scales.half().float()).reshape(inputs.shape)
+
+
+def _to_wide_8_bits(inputs: Tensor) -> Tensor:
+    """ggml's Q8_K: the extreme of 256 becomes -128, one fp32 scale."""
+    groups = inputs.reshape(*inputs.shape[:-1], -1, WIDE_BLOCK)
+    extremes = groups.gather(-1, groups.abs().argmax(dim=-1, keepdim=True))
+    scales = extremes / -128
+    codes = (groups / scales).round().clamp(max=127).nan_to_num()
+    return (codes * scales).reshape(inputs.shape)
+
+
+_ROUNDINGS = {Type.F16: _to_f16, Type.BF16: _to_bf16} | dict.fromkeys((Type.Q6_K, Type.Q5_K, Type.Q4_K), _to_wide_8_bits)

@@ -90,6 +90,7 @@ def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, s
     apart = read_json(data.contest.file(_APART)) if data.contest.has(_APART) else []
     parity = files.parity_of(told.of("export")) or None
     exported = files.files_of(parity)
+    exports = [*files.export_blocks(parity, _bounds(told)), *files.loss_figure(told.of("export"))]
     sections = [
         Section("text", "Text", "What came in, what was mended, what was dropped and why.", list(text_blocks(data, told, shown))),
         Section("learning", "Learning", "Losses and what else was watched, by step.", list(curve_blocks(data, told, shown))),
@@ -106,7 +107,7 @@ def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, s
             list(score_blocks(board, told, chance, steps=along.steps_of(told.models, data.pretrain), apart=apart)),
         ),
         Section("answers", "Answers", "The same questions, put to every model.", list(samples.answer_blocks(answers, _asked(shown)))),
-        Section("files", "Files", "The model as other programs read it.", list(files.export_blocks(parity, _bounds(told)))),
+        Section("files", "Files", "The model as other programs read it.", exports),
         Section("contest", "Contest", "All models and all files on the same questions.", list(judged.contest_blocks(board))),
     ]
     html = render(

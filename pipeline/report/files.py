@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.report.blocks import Absent, Block, Table
-from pipeline.report.charts import bar
+from pipeline.report.blocks import Absent, Block, Figures, Table
+from pipeline.report.charts import Curve, bar, line_chart
 from pipeline.report.figures import ABSENT, fixed, number, size
 
 FP32, FOLDER, DROPPED = "fp32", "safetensors", "dropped"
+LEAST = 1e-9  # nats a token: less is the noise of fp32
 
 
 def files_of(parity: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
@@ -31,6 +32,28 @@ def parity_of(entries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]
             else:
                 found[name if name not in found or name == FP32 else f"{entry}: {name}"] = values
     return found | {DROPPED: dropped} if dropped else found
+
+
+def loss_curves(entries: Mapping[str, Mapping[str, Any] | None]) -> list[Curve]:
+    """KL by bytes on disk: a curve an entry, through its files, and one of what plain rounding makes of them, where that is worse.
+
+    A file without loss has no place on a logarithmic axis.
+    """
+    curves = []
+    for entry, measures in entries.items():
+        found = [one for one in files_of(measures).values() if one.get("kl", 0) > LEAST]
+        rounded = [(one["bytes"], kl) for one in found if (kl := (one.get("rounding") or {}).get("kl", 0)) > one["kl"]]
+        curves.append(Curve(entry, sorted((float(one["bytes"]), float(one["kl"])) for one in found)))
+        curves.append(Curve(f"{entry}, rounded to nearest", sorted((float(size), float(kl)) for size, kl in rounded)))
+    return [curve for curve in curves if curve.points]
+
+
+def loss_figure(entries: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:
+    """Loss against bytes on disk over all files, where there are two sizes to compare."""
+    curves = loss_curves(entries)
+    if len({size for curve in curves for size, _ in curve.points}) > 1:
+        chart = line_chart(curves, title="Loss against bytes on disk", x="bytes", levels=(), log=True, log_x=True)
+        yield Figures([chart], "KL divergence from the fp32 model, nats a token on held-out text: what each byte less costs.")
 
 
 def export_blocks(parity: Mapping[str, Any] | None, bounds: Mapping[str, Any]) -> Iterator[Block]:

@@ -12,9 +12,9 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.errors import PipelineError
 from pipeline.export.gguf_files import Gguf, export
-from stages._mends import in_full
+from pipeline.export.papers import bill_of
+from stages._mends import warn_of_dropped
 from stages._run import Run, stage
 
 
@@ -31,10 +31,9 @@ class Config(Gguf):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Write, load back, compare; a file that is not released is told with the ways out."""
-    report = export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, section=run.section)
-    for kind, told in report["dropped"].items():
-        faults = "\n  ".join(told["faults"])
-        run.log.warning("%s", in_full(PipelineError(f"{kind} is not released, it is not the model:\n  {faults}", mend=told["mend"])))
+    bill = bill_of(cfg.source, cfg.tokens, cfg.split, code=run.code, configuration=run.told)
+    report = export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, section=run.section, bill=bill)
+    warn_of_dropped(run.log, report["dropped"])
     return report
 
 

@@ -12,13 +12,13 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.export.probe import Probing
-from pipeline.export.transformers_folder import export
+from pipeline.export.papers import bill_of
+from pipeline.export.transformers_folder import Folder, export
 from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Probing):
+class Config(Folder):
     """An entry of `export` with format transformers."""
 
     source: Model
@@ -30,7 +30,8 @@ class Config(Probing):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Copy, load back, compare."""
-    return export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg)
+    bill = bill_of(cfg.source, cfg.tokens, cfg.split, code=run.code, configuration=run.told)
+    return export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, bill=bill)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.seed import stream
 from pipeline.export.gguf_files import Gguf
+from pipeline.export.gguf_types import FileType
+from pipeline.export.papers import Sampling
 from pipeline.export.parity import Bounds
+from pipeline.export.transformers_folder import Folder
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens.kinds import bpe
@@ -22,6 +25,9 @@ from tests.packed import write_tokens
 TALE = "the old fox of the mill went over the hill and Ada told Bo that her red coat was at the harbour don't we 12 é ☂"
 SIZE = 320  # tokens
 LENGTH = 64
+SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_new_tokens=16)
+FOLDER = Folder(name="tiny", data_license=None, strings=300, rows=4, sampling=SAMPLING, seed=1)
+BILL = {"model": "0" * 64, "code": "1" * 64}
 BOUNDS = Bounds(row_error=3, mean_logit=3, kl=3)  # as in conf/
 
 
@@ -72,7 +78,8 @@ def model(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Cal
 @pytest.fixture
 def settings() -> Gguf:
     sizes = {"calibration_rows": 8, "strings": 300, "rows": 4}
-    return Gguf(name="tiny", types=("F16", "Q8_0", "Q4_0"), keep_f16=(), threads=1, bounds=BOUNDS, on_failure="drop", seed=1, **sizes)
+    types: tuple[FileType, ...] = ("F16", "Q8_0", "Q4_0")
+    return Gguf(name="tiny", types=types, keep_f16=(), threads=1, bounds=BOUNDS, on_failure="drop", sampling=SAMPLING, seed=1, **sizes)
 
 
 SHAPE = {

@@ -17,8 +17,10 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.export import gguf_files
-from pipeline.export.gguf_file import FileType, Matrix, write_gguf
+from pipeline.export.gguf_file import Matrix, write_gguf
 from pipeline.export.gguf_files import Gguf
+from pipeline.export.gguf_types import FileType
+from tests.export.conftest import BILL
 
 Make = Callable[..., Model]
 Export = Callable[..., dict[str, Any]]
@@ -33,7 +35,7 @@ def export(tokens: Tokens, split: Split, settings: Gguf, target: Path) -> Export
 
     def run(source: Model, **changed: Any) -> dict[str, Any]:
         own = replace(settings, **changed)
-        return gguf_files.export(source, Exports(target), tokens=tokens, split=split, settings=own, section="export.gguf")
+        return gguf_files.export(source, Exports(target), tokens=tokens, split=split, settings=own, section="export.gguf", bill=BILL)
 
     return run
 

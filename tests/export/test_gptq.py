@@ -12,7 +12,7 @@ import torch
 from pipeline.core.artifact.model import Model
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import stream
-from pipeline.export.gguf_file import four_bit_layers, read_weights, write_gguf
+from pipeline.export.gguf_file import read_weights, steered_layers, write_gguf
 from pipeline.export.gptq import input_products, quantize
 from pipeline.model.disk import load
 from pipeline.tokens.special import IDS, PAD
@@ -65,12 +65,14 @@ def test_the_file_holds_the_codes_of_each_layer_in_the_order_of_transformers(
 ) -> None:
     source = model(kind)
     module = load(source, device="cpu")
-    layers = four_bit_layers(module, ("output", "ffn_down"))
+    layers = steered_layers(module, ("Q4_0",), ("output", "ffn_down"))
     assert len(layers) == 2 * 6
     products = input_products(module, ROWS, layers)
     for name in ("one", "other"):
         again = input_products(module, ROWS, layers)
-        write_gguf(tmp_path / name, module, source.path, kind="Q4_0", name="tiny", keep_f16=("output", "ffn_down"), products=again)
+        write_gguf(
+            tmp_path / name, module, source.path, kind="Q4_0", name="tiny", keep_f16=("output", "ffn_down"), products=again, notes={}
+        )
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
     written, weights = read_weights(tmp_path / "one", module.config), module.state_dict()
     for layer in layers:

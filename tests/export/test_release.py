@@ -23,20 +23,21 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.manifest import NAME
 from pipeline.export import gguf_files, transformers_folder
-from pipeline.export.gguf_file import FileType, read_weights, write_gguf
+from pipeline.export.gguf_file import read_weights, write_gguf
 from pipeline.export.gguf_files import Gguf
+from pipeline.export.gguf_types import FileType
 from pipeline.export.llama_runtime import Runtime
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
 from stages.export import gguf as stage
-from tests.export.conftest import SIZE
+from tests.export.conftest import BILL, FOLDER, SIZE
 from tests.packed import write_tokens
 
 Make = Callable[..., Model]
 
 
 def released(source: Model, target: Path, tokens: Tokens, split: Split, settings: Gguf) -> dict[str, Any]:
-    return gguf_files.export(source, Exports(target), tokens=tokens, split=split, settings=settings, section="export.gguf")
+    return gguf_files.export(source, Exports(target), tokens=tokens, split=split, settings=settings, section="export.gguf", bill=BILL)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,9 @@ def test_every_file_says_what_the_model_says(
 ) -> None:
     source = model(kind, **own)
     report = released(source, target, tokens, split, settings)
-    folder = transformers_folder.export(source, Exports(target.parent / "transformers"), tokens=tokens, split=split, settings=settings)
+    folder = transformers_folder.export(
+        source, Exports(target.parent / "transformers"), tokens=tokens, split=split, settings=FOLDER, bill=BILL
+    )
     assert [report[name]["ids_differ"] for name in ("F16", "Q8_0", "Q4_0")] == [0, 0, 0]
     assert (folder["safetensors"]["ids_differ"], folder["safetensors"]["max_logit"], folder["safetensors"]["kl"]) == (0, 0, 0)
     assert report["dropped"] == {}
@@ -62,7 +65,7 @@ def test_the_folder_says_which_licenses_went_into_training(
 ) -> None:
     def facts(tokens: Tokens, name: str) -> dict[str, Any]:
         folder = Exports(target.parent / name)
-        transformers_folder.export(model("qwen3"), folder, tokens=tokens, split=split, settings=settings)
+        transformers_folder.export(model("qwen3"), folder, tokens=tokens, split=split, settings=FOLDER, bill=BILL)
         return folder.facts
 
     parts = {part: split.read(part) for part in PARTS}
@@ -75,7 +78,7 @@ def test_the_folder_says_which_licenses_went_into_training(
 
 def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
     source = model("qwen3")
-    transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=settings)
+    transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=FOLDER, bill=BILL)
     folder = target / "safetensors"
     assert not (folder / NAME).exists()
     assert AutoTokenizer.from_pretrained(folder).encode("<|user|>", add_special_tokens=False) == [3]
@@ -158,15 +161,17 @@ def test_where_none_may_be_missing_or_none_is_left_nothing_appears(
 
 
 def test_a_kind_without_a_gguf_form_is_refused_by_name(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
-    with pytest.raises(PipelineError, match="gpt2 has no GGUF form here; llama and qwen3 have"):
-        released(model("gpt2", kv_heads=4, activation="gelu"), target, tokens, split, settings)
+    with pytest.raises(PipelineError, match="bloom has no GGUF form here; gpt2, llama, qwen3 have"):
+        released(model("bloom", kv_heads=4, activation="gelu", intermediate_size="auto"), target, tokens, split, settings)
 
 
 def test_a_kind_that_transformers_does_not_know_is_refused_by_name(
     model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path
 ) -> None:
     with pytest.raises(PipelineError, match="transformers has no model of kind lstm"):
-        transformers_folder.export(model("lstm", activation="tanh"), Exports(target), tokens=tokens, split=split, settings=settings)
+        transformers_folder.export(
+            model("lstm", activation="tanh"), Exports(target), tokens=tokens, split=split, settings=FOLDER, bill=BILL
+        )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +188,7 @@ def test_what_a_gguf_form_does_not_know_is_refused(
 def test_unquantized_weights_come_back_from_the_file_as_they_went_in(model: Make, tmp_path: Path) -> None:
     source = model("llama", tie_embeddings=False)
     module = load(source, device="cpu")
-    write_gguf(tmp_path / "x.gguf", module, source.path, kind="F16", name="tiny", keep_f16=(), products={})
+    write_gguf(tmp_path / "x.gguf", module, source.path, kind="F16", name="tiny", keep_f16=(), products={}, notes={})
     found, wanted = read_weights(tmp_path / "x.gguf", module.config), module.state_dict()
     assert set(found) == set(wanted)
     assert all(np.array_equal(found[name], wanted[name].numpy().astype(np.float16)) or wanted[name].ndim == 1 for name in wanted)
@@ -192,7 +197,7 @@ def test_unquantized_weights_come_back_from_the_file_as_they_went_in(model: Make
 def test_llama_cpp_gives_the_greedy_answer_of_the_original(model: Make, tmp_path: Path) -> None:
     source = model("qwen3")
     module = load(source, device="cpu")
-    write_gguf(tmp_path / "x.gguf", module, source.path, kind="F16", name="tiny", keep_f16=(), products={})
+    write_gguf(tmp_path / "x.gguf", module, source.path, kind="F16", name="tiny", keep_f16=(), products={}, notes={})
     prompts = [[0, 3, 20 + number, 40, 5, 4] for number in range(6)]
     wanted = generate(module, prompts, max_new=8, temperature=0, seed=1, batch=8)
     with Runtime(tmp_path / "x.gguf", context=32, threads=1) as runtime:
@@ -208,9 +213,10 @@ def test_a_file_that_is_no_gguf_is_refused_with_a_reason(tmp_path: Path) -> None
 
 def test_the_stage_warns_of_a_dropped_file_with_a_command_that_goes_on(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     told = {"faults": ["model-Q4_0.gguf: kl is 7"], "mend": "export.gguf.calibration_rows=0, or export.gguf.types=[F16,Q8_0]"}
+    monkeypatch.setattr(stage, "bill_of", lambda *artifacts, **words: {})
     monkeypatch.setattr(stage, "export", lambda *artifacts, **words: {"F16": {}, "dropped": {"Q4_0": told}})
     cfg = SimpleNamespace(source=None, target=None, tokens=None, split=None)
-    report = stage.main.recipe(cfg, SimpleNamespace(section="export.gguf", log=logging.getLogger("stage")))
+    report = stage.main.recipe(cfg, SimpleNamespace(section="export.gguf", code="c", told="d", log=logging.getLogger("stage")))
     assert report == {"F16": {}, "dropped": {"Q4_0": told}}
     (warning,) = caplog.messages
     assert warning.splitlines()[:2] == ["Q4_0 is not released, it is not the model:", "  model-Q4_0.gguf: kl is 7"]

@@ -10,7 +10,8 @@ from gguf import GGMLQuantizationType as Type
 
 from pipeline.core.artifact.model import Model
 from pipeline.core.seed import stream
-from pipeline.export.gguf_file import FileType, read_types, read_weights, write_gguf
+from pipeline.export.gguf_file import read_types, read_weights, write_gguf
+from pipeline.export.gguf_types import FileType
 from pipeline.export.gptq import damped, quantize
 from pipeline.export.llama_runtime import Runtime
 from pipeline.export.rounding import rounded_inputs, row_errors, to_nearest
@@ -75,7 +76,7 @@ def test_llama_cpp_is_off_by_what_rounding_its_inputs_makes(model: Callable[...,
     kinds: tuple[FileType, ...] = ("F16", "Q8_0")
     for kind in kinds:
         path = tmp_path / f"{kind}.gguf"
-        write_gguf(path, module, source.path, kind=kind, name="tiny", keep_f16=(), products={})
+        write_gguf(path, module, source.path, kind=kind, name="tiny", keep_f16=(), products={}, notes={})
         held = load(source, device="cpu")
         held.load_state_dict({name: torch.tensor(weight) for name, weight in read_weights(path, held.config).items()}, strict=False)
         with Runtime(path, context=LENGTH, threads=1) as runtime, torch.inference_mode():

@@ -19,7 +19,7 @@ from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens.kinds import bpe, byte, wordpiece
 from pipeline.tokens.tokenizer import save as save_tokenizer
-from tests.export.conftest import LENGTH, SHAPE
+from tests.export.conftest import BILL, FOLDER, LENGTH, SHAPE
 from tests.packed import write_tokens
 
 WAYS = {
@@ -39,7 +39,13 @@ def exported(way: str, split: Split, settings: Gguf, folder: Path, export: Any) 
 
 
 def gguf(model: Model, target: Exports, *, settings: Gguf, **data: Any) -> Any:
-    return gguf_files.export(model, target, settings=replace(settings, types=("F16",), strings=1000), section="export.gguf", **data)
+    return gguf_files.export(
+        model, target, settings=replace(settings, types=("F16",), strings=1000), section="export.gguf", bill=BILL, **data
+    )
+
+
+def folder(model: Model, target: Exports, *, settings: Gguf, **data: Any) -> Any:
+    return transformers_folder.export(model, target, settings=FOLDER, bill=BILL, **data)
 
 
 def test_llama_cpp_cuts_as_the_pattern_of_gpt4_does(split: Split, settings: Gguf, tmp_path: Path) -> None:
@@ -54,4 +60,4 @@ def test_another_tokenizer_is_refused_and_goes_into_a_folder(way: str, split: Sp
         exported(way, split, settings, tmp_path / "gguf", gguf)
     with pytest.raises(PipelineError, match="bpe has"):
         check_kind(way)
-    assert exported(way, split, settings, tmp_path / "folder", transformers_folder.export)["safetensors"]["ids_differ"] == 0
+    assert exported(way, split, settings, tmp_path / "folder", folder)["safetensors"]["ids_differ"] == 0

@@ -54,7 +54,7 @@ def test_no_artifact_metric_or_plot_names_this_machine_or_its_folders(clone):
 
 def test_nothing_that_is_loaded_is_a_pickle(clone):
     suffixes = {path.suffix for path in (clone.folder / "data").rglob("*") if path.is_file()}
-    assert suffixes <= {".parquet", ".json", ".jsonl", ".safetensors", ".jinja", ".gguf", ".html", ""}, "the last is .gitkeep"
+    assert suffixes <= {".parquet", ".json", ".jsonl", ".safetensors", ".jinja", ".gguf", ".html", ".md", ""}, "the last is .gitkeep"
 
 
 def test_the_table_and_the_chat_work_on_what_was_made(clone):

@@ -49,7 +49,7 @@ def run_in(folder: Path) -> Run:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         hardware = OmegaConf.to_container(compose("config").hardware, resolve=True)
     one = {**hardware, "workers": 1, "engine": "threading"}  # type: ignore[dict-item]
-    return Run("corpus", "corpus", "code", scratch, typed(Hardware, one, at="hardware"), NoTracker(), logging.getLogger("test"))
+    return Run("corpus", "corpus", "code", "told", scratch, typed(Hardware, one, at="hardware"), NoTracker(), logging.getLogger("test"))
 
 
 def recipe(*overrides: str) -> tuple[Corpus, dict[str, Any]]:

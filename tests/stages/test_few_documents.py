@@ -46,7 +46,7 @@ def run(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, Any]:
         scratch = Path("scratch", name)
         scratch.mkdir(parents=True)
         told[name] = stage.recipe(
-            cfg, Run(name, stage.at(entry or None), "code", scratch, hardware, NoTracker(), logging.getLogger("test"))
+            cfg, Run(name, stage.at(entry or None), "code", "told", scratch, hardware, NoTracker(), logging.getLogger("test"))
         )
     return told
 

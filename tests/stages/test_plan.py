@@ -131,15 +131,36 @@ def test_a_contest_needs_questions_and_a_reference_among_the_models(settings) ->
 
 
 def test_a_kind_of_model_that_a_format_can_not_hold_is_refused_before_it_is_trained() -> None:
-    found = {words: list(faults_of_kinds(plain(compose(list(words))))) for words in ((), ("model=llama",), ("model=gpt2",))}
-    assert (found[()], found[("model=llama",)]) == ([], [])
-    (fault,) = found[("model=gpt2",)]
-    assert fault.message == "a model of kind gpt2 has no GGUF form here; llama and qwen3 have"
+    found = {
+        words: list(faults_of_kinds(plain(compose(list(words))))) for words in ((), ("model=llama",), ("model=gpt2",), ("model=mixtral",))
+    }
+    assert (found[()], found[("model=llama",)], found[("model=gpt2",)]) == ([], [], [])
+    (fault,) = found[("model=mixtral",)]
+    assert fault.message == "a model of kind mixtral has no GGUF form here; gpt2, llama, qwen3 have"
     assert in_full(fault).endswith("go on from here: make repro SET='export=[transformers]'")
     for word in fault.mend.split(", or "):
-        assert list(faults_of_kinds(plain(compose(["model=gpt2", word])))) == []
+        assert list(faults_of_kinds(plain(compose(["model=mixtral", word])))) == []
     (fault,) = faults_of_kinds(plain(compose(["model=mistral"])))
     assert list(faults_of_kinds(plain(compose(["model=mistral", fault.mend.split(", or ")[1]])))) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["export=[compressed]", "export.compressed.group_size=128"],
+            "intermediate_size 352 are no multiples",
+        ),
+        (["export=[compressed]", "model=gpt2"], "compressed-tensors packs the layers of llama, mistral, qwen3"),
+        (["export=[onnx]", "model=bloom"], "a model of kind bloom has no ONNX graph here"),
+        (["export.gguf.types=[F16,Q4_K]"], "Q4_K need rows that 256 divides; hidden_size is 128"),
+    ],
+)
+def test_a_shape_that_a_format_can_not_hold_is_refused_before_it_is_trained(words: list[str], message: str) -> None:
+    (fault,) = faults_of_kinds(plain(compose(words)))
+    assert message in fault.message
+    for word in fault.mend.split(", or "):
+        assert list(faults_of_kinds(plain(compose([*words, word])))) == []
 
 
 def test_a_kind_that_transformers_does_not_know_is_not_exported() -> None:

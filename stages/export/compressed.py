@@ -1,0 +1,41 @@
+"""Write a model in 8 and 4 bits as folders of compressed-tensors, and check each by transformers against the original.
+
+reads   source, by default the last of align   Model
+        data/tokenize, data/split              Tokens, Split
+writes  data/export/<entry>                    Exports
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.artifact.exports import Exports
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.export.compressed_folder import Compressed, export
+from pipeline.export.papers import bill_of
+from stages._mends import warn_of_dropped
+from stages._run import Run, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Compressed):
+    """An entry of `export` with format compressed."""
+
+    source: Model
+    tokens: Tokens
+    split: Split
+    target: Exports
+
+
+@stage(Config)
+def main(cfg: Config, run: Run) -> dict[str, Any]:
+    """Write, load back, compare; a folder that is not released is told with the ways out."""
+    bill = bill_of(cfg.source, cfg.tokens, cfg.split, code=run.code, configuration=run.told)
+    report = export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, section=run.section, bill=bill)
+    warn_of_dropped(run.log, report["dropped"])
+    return report
+
+
+if __name__ == "__main__":
+    main()
