@@ -4,7 +4,7 @@ import argparse
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +160,15 @@ def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: M
         files = [path.stem for path in (CONF / group).glob("*.yaml")]
         left = {word: differences(plain(compose([*chosen, word])), settings) for word in (f"{group}={file}" for file in files) if rest}
         best = min(sorted(left), key=lambda word: len(left[word]), default=None)
-        if best is not None and len(left[best]) + 1 < len(rest):
+        if best is not None and len(left[best]) + 1 < len(rest) and not _of_one_section({*rest} - {*left[best]}, composed, settings):
             chosen, rest = [*chosen, best], left[best]
             yield best
+
+
+def _of_one_section(said: Set[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether all these words are about one section, and a file of that says them as well."""
+    sections = {key_of(word).split(".")[0] for word in said}
+    return len(sections) == 1 and any((CONF / one).is_dir() and any(_best(one, composed, settings)) for one in sections)
 
 
 def _lists(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
@@ -192,7 +198,14 @@ def _targets(conf: Any, key: str) -> Iterator[str]:
     for depth in range(1, len(keys) + 1):
         value = _at(conf, keys[:depth])
         if isinstance(value, str):
-            yield from (".".join([target, *keys[depth:]]) for target in _REFERENCE.findall(value))
+            yield from (".".join([*_absolute(target, keys[:depth]), *keys[depth:]]) for target in _REFERENCE.findall(value))
+
+
+def _absolute(target: str, at: Sequence[str]) -> list[str]:
+    """The keys of a reference that stands `at` some; one dot before it is the mapping that it stands in, each more the one around."""
+    name = target.lstrip(".")
+    up = len(target) - len(name)
+    return [*(at[:-up] if up else ()), *name.split(".")]
 
 
 def _best(group: str, composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
