@@ -122,7 +122,9 @@ print(chat([{{"role": "user", "content": "Who are you?"}}])[0]["generated_text"]
 ## Data
 
 {train["documents"]:,} documents, {train["tokens"]:,} tokens, a vocabulary of {tokens.facts["vocabulary"]:,}.
+
 Licence of the data, as stated: {data_license or "not stated"}.
+
 {own}
 
 ## Limits
@@ -133,8 +135,9 @@ Licence of the data, as stated: {data_license or "not stated"}.
 
 ## How it was checked
 
-Loaded back by transformers, the logits on held-out rows are those of the trained model to the bit; perplexity there
-{perplexity:.4g}. Scores with their intervals, hardware, time and cost: `make card` in the repository of the run.
+Loaded back by transformers, the logits on held-out rows are the trained model's to the bit; perplexity there {perplexity:.4g}.
+
+Scores with their intervals, hardware, time and cost: `make card` in the repository of the run.
 
 ## Bill of materials
 

@@ -366,7 +366,8 @@ def test_a_maker_writes_dialogues_that_methods_read_and_the_same_bytes_again(
     for turn in ("one", "two"):
         settings["preferences"][entry]["target"] = f"data/{turn}"
         cfg = typed(stage.config, stage.section(settings, entry), at=entry)
-        told = stage.recipe(cfg, Run(entry, stage.at(entry), "code", tmp_path / turn, hardware, NoTracker(), logging.getLogger("test")))
+        place = (tmp_path / turn, hardware, NoTracker(), logging.getLogger("test"))
+        told = stage.recipe(cfg, Run(entry, stage.at(entry), "code", "told", *place))
         digests.append(cfg.target.digest)
     assert digests[0] == digests[1]
     target = Dialogues(tmp_path / "data/two")

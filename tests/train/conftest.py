@@ -68,7 +68,15 @@ OFF = own_of("normuon") | own_of("muon")  # what a test does not speak of is as 
 def section(kind: str) -> dict[str, Any]:
     """What another file of conf/pretrain says, in the place of Muon."""
     own = own_of(kind)
-    return {} if kind == "muon" else {"muon": None} | ({"normuon": own["normuon"]} if kind == "normuon" else own)
+    whole = {key: laid_over(OFF.get(key), value) for key, value in own.items()}
+    return {} if kind == "muon" else {"muon": None} | ({"normuon": own["normuon"]} if kind == "normuon" else whole)
+
+
+def laid_over(below: Any, above: Any) -> Any:
+    """The values of a file over those that it goes out from."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return below | {key: laid_over(below.get(key), value) for key, value in above.items()}
 
 
 def fitting(**changes: Any) -> Fitting:
@@ -84,8 +92,9 @@ RECIPE = fitting(
     max_grad_norm=1.0,
     warmup_ratio=0.1,
     decay_ratio=0.5,
-    adamw=OFF["adamw"] | {"lr": 0.01, "weight_decay": 0.1},
+    adamw=OFF["adamw"] | {"lr": 0.01, "beta1": 0.9, "weight_decay": 0.1},
     muon=OFF["muon"] | {"lr": 0.02, "momentum": 0.9, "ns_steps": 5},
+    groups=laid_over(OFF["groups"], {"embeddings": {"lr": None}}),
     log_every=3,
     eval_every=8,
     checkpoint_every=5,

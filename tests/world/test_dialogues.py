@@ -12,6 +12,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.world.dialogues import KINDS, DialogueConfig, Manners, Row, generate_dialogues
 from pipeline.world.judge import gold, judge
 from pipeline.world.library import Library
+from pipeline.world.strangers import Strangers
 from tests.world.conftest import ROOT, SEED
 
 Rows = dict[str, list[Row]]
@@ -19,7 +20,8 @@ Rows = dict[str, list[Row]]
 
 def config(**changes: Any) -> DialogueConfig:
     section: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/dialogues/world.yaml"), resolve=False)
-    return DialogueConfig(**{**section["world"], "manners": Manners(**section["world"]["manners"]), **changes})
+    nested = {"manners": Manners(**section["world"]["manners"]), "strangers": Strangers(**section["world"]["strangers"])}
+    return DialogueConfig(**{**section["world"], **nested, **changes})
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from pipeline.evaluate.task import Examined, HeldOut, Result
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-ECE, BRIER, CONFIDENCE, ACCURACY = "ece", "brier", "confidence", "accuracy"
+ECE, BRIER = "ece", "brier"
+CONFIDENCE, ACCURACY = "confidence", "accuracy"
 
 
 @dataclass(frozen=True, kw_only=True)
