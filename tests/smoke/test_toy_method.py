@@ -15,6 +15,7 @@ align:
     source: data/sft
     dialogues: data/dialogues
     reads: ${.source}
+    reads_also: ${.source}
     target: data/align/perturbed
     scale: 0.01  # of the noise, times a weight's deviation
     seed: ${seed}
