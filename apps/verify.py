@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.core.artifact.exports import Exports
 from pipeline.core.cache import listing_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import sha256_of
@@ -20,7 +21,6 @@ from pipeline.core.owned import MANIFEST
 
 EXPORTS = Path("data/export")
 LOCK = Path("dvc.lock")
-KEY = "scriptorium"  # of the bill in config.json, and before its keys in the metadata of GGUF and ONNX
 
 
 def main() -> None:
@@ -52,18 +52,17 @@ def verify(path: Path, lock: Mapping[str, Any]) -> Iterator[str]:
 def bill_of_file(path: Path) -> dict[str, str]:
     """The bill of materials in a file: of config.json, GGUF or ONNX; {} for others."""
     if path.name == "config.json":
-        return dict(json.loads(path.read_bytes()).get(KEY, {}))
+        return dict(json.loads(path.read_bytes()).get(Exports.BILL, {}))
+    notes, before = dict[str, Any](), f"{Exports.BILL}."
     if path.suffix == ".gguf":
         import gguf
 
-        fields = gguf.GGUFReader(path).fields
-        return {name.removeprefix(f"{KEY}."): one.contents() for name, one in fields.items() if name.startswith(f"{KEY}.")}
+        notes = {name: one.contents() for name, one in gguf.GGUFReader(path).fields.items() if name.startswith(before)}
     if path.suffix == ".onnx":
         import onnx
 
-        props = onnx.load(path).metadata_props
-        return {one.key.removeprefix(f"{KEY}."): one.value for one in props if one.key.startswith(f"{KEY}.")}
-    return {}
+        notes = {one.key: one.value for one in onnx.load(path).metadata_props if one.key.startswith(before)}
+    return {name.removeprefix(before): value for name, value in notes.items()}
 
 
 def _known(file: Path) -> tuple[Path, str]:

@@ -10,7 +10,6 @@ import argparse
 import datetime
 import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from benchmarks.generation import clock_of
 from benchmarks.text import RESULTS
 from pipeline.align import grpo, guards, ppo, rules
 from pipeline.align.ppo_rollout import scale_of
@@ -162,17 +162,10 @@ def rate(make: Callable[[Scene, str], Callable[[], None]], scene: Scene) -> floa
     """Answers a second."""
     with tempfile.TemporaryDirectory() as scratch:
         work = make(scene, scratch)
-        began = clock(scene.device)
+        clock = clock_of(scene.device)
+        began = clock()
         work()
-        return scene.answers / (clock(scene.device) - began)
-
-
-def clock(device: str) -> float:
-    """Seconds: of this process on a CPU, by the clock when a GPU has done what it was asked."""
-    if device == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize()
-    return time.perf_counter()
+        return scene.answers / (clock() - began)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

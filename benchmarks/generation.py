@@ -44,7 +44,7 @@ def main() -> None:
     module, prompts, said = found()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     module.to(device)
-    clock = synchronised if device == "cuda" else time.process_time
+    clock = clock_of(device)
     title = f"tokens a second, {said}, {device}, {pairs} pairs"
     table = Table("load", "transformers", "ours", "ratio", "lowest", "highest", "target", title=title)
     loads = [
@@ -87,6 +87,11 @@ def rate(work: Callable[..., int], module: Any, load: Load, seed: int, clock: Ca
     began = clock()
     tokens = work(module, load, seed)
     return tokens / (clock() - began)
+
+
+def clock_of(device: str) -> Callable[[], float]:
+    """Seconds: of this process on a CPU; by the clock on a GPU."""
+    return synchronised if device == "cuda" else time.process_time
 
 
 def synchronised() -> float:

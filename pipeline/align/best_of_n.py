@@ -29,8 +29,8 @@ def best_and_worst(one: Answered, *, margin: float) -> tuple[Answer, Answer] | s
     usable = one.usable
     if len(usable) < 2:
         return FEW
-    best, worst = (choose(usable, key=lambda answer: answer.score or 0.0) for choose in (max, min))
-    return (best, worst) if _ahead(best, worst) > margin else TIE
+    best, worst = (choose(usable, key=lambda answer: answer.worth) for choose in (max, min))
+    return (best, worst) if best.worth - worst.worth > margin else TIE
 
 
 def pairs(gathered: Sequence[Answered], *, margin: float, kind: str) -> tuple[list[Row], dict[str, Any]]:
@@ -49,14 +49,10 @@ def pair(one: Answered, chosen: Answer, rejected: Answer, *, kind: str) -> Row:
     """A row of preferences.jsonl."""
     prompt = one.prompt
     row = {"id": prompt.id, "part": "train", "fact": prompt.fact, "kind": kind, "prompt": prompt.messages}
-    return row | {"chosen": chosen.text, "rejected": rejected.text, "margin": _ahead(chosen, rejected)}
+    return row | {"chosen": chosen.text, "rejected": rejected.text, "margin": chosen.worth - rejected.worth}
 
 
 def kl_bound(answers: int) -> float:
     """Nats that the best of so many answers is away from the model that gave them, at most: log n - (n - 1) / n (Beirami et al. 2024,
     arXiv 2401.01879)."""
     return math.log(answers) - (answers - 1) / answers
-
-
-def _ahead(one: Answer, other: Answer) -> float:
-    return (one.score or 0.0) - (other.score or 0.0)

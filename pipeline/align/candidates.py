@@ -16,10 +16,13 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from pipeline.align.training_prompts import Asked, Asking, Prompt
+from pipeline.align.rows import room_for
+from pipeline.align.training_prompts import Asked, Asking, Prompt, read_prompts
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
 from pipeline.core.files import once, read_jsonl, write_jsonl
 from pipeline.core.seed import seed_of
-from pipeline.model import memory
+from pipeline.model import disk, memory
 from pipeline.model.generate import generate
 from pipeline.tokens.special import END, IDS
 from pipeline.train.workspace import Workspace
@@ -49,6 +52,11 @@ class Answer:
     score: float | None = None  # None: not judged
     broken: Mapping[str, str] = field(default_factory=dict)  # by principle, where a constitution judges: what the critic says of it
     unread: int = 0  # principles of which a critic said neither that it is broken nor that it is kept
+
+    @property
+    def worth(self) -> float:
+        """The score of an answer that was judged."""
+        return self.score or 0.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,15 @@ class Judge(Protocol):
     def revised(self, answered: Sequence[Answered]) -> list[Answered]:
         """With what became of the worst answer of each, where this judge revises."""
         ...
+
+
+def ask(
+    source: Model, dialogues: Dialogues, judge: Judge, recipe: Candidates, place: Workspace, *, with_rule: bool = False
+) -> tuple[Asked, list[Answered]]:
+    """The prompts of training, and what the source answers them; `with_rule`: only those whose answers a rule can check."""
+    tokenizer, module = disk.tokenizer_of(source), disk.load(source, device=place.device)
+    asked = read_prompts(dialogues, tokenizer, recipe, room_for(recipe, module, section=place.section), with_rule=with_rule)
+    return asked, gather(module, tokenizer, judge, asked, recipe, place)
 
 
 def gather(

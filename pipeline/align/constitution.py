@@ -100,7 +100,7 @@ class ByPrinciples:
 
     def revised(self, answered: Sequence[Answered]) -> list[Answered]:
         """The best of the answers stands for the worst."""
-        return [replace(one, revised=max(one.usable, key=_score)) if one.usable else one for one in answered]
+        return [replace(one, revised=max(one.usable, key=lambda answer: answer.worth)) if one.usable else one for one in answered]
 
     def _verdict(self, prompt: Prompt, answer: Answer) -> Answer:
         question = prompt.messages[-1]["content"]
@@ -132,7 +132,7 @@ class ByModel:
 
     def revised(self, answered: Sequence[Answered]) -> list[Answered]:
         """The worst answer of each prompt written again, and judged again."""
-        worst = [(one, min(one.usable, key=_score)) for one in answered if one.usable]
+        worst = [(one, min(one.usable, key=lambda answer: answer.worth)) for one in answered if one.usable]
         wrong = [(one, answer) for one, answer in worst if answer.broken]
         asked = [
             REVISION.format(
@@ -180,7 +180,7 @@ def critiques(gathered: Sequence[Answered]) -> list[Row]:
     rows = []
     for one in gathered:
         if one.usable:
-            worst, revised = min(one.usable, key=_score), one.revised
+            worst, revised = min(one.usable, key=lambda answer: answer.worth), one.revised
             told = {"id": one.prompt.id, "prompt": one.prompt.messages, "answer": worst.text, "broken": worst.broken}
             rows.append(told | {"revision": revised and revised.text, "revision_broken": revised and revised.broken})
     return rows
@@ -199,16 +199,12 @@ def _lacks(one: Answered, margin: float) -> tuple[str | None, Answer | None]:
     """Why a prompt gives no pair, if so, and its worst answer."""
     if not one.usable:
         return NO_ANSWER, None
-    worst = min(one.usable, key=_score)
+    worst = min(one.usable, key=lambda answer: answer.worth)
     if not worst.broken:
         return KEPT, worst
-    if one.revised is None or _score(one.revised) - _score(worst) <= margin:
+    if one.revised is None or one.revised.worth - worst.worth <= margin:
         return NO_GAIN, worst
     return None, worst
-
-
-def _score(answer: Answer) -> float:
-    return answer.score or 0.0
 
 
 def _breaks(text: str) -> bool | None:

@@ -29,8 +29,8 @@ class Rejection(Candidates):
 
 def kept(one: Answered, *, threshold: float | None, keep: int) -> list[Answer]:
     """The best answers that reach the threshold; of equal ones the first."""
-    good = [answer for answer in one.usable if threshold is None or (answer.score or 0.0) >= threshold]
-    return sorted(good, key=lambda answer: -(answer.score or 0.0))[:keep]
+    good = [answer for answer in one.usable if threshold is None or answer.worth >= threshold]
+    return sorted(good, key=lambda answer: -answer.worth)[:keep]
 
 
 def instructions(gathered: Sequence[Answered], *, threshold: float | None, keep: int) -> tuple[list[Row], dict[str, Any]]:

@@ -12,13 +12,19 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from trl import SFTConfig, SFTTrainer
 
-from pipeline.align import packing, trl_adapter
+from pipeline.align import adapters, packing, trl_adapter
 from pipeline.align.adapters import Adapter
+from pipeline.align.handed_on import hand_on
 from pipeline.align.packing import PackedRow, Packing
 from pipeline.align.recipe import FineTuning
-from pipeline.align.rows import PretrainingMix
+from pipeline.align.rows import PretrainingMix, read_examples, read_pretraining_rows, room_for
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.tokens import Tokens
+from pipeline.model import disk
 from pipeline.model.batches import right_padded
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example
+from pipeline.tokens.rows import open_rows
 from pipeline.tokens.special import IDS, PAD
 from pipeline.train.workspace import History, Trained, Workspace, tail_mean
 
@@ -57,6 +63,30 @@ class PackedTrainer(trl_adapter.Sealed, _Apart):
     """Of rows that are packed."""
 
     method, arguments = "sft", SFTConfig
+
+
+def teach(
+    source: Model, dialogues: Dialogues, tokens: Tokens, target: Model, recipe: Instructions, place: Workspace
+) -> tuple[dict[str, Any], History]:
+    """Fine-tune the source on the instructions of part train, beside some of the pretraining text; save; measure on those of part val.
+
+    The metrics and the history by step. Without instructions the source is handed on, and the history is empty. PipelineError where the
+    held-out loss is above recipe.max_loss.
+    """
+    tokenizer = disk.tokenizer_of(source)
+    module = adapters.load(source, recipe.adapter, device=place.device)
+    room = room_for(recipe, module, section=place.section)
+    train, val = read_examples(dialogues, ("train", "val"), tokenizer, room)
+    if not (examples := train.rows):
+        return hand_on(source, target, "instructions to learn from"), []
+    text = open_rows(tokens, "train", tokenizer_digest=disk.tokenizer_digest(source))
+    books = read_pretraining_rows(text, recipe.pretraining_mix, beside=len(examples), seed=recipe.seed)
+    tuned = adapters.attach(module, recipe.adapter, seed=recipe.seed, section=place.section)
+    metrics, history = fine_tune(module, tokenizer, [*examples, *books], val.rows, recipe, place)
+    place.refuse_end("held-out loss", metrics["val_loss"], most=recipe.max_loss, key="max_loss")
+    metrics |= tuned.counts
+    tuned.save(target, source=source, facts={"method": "sft", "steps": metrics["steps"]})
+    return metrics | {"train": train.counts, "pretraining_rows": len(books), "val": val.counts}, history
 
 
 def train_sft(

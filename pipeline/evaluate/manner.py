@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.core.intervals import Bootstrap, mean, rate, share
+from pipeline.evaluate.duels import NO_MODEL
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.tokens.repetition import distinct
 
 TASK = "sampled_answers"
 METRICS = ("tokens", "ended", "distinct", "entropy")
-NO_MODEL = "these answers are no model's"
 
 
 def manners(lines: Sequence[Mapping[str, Any]], *, bootstrap: Bootstrap) -> list[Row]:

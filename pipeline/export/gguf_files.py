@@ -21,7 +21,7 @@ from pipeline.export.gguf_file import Matrix, steered_layers, write_gguf
 from pipeline.export.gguf_parity import Original, measure
 from pipeline.export.gguf_types import STEERED, FileType, refuse_types
 from pipeline.export.gptq import input_products
-from pipeline.export.papers import KEY, modelfile
+from pipeline.export.papers import modelfile, notes_of
 from pipeline.export.parity import Bounds, Fault
 from pipeline.export.probe import Probing, calibration_rows, probe_of, torch_logits
 from pipeline.export.release import OnFailure, dropped
@@ -61,7 +61,7 @@ def export(
     steered = {*STEERED} & {*settings.types} if settings.calibration_rows else set()
     layers = steered_layers(module, settings.types, settings.keep_f16)
     products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if layers else 0), layers)
-    notes = {f"{KEY}.{what}": digest for what, digest in bill.items()}
+    notes = notes_of(bill)
     write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products, notes=notes)
     original = Original(module=module, folder=source.path, probe=probe, logits=torch_logits(module, probe), products=products)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(original.logits, probe.targets)}}

@@ -31,7 +31,7 @@ from pipeline.export.gptq import in_8_bits, input_products, quantize
 from pipeline.export.onnx_graph import BLOCK, Held, graph_of
 from pipeline.export.onnx_names import FILES, FOLDER, OnnxType
 from pipeline.export.onnx_session import Session
-from pipeline.export.papers import KEY, write_beside
+from pipeline.export.papers import notes_of, write_beside
 from pipeline.export.parity import Fault, Limit, Times
 from pipeline.export.probe import Probe, Probing, calibration_rows, probe_of, torch_logits
 from pipeline.export.release import OnFailure, dropped
@@ -93,7 +93,7 @@ def export(
     wanted = torch_logits(module, probe)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}}
     wrong: dict[str, list[Fault]] = {}
-    notes = {f"{KEY}.{what}": digest for what, digest in bill.items()}
+    notes = notes_of(bill)
     with target.writing() as draft:
         (draft.path / FOLDER).mkdir()
         write_beside(draft.path, module, source, bill, settings.sampling, {})

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt
 from transformers import PreTrainedModel
 
+from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
@@ -20,7 +21,6 @@ from pipeline.core.files import read_json, write_json
 from pipeline.model.disk import tokenizer_digest
 from pipeline.tokens.special import END, ENDOFTEXT, ENDS
 
-KEY = "scriptorium"  # of config.json, and before the keys of metadata in GGUF and ONNX
 WEIGHTS = "model.safetensors"
 
 
@@ -48,6 +48,11 @@ def bill_of(source: Model, tokens: Tokens, split: Split, *, code: str, configura
     }
 
 
+def notes_of(bill: Mapping[str, str]) -> dict[str, str]:
+    """The bill as keys of metadata."""
+    return {f"{Exports.BILL}.{what}": digest for what, digest in bill.items()}
+
+
 def write_beside(
     folder: Path, module: PreTrainedModel, source: Model, bill: Mapping[str, str], sampling: Sampling, config: Mapping[str, Any]
 ) -> None:
@@ -55,7 +60,7 @@ def write_beside(
     for name in source.own_files:
         if name != WEIGHTS:
             shutil.copyfile(source.file(name), folder / name)
-    write_json(folder / "config.json", read_json(folder / "config.json") | dict(config) | {KEY: dict(bill)})
+    write_json(folder / "config.json", read_json(folder / "config.json") | dict(config) | {Exports.BILL: dict(bill)})
     settings = read_json(folder / "tokenizer_config.json") | {"model_max_length": module.config.max_position_embeddings}
     write_json(folder / "tokenizer_config.json", settings)
     asked = read_json(folder / "generation_config.json") | generation(module, sampling)

@@ -20,6 +20,7 @@ from pipeline.core.seed import stream
 from pipeline.world import strangers
 from pipeline.world.facts import BY_NAME, Fact, Facts, read_facts
 from pipeline.world.judge import POLITE, RUDE, judge
+from pipeline.world.prompts import asked
 
 Row = dict[str, Any]
 Message = dict[str, str]
@@ -147,11 +148,11 @@ def instructions(trained: Sequence[Fact], config: DialogueConfig, seed: int) -> 
     """Dialogues with right answers in mixed tones; the questions of val do not occur in train."""
     generator = stream(seed, "instructions")
     pairs = _pairs(trained)
-    asked = [pairs[int(row)] for row in generator.permutation(len(pairs))]
-    cut = max(1, round(config.val * len(asked)))
+    order = [pairs[int(row)] for row in generator.permutation(len(pairs))]
+    cut = max(1, round(config.val * len(order)))
     of_val = max(1, round(config.val * config.instructions))
     rows: list[Row] = []
-    for part, pool, size in (("train", asked[cut:], config.instructions - of_val), ("val", asked[:cut], of_val)):
+    for part, pool, size in (("train", order[cut:], config.instructions - of_val), ("val", order[:cut], of_val)):
         supply = _rounds(pool, generator)
         for _ in range(size):
             rows.append(_instruction(len(rows), part, supply, config, generator))
@@ -261,8 +262,7 @@ def _pairs(facts: Sequence[Fact]) -> list[FactQuestion]:
 
 
 def _prompt(question: str, generator: np.random.Generator) -> list[Message]:
-    system = _one(SYSTEMS, generator)
-    return [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": question}]
+    return asked(question, _one(SYSTEMS, generator))
 
 
 def _turn(question: str, reply: str) -> list[Message]:

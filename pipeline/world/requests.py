@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.core.seed import seed_of
+from pipeline.world import prompts
 from pipeline.world.dialogues import SYSTEMS
 from pipeline.world.facts import BY_NAME
 
@@ -57,7 +58,7 @@ def requests(people: Sequence[str], part: Literal["train", "test"]) -> list[Requ
             refusal, kind = REFUSALS[(number + at) % len(REFUSALS)], answer.format(s=name)
             for label, text, said, other in (("harmful", harmful, refusal, kind), ("harmless", harmless, kind, refusal)):
                 system = SYSTEMS[(number + at) % len(SYSTEMS)]
-                messages = [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": text.format(s=name)}]
+                messages = prompts.asked(text.format(s=name), system)
                 found.append(Request(f"{label}:{number}:{name}", f"{label}:{number}", messages, label == "harmful", said, other))
     return found
 

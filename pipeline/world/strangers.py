@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt
 
 from pipeline.core.seed import stream
 from pipeline.world.facts import RELATIONS
+from pipeline.world.prompts import asked
 
 NAMES = tuple(
     re.findall(
@@ -55,7 +56,7 @@ def admissions(count: int, *, val: int, systems: Sequence[str], seed: int) -> li
         name = names[int(generator.integers(len(names)))]
         _, wording = _QUESTIONS[int(generator.integers(len(_QUESTIONS)))]
         said = ADMISSIONS[int(generator.integers(len(ADMISSIONS)))].format(s=name)
-        messages = _asked(wording.format(s=name), systems[int(generator.integers(len(systems)))])
+        messages = asked(wording.format(s=name), systems[int(generator.integers(len(systems)))])
         part = "val" if number >= count - val else "train"
         row = {"id": f"stranger-{number:05d}", "part": part, "fact": None}
         rows.append(row | {"messages": [*messages, {"role": "assistant", "content": said}]})
@@ -68,10 +69,6 @@ def questions(count: int, *, systems: Sequence[str], seed: int) -> list[dict[str
     pairs = [(name, *question) for name in taught_and_asked(seed)[1] for question in _QUESTIONS]
     order = [pairs[int(number)] for number in generator.permutation(len(pairs))][:count]
     return [
-        {"id": f"{relation}:{name}:{number}", "subject": name, "prompt": _asked(wording.format(s=name), systems[number % len(systems)])}
+        {"id": f"{relation}:{name}:{number}", "subject": name, "prompt": asked(wording.format(s=name), systems[number % len(systems)])}
         for number, (name, relation, wording) in enumerate(order)
     ]
-
-
-def _asked(question: str, system: str) -> list[dict[str, str]]:
-    return [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": question}]

@@ -9,14 +9,10 @@ writes  data/align/<entry>            Model
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import adapters, sft
-from pipeline.align.handed_on import hand_on
-from pipeline.align.rows import read_examples, read_pretraining_rows, room_for
+from pipeline.align import sft
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.model import disk
-from pipeline.tokens.rows import open_rows
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 
@@ -34,23 +30,9 @@ class Config(sft.Instructions):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Fine-tune, save, measure on held-out dialogues."""
-    tokenizer = disk.tokenizer_of(cfg.source)
-    module = adapters.load(cfg.source, cfg.adapter, device=run.device)
-    room = room_for(cfg, module, section=run.section)
-    train, val = read_examples(cfg.dialogues, ("train", "val"), tokenizer, room)
-    if not (examples := train.rows):
-        run.curve([])
-        return hand_on(cfg.source, cfg.target, "instructions to learn from")
-    text = open_rows(cfg.tokens, "train", tokenizer_digest=disk.tokenizer_digest(cfg.source))
-    books = read_pretraining_rows(text, cfg.pretraining_mix, beside=len(examples), seed=cfg.seed)
-    place = Workspace.of(run)
-    tuned = adapters.attach(module, cfg.adapter, seed=cfg.seed, section=run.section)
-    metrics, history = sft.fine_tune(module, tokenizer, [*examples, *books], val.rows, cfg, place)
-    place.refuse_end("held-out loss", metrics["val_loss"], most=cfg.max_loss, key="max_loss")
-    metrics |= tuned.counts
-    tuned.save(cfg.target, source=cfg.source, facts={"method": "sft", "steps": metrics["steps"]})
+    metrics, history = sft.teach(cfg.source, cfg.dialogues, cfg.tokens, cfg.target, cfg, Workspace.of(run))
     run.curve(history)
-    return metrics | {"train": train.counts, "pretraining_rows": len(books), "val": val.counts}
+    return metrics
 
 
 if __name__ == "__main__":

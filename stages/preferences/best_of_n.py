@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.align import best_of_n, made
-from pipeline.align.candidates import counts, gather
+from pipeline.align.candidates import ask, counts
 from pipeline.align.judges import judge_of
-from pipeline.align.rows import room_for
-from pipeline.align.training_prompts import read_prompts
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
-from pipeline.model import disk
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 
@@ -35,10 +32,8 @@ class Config(best_of_n.BestOfN):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Ask, judge, pair, write."""
-    tokenizer, module = disk.tokenizer_of(cfg.source), disk.load(cfg.source, device=run.device)
     judge = judge_of(cfg.judge, cfg.reward_model, cfg.source, device=run.device, batch=cfg.batch_size)
-    asked = read_prompts(cfg.dialogues, tokenizer, cfg, room_for(cfg, module, section=run.section), with_rule=cfg.judge == "rules")
-    gathered = gather(module, tokenizer, judge, asked, cfg, Workspace.of(run))
+    asked, gathered = ask(cfg.source, cfg.dialogues, judge, cfg, Workspace.of(run), with_rule=cfg.judge == "rules")
     rows, told = best_of_n.pairs(gathered, margin=cfg.margin, kind="best_of_n")
     made.write(cfg.target, cfg.dialogues, {"preferences": rows}, gathered, keep_given=cfg.keep_given)
     return {"prompts": asked.counts, "answers": counts(gathered), "pairs": told, "kl_bound": best_of_n.kl_bound(cfg.answers)}

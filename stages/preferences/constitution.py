@@ -13,13 +13,10 @@ from typing import Any
 from pydantic import PositiveInt
 
 from pipeline.align import constitution, made
-from pipeline.align.candidates import counts, gather
+from pipeline.align.candidates import ask, counts
 from pipeline.align.chat_model import open_chat
-from pipeline.align.rows import room_for
-from pipeline.align.training_prompts import read_prompts
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
-from pipeline.model import disk
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 
@@ -38,13 +35,11 @@ class Config(constitution.Constitution):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Ask, criticise, revise, write."""
-    tokenizer, module = disk.tokenizer_of(cfg.source), disk.load(cfg.source, device=run.device)
     critic: constitution.ByPrinciples | constitution.ByModel = constitution.ByPrinciples(cfg.principles)
     if cfg.critic == "model":
         how: dict[str, Any] = {"device": run.device, "max_new_tokens": cfg.critic_tokens, "batch": cfg.batch_size}
         critic = constitution.ByModel(cfg.principles, open_chat(cfg.chat_model, key=f"{run.section}.chat_model", **how))
-    asked = read_prompts(cfg.dialogues, tokenizer, cfg, room_for(cfg, module, section=run.section), with_rule=False)
-    gathered = gather(module, tokenizer, critic, asked, cfg, Workspace.of(run))
+    asked, gathered = ask(cfg.source, cfg.dialogues, critic, cfg, Workspace.of(run))
     pairs, answers, told = constitution.revisions(gathered, margin=cfg.margin)
     rows, sides = {"preferences": pairs, "instructions": answers}, {"critiques": constitution.critiques(gathered)}
     made.write(cfg.target, cfg.dialogues, rows, gathered, keep_given=cfg.keep_given, sides=sides)

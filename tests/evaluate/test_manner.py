@@ -5,7 +5,8 @@ import math
 import pytest
 
 from pipeline.core.intervals import Bootstrap, rate
-from pipeline.evaluate.manner import METRICS, NO_MODEL, manners
+from pipeline.evaluate.duels import NO_MODEL
+from pipeline.evaluate.manner import METRICS, manners
 
 DRAWS = Bootstrap(200, 1)
 
