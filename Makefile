@@ -182,8 +182,9 @@ hurt: setup ## damage files, fill disks, kill runs, and count what is found, nam
 gpu-check: setup ## try the chain on this machine's GPU and note what it gives
 	@$(V)/python -m benchmarks.gpu_check
 
-docs: setup ## draw the pipeline into README.md
+docs: setup ## draw the pipeline into README.md, and write docs/glossary.md
 	@$(V)/python -m apps.drawing
+	@$(V)/python -m apps.glossary
 
 clean: ## remove what the pipeline made (not the cache of DVC)
 	rm -rf .run plots metrics metrics.json $(shell sed -n 's|.*outs: \["\{0,1\}\(data/[a-z]*\).*|\1|p' dvc.yaml)

@@ -13,6 +13,10 @@ from pipeline.report.charts import Curve, Level, line_chart
 Rows = Sequence[Mapping[str, float]]
 STEP = "step"
 LOSS = "loss"
+_PASSING = (
+    "Tokens a second, memory and seconds pass, and are no part of a page that is equal in every clone: they stand in .run/log, in W&B, and "
+    "on the page that make page writes."
+)
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,14 @@ class Chart:
     title: str
     columns: Mapping[str, str]  # column -> what it is called
     log: bool = False
+    aside: bool = False  # folded
 
 
 # A curve is drawn wherever a stage has its column, whichever method it is.
 CHARTS: Sequence[Chart] = (
     Chart(LOSS, {"loss": "training", "val_loss": "held out"}, log=True),
-    Chart("gradient norm", {"norm": "before clipping"}),
+    Chart("learning rate", {"rate": "share of the peak", "learning_rate": "learning rate"}, aside=True),
+    Chart("gradient norm", {"norm": "before clipping", "grad_norm": "before clipping"}, aside=True),
     Chart("ranked correctly", {"accuracy": "training pairs", "rewards/accuracies": "training pairs"}),
     Chart("implicit rewards", {"rewards/chosen": "chosen", "rewards/rejected": "rejected"}),
     Chart("score, deviations of the reward", {"score": "score", "reward": "score less the cost of KL"}),
@@ -47,16 +53,30 @@ def read_rows(path: Path) -> Rows:
 def curve_blocks(curves: Mapping[str, Rows | None], entropy: float | None) -> Iterator[Block]:
     """The charts of all stages that train; `entropy` of the source in nats a token, drawn where the base model learns."""
     figures: list[Markup] = []
+    rest: list[Markup] = []
     for stage, rows in curves.items():
         if not rows:
             yield Absent(f"Curves of {stage}", "not run" if rows is None else "no step was recorded")
             continue
         levels = [Level("entropy of the source", entropy)] if stage == "pretrain" and entropy is not None else []
-        for chart in CHARTS:
+        for chart in (*CHARTS, *other_charts(rows)):
             figure = _figure(chart, stage, rows, levels if chart.title == LOSS else ())
-            figures += [] if figure is None else [figure]
+            (rest if chart.aside else figures).extend([] if figure is None else [figure])
     if figures:
-        yield Figures(figures, "Where there are many steps, each is drawn thin, and bold the mean of neighbours.")
+        yield Figures(figures, f"Where there are many steps, each is drawn thin, and bold the mean of neighbours. {_PASSING}")
+    if rest:
+        yield Figures(rest, title="Learning rates, gradient norms, and what else was logged")
+
+
+def other_charts(rows: Rows) -> list[Chart]:
+    """The columns that no chart above has, those of one kind (`logps/chosen`, `logps/rejected`) together."""
+    shown = {STEP, *(column for chart in CHARTS for column in chart.columns)}
+    columns = [column for column in dict.fromkeys(name for row in rows for name in row) if column not in shown]
+    kinds: dict[str, dict[str, str]] = {}
+    for column in columns:
+        kind, _, name = column.rpartition("/")
+        kinds.setdefault(kind or column, {})[column] = (name if kind else column).replace("_", " ")
+    return [Chart(kind.replace("_", " "), names, aside=True) for kind, names in kinds.items()]
 
 
 def _figure(chart: Chart, stage: str, rows: Rows, levels: Sequence[Level]) -> Markup | None:
