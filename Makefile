@@ -26,7 +26,7 @@ HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare scores sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare scores sources sample size ladder launch queue seeds experiments report page publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,9 @@ seeds: heal-lock ## the same run on several seeds, and the spread of its figures
 
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table
+
+page: setup ## report.html: the report with what passes: seconds, tokens a second, memory, cost (PRICE=$$ an hour), energy (WATTS=)
+	@$(V)/python -m apps.page $(if $(PRICE),--price "$(PRICE)") $(if $(WATTS),--watts "$(WATTS)")
 
 publish: setup ## send the finished run to W&B, skipped stages included
 	@$(V)/python -m apps.publish

@@ -34,11 +34,11 @@ def test_every_head_and_caption_of_a_page_leads_to_its_term(run: Finished) -> No
     [
         ("KL, nats an answer", "KL divergence"),
         ("val.bits_per_byte", "bits per byte"),
-        ("ppo.against_reference.gold_win_low", "tie"),
+        ("ppo.against_reference.gold_win_low", "win rate"),
         ("calibration.ece", "ECE"),
         ("Facts that no instruction told", "knowledge of facts"),
         ("align/dpo: implicit rewards", "implicit reward"),
-        ("Answers in which dpo beats the reference", "tie"),
+        ("Answers in which dpo beats the reference", "win rate"),
     ],
 )
 def test_a_label_is_explained_by_the_most_telling_name_in_it(label, term):
