@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from pipeline.report.figures import number
+from pipeline.report.figures import large, number
 from pipeline.report.glossary import explained
 from pipeline.report.svg import Scale, coordinate, drawing, element, linear, log_ticks, logarithmic, path_of, ticks
 
@@ -18,6 +18,8 @@ _MOST_POINTS = 240  # of one curve: more than the drawing has pixels for
 _NOISY = 20  # points from which on a curve is smoothed too
 _ROW = 24.0
 _COLOURS = 6
+_MOST_TICKS = 8
+_LARGE = 100_000  # from here on with a unit
 _INSET = 10.0  # of a point that would lie on the axis
 _LETTER = 5.4  # width of one at the size of a tick
 
@@ -64,8 +66,8 @@ def line_chart(curves: Sequence[Curve], *, title: str, x: str, levels: Sequence[
     across = (logarithmic if log_x else linear)(min(steps), max(steps), _LEFT + inset, _WIDTH - _RIGHT - inset)
     up = (logarithmic if log else linear)(low, high, _HEIGHT - _BOTTOM, _TOP)
     parts = [
-        *_grid_across(log_ticks(low, high) if log else ticks(low, high, 5), up),
-        *_steps(log_ticks(min(steps), max(steps)) if log_x else ticks(min(steps), max(steps), 5), across, x),
+        *_grid_across(_marks(low, high, log=log), up),
+        *_steps(_marks(min(steps), max(steps), log=log_x), across, x),
         *(_level(level, up(level.value)) for level in levels),
         *(_span(span, index, across, up) for index, curve in enumerate(drawn) for span in curve.spans),
         *(_curve(curve, index, across, up) for index, curve in enumerate(drawn)),
@@ -100,7 +102,7 @@ def interval_chart(rows: Sequence[Interval], *, title: str, reference: float | N
 
 def interval_bar(row: Interval, *, low: float, high: float, reference: float | None) -> Markup:
     """The same for one cell of a table; low and high are the ends of the axis."""
-    across = linear(low, high, 2.0, 118.0)
+    across = linear(low, high, 4.0, 116.0)
     parts = [element("line", x1=2, x2=118, y1=8, y2=8, class_="grid")]
     if reference is not None and low <= reference <= high:
         parts.append(element("line", x1=across(reference), x2=across(reference), y1=1, y2=15, class_="level"))
@@ -128,14 +130,18 @@ def thinned(points: Sequence[Point], most: int) -> list[Point]:
 
 
 def smoothed(points: Sequence[Point]) -> list[Point]:
-    """Each value as the mean of its neighbours on both sides, fewer and fewer towards the ends, so that a slope stays a slope."""
+    """Each value on the straight line through its neighbours on both sides (Cleveland 1979, all weights equal), so that a slope stays a
+    slope and one last value is no turn."""
     reach = max(1, len(points) // _NOISY)
-    calm = []
-    for place, (x, _) in enumerate(points):
-        near = min(reach, place, len(points) - 1 - place)
-        values = [y for _, y in points[place - near : place + near + 1]]
-        calm.append((x, math.fsum(values) / len(values)))
-    return calm
+    return [(x, _on_line(points[max(0, place - reach) : place + reach + 1], x)) for place, (x, _) in enumerate(points)]
+
+
+def _on_line(near: Sequence[Point], at: float) -> float:
+    """The least-squares line through some points, at one place."""
+    middle, mean = math.fsum(x for x, _ in near) / len(near), math.fsum(y for _, y in near) / len(near)
+    spread = math.fsum((x - middle) ** 2 for x, _ in near)
+    slope = math.fsum((x - middle) * (y - mean) for x, y in near) / spread if spread else 0.0
+    return mean + slope * (at - middle)
 
 
 def _padded(low: float, high: float, *, log: bool) -> tuple[float, float]:
@@ -154,6 +160,14 @@ def _grid_across(values: Sequence[float], up: Scale) -> list[Markup]:
     return parts
 
 
+def _marks(low: float, high: float, *, log: bool) -> list[float]:
+    """Where an axis has ticks: of powers few enough to be read, of a short range in powers those of a plain one."""
+    found = log_ticks(low, high) if log else []
+    if len(found) > _MOST_TICKS:
+        found = [value for value in found if math.log10(value).is_integer()]
+    return found if len(found) > 1 else ticks(low, high, 5)
+
+
 def _tick(value: float) -> str:
     """A number that fits beside the axis: 5e-4."""
     return f"{value:.0e}".replace("e-0", "e-") if 0 < abs(value) < 1e-3 else number(value)
@@ -163,12 +177,10 @@ def _steps(values: Sequence[float], across: Scale, name: str) -> list[Markup]:
     """Ticks on the horizontal axis as far as the name of the axis, which stands at its right end, leaves room."""
     base = _HEIGHT - _BOTTOM
     room = _WIDTH - _RIGHT - _LETTER * (len(name) + 3)
-    marks = [
-        element("text", f"{value:,.6g}", x=across(value), y=base + 16, text_anchor="middle", class_="tick")
-        for value in values
-        if across(value) + _LETTER * len(f"{value:,.6g}") / 2 < room
-    ]
-    return [*marks, element("text", name, x=_WIDTH - _RIGHT, y=base + 16, text_anchor="end", class_="tick")]
+    marks = [(across(value), large(value) if abs(value) >= _LARGE else f"{value:,.6g}") for value in values]
+    known = [(x, mark) for x, mark in marks if x + _LETTER * len(mark) / 2 < room]
+    ticks_ = [element("text", mark, x=x, y=base + 16, text_anchor="middle", class_="tick") for x, mark in known]
+    return [*ticks_, element("text", name, x=_WIDTH - _RIGHT, y=base + 16, text_anchor="end", class_="tick")]
 
 
 def _level(level: Level, y: float) -> Markup:

@@ -38,10 +38,10 @@ def render(
     settings: Mapping[str, Any],
     edges: Sequence[Edge],
     metrics: Mapping[str, Mapping[str, Any] | None],
-    deviations: Sequence[Table] = (),
+    deviations: Sequence[Table] | None = None,
 ) -> str:
     """The HTML of the page. `settings`: what each stage was told, in the order of the data; `edges`: who reads whom; `deviations`: what
-    of the settings is not as in conf/."""
+    of the settings is not as in conf/, None where nobody knows."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -61,9 +61,8 @@ def _blocks(logs: Path, stages: Sequence[str], *, price: float | None, watts: fl
     rows = [
         (run["stage"], f"{run['seconds']:.1f}", number(run.get("cpu_seconds")), size(run.get("peak_megabytes", 0) * 1e6)) for run in runs
     ]
-    yield Table(
-        "Time and memory", ("", "seconds", "CPU seconds", "peak memory"), rows, ". ".join(making_of(runs, price=price, watts=watts)) + "."
-    )
+    note = ". ".join(making_of(runs, price=price, watts=watts)) + "."
+    yield Table("Time and memory", ("", "seconds", "CPU seconds", "peak memory"), rows, note)
     curves = [Curve(stage, found) for stage in stages if len(found := speeds(logs / f"{stage}.log")) > 1]
     if curves:
         charts = [line_chart([curve], title=f"{curve.name}: tokens a second", x="step", levels=[], log=False) for curve in curves]
