@@ -1,6 +1,7 @@
 """Every command in README.md, CONTRIBUTING.md and docs/ is one that works: targets, variables, settings, modules, flags, stages.
 
-The log is left out: it tells what was run on its day.
+The log is left out: it tells what was run on its day. Those of extending.md are run by tests/smoke/test_extending.py, where what they name
+has been added.
 """
 
 import importlib.util
@@ -22,7 +23,7 @@ from pipeline.core.errors import PipelineError
 from tests.house.test_drawing_and_settings import BLOCKS, DEFAULT, GROUPS, LISTS, ROOT, composed, faults, leaves
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "log.md")]
-GUIDES = ("README", "CONTRIBUTING", "own-text", "own-preferences", "working", "report", "devices", "scale", "extending")
+GUIDES = ("README", "CONTRIBUTING", "own-text", "own-preferences", "working", "report", "devices", "scale")
 OTHERS = {"cd", "curl", "docker", "git", "hf", "llama-cli", "llama-server", "ollama", "pip", "sbatch", "sh", "vllm", "wandb"}  # not ours
 SPAN = re.compile(r"`((?:make|dvc|(?:\.venv/bin/)?python -m|\.venv/bin/\w+)(?: [^`]*)?)`")
 SETTING = re.compile(r"`(?:-S )?'?(~?[a-z_]+(?:\.[A-Za-z_0-9]+)*=[^` ]+)`")  # not +KEY: it is new
@@ -86,7 +87,7 @@ def commands_of(page: Path) -> Iterator[Command]:
     yield from (Command(page.name, line) for line in SPAN.findall(text) if line != "make")
 
 
-COMMANDS = list(dict.fromkeys(command for page in PAGES for command in commands_of(page)))
+COMMANDS = list(dict.fromkeys(command for page in PAGES if page.name != "extending.md" for command in commands_of(page)))
 
 
 def fault_of(command: Command) -> str | None:
