@@ -12,9 +12,9 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.evaluate import core
 from pipeline.report import along, benchmarked, choices, cleaning, files, head, judged, learning, markdown, samples, sources, vocabulary
-from pipeline.report import told as settings_told
 from pipeline.report.blocks import Absent, Block, Figures, Section, Table
 from pipeline.report.cleaning import Amount
+from pipeline.report.deviations import deviation_blocks
 from pipeline.report.figures import fixed, number
 from pipeline.report.headlines import found
 from pipeline.report.page import absences, render
@@ -92,11 +92,9 @@ def page_of(
     ]
     first = {"title": title, "lead": head.sentence(told.metrics, exported)}
     cards = list(head.cards(board, told.metrics, exported, chance))
-    deviations = list(settings_told.deviation_blocks(told.words, told.deviations))
-    html = render(
-        **first, cards=cards, sections=sections, settings=told.settings, edges=told.edges, metrics=told.metrics, deviations=deviations
-    )
-    settings = Section("settings", "Settings", "" if deviations else "Every value is the default.", deviations)
+    apart = list(deviation_blocks(told.words, told.deviations))
+    html = render(**first, cards=cards, sections=sections, settings=told.settings, edges=told.edges, metrics=told.metrics, deviations=apart)
+    settings = Section("settings", "Settings", "" if apart else "Every value is the default.", apart)
     plain = markdown.render(**first, cards=cards, sections=[*sections, settings])
     figures = sum(len(block.figures) for section in sections for block in section.blocks if isinstance(block, Figures))
     return html, plain, {"bytes": len(html.encode()), "figures": figures, "absent": absences(sections)}
@@ -139,7 +137,7 @@ def leak_blocks(split: Metrics) -> Iterator[Block]:
 
 def curve_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     """The curves of every stage that trains, and what the base model wrote meanwhile."""
-    yield from settings_told.compute_blocks(told.metrics)
+    yield from learning.compute_blocks(told.metrics)
     yield from learning.curve_blocks(told.curves, entropy_of(told.metrics.get("tokenize")))
     kept: Sequence[Metrics] = read_json(data.pretrain.file(_SAMPLES)) if data.pretrain.has(_SAMPLES) else []
     yield from samples.learning_blocks(kept, _few(shown))

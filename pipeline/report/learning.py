@@ -1,18 +1,22 @@
-"""The curves of the stages that train, from the rows of plots/<stage>.csv."""
+"""How the stages that train learned: what they computed, and their curves, from the rows of plots/<stage>.csv."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.report.blocks import Absent, Block, Figures
+from pipeline.report.blocks import Absent, Block, Figures, Table
 from pipeline.report.charts import Curve, Level, line_chart
+from pipeline.report.figures import ABSENT, large, number
+from pipeline.report.headlines import found
 
 Rows = Sequence[Mapping[str, float]]
 STEP = "step"
 LOSS = "loss"
+_COUNTS = "Counts that reproduce. Seconds, cost and energy pass: make page and make card state them."
 _PASSING = (
     "Tokens a second, memory and seconds pass, and are no part of a page that is equal in every clone: they stand in .run/log, in W&B, and "
     "on the page that make page writes."
@@ -48,6 +52,20 @@ def read_rows(path: Path) -> Rows:
     """The rows of a curve; an empty field is left out of its row."""
     with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items() if value != ""} for row in csv.DictReader(file)]
+
+
+def compute_blocks(metrics: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:
+    """Steps, tokens and passes of each stage that trains; arithmetic where it is counted."""
+    rows = []
+    for stage, own in metrics.items():
+        if own is None or found(own, "steps") is None or found(own, "tokens") is None:
+            continue
+        each = found(own, "training_flops_per_token")
+        epochs = found(own, "epochs")
+        flops = ABSENT if each is None else f"{each * own['tokens']:.2e}"
+        rows.append((stage, number(own["steps"]), large(own["tokens"]), ABSENT if epochs is None else f"{epochs:.2f}", flops))
+    if rows:
+        yield Table("How much was computed", ("", "steps", "tokens", "epochs", "training FLOPs"), rows, _COUNTS)
 
 
 def curve_blocks(curves: Mapping[str, Rows | None], entropy: float | None) -> Iterator[Block]:

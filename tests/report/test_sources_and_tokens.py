@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pipeline.core.artifact.split import Split
 from pipeline.report.blocks import Quotes, Table
-from pipeline.report.learning import curve_blocks, other_charts
+from pipeline.report.deviations import deviation_blocks
+from pipeline.report.learning import compute_blocks, curve_blocks, other_charts
 from pipeline.report.page import render
 from pipeline.report.record import RunRecord
 from pipeline.report.sources import source_blocks
-from pipeline.report.told import compute_blocks, deviation_blocks
 from pipeline.report.vocabulary import pieces, tokenizer_blocks
 from pipeline.tokens.kinds.bpe import train
 from tests.report.conftest import documents
