@@ -34,7 +34,7 @@ def tokenizer_blocks(metrics: Mapping[str, Any] | None, codec: tokenizers.Tokeni
         shown = Markup(" ").join(element("code", excerpt(str(token), 60)) for token in longest)
         yield Quotes("Its longest tokens", [Quote("", shown)])
     if codec is not None and (text := _held_out(split)):
-        yield Quotes("Held-out text in tokens", [Quote("point at a token for its number", pieces(text[:most], codec))])
+        yield Quotes("Held-out text in tokens", [Quote("point at a token, or tap it, for its number", pieces(text[:most], codec))])
 
 
 def pieces(text: str, codec: tokenizers.Tokenizer) -> Markup:

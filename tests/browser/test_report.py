@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from pipeline.report.blocks import Quote, Quotes, Section
 from pipeline.report.contents import page_of
+from pipeline.report.page import render
+from pipeline.report.vocabulary import pieces
+from pipeline.tokens.kinds.bpe import train
 from tests.browser.conftest import Watched
 from tests.report.conftest import SHOWN
 from tests.report.conftest import run as finished_run
@@ -83,6 +87,18 @@ def test_on_a_phone_a_tap_explains_nothing_is_wider_than_the_screen(browser: Bro
     page.locator("h1").tap()
     assert told(page) == ""
     context.close()
+
+
+def test_a_tap_on_a_token_tells_its_number(watched: Watched, tmp_path: Path) -> None:
+    codec = train(["so it is and so it was " * 9], vocab_size=270, pattern="gpt2")
+    quotes = Quotes("Tokens", [Quote("", pieces("so it was", codec))])
+    sections = [Section("tokens", "Tokens", "", [quotes])]
+    (tmp_path / "t.html").write_text(render(title="t", lead="", cards=[], sections=sections, settings={}, edges=[], metrics={}))
+    watched.page.goto((tmp_path / "t.html").as_uri())
+    watched.page.locator(".pieces span").first.click()
+    assert told(watched.page) == f"token {codec.encode('so it was', add_special_tokens=False).ids[0]}"
+    watched.page.locator("h1").click()
+    assert told(watched.page) == ""
 
 
 def test_paper_gets_everything_unfolded_and_no_tools(watched: Watched, report: str) -> None:
