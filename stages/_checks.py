@@ -240,6 +240,8 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")
+    if settings["corpus"]["claims"]["told"] and settings["corpus"]["reader"] != "world":
+        yield PipelineError("corpus.claims are told by the books of the world alone", mend="corpus.claims.told=[]")
     yield from faults_of_other_tasks(settings)
     yield from faults_of_batch(settings)
     context = settings["model"]["context"]
