@@ -13,7 +13,7 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.evaluate import core
-from pipeline.report import along, benchmarked, choices, cleaning, files, head, judged, learning, samples
+from pipeline.report import along, benchmarked, choices, cleaning, files, head, judged, learning, overview, samples
 from pipeline.report.blocks import Absent, Block, Figures, Section, Table
 from pipeline.report.cleaning import Amount
 from pipeline.report.figures import fixed, number
@@ -25,6 +25,7 @@ from pipeline.tokens.tokenizer import read
 
 Metrics = Mapping[str, Any]
 EVALUATE = "evaluate/"  # of the stages' names
+FORWARD = 3  # a token is learned by so many times the operations that reading it takes (Kaplan et al. 2020)
 _CODEC = "tokenizer.json"  # of the base model
 _APART = "differences.json"  # of the contest: all pairs of models
 _SAMPLES = "samples.json"  # of the base model: [{step, texts}]
@@ -78,6 +79,13 @@ class RunRecord:
         """The folders of the models that were evaluated, by name."""
         names = [name.removeprefix(EVALUATE) for name in self.settings if name.startswith(EVALUATE)]
         return {name: Path(self.settings[f"{EVALUATE}{name}"][f"models.{name}"]) for name in names}
+
+    @property
+    def own(self) -> set[str]:
+        """The names of those that stages of this run have made: all of one shape."""
+        parts = [part for section in self.settings.values() for part in section.values() if isinstance(part, Mapping)]
+        made = {str(part["target"]) for part in parts if "target" in part}
+        return {name for name, folder in self.models.items() if made & {str(folder), *map(str, folder.parents)}}
 
 
 def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, shown: Shown) -> tuple[str, dict[str, int]]:
@@ -173,6 +181,9 @@ def score_blocks(
     apart: Sequence[Metrics] = (),
 ) -> Iterator[Block]:
     """Everything that was judged. `steps` of the models that pretraining made, `apart`: the differences between models."""
+    learning_a_token = (told.metrics.get("pretrain") or {}).get("training_flops_per_token")
+    forward = None if learning_a_token is None else learning_a_token // FORWARD
+    yield from overview.overview_blocks(board, own=told.own, flops_per_token=forward)
     yield from judged.text_blocks(board)
     yield from along.skill_blocks(board, steps or {})
     yield from benchmarked.core_blocks(board)
