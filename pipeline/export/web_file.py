@@ -1,6 +1,6 @@
 """A small character model as one JSON file that a page runs in the browser, read back and compared before it is released.
 
-    shape        numbers of the model: layers, hidden_size, heads, kv_heads, head_size, context, rope_theta, eps
+    kind, shape  numbers of the model: layers, hidden_size, heads, kv_heads, head_size, context, rope_theta, eps
     vocabulary   a token an id: characters, and special tokens by name
     stop         the id before and after each document
     matrices     by transformers' names {shape: [O, I], codes: int8, scales: fp32 [O]}; a weight is code x scale of its row
@@ -14,7 +14,7 @@ Numbers are little-endian in base64. What lessons.json holds beside it no model 
 import base64
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,6 @@ from pipeline.tokens.special import ENDOFTEXT, IDS
 from pipeline.tokens.tokenizer import unknown_id, vocabulary
 
 FILE, LESSONS = "model.json", "lessons.json"
-FORMAT = 1
 _CHECK = 64  # characters of the text that the page checks itself on
 _PRESETS, _PRESET = 6, 10  # and their characters
 
@@ -70,13 +69,13 @@ def export(
     is not the model.
     """
     module, tokenizer = load(source, device="cpu"), tokenizer_of(source)
-    content = _content(module, tokenizer, bill)
+    content = content_of(module, tokenizer, bill)
     probe = probe_of(source, tokens, split, settings)
     wanted = torch_logits(module, probe)
     with target.writing() as draft:
         path = draft.path / FILE
         own = filled(copy.deepcopy(module), weights_of(content))
-        write_json(path, content | {"check": _check(own, content, probe)})
+        write_json(path, content | {"check": check_of(own, content, probe.strings)})
         refuse_bytes(path.stat().st_size, settings.max_bytes, section=section)
         measured = _measure(read_json(path), module, tokenizer, probe, wanted)
         limits = (
@@ -93,8 +92,8 @@ def export(
     return report
 
 
-def _content(module: PreTrainedModel, tokenizer: tokenizers.Tokenizer, bill: Mapping[str, str]) -> dict[str, Any]:
-    """The file without its check."""
+def content_of(module: PreTrainedModel, tokenizer: tokenizers.Tokenizer, bill: Mapping[str, str]) -> dict[str, Any]:
+    """The file without its check. Raises PipelineError for a model or a tokenizer that the page can't run."""
     config = module.config
     refuse_web(config.model_type, activation=config.hidden_act)
     if config.rope_parameters.get("rope_type", "default") != "default":
@@ -128,7 +127,6 @@ def _content(module: PreTrainedModel, tokenizer: tokenizers.Tokenizer, bill: Map
         "eps": float(config.rms_norm_eps),
     }
     return {
-        "format": FORMAT,
         "kind": config.model_type,
         "shape": shape,
         "vocabulary": names,
@@ -176,10 +174,10 @@ def _by_character(names: list[str]) -> bool:
     return all(len(name) == 1 for name in names if not (name.startswith("<|") and name.endswith("|>")))
 
 
-def _check(own: PreTrainedModel, content: Mapping[str, Any], probe: Probe) -> dict[str, str]:
-    """A text of the held-out part and what torch says after it with the weights of the file."""
+def check_of(own: PreTrainedModel, content: Mapping[str, Any], texts: Sequence[str]) -> dict[str, str]:
+    """Of the texts the one that the vocabulary knows best, and what torch says after it with the weights of the file."""
     known = set(content["vocabulary"])
-    text = max(probe.strings, key=lambda one: (sum(character in known for character in one[:_CHECK]), one))[:_CHECK]
+    text = max(texts, key=lambda one: (sum(character in known for character in one[:_CHECK]), one))[:_CHECK]
     ids = torch.tensor([[content["stop"], *ids_of(content, text)]])
     with torch.inference_mode():
         logits = own(input_ids=ids[:, -content["shape"]["context"] :], use_cache=False).logits[0, -1]

@@ -4,7 +4,7 @@
 import { at, bars, el, slider, svg } from "./dom.js";
 import { counted, percent } from "./numbers.js";
 
-const PARTS = [["attention", /attn|attention/], ["feed-forward", /mlp|feed_forward|experts/], ["norms", /norm|ln_/], ["state", /mixer|mamba|recurrence|convolution/]];
+const PARTS = [["norms", /norm|ln_/], ["attention", /attn|attention/], ["feed-forward", /mlp|feed_forward|experts/], ["state", /mixer|mamba|recurrence|convolution/]];
 const [ACROSS, LINE, PAD] = [420, 19, 10];
 
 const numbersIn = (tensor) => tensor.shape.reduce((a, b) => a * b, 1);
@@ -69,7 +69,7 @@ export function architecture(model) {
     if (layers) add(`layer ${layer + 1} of ${layers}`, own, flow);
     add(last.some((tensor) => /head/.test(tensor.name)) ? "norm and head" : "norm, and the embedding once more as the head", last, `[${length}, ${counted(vocabulary)}] logits`);
     const picture = svg("svg", { viewBox: `0 0 ${ACROSS} ${y}`, class: "drawing tall", role: "img",
-      "aria-label": `${model.kind}: ${counted(total)} weights, ${layers} layers of width ${width}; the table of parts stands below` }, pieces.flat(3));
+      "aria-label": `${model.kind}: ${counted(total)} weights, ${layers} layers of width ${width}` }, pieces.flat(3));
     const scores = heads ? ` Attention compares ${counted(heads * length * (length + 1) / 2)} pairs a layer.` : "";
     result.replaceChildren(el("p", { role: "status", id: "architecture-told" },
       `${model.kind}, ${model.of}: ${counted(total)} weights. A row of ${length} tokens takes about ${counted(length * total)} multiplications.${scores}`),

@@ -1,13 +1,12 @@
 // Where the model looks: the weights of one head, read back from the forward pass.
 
-import { at, choice, el, slider, svg, visible } from "./dom.js";
+import { at, choice, el, opening, slider, svg, visible } from "./dom.js";
 import { percent } from "./numbers.js";
 
 const CELL = 14;
 
 export function attention(model, lessons) {
-  const text = Array.from(lessons.excerpt.split("\n")[0]).slice(0, 31).join("");
-  const ids = model.ids(text);
+  const ids = model.ids(opening(lessons.excerpt, 31));
   const tokens = ids.map((id) => visible(model.vocabulary[id]));
   const found = model.forward(ids).attention;
   const result = el("div", {});

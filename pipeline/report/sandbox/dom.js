@@ -25,17 +25,16 @@ export const at = (id) => document.getElementById(id);
 
 let fields = 0;
 
-/** A labelled range. `show` writes its value; `moved` is called with it, and once at the beginning. */
+/** A labelled range. `show` writes its value; `moved` is called with each new one. */
 export function slider({ label, min, max, step = 1, value, show = String, moved, id = `field${++fields}` }) {
   const output = el("output", { for: id });
-  const input = el("input", { type: "range", id, min, max, step, value, oninput: () => tell() });
+  const input = el("input", { type: "range", id, min, max, step, value, oninput: () => { tell(); moved(Number(input.value)); } });
   const tell = () => {
     output.textContent = show(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
-    moved(Number(input.value));
   };
-  const box = el("div", { class: "slider" }, el("label", { for: id }, label), input, output);
-  return Object.assign(box, { input, tell });
+  tell();
+  return el("div", { class: "slider" }, el("label", { for: id }, label), input, output);
 }
 
 /** A labelled choice of [value, text]. */
@@ -45,6 +44,11 @@ export function choice({ label, options, chosen, id = `field${++fields}` }) {
 }
 
 export const button = (text, clicked, attributes = {}) => el("button", { type: "button", onclick: clicked, ...attributes }, text);
+
+/** The beginning of the first paragraph of a text. */
+export function opening(text, characters) {
+  return Array.from(text.split("\n").find((line) => line.length > characters) ?? text).slice(0, characters).join("");
+}
 
 /** A token as it is shown: blanks and line ends made visible, STOP by name. */
 export function visible(token) {

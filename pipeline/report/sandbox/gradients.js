@@ -29,12 +29,12 @@ export function gradients() {
     const { loss, gradient } = network(START, inputs, target);
     const rough = differences(START, inputs, target, 10 ** log);
     const apart = (h) => Math.max(...differences(START, inputs, target, h).map((one, place) => Math.abs(one - gradient[place])));
-    const points = Array.from({ length: 61 }, (_, i) => -12 + i * 0.2).map((one) => [one, Math.log10(apart(10 ** one) || 1e-17) + 17]);
+    const points = Array.from({ length: 61 }, (_, i) => -12 + i * 0.2).map((one) => [one, Math.log10(apart(10 ** one) || 1e-17)]);
     result.replaceChildren(
       el("p", { role: "status" }, `Loss ${shown(loss)}. At h = ${shown(10 ** log)} the two differ by ${shown(apart(10 ** log))} at most.`),
       table("Gradients by the chain rule and by finite differences", ["weight", "value", "chain rule", "finite difference", "apart"],
         NAMES.map((name, place) => [name, START[place], gradient[place].toFixed(6), rough[place].toFixed(6), shown(Math.abs(gradient[place] - rough[place]))])),
-      curve({ points, mark: [log, Math.log10(apart(10 ** log) || 1e-17) + 17], x: "log₁₀ h", y: "how far apart, powers of ten above 10⁻¹⁷", label: "Error of finite differences by h: too wide a step bends, too small a one drowns in rounding" }));
+      curve({ points, mark: [log, Math.log10(apart(10 ** log) || 1e-17)], x: "log₁₀ h", y: "log₁₀ of how far apart", label: "Error of finite differences by h: too wide a step bends, too small a one drowns in rounding" }));
   };
   at("gradients-box").append(
     slider({ label: "Input x₁", min: -2, max: 2, step: 0.1, value: x, show: (v) => v.toFixed(1), moved: (value) => { x = value; draw(); } }),

@@ -28,6 +28,7 @@ SCRIPTS = (  # each after those that it imports
     "stages.js",
     "main.js",
 )
+_CONTEXT = 256  # tokens of a row, of a model that sets no limit
 _IMPORT, _EXPORT = re.compile(r"^import .*\n", re.MULTILINE), re.compile(r"^export ", re.MULTILINE)
 
 
@@ -126,14 +127,14 @@ def architecture_of_folder(config: Mapping[str, Any], shapes: Mapping[str, Seque
         kind=config["model_type"],
         of=of,
         tensors=_in_order([{"name": name, "shape": list(shape)} for name, shape in shapes.items()]),
-        width=config.get("hidden_size") or config["n_embd"],
+        width=next(shape[-1] for name, shape in shapes.items() if any(word in name for word in ("embed", "wte"))),
         heads=config.get("num_attention_heads") or config.get("n_head"),
-        context=config.get("max_position_embeddings") or config["n_positions"],
+        context=next((config[key] for key in ("max_position_embeddings", "n_positions") if key in config), _CONTEXT),
         vocabulary=config["vocab_size"],
     )
 
 
-_PLACES = ("input_layernorm", "ln_1", "q_proj", "q_norm", "k_proj", "k_norm", "v_proj", "o_proj", "attn", "post_attention", "ln_2", "mlp")
+_PLACES = ("input_layernorm", "ln_1", "q_proj", "q_norm", "k_proj", "k_norm", "v_proj", "o_proj", "attn", "post_attention", "ln_2", "gate", "up", "c_fc", "mlp")
 
 
 def _in_order(tensors: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

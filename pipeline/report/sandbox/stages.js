@@ -29,7 +29,7 @@ export function stages(rows) {
     const { name, makes, told } = rows[place];
     const text = DOES[name.split("/")[0]] ?? "";
     result.replaceChildren(el("h3", {}, `${name}: ${makes}`), el("p", { role: "status" }, text),
-      told.length ? table(`Numbers of ${name}`, ["", "in the last run"], told) : el("p", { class: "note" }, "Not run yet."));
+      told.length ? table(`Numbers of ${name}`, ["number", "in the last run"], told) : el("p", { class: "note" }, "Not run yet."));
   };
   at("stages-box").append(slider({ label: "Stage", min: 0, max: rows.length - 1, value: 0, show: (place) => `${place + 1}, ${rows[place].name}`, moved: draw, id: "stage" }), result);
   draw(0);

@@ -1,6 +1,6 @@
 // Data, forward, loss, sample: one thing to move in each.
 
-import { at, bars, button, curve, el, slider, visible } from "./dom.js";
+import { at, bars, button, curve, el, opening, slider, visible } from "./dom.js";
 import { likeliest } from "./play.js";
 import { counted, entropy, percent, shown, softmax } from "./numbers.js";
 
@@ -21,7 +21,7 @@ export function data(lessons) {
 
 /** The same question with more and more of the text before it. */
 export function forward(model, lessons) {
-  const text = Array.from(lessons.excerpt.split("\n")[0] || "The old ").slice(0, 48);
+  const text = Array.from(opening(lessons.excerpt, 48));
   const result = el("div", {});
   const draw = (seen) => {
     const part = text.slice(0, seen).join("");
@@ -51,7 +51,8 @@ export function loss(model) {
 
 /** Many draws beside the probabilities, at a temperature. */
 export function sample(model, lessons) {
-  const text = lessons.presets[0] ?? "The ";
+  const preset = lessons.presets[0] ?? "";
+  const text = preset.slice(0, preset.lastIndexOf(" ") + 1); // a word is about to begin
   const result = el("div", {});
   let [temperature, draws] = [1, 0];
   let counts = new Map();

@@ -83,8 +83,8 @@ LESSONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # id, title, paragrap
     ),
     (
         "stages",
-        "From text to assistant",
-        ("The pipeline takes the model from nothing to answers. What happens to it at each stage:",),
+        "Stages",
+        ("From raw text to an assistant: what each stage of the pipeline does with the model, and what the last run measured.",),
     ),
 )
 READING: tuple[tuple[str, str], ...] = (
