@@ -32,9 +32,8 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json
 from pipeline.export import parity
-from pipeline.export.compressed_folder import Bounds
 from pipeline.export.gptq import in_8_bits
-from pipeline.export.parity import Limit
+from pipeline.export.parity import Limit, WeightBounds, weight_limits
 from pipeline.export.probe import Asked, Probe, probe_of, torch_logits
 from pipeline.export.release import dropped
 from pipeline.export.rounding import Array, filled, row_errors
@@ -57,7 +56,7 @@ class Web(Asked):
     max_bytes: PositiveInt  # of the file
     merges: PositiveInt  # of the BPE of the lessons
     excerpt: PositiveInt  # characters of a training text
-    bounds: Bounds
+    bounds: WeightBounds
 
 
 def export(
@@ -78,11 +77,7 @@ def export(
         write_json(path, content | {"check": check_of(own, content, probe.strings)})
         refuse_bytes(path.stat().st_size, settings.max_bytes, section=section)
         measured = _measure(read_json(path), module, tokenizer, probe, wanted)
-        limits = (
-            Limit(measure="ids_differ"),
-            Limit(measure="row_error", rounding=1.0, times=settings.bounds.row_error, key="bounds.row_error"),
-            Limit(measure="kl", rounding=measured["rounding"]["kl"], times=settings.bounds.kl, key="bounds.kl"),
-        )
+        limits = (Limit(measure="ids_differ"), *weight_limits(measured["rounding"], settings.bounds))
         if faults := parity.faults(FILE, measured, limits):
             dropped({"web": faults}, ("web",), steered=set(), section=section, on_failure="fail", instead=INSTEAD)
         report = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}, "web": {"bytes": path.stat().st_size} | measured}

@@ -20,8 +20,9 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.seed import stream
 from pipeline.export import compressed_folder
 from pipeline.export.architectures import refuse_groups, refuse_packing
-from pipeline.export.compressed_folder import Bounds, Compressed
+from pipeline.export.compressed_folder import Compressed
 from pipeline.export.packed import PackedType, packed, quantized
+from pipeline.export.parity import WeightBounds
 from pipeline.export.rounding import filled
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
@@ -36,7 +37,7 @@ SETTINGS = Compressed(
     strings=100,
     rows=4,
     sampling=SAMPLING,
-    bounds=Bounds(row_error=3, kl=3),  # as in conf/
+    bounds=WeightBounds(row_error=3, kl=3),  # as in conf/
     on_failure="drop",
     seed=1,
 )

@@ -15,7 +15,7 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.export import web_file
-from pipeline.export.compressed_folder import Bounds
+from pipeline.export.parity import WeightBounds
 from pipeline.export.web_file import Web, ids_of
 from pipeline.export.web_limits import bytes_of
 from pipeline.model.build import build
@@ -26,7 +26,7 @@ from tests.export.conftest import BILL, LENGTH
 from tests.packed import write_tokens
 from tests.tiny_shape import SHAPE
 
-SETTINGS = Web(max_bytes=100_000, merges=40, excerpt=200, strings=100, rows=4, bounds=Bounds(row_error=3, kl=3), seed=1)
+SETTINGS = Web(max_bytes=100_000, merges=40, excerpt=200, strings=100, rows=4, bounds=WeightBounds(row_error=3, kl=3), seed=1)
 Export = Callable[..., dict[str, Any]]
 
 

@@ -134,13 +134,33 @@ def architecture_of_folder(config: Mapping[str, Any], shapes: Mapping[str, Seque
     )
 
 
-_PLACES = ("input_layernorm", "ln_1", "q_proj", "q_norm", "k_proj", "k_norm", "v_proj", "o_proj", "attn", "post_attention", "ln_2", "gate", "up", "c_fc", "mlp")
+_PLACES = [
+    "input_layernorm",
+    "ln_1",
+    "q_proj",
+    "q_norm",
+    "k_proj",
+    "k_norm",
+    "v_proj",
+    "o_proj",
+    "attn",
+    "post_attention",
+    "ln_2",
+    "gate_proj",
+    "up_proj",
+    "c_fc",
+    "mlp",
+]
 
 
 def _in_order(tensors: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As a vector passes them, where their names tell it."""
-    place = lambda name: next((number for number, part in enumerate(_PLACES) if part in name), len(_PLACES))  # noqa: E731
-    return sorted(tensors, key=lambda tensor: (place(tensor["name"]), tensor["name"]))
+
+    def key(tensor: Mapping[str, Any]) -> tuple[int, str]:
+        name = str(tensor["name"])
+        return next((place for place, part in enumerate(_PLACES) if part in name), len(_PLACES)), name
+
+    return sorted(tensors, key=key)
 
 
 def _width_of(name: str, shape: Mapping[str, int]) -> int:

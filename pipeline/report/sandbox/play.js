@@ -1,7 +1,7 @@
 // Forward, Loss, Sample: the model asked about a text of one's own.
 
 import { at, bars, button, el, slider, visible } from "./dom.js";
-import { lossOf, percent, ranked, shown, softmax } from "./numbers.js";
+import { lossOf, percent, ranked, softmax } from "./numbers.js";
 
 const OTHER = "other";
 
@@ -10,7 +10,7 @@ export function likeliest(probabilities, vocabulary, count) {
   const order = ranked(probabilities);
   const rows = order.slice(0, count).map((id) => ({ id, name: visible(vocabulary[id]), share: probabilities[id] }));
   const rest = order.slice(count);
-  if (rest.length) rows.push({ id: null, hidden: rest, name: OTHER, share: rest.reduce((sum, id) => sum + probabilities[id], 0) });
+  if (rest.length) rows.push({ id: null, hidden: rest, name: OTHER, kind: OTHER, share: rest.reduce((sum, id) => sum + probabilities[id], 0) });
   return rows;
 }
 
@@ -50,7 +50,7 @@ export function play(model, lessons) {
     const rows = likeliest(probabilities, model.vocabulary, count);
     result.replaceChildren(
       el("h3", {}, "What comes next"),
-      bars(rows.map((row) => ({ ...row, kind: row.id === null ? OTHER : "", note: percent(row.share), clicked: () => take(row, probabilities) }))),
+      bars(rows.map((row) => ({ ...row, note: percent(row.share), clicked: () => take(row, probabilities) }))),
       el("p", { class: "note" }, "A bar is a button: it appends its character; other draws among the hidden ones."));
   }
 

@@ -26,7 +26,7 @@ export function forward(model, lessons) {
   const draw = (seen) => {
     const part = text.slice(0, seen).join("");
     const probabilities = softmax(model.next(part));
-    const rows = likeliest(probabilities, model.vocabulary, 6).map((row) => ({ ...row, kind: row.id === null ? "other" : "", note: percent(row.share) }));
+    const rows = likeliest(probabilities, model.vocabulary, 6).map((row) => ({ ...row, note: percent(row.share) }));
     result.replaceChildren(el("p", { class: "excerpt" }, el("mark", {}, part || "(nothing)"), " ?"), bars(rows),
       el("p", { role: "status" }, `Uncertainty: ${entropy(probabilities).toFixed(2)} bits, as many as a choice among ${shown(2 ** entropy(probabilities))} equal characters.`));
   };
@@ -62,7 +62,7 @@ export function sample(model, lessons) {
     const drawn = (row) => (row.hidden ?? [row.id]).reduce((sum, id) => sum + (counts.get(id) ?? 0), 0);
     result.replaceChildren(
       el("p", { class: "excerpt" }, el("mark", {}, text), " ?"),
-      bars(rows.map((row) => ({ ...row, kind: row.id === null ? "other" : "", note: draws ? `${percent(row.share)}, drawn ${percent(drawn(row) / draws)}` : percent(row.share) }))),
+      bars(rows.map((row) => ({ ...row, note: draws ? `${percent(row.share)}, drawn ${percent(drawn(row) / draws)}` : percent(row.share) }))),
       el("p", { role: "status", id: "sample-told" }, draws ? `${draws} draws.` : "Nothing drawn yet."));
   };
   const more = (count) => () => {

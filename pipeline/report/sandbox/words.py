@@ -37,8 +37,8 @@ LESSONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # id, title, paragrap
         "sample",
         "Sample",
         (
-            "To write, a model draws from its own probabilities, appends, and asks again. Temperature divides the logits first: below 1 the "
-            "likely gets likelier, above 1 the rest gets its chance. Draw often, and the shares become the bars.",
+            "To write, a model draws from its own probabilities, appends, and asks again. Temperature divides the logits first: below 1 "
+            "the likely gets likelier, above 1 the rest gets its chance. Draw often, and the shares become the bars.",
         ),
     ),
     (
@@ -69,17 +69,15 @@ LESSONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # id, title, paragrap
         "training",
         "The loop",
         (
-            "Forward, loss, gradient, step; and again. This network knows only the character before. A row of its embedding gets a gradient "
-            "only if the sentence has its character. Adam steps by the mean gradient over its usual size, and a mean remembers: after "
-            "another sentence, rows that it does not have still coast for a while.",
+            "Forward, loss, gradient, step; and again. This network knows only the character before. A row of its embedding gets a "
+            "gradient only if the sentence has its character. Adam steps by the mean gradient over its usual size, and a mean "
+            "remembers: after another sentence, rows that it does not have still coast for a while.",
         ),
     ),
     (
         "architecture",
         "Architecture",
-        (
-            "All that a model is: matrices, and the order in which vectors pass them. Each layer adds to what flows by; none replaces it.",
-        ),
+        ("All that a model is: matrices, and the order in which vectors pass them. Each layer adds to what flows by; none replaces it.",),
     ),
     (
         "stages",
