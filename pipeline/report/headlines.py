@@ -172,7 +172,8 @@ STAGES: Mapping[str, Work] = {
         ),
     ),
     "baselines": Work(
-        "scores without a model", (Number("source", "source.text.bits_per_byte", fixed, True), Number("n-gram", "", _counted))
+        "scores without a model",
+        (Number("entropy of the source", "source.text.bits_per_byte", fixed, True), Number("n-gram", "", _counted)),
     ),
     "evaluate": Work(
         "scores and answers",
@@ -193,7 +194,7 @@ STAGES: Mapping[str, Work] = {
             Number("Q4_0", "Q4_0.bytes", size),
             Number("its KL", "Q4_0.kl", number),
             Number("to nearest", "Q4_0.rounding.kl", number),
-            Number("page", "web.bytes", size),
+            Number("sandbox", "web.bytes", size),
             Number("not released", "dropped", ", ".join, optional=True),
         ),
     ),
@@ -203,8 +204,8 @@ STAGES: Mapping[str, Work] = {
 
 
 def work_of(stage: str) -> Work:
-    """What is told of a stage, or of an entry such as align/dpo."""
-    return STAGES[stage.split("/")[0]]
+    """What is told of a stage, or of an entry such as align/dpo; nothing of one that is not among them."""
+    return STAGES.get(stage.split("/")[0], Work("", ()))
 
 
 def tellings(stage: str, metrics: Metrics | None) -> list[Telling]:

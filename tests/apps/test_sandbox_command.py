@@ -39,7 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def given(html: str) -> dict[str, Any]:
     found = re.search(r'<script type="application/json" id="given">(.*?)</script>', html, re.DOTALL)
     assert found is not None
-    return json.loads(found[1].replace("<\\/", "</"))
+    return json.loads(found[1])
 
 
 def test_a_fresh_checkout_gets_a_page_with_the_example(here: Path) -> None:
@@ -98,7 +98,8 @@ def test_text_that_would_end_the_script_does_not() -> None:
 
     model = web_model(kind="llama")[1]
     told = {"tokenizer": Merges(merges=[], pattern="x", of="a test"), "architecture": architecture_of_file(model), "stages": []}
-    html = page(model, LESSONS | {"excerpt": "</script><script>alert(1)</script>"}, **told, origin="<b>")
+    html = page(model, LESSONS | {"excerpt": "<!--<script>alert(1)</script>"}, **told, origin="<b>")
     assert html.count("</script>") == 2
-    assert given(html)["lessons"]["excerpt"] == "</script><script>alert(1)</script>"
+    assert "<!--" not in html
+    assert given(html)["lessons"]["excerpt"] == "<!--<script>alert(1)</script>"
     assert "<b></p>" not in html

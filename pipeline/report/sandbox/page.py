@@ -91,7 +91,7 @@ def page(
     return environment.get_template("page.html.j2").render(
         style=Markup((_FOLDER / "style.css").read_text(encoding="utf-8")),
         script=Markup(script()),
-        given=Markup(json.dumps(given, ensure_ascii=False, sort_keys=True).replace("</", "<\\/")),
+        given=Markup(json.dumps(given, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")),
         lessons=LESSONS,
         reading=READING,
         weights=number(_weights(model)),
@@ -134,23 +134,10 @@ def architecture_of_folder(config: Mapping[str, Any], shapes: Mapping[str, Seque
     )
 
 
-_PLACES = [
-    "input_layernorm",
-    "ln_1",
-    "q_proj",
-    "q_norm",
-    "k_proj",
-    "k_norm",
-    "v_proj",
-    "o_proj",
-    "attn",
-    "post_attention",
-    "ln_2",
-    "gate_proj",
-    "up_proj",
-    "c_fc",
-    "mlp",
-]
+_PLACES = (  # parts of a layer, by what their names hold
+    *("input_layernorm", "ln_1", "q_proj", "q_norm", "k_proj", "k_norm", "v_proj", "o_proj", "attn"),
+    *("post_attention", "ln_2", "gate_proj", "up_proj", "c_fc", "mlp"),
+)
 
 
 def _in_order(tensors: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

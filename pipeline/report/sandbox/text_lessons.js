@@ -7,6 +7,7 @@ import { counted, entropy, percent, shown, softmax } from "./numbers.js";
 /** A window over a training text: what stands before, and the character to be foretold. */
 export function data(lessons) {
   const text = Array.from(lessons.excerpt);
+  const first = Math.min(80, text.length - 1);
   const shownText = el("p", { class: "excerpt", id: "data-text" });
   const told = el("p", { role: "status" });
   const mark = (tag, from, to) => el(tag, {}, text.slice(from, to).join(""));
@@ -15,8 +16,8 @@ export function data(lessons) {
     shownText.replaceChildren(mark("mark", from, place), el("strong", {}, visible(text[place])), mark("span", place + 1, to));
     told.textContent = `Example ${counted(place)} of ${counted(text.length - 1)} in this excerpt: after ${place} characters comes ${visible(text[place])}.`;
   };
-  at("data-box").append(slider({ label: "Place in the text", min: 1, max: text.length - 1, value: 80, moved: draw }), shownText, told);
-  draw(80);
+  at("data-box").append(slider({ label: "Place in the text", min: 1, max: text.length - 1, value: first, moved: draw }), shownText, told);
+  draw(first);
 }
 
 /** The same question with more and more of the text before it. */
