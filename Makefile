@@ -26,7 +26,7 @@ HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster setup-lm-eval repro smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster setup-lm-eval repro smoke heal heal-lock test test-fast check fix groups chat sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ fix: setup ## format and mend what can be mended
 
 chat: setup ## talk to the aligned model (MODEL=data/align/dpo for another)
 	@$(V)/python -m apps.chat $(if $(MODEL),"$(MODEL)")
+
+sandbox: setup ## sandbox.html, a page from disk: a small model that runs in the browser, lessons around it, the run's architecture (MODEL=FOLDER for another model)
+	@$(V)/python -m apps.sandbox $(if $(MODEL),--model "$(MODEL)")
 
 vote: setup ## which of two answers is better? blind, in the terminal; votes become preferences (MODELS='dpo ppo' VOTER=name)
 	@$(V)/python -m apps.vote $(MODELS) $(if $(VOTER),--by "$(VOTER)")
