@@ -41,17 +41,17 @@ class Decoder(Protocol):
 
 def decoder_of(module: PreTrainedModel) -> Decoder:
     """The fastest that the module allows. It holds copies of weights: take another after they have changed."""
-    return _Fast(module) if _is_plain(module) else _Cached(module)
+    return _Fast(module) if is_plain(module) else _Cached(module)
 
 
 def reordering(module: PreTrainedModel) -> Decoder:
     """One whose keep() takes rows in any order and several times: the fast one, or one that reads everything anew for each token."""
-    return _Fast(module) if _is_plain(module) else _Anew(module)
+    return _Fast(module) if is_plain(module) else _Anew(module)
 
 
-def _is_plain(module: Any) -> bool:
-    """Whether all layers are as _Fast computes them."""
-    if type(module) not in FAST or module.training:
+def is_plain(module: Any, kinds: tuple[type, ...] = FAST) -> bool:
+    """Whether it is one of these and all layers are as _Fast computes them, its weights as they were built."""
+    if type(module) not in kinds or module.training:
         return False
     config = module.config
     whole = getattr(config, "sliding_window", None) is None or not getattr(config, "use_sliding_window", True)
