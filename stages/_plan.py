@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from pipeline.core import manifest
-from pipeline.core.blocks import Block, blocks_of, edges_of
+from pipeline.core.blocks import Block, edges_of, read_blocks
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
 from pipeline.core.lockfile import prune
@@ -65,7 +65,7 @@ def moved(before: Sequence[Block], after: Sequence[Block]) -> Iterator[str]:
 
 def pipeline_of(settings: Mapping[str, Any]) -> list[Block]:
     """The stages of dvc.yaml under these settings."""
-    return blocks_of(yaml.load(Path("dvc.yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)), settings)
+    return read_blocks(Path("dvc.yaml"), settings)
 
 
 def pipeline_before(settings: Mapping[str, Any]) -> list[Block]:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.core.progress import progress
 from pipeline.model import memory
 from pipeline.tokens.special import IDS, PAD
 
@@ -38,7 +39,7 @@ def answer_logprobs(module: PreTrainedModel, sequences: Sequence[tuple[Tokens, T
     _refuse_beyond_memory(module, rows=min(batch, len(sequences)), tokens=max((len(one) + len(two) for one, two in sequences), default=0))
     found = torch.zeros(len(sequences))
     order = sorted(range(len(sequences)), key=lambda number: len(sequences[number][0]) + len(sequences[number][1]))
-    for start in range(0, len(order), batch):
+    for start in progress(range(0, len(order), batch), "answers scored"):
         numbers = order[start : start + batch]
         rows, counted = _padded([sequences[number] for number in numbers])
         logprobs = token_logprobs(module, rows.to(module.device))
@@ -58,7 +59,7 @@ def document_nats(
     spans = [(number, *span) for number, ids in enumerate(documents) for span in _spans(len(ids), window=window, stride=stride)]
     _refuse_beyond_memory(module, rows=min(batch, len(spans)), tokens=window)
     nats = torch.zeros(len(documents), dtype=torch.float64)
-    for start in range(0, len(spans), batch):
+    for start in progress(range(0, len(spans), batch), "documents scored"):
         some = spans[start : start + batch]
         pieces = [documents[number][first:last] for number, first, _, last in some]
         known = [fresh - first for _, first, fresh, _ in some]
