@@ -26,7 +26,7 @@ HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare scores sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro doctor smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare scores sources sample size ladder launch queue seeds experiments report publish logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,9 +43,13 @@ setup-cluster: setup ## add Ray, for hardware.engine=ray
 repro: heal-lock ## run the whole chain, on your own folder with DATA=DIR, with more values by SET='KEY=VALUE GROUP=FILE', and print its table
 	@$(V)/python -m stages.plan --params --data "$$RAW_DATA" --set "$$RAW_SET"
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(V)/dvc config --local core.no_scm true  # a download without .git
+	@$(V)/python -m apps.doctor --brief
 	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
 	@$(V)/python -m apps.heal --keep
 	@$(V)/python -m apps.table
+
+doctor: heal-lock ## what stands against a run, each with its mend, and what each stage takes here (DATA=DIR SET='KEY=VALUE GROUP=FILE', as for repro)
+	@$(V)/python -m apps.doctor --data "$$RAW_DATA" --set "$$RAW_SET"
 
 smoke: setup ## run the chain at size=smoke, in two minutes, and print its table (make reset goes back)
 	@$(V)/python -m apps.heal
@@ -119,6 +123,9 @@ seeds: heal-lock ## the same run on several seeds, and the spread of its figures
 
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table
+
+logs: setup ## what the last run of a stage said (STAGE=align/dpo); without: all stages, when they ran and for how long
+	@$(V)/python -m apps.logs $(if $(filter file,$(origin STAGE)),,"$(STAGE)")
 
 publish: setup ## send the finished run to W&B, skipped stages included
 	@$(V)/python -m apps.publish

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.core.blocks import Block
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json
+from pipeline.core.locked import check_lock
 from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
@@ -22,10 +23,11 @@ from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
-from stages._paths import OUTSIDE, faults_of_places, joined
+from stages._paths import OUTSIDE, faults_of_places
 from stages._plan import EMPTY, LISTS, code_files
 from stages._settings import ROOT, typed
 
+LOCK = Path("requirements.lock")
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
 LISTED = ("preferences", "align", "export")  # groups whose entries are stages
@@ -37,8 +39,25 @@ PLAYERS = {  # names that stand beside the models' in tables
 }
 
 
-def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> None:
-    """Every section against its stage's Config; one PipelineError with all faults.
+def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:
+    """Every fault that is known before a stage runs: packages, devices, sections and what is between them."""
+    found = []
+    checks = (partial(check_lock, LOCK), partial(check_device, settings["hardware"]), partial(check_rounding, settings))
+    for check in checks:
+        try:
+            check()
+        except PipelineError as fault:
+            found.append(fault)
+    try:
+        return found + faults_of_sections(blocks, settings, fingerprints)
+    except ImportError:
+        if not found:
+            raise
+        return found  # a stage can't be imported without the packages that are told
+
+
+def faults_of_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:
+    """Every section against its stage's Config, and what must go together.
 
     What was checked before with the same code is not checked again: to know a Config its stage is imported, some with torch.
     """
@@ -63,9 +82,9 @@ def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerp
         *faults_of_kinds(settings),
         *faults_of_benchmarks(settings),
     ]
-    if faults:
-        raise joined(faults)
-    write_json(CHECKED, checked[-REMEMBERED:])
+    if not faults:
+        write_json(CHECKED, checked[-REMEMBERED:])
+    return faults
 
 
 def check_device(hardware: Mapping[str, Any]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from pipeline.core.blocks import Block, read_blocks
+from pipeline.core.params import Params
 from pipeline.core.remaining import head_line, told_key
 from stages._log import LOG
-from stages._settings import Params
 
 
 class Place:

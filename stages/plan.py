@@ -4,19 +4,23 @@ reads   conf/, pipeline/, stages/, params.yaml, dvc.yaml (DVC allows no dependen
 writes  params.yaml (no out: `dvc exp run` composes it too), plan/composed.yaml, plan/code/, plan/settings.json
 """
 
+import json
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
-from pipeline.core.closure import Code
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import write_json
-from pipeline.core.locked import check_lock
-from stages._checks import check_device, check_rounding, check_sections
+from pipeline.core.files import read_json, write_json
+from pipeline.core.local import overlaid
+from stages._checks import all_faults
 from stages._log import logger
 from stages._mends import in_full
-from stages._plan import code_files, pipeline_of, print_end, remove_strays, told, write_params
-from stages._settings import read_params
+from stages._paths import joined
+from stages._plan import brought_up, fingerprints_of_code, pipeline_of, print_end, remove_strays, told, write_params
+from stages._settings import ROOT, read_params
 from stages._words import arguments, print_differences, save
 
 
@@ -25,6 +29,9 @@ def main() -> None:
     log = logger("plan")
     options = arguments()
     try:
+        if options.check:
+            print(json.dumps(looked_at(options.words)))
+            return
         if options.save is not None:
             print(f"plan: wrote {save(options.save, read_params())}; -S experiment={options.save} applies it again")
             return
@@ -32,14 +39,10 @@ def main() -> None:
             write_params(options.words, reset=options.reset, under_dvc="DVC_STAGE" in os.environ)
         if options.params or options.reset:
             return
-        check_lock(Path("requirements.lock"))
         settings = read_params()
-        blocks = pipeline_of(settings)
-        code = Code(Path(), ("pipeline", "stages"))
-        fingerprints = {path: code.fingerprint(module) for module, path in code_files().items()}
-        check_device(settings["hardware"])
-        check_sections(blocks, settings, fingerprints)
-        check_rounding(settings)
+        blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
+        if faults := all_faults(blocks, settings, fingerprints):
+            raise joined(faults)
         for path, fingerprint in fingerprints.items():
             write_json(path, fingerprint)
         write_json(Path("plan/settings.json"), told(blocks, settings))
@@ -52,6 +55,22 @@ def main() -> None:
     except KeyboardInterrupt:
         log.error("stopped")
         sys.exit(130)
+
+
+def looked_at(words: Sequence[str]) -> dict[str, Any]:
+    """For the doctor, as JSON: the settings that would run with these words, every fault of them, the stages whose code is not as planned.
+
+    Nothing is written. Settings that can't be composed are the only fault, and null.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            _, settings, _ = brought_up(words, reset=False)
+        blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
+    except PipelineError as fault:
+        return {"settings": None, "faults": [in_full(fault)], "changed": []}
+    faults = [in_full(fault) for fault in all_faults(blocks, settings, fingerprints)]
+    changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
+    return {"settings": overlaid(settings, ROOT), "faults": list(dict.fromkeys(faults)), "changed": changed}
 
 
 if __name__ == "__main__":

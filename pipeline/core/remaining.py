@@ -28,15 +28,26 @@ class Took:
     told: str | None  # the key of what it was told; None in a log of before that was noted
 
 
-def to_do(blocks: Sequence[Block], settings: Mapping[str, Any], lock: Mapping[str, Any], *, running: str | None = None) -> list[Block]:
-    """The blocks that are not done, in their order; `running` by name is one of them whatever the lock says."""
+def to_do(
+    blocks: Sequence[Block],
+    settings: Mapping[str, Any],
+    lock: Mapping[str, Any],
+    *,
+    running: str | None = None,
+    changed: Collection[str] = (),
+) -> list[Block]:
+    """The blocks that are not done, in their order.
+
+    `running` by name is one of them whatever the lock says, and so is who reads one of the `changed` files of plan/code.
+    """
     known: Mapping[str, Any] = lock.get("stages") or {}
     wrote = {out["path"]: out.get("md5") for stage in known.values() for out in stage.get("outs", ())}
     readers: dict[str, list[str]] = {}
     for writer, reader in edges_of(list(blocks)):
         readers.setdefault(writer, []).append(reader)
     counted = [block for block in blocks if block.name != NOT_COUNTED]
-    todo = {block.name for block in counted if block.name == running or not _done(block, settings, known.get(block.name), wrote)}
+    reached = {block.name for block in counted if block.name == running or not {*changed}.isdisjoint(block.deps)}
+    todo = reached | {block.name for block in counted if not _done(block, settings, known.get(block.name), wrote)}
     new = list(todo)
     while new:
         new = [reader for name in new for reader in readers.get(name, ()) if reader not in todo]
