@@ -17,6 +17,9 @@ SET ?=
 export RAW_DATA = $(value DATA)
 export RAW_SET = $(value SET)
 NAME ?=
+FREE ?=
+KEEP ?=
+DAYS ?=
 ONLY ?=
 FAILED ?=
 FILE ?=
@@ -26,7 +29,7 @@ HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro doctor smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare scores sources sample size ladder launch queue seeds experiments report publish logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro doctor smoke heal heal-lock test test-fast check fix groups chat vote why verify card compare scores sources sample size ladder launch queue seeds experiments report publish gc logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +126,9 @@ seeds: heal-lock ## the same run on several seeds, and the spread of its figures
 
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table
+
+gc: setup ## the disk: what no run needs any more, work that lay for DAYS=7 too; removed with FREE=1 (KEEP=workspace: not what commits and experiments need)
+	@$(V)/python -m apps.gc $(if $(KEEP),--keep "$(KEEP)") $(if $(DAYS),--days "$(DAYS)") $(if $(FREE),--free)
 
 logs: setup ## what the last run of a stage said (STAGE=align/dpo); without: all stages, when they ran and for how long
 	@$(V)/python -m apps.logs $(if $(filter file,$(origin STAGE)),,"$(STAGE)")

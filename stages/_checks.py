@@ -4,7 +4,9 @@ import ast
 import importlib
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from pipeline.core.blocks import Block
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json
+from pipeline.core.local import overlaid
 from pipeline.core.locked import check_lock
 from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
@@ -23,8 +26,9 @@ from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
+from stages._mends import in_full
 from stages._paths import OUTSIDE, faults_of_places
-from stages._plan import EMPTY, LISTS, code_files
+from stages._plan import EMPTY, LISTS, brought_up, code_files, fingerprints_of_code, pipeline_of
 from stages._settings import ROOT, typed
 
 LOCK = Path("requirements.lock")
@@ -37,6 +41,22 @@ PLAYERS = {  # names that stand beside the models' in tables
     "source": "the entropy of the source",
     "unigram": "counts of tokens",
 }
+
+
+def looked_at(words: Sequence[str]) -> dict[str, Any]:
+    """For the doctor, as JSON: the settings that would run with these words, every fault of them, the stages whose code is not as planned.
+
+    Nothing is written. Settings that can't be composed are the only fault, and null.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            _, settings, _ = brought_up(words, reset=False)
+        blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
+    except PipelineError as fault:
+        return {"settings": None, "faults": [in_full(fault)], "changed": []}
+    faults = [in_full(fault) for fault in all_faults(blocks, settings, fingerprints)]
+    changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
+    return {"settings": overlaid(settings, ROOT), "faults": list(dict.fromkeys(faults)), "changed": changed}
 
 
 def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:

@@ -7,20 +7,16 @@ writes  params.yaml (no out: `dvc exp run` composes it too), plan/composed.yaml,
 import json
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_json, write_json
-from pipeline.core.local import overlaid
-from stages._checks import all_faults
+from pipeline.core.files import write_json
+from stages._checks import all_faults, looked_at
 from stages._log import logger
 from stages._mends import in_full
 from stages._paths import joined
-from stages._plan import brought_up, fingerprints_of_code, pipeline_of, print_end, remove_strays, told, write_params
-from stages._settings import ROOT, read_params
+from stages._plan import fingerprints_of_code, pipeline_of, print_end, remove_strays, told, write_params
+from stages._settings import read_params
 from stages._words import arguments, print_differences, save
 
 
@@ -55,22 +51,6 @@ def main() -> None:
     except KeyboardInterrupt:
         log.error("stopped")
         sys.exit(130)
-
-
-def looked_at(words: Sequence[str]) -> dict[str, Any]:
-    """For the doctor, as JSON: the settings that would run with these words, every fault of them, the stages whose code is not as planned.
-
-    Nothing is written. Settings that can't be composed are the only fault, and null.
-    """
-    try:
-        with redirect_stdout(sys.stderr):
-            _, settings, _ = brought_up(words, reset=False)
-        blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
-    except PipelineError as fault:
-        return {"settings": None, "faults": [in_full(fault)], "changed": []}
-    faults = [in_full(fault) for fault in all_faults(blocks, settings, fingerprints)]
-    changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
-    return {"settings": overlaid(settings, ROOT), "faults": list(dict.fromkeys(faults)), "changed": changed}
 
 
 if __name__ == "__main__":

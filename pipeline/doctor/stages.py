@@ -82,7 +82,7 @@ def need_of(block: Block, settings: Mapping[str, Any], module: "PreTrainedModel"
         row = memory.learning(module, tokens=length) + memory.logits(module, tokens=length, copies=4)
         return Need(memory.state(module), row), settings["pretrain"]["micro_batch"], 1, "pretrain.micro_batch"
     section = settings.get(group, {}) if not entry else settings.get(group, {}).get(entry, {})
-    method, at = section.get("method", group), block.folder.replace("/", ".")
+    method, at = section.get("method", group), ".".join(block.folder.split("/"))
     if group not in ("sft", "reward", "align") or (section.get("adapter") or {"method": "full"})["method"] != "full":
         return None
     context = settings["model"]["context"]

@@ -75,7 +75,8 @@ def measured(shape: dict[str, Any], setting: Setting, *, seconds: float, steps: 
     """Steps of training on this shape under the settings' precision: so many, and for so long, at least."""
     torch.set_num_threads(setting.threads)
     before = _highest()
-    module: Any = build(shape, vocabulary=setting.vocabulary, seed=1).to(setting.device).train()
+    built: Any = build(shape, vocabulary=setting.vocabulary, seed=1)
+    module = built.to(setting.device).train()
     forward: Any = torch.compile(module) if setting.compile else module
     objective = NextToken(rows_by_lot(setting.micro_batch, length=setting.row, vocabulary=setting.vocabulary), context=setting.row)
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.0, fused=True)
