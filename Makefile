@@ -17,6 +17,9 @@ SET ?=
 export RAW_DATA = $(value DATA)
 export RAW_SET = $(value SET)
 NAME ?=
+FREE ?=
+KEEP ?=
+DAYS ?=
 ONLY ?=
 FAILED ?=
 FILE ?=
@@ -26,7 +29,7 @@ HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster setup-lm-eval repro smoke heal heal-lock test test-fast check fix groups chat sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster setup-lm-eval repro doctor smoke heal heal-lock test test-fast check fix groups chat sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish gc logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,9 +49,13 @@ setup-lm-eval: setup ## add lm-evaluation-harness, for make lm-eval
 repro: heal-lock ## run the whole chain, on your own folder with DATA=DIR, with more values by SET='KEY=VALUE GROUP=FILE', and print its table
 	@$(V)/python -m stages.plan --params --data "$$RAW_DATA" --set "$$RAW_SET"
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(V)/dvc config --local core.no_scm true  # a download without .git
+	@$(V)/python -m apps.doctor --brief
 	@PIPELINE_RUN=$${PIPELINE_RUN:-run-$$(date -u +%Y%m%d-%H%M%S)} $(V)/dvc repro
 	@$(V)/python -m apps.heal --keep
 	@$(V)/python -m apps.table
+
+doctor: heal-lock ## what stands against a run, each with its mend, and what each stage takes here (DATA=DIR SET='KEY=VALUE GROUP=FILE', as for repro)
+	@$(V)/python -m apps.doctor --data "$$RAW_DATA" --set "$$RAW_SET"
 
 smoke: setup ## run the chain at size=smoke, in two minutes, and print its table (make reset goes back)
 	@$(V)/python -m apps.heal
@@ -131,6 +138,11 @@ report: setup ## print the table of the last run
 
 page: setup ## report.html: the report with what passes: seconds, tokens a second, memory, cost (PRICE=$$ an hour), energy (WATTS=)
 	@$(V)/python -m apps.page $(if $(PRICE),--price "$(PRICE)") $(if $(WATTS),--watts "$(WATTS)")
+gc: setup ## the disk: what no run needs any more, work that lay for DAYS=7 too; removed with FREE=1 (KEEP=workspace: not what commits and experiments need)
+	@$(V)/python -m apps.gc $(if $(KEEP),--keep "$(KEEP)") $(if $(DAYS),--days "$(DAYS)") $(if $(FREE),--free)
+
+logs: setup ## what the last run of a stage said (STAGE=align/dpo); without: all stages, when they ran and for how long
+	@$(V)/python -m apps.logs $(if $(filter file,$(origin STAGE)),,"$(STAGE)")
 
 publish: setup ## send the finished run to W&B, skipped stages included
 	@$(V)/python -m apps.publish

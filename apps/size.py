@@ -6,10 +6,8 @@ parameter; the text is as much as the budget pays for at the operations that a t
 """
 
 import argparse
-import os
 import re
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +20,12 @@ from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.local import overlaid
 from pipeline.model import size
+from pipeline.pretraining import dry_step
+from pipeline.pretraining.dry_step import Measured, Setting, measured
 from pipeline.train.duration import Duration
-from pipeline.train.precision import Precision, products
 
 SETTINGS = Path("params.yaml")
 TOKENS, VOCABULARY = Path("metrics/tokenize.json"), Path("metrics/tokenizer.json")
-UNKNOWN = 8192  # tokens of a vocabulary that follows from text which is not there yet
 FORMS = "BUDGET='30 min', '8 h', '1e18 flops', or '$20' with PRICE=2.50, dollars an hour"
 TIMED_S, STEPS = 3.0, 3  # of a measurement, at least
 ROUNDS = 4  # of measuring the shape that the speed of the last one asks for, at most
@@ -63,70 +61,6 @@ class Budget:
         return self.flops if self.flops is not None else (self.seconds or 0.0) * speed
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What the shapes have in common."""
-
-    model: dict[str, Any]  # the section
-    vocabulary: int
-    row: int  # tokens
-    micro_batch: int
-    precision: Precision
-    compile: bool
-    device: str
-    threads: int
-
-    def shape(self, own: dict[str, Any]) -> dict[str, Any]:
-        """The whole shape."""
-        return self.model | own
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a shape takes."""
-
-    speed: float  # operations a second of training steps
-    flops: int  # a token
-    parameters: int
-    memory: int  # bytes of a step, about; the weights among them
-
-
-def measured(shape: dict[str, Any], setting: Setting) -> Measured:
-    """Some steps of training on this shape, under the settings' precision."""
-    import numpy as np
-    import torch
-
-    from pipeline.model import count
-    from pipeline.model.build import build
-    from pipeline.model.objective import NextToken
-    from pipeline.tokens.rows import rows_by_lot
-
-    torch.set_num_threads(setting.threads)
-    module = build(shape, vocabulary=setting.vocabulary, seed=1).to(setting.device).train()
-    forward: Any = torch.compile(module) if setting.compile else module
-    objective = NextToken(rows_by_lot(setting.micro_batch, length=setting.row, vocabulary=setting.vocabulary), context=setting.row)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=0.0, fused=True)
-
-    def step() -> None:
-        with products(setting.precision, setting.device):
-            loss, _ = objective.loss(forward, np.arange(setting.micro_batch), setting.device)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        optimizer.zero_grad()
-        if setting.device == "cuda":
-            torch.cuda.synchronize()
-
-    step()
-    started, done = time.perf_counter(), 0
-    while done < STEPS or time.perf_counter() - started < TIMED_S:
-        step()
-        done += 1
-    tokens_a_second = done * setting.micro_batch * setting.row / (time.perf_counter() - started)
-    flops, need = count.training_flops(module, length=setting.row), objective.need(module)
-    weights = count.parameters(module)
-    return Measured(tokens_a_second * flops, flops, weights, count.FP32 * weights + need.once + setting.micro_batch * need.row)
-
-
 def proposed(budget: Budget, setting: Setting, console: Console) -> tuple[dict[str, Any], Measured]:
     """The shape, and what it takes."""
     from pipeline.model import count
@@ -144,7 +78,7 @@ def proposed(budget: Budget, setting: Setting, console: Console) -> tuple[dict[s
     place = 1
     while place not in taken:
         with console.status(f"{counted(place) / 1e6:.2f} M parameters: how fast?"):
-            taken[place] = measured(setting.shape(known[place]), setting)
+            taken[place] = measured(setting.shape(known[place]), setting, seconds=TIMED_S, steps=STEPS)
         if len(taken) == ROUNDS:
             break
         wanted, _ = size.optimal(budget.flops_at(taken[place].speed))
@@ -208,21 +142,7 @@ def main() -> None:
 
 def setting_of(settings: dict[str, Any]) -> Setting:
     """What is set of all that is not the size."""
-    import torch
-
-    asked, hardware, own = settings["tokenizer"]["vocab_size"], overlaid(settings, Path())["hardware"], settings["pretrain"]
-    found = read_json(VOCABULARY)["vocabulary"] if VOCABULARY.is_file() else UNKNOWN
-    device = hardware["device"]
-    return Setting(
-        settings["model"],
-        asked if isinstance(asked, int) else found,
-        settings["tokenize"]["sequence_length"],
-        own["micro_batch"],
-        own["precision"],
-        own["compile"],
-        ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device,
-        hardware["threads"] or min(4, os.cpu_count() or 1),
-    )
+    return dry_step.setting_of(overlaid(settings, Path()), vocabulary=dry_step.vocabulary_of(settings, VOCABULARY))
 
 
 if __name__ == "__main__":

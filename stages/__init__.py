@@ -7,12 +7,14 @@ runs on one GPU, give different bits.
 import gc
 import os
 import platform
+import time
 from pathlib import Path
 
 from pipeline.core.compiled import keep_compiled
 from pipeline.core.heap import ENVIRONMENT, keep_freed
 from pipeline.core.interrupt import keep_interrupts
 
+STARTED = time.perf_counter()  # imports count as time of the stage
 FIXED = ENVIRONMENT | {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # malloc, which keeps what is freed (below); its own one clears two megabytes where it needs few
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",

@@ -4,7 +4,9 @@ import ast
 import importlib
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 from pipeline.core.blocks import Block
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json
+from pipeline.core.local import overlaid
+from pipeline.core.locked import check_lock
 from pipeline.core.merge import value_at
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
@@ -23,10 +27,12 @@ from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.export.web_limits import bytes_of, check_characters, refuse_bytes, refuse_web
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
-from stages._paths import OUTSIDE, faults_of_places, joined
-from stages._plan import EMPTY, LISTS, code_files
+from stages._mends import in_full
+from stages._paths import OUTSIDE, faults_of_places
+from stages._plan import EMPTY, LISTS, brought_up, code_files, fingerprints_of_code, pipeline_of
 from stages._settings import ROOT, typed
 
+LOCK = Path("requirements.lock")
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
 LISTED = ("preferences", "align", "export")  # groups whose entries are stages
@@ -38,8 +44,41 @@ PLAYERS = {  # names that stand beside the models' in tables
 }
 
 
-def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> None:
-    """Every section against its stage's Config; one PipelineError with all faults.
+def looked_at(words: Sequence[str]) -> dict[str, Any]:
+    """For the doctor, as JSON: the settings that would run with these words, every fault of them, the stages whose code is not as planned.
+
+    Nothing is written. Settings that can't be composed are the only fault, and null.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            _, settings, _ = brought_up(words, reset=False)
+        blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
+    except PipelineError as fault:
+        return {"settings": None, "faults": [in_full(fault)], "changed": []}
+    faults = [in_full(fault) for fault in all_faults(blocks, settings, fingerprints)]
+    changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
+    return {"settings": overlaid(settings, ROOT), "faults": list(dict.fromkeys(faults)), "changed": changed}
+
+
+def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:
+    """Every fault that is known before a stage runs: packages, devices, sections and what is between them."""
+    found = []
+    checks = (partial(check_lock, LOCK), partial(check_device, settings["hardware"]), partial(check_rounding, settings))
+    for check in checks:
+        try:
+            check()
+        except PipelineError as fault:
+            found.append(fault)
+    try:
+        return found + faults_of_sections(blocks, settings, fingerprints)
+    except ImportError:
+        if not found:
+            raise
+        return found  # a stage can't be imported without the packages that are told
+
+
+def faults_of_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:
+    """Every section against its stage's Config, and what must go together.
 
     What was checked before with the same code is not checked again: to know a Config its stage is imported, some with torch.
     """
@@ -64,9 +103,9 @@ def check_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fingerp
         *faults_of_kinds(settings),
         *faults_of_benchmarks(settings),
     ]
-    if faults:
-        raise joined(faults)
-    write_json(CHECKED, checked[-REMEMBERED:])
+    if not faults:
+        write_json(CHECKED, checked[-REMEMBERED:])
+    return faults
 
 
 def check_device(hardware: Mapping[str, Any]) -> None:

@@ -5,11 +5,12 @@ import logging
 import platform
 import resource
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages import _ranks
+from stages import STARTED, _ranks
 
 if TYPE_CHECKING:
     from stages._run import Run
@@ -47,13 +48,15 @@ def logger(name: str) -> logging.Logger:
     return log
 
 
-def provenance(run: "Run", inputs: Mapping[str, str], seconds: float) -> dict[str, Any]:
-    """Numbers that pass: where and how long. In .run/ only, never in an artifact or metric."""
+def provenance(run: "Run", inputs: Mapping[str, str], seconds: float, *, told: str | None) -> dict[str, Any]:
+    """Numbers that pass: where and how long. In .run/ only, never in an artifact or metric. `told`: the key of what DVC told the stage."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "stage": run.name,
+        "told": told,
         "inputs": dict(inputs),
         "seconds": round(seconds, 2),
+        "whole_seconds": round(time.perf_counter() - STARTED, 2),  # imports too
         "cpu_seconds": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
         "peak_megabytes": own.ru_maxrss // 1024,
         "hardware": dataclasses.asdict(run.hardware) | {"device": run.device, "threads": run.threads},

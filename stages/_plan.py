@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from pipeline.core import manifest
-from pipeline.core.blocks import Block, blocks_of, edges_of
+from pipeline.core.blocks import Block, edges_of, read_blocks
+from pipeline.core.closure import Code
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
 from pipeline.core.lockfile import prune
@@ -32,11 +33,7 @@ def write_params(words: Sequence[str] = (), *, reset: bool = False, under_dvc: b
     """
     from omegaconf import OmegaConf
 
-    theirs = plain(compose([]))
-    mine = read_params() if PARAMS.exists() and not reset else theirs
-    merged = settle(plain(OmegaConf.load(COMPOSED)) if COMPOSED.exists() else mine, mine, theirs)
-    if words:
-        merged = applied(merged, words)
+    mine, merged, theirs = brought_up(words, reset=reset)
     blocks = pipeline_of(merged)
     if faults := list(faults_of_places(merged, [out for block in blocks for out in block.outs])):
         raise joined(faults)
@@ -49,6 +46,16 @@ def write_params(words: Sequence[str] = (), *, reset: bool = False, under_dvc: b
             write_text(path, text)
     if changed and under_dvc:
         raise PipelineError(f"the pipeline has changed: {'; '.join(changed)}", mend="run the same command again: params.yaml has it now")
+
+
+def brought_up(words: Sequence[str], *, reset: bool) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The settings as params.yaml has them, with conf/'s changes and the words on top, and as conf/ alone has them."""
+    from omegaconf import OmegaConf
+
+    theirs = plain(compose([]))
+    mine = read_params() if PARAMS.exists() and not reset else theirs
+    merged = settle(plain(OmegaConf.load(COMPOSED)) if COMPOSED.exists() else mine, mine, theirs)
+    return mine, applied(merged, words) if words else merged, theirs
 
 
 def moved(before: Sequence[Block], after: Sequence[Block]) -> Iterator[str]:
@@ -65,7 +72,7 @@ def moved(before: Sequence[Block], after: Sequence[Block]) -> Iterator[str]:
 
 def pipeline_of(settings: Mapping[str, Any]) -> list[Block]:
     """The stages of dvc.yaml under these settings."""
-    return blocks_of(yaml.load(Path("dvc.yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)), settings)
+    return read_blocks(Path("dvc.yaml"), settings)
 
 
 def pipeline_before(settings: Mapping[str, Any]) -> list[Block]:
@@ -80,6 +87,12 @@ def code_files() -> dict[str, Path]:
     """The module of every stage, and where its fingerprint is written."""
     files = [path.with_suffix("").relative_to("stages") for path in sorted(Path("stages").rglob("[!_]*.py"))]
     return {".".join(("stages", *file.parts)): Path("plan/code", file).with_suffix(".json") for file in files if file != Path("plan")}
+
+
+def fingerprints_of_code() -> dict[Path, Any]:
+    """What the code of every stage is, by the file that it is written to."""
+    code = Code(Path(), ("pipeline", "stages"))
+    return {path: code.fingerprint(module) for module, path in code_files().items()}
 
 
 def told(blocks: Sequence[Block], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,6 @@ from pipeline.core.handover import leave_note, take_over
 from pipeline.core.lockfile import keep
 from pipeline.core.owned import claim
 from pipeline.core.parallel import parallel_map
-from pipeline.core.progress import progress
 from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import NoTracker, Track, Tracker, group_of, tracker_for
@@ -34,6 +33,7 @@ from stages._hardware import Hardware
 from stages._log import LOG, logger, provenance
 from stages._memory import lack_told
 from stages._mends import in_full
+from stages._place import Place
 from stages._settings import ROOT, found, read_settings, typed
 
 A = TypeVar("A")
@@ -79,8 +79,8 @@ class Run:
 
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """The function's results in the order of the items, on all workers."""
-        bar = progress(list(items), self.name)
-        return parallel_map(function, bar, engine=self.hardware.engine, workers=self.workers, jobs=self.hardware.jobs)
+        how: dict[str, Any] = {"engine": self.hardware.engine, "workers": self.workers, "jobs": self.hardware.jobs}
+        return parallel_map(function, items, what=self.name, **how)
 
     def shards(self, phase: str, function: Callable[[A], Iterable[Piece]], items: Sequence[A]) -> Work:
         """The pieces that the function makes of the items, on all workers; a stopped stage goes on at the next item."""
@@ -231,6 +231,10 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
     name = f"{stage.group}/{entry}" if entry else stage.group
     log = logger(name)
     log.info("begin")
+    place = Place(settings)
+    if _ranks.first() and (head := place.head):
+        log.info("%s", head)
+        print(head, file=sys.stderr)
     section = stage.section(settings, entry)
     cfg = typed(stage.config, section, at=stage.at(entry))
     named = getattr(cfg, "target", None)
@@ -263,7 +267,7 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
         run.tracker.finish(metrics or {})
     if metrics is not None:
         write_json(Path("metrics") / f"{name}.json", metrics)
-    write_json(LOG / f"{name}.json", provenance(run, inputs, time.perf_counter() - started))
+    write_json(LOG / f"{name}.json", provenance(run, inputs, time.perf_counter() - started, told=place.told))
     log.info("metrics %s", json.dumps(metrics))
 
 

@@ -14,23 +14,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
+from pipeline.core.params import Params
 from stages._mends import meant
 
 A = TypeVar("A")
 _BRANCHES = {f"{prefix}{name}" for name in ("int", "float", "str") for prefix in ("", "constrained-")} | {"bool", "none", "nullable"}
 ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a PyYAML that was built without libyaml has the slow one only
-
-
-class Params(_Loader):  # type: ignore[misc]
-    """YAML as OmegaConf writes it (1e-5 is a number, a date is text), read in a tenth of its time."""
-
-
-Params.yaml_implicit_resolvers = {
-    letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for letter, resolvers in _Loader.yaml_implicit_resolvers.items()
-}
-Params.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 def read_params() -> dict[str, Any]:

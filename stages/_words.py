@@ -285,6 +285,7 @@ def arguments() -> argparse.Namespace:
     """What the command line of the plan says; a folder of one's own becomes words."""
     parser = argparse.ArgumentParser(prog="python -m stages.plan", description="Compose conf/ into params.yaml and check it.")
     parser.add_argument("--params", action="store_true", help="only bring params.yaml up to conf/ and the words")
+    parser.add_argument("--check", action="store_true", help="write nothing: what would run and all faults of it, as JSON")
     parser.add_argument("--reset", action="store_true", help="drop an applied experiment")
     parser.add_argument("--save", metavar="NAME", help="write what is applied as conf/experiment/NAME.yaml")
     parser.add_argument("--data", metavar="DIR", default="", help="a folder, or a file, of your own text and dialogues")

@@ -4,18 +4,18 @@ reads   conf/, pipeline/, stages/, params.yaml, dvc.yaml (DVC allows no dependen
 writes  params.yaml (no out: `dvc exp run` composes it too), plan/composed.yaml, plan/code/, plan/settings.json
 """
 
+import json
 import os
 import sys
 from pathlib import Path
 
-from pipeline.core.closure import Code
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
-from pipeline.core.locked import check_lock
-from stages._checks import check_device, check_rounding, check_sections
+from stages._checks import all_faults, looked_at
 from stages._log import logger
 from stages._mends import in_full
-from stages._plan import code_files, pipeline_of, print_end, remove_strays, told, write_params
+from stages._paths import joined
+from stages._plan import fingerprints_of_code, pipeline_of, print_end, remove_strays, told, write_params
 from stages._settings import read_params
 from stages._words import arguments, deviations, print_differences, save
 
@@ -25,6 +25,9 @@ def main() -> None:
     log = logger("plan")
     options = arguments()
     try:
+        if options.check:
+            print(json.dumps(looked_at(options.words)))
+            return
         if options.save is not None:
             print(f"plan: wrote {save(options.save, read_params())}; -S experiment={options.save} applies it again")
             return
@@ -32,14 +35,10 @@ def main() -> None:
             write_params(options.words, reset=options.reset, under_dvc="DVC_STAGE" in os.environ)
         if options.params or options.reset:
             return
-        check_lock(Path("requirements.lock"))
         settings = read_params()
-        blocks = pipeline_of(settings)
-        code = Code(Path(), ("pipeline", "stages"))
-        fingerprints = {path: code.fingerprint(module) for module, path in code_files().items()}
-        check_device(settings["hardware"])
-        check_sections(blocks, settings, fingerprints)
-        check_rounding(settings)
+        blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
+        if faults := all_faults(blocks, settings, fingerprints):
+            raise joined(faults)
         for path, fingerprint in fingerprints.items():
             write_json(path, fingerprint)
         apart = {"words": print_differences(settings), "deviations": deviations(settings)}

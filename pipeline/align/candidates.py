@@ -21,6 +21,7 @@ from pipeline.align.training_prompts import Asked, Asking, Prompt, read_prompts
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.files import once, read_jsonl, write_jsonl
+from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.model import disk, memory
 from pipeline.model.generate import generate
@@ -115,7 +116,7 @@ def gather(
         return judge.revised(judged)
 
     gathered: list[Answered] = []
-    for number, start in enumerate(range(0, len(prompts), SHARD)):
+    for number, start in enumerate(progress(range(0, len(prompts), SHARD), place.section)):
         some = prompts[start : start + SHARD]
         folder = once(place.scratch / "answers" / f"{number:06d}", partial(_write, work, some))
         gathered += _read(folder, some)

@@ -10,6 +10,7 @@ from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
 from pipeline.align.guards import Alarms
+from pipeline.align.needs import exploring
 from pipeline.align.recipe import Precision
 from pipeline.core.errors import PipelineError
 from pipeline.model import memory
@@ -64,13 +65,10 @@ class Sampling(Recipe):
 
 def refuse_beyond_memory(learners: Sequence[PreTrainedModel], longest: int, recipe: Sampling, workspace: Workspace) -> None:
     """OutOfMemory when sampling or an update takes more than is free; prompts have at most `longest` tokens. The policy is the first."""
-    policy, new, key = learners[0], recipe.new_tokens, f"{workspace.section}.micro_batch"
-    state, free = memory.state(*learners), memory.free(workspace.device)
-    written = memory.logits(policy, tokens=new, copies=5)  # themselves, their softmax, and its gradient or the terms of the entropy
-    rollout = max(memory.sampling(policy, prompt=longest, new=new), memory.passing(policy, tokens=longest + new) + written)
-    update = memory.learning(policy, tokens=longest + new) + written
-    for rows, row in ((recipe.rollout_batch, rollout), (recipe.mini_batch_size, update)):
-        memory.Need(state, row).refuse_beyond(free, rows=min(recipe.micro_batch or rows, rows), key=key)
+    rollout, update = exploring(learners, longest=longest, new=recipe.new_tokens)
+    for rows, need in ((recipe.rollout_batch, rollout), (recipe.mini_batch_size, update)):
+        at_once = min(recipe.micro_batch or rows, rows)
+        need.refuse_beyond(memory.free(workspace.device), rows=at_once, key=f"{workspace.section}.micro_batch")
 
 
 class Learning:

@@ -21,6 +21,7 @@ from pipeline.align.rows import PretrainingMix, read_examples, read_pretraining_
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.progress import progress
 from pipeline.model import disk
 from pipeline.model.batches import right_padded
 from pipeline.tokens.dialogues import IGNORE_INDEX, Example
@@ -137,7 +138,7 @@ def val_loss(module: PreTrainedModel, examples: Sequence[Example], *, batch: int
         return None
     module.eval()  # type: ignore[no-untyped-call]
     total, count = 0.0, 0
-    for start in range(0, len(examples), batch):
+    for start in progress(range(0, len(examples), batch), "held-out examples"):
         chunk = examples[start : start + batch]
         ids, _ = right_padded([example.ids for example in chunk], fill=IDS[PAD], device=str(module.device))
         labels, _ = right_padded([example.labels for example in chunk], fill=IGNORE_INDEX, device=str(module.device))

@@ -26,6 +26,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallba
 from transformers.utils import logging
 
 from pipeline.align.adapters import WORDS
+from pipeline.align.needs import fine_tuning
 from pipeline.align.order import order_of_rows
 from pipeline.align.recipe import FineTuning
 from pipeline.core import manifest
@@ -44,8 +45,6 @@ from pipeline.train.stop import Interrupted, Stop
 from pipeline.train.workspace import Row, Trained, Workspace
 
 _KIND, _SCALE, _LEARNED = "trainer checkpoint", "loss_scale.json", "learned.safetensors"
-_COLUMNS = 64  # bytes a token of the whole batch: three columns of 8 in this batch and in the next, which is fetched ahead, and their lists
-_TILE, _TILES = 4096, 7  # tokens that TRL's fused head takes at once, and what it holds of them, in logits (measured)
 
 
 def train(
@@ -101,13 +100,8 @@ def refuse_beyond_memory(
 
     `tiled`: the fused head of sft and dpo looks at the vocabulary tile by tile.
     """
-    tokens = recipe.at_once * sides * longest
-    tile = min(_TILE, tokens) if tiled else tokens
-    ids = _COLUMNS * recipe.batch_size * sides * longest
-    once = memory.state(module) + memory.logits(module, tokens=tile, copies=_TILES) + ids
-    row = max(sides * memory.learning(module, tokens=longest), memory.scoring(module, tokens=longest))
-    key = f"{workspace.section}.micro_batch"
-    memory.Need(once, row).refuse_beyond(memory.free(workspace.device), rows=recipe.at_once, key=key)
+    need = fine_tuning(module, batch=recipe.batch_size, at_once=recipe.at_once, sides=sides, longest=longest, tiled=tiled)
+    need.refuse_beyond(memory.free(workspace.device), rows=recipe.at_once, key=f"{workspace.section}.micro_batch")
 
 
 def _tokens(row: Mapping[str, list[int]]) -> int:

@@ -8,7 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from pipeline.core.errors import PipelineError
 
@@ -37,6 +40,11 @@ class Block:
 def blocks_of(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Block]:
     """All stages of a dvc.yaml in its order. PipelineError when a template names a setting that is not there."""
     return [block for name, content in pipeline["stages"].items() for block in _written_out(name, content, settings)]
+
+
+def read_blocks(path: Path, settings: Mapping[str, Any]) -> list[Block]:
+    """All stages of the file, a dvc.yaml; see blocks_of."""
+    return blocks_of(yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)), settings)
 
 
 def edges_of(blocks: list[Block]) -> list[tuple[str, str]]:

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.progress import progress
 
 A = TypeVar("A")
 B = TypeVar("B")
 Engine = Literal["threading", "loky", "ray", "dask", "submitit"]
+_AS: dict[Engine, str] = {"ray": "list"}  # Ray's part for joblib gives all results at the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +36,10 @@ class Jobs:
     items: int  # shards of one job: starting one takes seconds
 
 
-def parallel_map(function: Callable[[A], B], items: Iterable[A], *, engine: Engine, workers: int, jobs: Jobs | None = None) -> list[B]:
-    """The function's results in the order of the items. One worker of this machine runs in this process.
+def parallel_map(
+    function: Callable[[A], B], items: Iterable[A], *, engine: Engine, workers: int, jobs: Jobs | None = None, what: str = "items"
+) -> list[B]:
+    """The function's results in the order of the items. One worker of this machine runs in this process. `what` names the bar.
 
     Raises PipelineError where the engine is not installed.
     """
@@ -45,15 +49,15 @@ def parallel_map(function: Callable[[A], B], items: Iterable[A], *, engine: Engi
     if engine == "submitit":
         if jobs is None:
             raise PipelineError("the engine submitit needs to know its jobs", mend="set hardware.jobs")
-        return _submitted(function, items, workers, jobs)
+        return _submitted(function, items, workers, jobs, what)
     if engine in ("threading", "loky") and workers == 1:
-        return [function(item) for item in items]
+        return list(progress(map(function, items), what, total=len(items)))
     from joblib import Parallel, delayed  # what it brings along takes as long as a small stage
 
     with _backend(engine, workers):
         work = _Placed(function, os.getcwd()) if engine in ("ray", "dask") else function  # noqa: PTH109 - a plain string travels
-        results: list[B] = Parallel(n_jobs=workers)(delayed(work)(item) for item in items)
-        return results
+        results: Iterable[B] = Parallel(n_jobs=workers, return_as=_AS.get(engine, "generator"))(delayed(work)(item) for item in items)
+        return list(progress(results, what, total=len(items)))
 
 
 class _Placed:
@@ -101,7 +105,7 @@ def _backend(engine: Engine, workers: int) -> Iterator[None]:
             yield
 
 
-def _submitted(function: Callable[[A], B], items: Sequence[A], workers: int, jobs: Jobs) -> list[B]:
+def _submitted(function: Callable[[A], B], items: Sequence[A], workers: int, jobs: Jobs, what: str) -> list[B]:
     """An array of jobs, each with a run of the items, at most `workers` at a time."""
     submitit = _needed("submitit", "submitit")
     os.environ.update(_environment())
@@ -110,12 +114,14 @@ def _submitted(function: Callable[[A], B], items: Sequence[A], workers: int, job
     if jobs.cluster == "slurm":
         executor.update_parameters(slurm_partition=jobs.partition, slurm_array_parallelism=workers)
     runs = [items[start : start + jobs.items] for start in range(0, len(items), jobs.items)]
-    results: list[B] = []
     wave = len(runs) if jobs.cluster == "slurm" else workers  # Slurm keeps the bound itself
-    for start in range(0, len(runs), wave):
-        sent = executor.map_array(_Each(function), runs[start : start + wave])
-        results += [result for job in sent for result in job.result()]
-    return results
+
+    def results() -> Iterator[B]:
+        for start in range(0, len(runs), wave):
+            for job in executor.map_array(_Each(function), runs[start : start + wave]):
+                yield from job.result()
+
+    return list(progress(results(), what, total=len(items)))
 
 
 class _Each:

@@ -13,6 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from pipeline.core.progress import progress
 from pipeline.evaluate.items import Continued
 from pipeline.model import branches, memory
 from pipeline.model.batches import left_padded, right_padded
@@ -37,7 +38,7 @@ def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) ->
         return _in_branches(module, asked, rows=room)
     found: list[list[Continued]] = [[] for _ in asked]
     order = sorted(range(len(asked)), key=lambda number: _length(asked[number]))  # like lengths waste little padding
-    for start in range(0, len(order), room):
+    for start in progress(range(0, len(order), room), "choices scored"):
         numbers = order[start : start + room]
         for number, values in zip(numbers, _score(module, [asked[number] for number in numbers]), strict=True):
             found[number] = values

@@ -12,6 +12,7 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap
+from pipeline.core.progress import progress
 from pipeline.evaluate.core import core_row
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
@@ -51,7 +52,7 @@ def examine(
         tasks=tasks,
     )
     _refuse_short(module, tasks, given)
-    results = [task.examine(key, module, given) for key, task in tasks.items()]
+    results = [task.examine(key, module, given) for key, task in progress(tasks.items(), f"tasks of {name}")]
     records = [record for result in results for record in result.records]
     return [*(row for result in results for row in result.rows), core_row(name, records, bootstrap)], records
 

@@ -31,11 +31,13 @@ def answers_of_files(
 def _by_llama_cpp(path: Path, prompts: Sequence[Ids], limits: Sequence[int], *, threads: int) -> list[list[int]]:
     context = max((len(prompt) + limit for prompt, limit in zip(prompts, limits, strict=True)), default=0)
     with Runtime(path, context=context, threads=threads) as runtime:
-        return [runtime.generate(prompt, max_new=limit, stop=IDS[END]) for prompt, limit in zip(prompts, limits, strict=True)]
+        asked = progress(list(zip(prompts, limits, strict=True)), f"answers of {path.name}")
+        return [runtime.generate(prompt, max_new=limit, stop=IDS[END]) for prompt, limit in asked]
 
 
 def _by_onnx(path: Path, prompts: Sequence[Ids], limits: Sequence[int], *, threads: int) -> list[list[int]]:
     from pipeline.export.onnx_session import Session  # who exports no ONNX does without ONNX Runtime
 
     session = Session(path, threads=threads)
-    return [session.generate(prompt, max_new=limit, ends=[IDS[END]]) for prompt, limit in zip(prompts, limits, strict=True)]
+    asked = progress(list(zip(prompts, limits, strict=True)), f"answers of {path.name}")
+    return [session.generate(prompt, max_new=limit, ends=[IDS[END]]) for prompt, limit in asked]

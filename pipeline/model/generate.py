@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.core.progress import progress
 from pipeline.core.seed import stream
 from pipeline.model.decode import Decoder, decoder_of
 from pipeline.model.sampling import Cut, pick
@@ -66,7 +67,7 @@ def _generate(
     answers: list[list[int]] = [[] for _ in prompts]
     decoder = decoder_of(module)
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
-    for start in range(0, len(order), batch):
+    for start in progress(range(0, len(order), batch), "answers written"):
         numbers = order[start : start + batch]
         streams = [stream(seed, "sample", one) if isinstance(seed, int) else stream(seed[one], "sample") for one in numbers]
         draws = torch.from_numpy(np.stack([one.random(max_new) for one in streams])).to(module.device)

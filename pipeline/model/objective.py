@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.progress import progress
 from pipeline.model import count, memory
 from pipeline.model.ahead import Ahead
 from pipeline.model.apart import begins
@@ -120,7 +121,8 @@ class NextToken:
     @torch.no_grad()
     def mean(self, module: nn.Module, numbers: npt.NDArray[np.int64], device: str, *, batch: int) -> float:
         """Nats a predicted token over these rows, `batch` at a time."""
-        parts = [self.loss(module, numbers[start : start + batch], device) for start in range(0, len(numbers), batch)]
+        starts = progress(range(0, len(numbers), batch), "held-out rows")
+        parts = [self.loss(module, numbers[start : start + batch], device) for start in starts]
         return sum(float(nats) for nats, _ in parts) / max(1, sum(some for _, some in parts))
 
 

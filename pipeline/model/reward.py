@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.core.progress import progress
 from pipeline.model import memory
 from pipeline.model.batches import right_padded
 from pipeline.tokens.special import IDS, PAD
@@ -28,7 +29,7 @@ def rewards_by_head(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], 
     need = memory.Need(0, memory.passing(judge, tokens=max(map(len, sequences), default=0)))
     need.refuse_beyond(memory.free(str(judge.device)), rows=min(batch, len(sequences)), key=None)
     order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))  # batches of like length waste little padding
-    for start in range(0, len(order), batch):
+    for start in progress(range(0, len(order), batch), "rewards"):
         numbers = order[start : start + batch]
         ids, real = right_padded([sequences[number] for number in numbers], fill=IDS[PAD], device=str(judge.device))
         rewards[numbers] = judge(input_ids=ids, attention_mask=real.long()).logits.float()

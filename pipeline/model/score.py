@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.core.progress import progress
 from pipeline.model import branches, memory
 from pipeline.model.branches import Text
 from pipeline.model.plain import is_plain
@@ -40,7 +41,7 @@ def answer_logprobs(module: PreTrainedModel, sequences: Sequence[tuple[Tokens, T
     _refuse_beyond_memory(module, rows=min(batch, len(sequences)), tokens=max((len(one) + len(two) for one, two in sequences), default=0))
     found = torch.zeros(len(sequences))
     order = sorted(range(len(sequences)), key=lambda number: len(sequences[number][0]) + len(sequences[number][1]))
-    for start in range(0, len(order), batch):
+    for start in progress(range(0, len(order), batch), "answers scored"):
         numbers = order[start : start + batch]
         rows, counted = _padded([sequences[number] for number in numbers])
         logprobs = token_logprobs(module, rows.to(module.device))
@@ -65,7 +66,7 @@ def document_nats(
         for (number, *_), one in zip(spans, branches.sums(module, texts, rows=batch), strict=True):
             nats[number] -= one.begin
         return nats
-    for start in range(0, len(spans), batch):
+    for start in progress(range(0, len(spans), batch), "documents scored"):
         some = spans[start : start + batch]
         pieces = [documents[number][first:last] for number, first, _, last in some]
         known = [fresh - first for _, first, fresh, _ in some]

@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from pipeline.core.errors import InputError
 from pipeline.core.files import sha256_of
 from pipeline.core.kernel import kernel
+from pipeline.core.progress import progress
 
 Vectors = npt.NDArray[np.int16]  # [documents, dimensions], of length SCALE but for rounding; 0 where no token has a vector
 
@@ -48,7 +49,7 @@ class StaticModel:
     def encode(self, texts: Sequence[str], max_tokens: int | None) -> Vectors:
         """The vectors of texts, of the first `max_tokens` tokens of each; None: of all."""
         found: Vectors = np.zeros((len(texts), self.vectors.shape[1]), np.int16)
-        for first in range(0, len(texts), _BATCH):
+        for first in progress(range(0, len(texts), _BATCH), "embeddings"):
             some = [text if max_tokens is None else text[: max_tokens * _TOKEN] for text in texts[first : first + _BATCH]]
             ids = [encoding.ids[:max_tokens] for encoding in self.tokenizer.encode_batch_fast(some, add_special_tokens=False)]
             starts = np.cumsum([0, *map(len, ids)])

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
+from pipeline.core.progress import watched
 from pipeline.tokens.kinds.parts import cut, filled, need, special
 from pipeline.tokens.patterns import Pattern
 from pipeline.tokens.special import IDS
@@ -28,7 +29,7 @@ def train(texts: Iterable[str], *, vocab_size: int, pattern: Pattern, fewer: boo
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         min_frequency=MIN_FREQUENCY,
-        show_progress=False,
+        show_progress=watched(),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         special_tokens=special(IDS),
     )

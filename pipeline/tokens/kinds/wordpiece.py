@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
+from pipeline.core.progress import watched
 from pipeline.tokens.kinds.bpe import MIN_FREQUENCY
 from pipeline.tokens.kinds.parts import BYTES, NAMES, cut, filled, need, special
 from pipeline.tokens.patterns import Pattern
@@ -38,7 +39,7 @@ def train(texts: Iterable[str], *, vocab_size: int, pattern: Pattern, fewer: boo
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocab_size,
         min_frequency=MIN_FREQUENCY,
-        show_progress=False,
+        show_progress=watched(),
         initial_alphabet=characters,
         special_tokens=special([*NAMES, *within]),
         continuing_subword_prefix=WITHIN,

@@ -1,0 +1,191 @@
+"""`make doctor`: all that is known to stand against a run, before it begins, each with its mend; and what each stage takes here.
+
+Looks at what `make repro` with the same words would run, writes nothing, and ends with 1 where something stands against it. `--brief`, at
+the start of `make repro`, looks at what a tenth of a second can tell; the settings are checked by the stage plan then.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.core.blocks import read_blocks
+from pipeline.core.errors import PipelineError
+from pipeline.core.local import overlaid
+from pipeline.core.params import Params
+from pipeline.core.progress import clock
+from pipeline.core.remaining import to_do
+from pipeline.doctor import machine
+from pipeline.doctor.finding import Finding, size
+from pipeline.doctor.stages import DRY, LAST, OTHER, Look, lacks, pretraining_seconds, times, with_memory
+
+LOCK, LOG, PARAMS, PIPELINE = Path("dvc.lock"), Path(".run/log"), Path("params.yaml"), Path("dvc.yaml")
+METRICS, VOCABULARY = Path("metrics"), Path("metrics/tokenizer.json")
+IN_A_LOG = 200  # columns
+TIMED_S, STEPS = 1.0, 2  # of the dry step, at least
+
+
+def main() -> None:
+    """Look, tell, and end with 1 where something stands against the run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--brief", action="store_true", help="only what can be told at once; never ends with 1")
+    parser.add_argument("words", nargs="*", help="for stages.plan: --data DIR, --set 'KEY=VALUE GROUP=FILE'")
+    options, more = parser.parse_known_args()
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else IN_A_LOG)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the stages have it: what is measured here is their speed
+    try:
+        if options.brief:
+            brief(console)
+            return
+        stands = in_full([*more, *options.words], console)
+    except PipelineError as fault:
+        sys.exit(str(fault))
+    sys.exit(1 if stands else 0)
+
+
+def brief(console: Console) -> None:
+    """A line, and what stands against the run."""
+    settings = overlaid(yaml.load(PARAMS.read_bytes(), Params), Path())
+    blocks = read_blocks(PIPELINE, settings)
+    todo = to_do(blocks, settings, locked())
+    looks = times(todo, settings, LOG)
+    room = machine.disk(Path(), todo, locked(), weights=0, checkpoint=0)
+    findings = [room, machine.memory(), machine.packages(Path("requirements.lock")), machine.tracker(settings["track"], reach=False)]
+    count = sum(block.name != "plan" for block in blocks)
+    free = f"disk {room.told.partition(';')[0]}, memory {findings[1].told}"
+    console.print(f"doctor: {len(todo)} of {count} stages to do, {total(looks)}; {free}")
+    tell_faults([one for one in findings if one.mend], [], console)
+
+
+def in_full(words: Sequence[str], console: Console) -> bool:
+    """Everything; whether something stands against the run."""
+    with console.status("settings"):
+        looked = checked(words)
+    settings, faults, findings = looked["settings"], looked["faults"], [machine.packages(Path("requirements.lock")), machine.memory()]
+    if settings is not None:
+        findings += against(settings, looked["changed"], console)
+    grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for one in findings:
+        grid.add_row(mark(one), one.what, one.told)
+    console.print(grid)
+    faulty = list({one.told: one for one in findings if one.mend and one.told not in " ".join(faults)}.values())
+    tell_faults(faulty, faults, console)
+    return bool(faults) or any(one.stops for one in faulty)
+
+
+def checked(words: Sequence[str]) -> dict[str, Any]:
+    """What the plan says of these words, which knows Hydra and the stages."""
+    command = [sys.executable, "-m", "stages.plan", "--check", *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise PipelineError("the settings can't be looked at", mend="see what is said above")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def against(settings: Mapping[str, Any], changed: Sequence[str], console: Console) -> list[Finding]:
+    """What there is to find where the settings can be composed; prints the stages and a dialogue."""
+    from pipeline.doctor import data
+    from pipeline.model.build import blank
+    from pipeline.model.count import FP32, parameters
+    from pipeline.model.memory import free
+    from pipeline.pretraining.dry_step import measured, setting_of, vocabulary_of
+
+    todo = to_do(read_blocks(PIPELINE, settings), settings, locked(), changed=changed)
+    setting = setting_of(settings, vocabulary=vocabulary_of(settings, VOCABULARY))
+    try:
+        module = blank(settings["model"], vocabulary=setting.vocabulary)
+    except PipelineError as fault:
+        return [Finding("model", fault.message, fault.mend)]
+    room = free("cpu" if setting.device == "cuda" and not on_gpu() else setting.device)
+    looks = [with_memory(look, block, settings, module, free=room) for look, block in zip(times(todo, settings, LOG), todo, strict=True)]
+    findings = lacks(looks)
+    if any(look.name == "pretrain" and look.by != LAST for look in looks) and not findings and (setting.device == "cpu" or on_gpu()):
+        with console.status("a dry step"):
+            found = measured(settings["model"], setting, seconds=TIMED_S, steps=STEPS)
+        dry = times(todo, settings, LOG, dry=pretraining_seconds(settings, found, tokens=data.text_tokens(METRICS)))
+        looks = [with_memory(look, block, settings, module, free=room) for look, block in zip(dry, todo, strict=True)]
+        told = f"a dry step took {size(found.peak)}, estimated were {size(found.memory)}; {found.speed / 1e9:,.1f} GFLOP/s"
+        findings.append(Finding("dry step", told))
+    console.print(table(looks))
+    console.print(f"{len(looks)} stages to do, {total(looks)}", "", sep="\n", style="bold")
+    shown = data.dialogue(Path("data"))
+    console.print(dialogue(shown.pieces, shown.by, colored=console.is_terminal), "", sep="\n")
+    weights = FP32 * parameters(module)
+    return [
+        machine.disk(Path(), todo, locked(), weights=weights, checkpoint=3 * weights),
+        *machine.computing(settings, setting.device),
+        machine.tracker(settings["track"], reach=True),
+        *data.passes(settings, METRICS),
+        shown.finding,
+        *findings,
+    ]
+
+
+def table(looks: Sequence[Look]) -> Table:
+    """The stages that are to do, with time and memory."""
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name, justify in (("stage", "left"), ("time", "right"), ("by", "left"), ("memory", "right"), ("", "left")):
+        grid.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for look in looks:
+        memory = "" if look.memory is None else size(look.memory)
+        how = "" if look.memory is None else "measured" if look.measured else "estimated"
+        grid.add_row(look.name, "" if look.seconds is None else clock(look.seconds), look.by or "has not run here", memory, how)
+    return grid
+
+
+def total(looks: Sequence[Look]) -> str:
+    """The time of all."""
+    known = [look for look in looks if look.seconds is not None]
+    if not known:
+        return "no time known yet" if looks else "no time at all"
+    sure = all(look.by in (LAST, DRY) for look in known) and len(known) == len(looks)
+    note = "" if sure else f" ({sum(look.by == OTHER for look in known)} by other settings, {len(looks) - len(known)} unknown)"
+    return f"about {clock(sum(look.seconds or 0 for look in known))}{note}"
+
+
+def dialogue(pieces: Sequence[tuple[str, bool]], by: str, *, colored: bool) -> Text:
+    """As a model is taught it: what is trained on in green, in a log between [[ and ]]."""
+    text = Text(f"{by}, trained on {'in green' if colored else 'between [[ and ]]'}:\n  ", style="dim")
+    for piece, trained in pieces:
+        said = piece.replace("\n", "\n  ")
+        text.append(f"[[{said}]]" if trained and not colored else said, style="not dim green" if trained else "not dim")
+    return text
+
+
+def tell_faults(findings: Sequence[Finding], faults: Sequence[str], console: Console) -> None:
+    """Each with its mend."""
+    for fault in faults:
+        console.print(Text.from_markup("[red]✗[/] ") + Text(fault))
+    for one in findings:
+        console.print(Text.from_markup(f"{mark(one)} ") + Text(f"{one.what}: {one.told}\n  mend: {one.mend}"))
+
+
+def mark(one: Finding) -> str:
+    """Whether it stands against the run."""
+    return "[green]✓[/]" if not one.mend else "[red]✗[/]" if one.stops else "[yellow]![/]"
+
+
+def locked() -> dict[str, Any]:
+    """dvc.lock; empty where there is none."""
+    return (yaml.load(LOCK.read_bytes(), Params) or {}) if LOCK.is_file() else {}
+
+
+def on_gpu() -> bool:
+    """Whether there is one."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+if __name__ == "__main__":
+    main()

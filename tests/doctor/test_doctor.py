@@ -1,0 +1,161 @@
+"""The doctor on good and on spoiled settings, machines and data."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps import doctor
+from pipeline.core.blocks import Block, read_blocks
+from pipeline.core.remaining import told_key
+from pipeline.doctor import data, machine
+from pipeline.doctor.stages import DRY, LAST, OTHER, lacks, times, with_memory
+from pipeline.model.build import blank
+from stages._settings import compose, plain
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, Any]:
+    return plain(compose(["size=smoke"]))
+
+
+@pytest.fixture(scope="module")
+def blocks(settings) -> list[Block]:
+    return read_blocks(ROOT / "dvc.yaml", settings)
+
+
+def named(blocks: list[Block], name: str) -> Block:
+    return next(block for block in blocks if block.name == name)
+
+
+def takes(mend: str) -> dict[str, Any]:
+    """What the settings become by a mend that is a command: it must be one that the chain takes."""
+    words = next(word for word in shlex.split(mend.split(", or ")[0].split(", and ")[0]) if word.startswith("SET="))
+    return plain(compose(["size=smoke", *shlex.split(words.removeprefix("SET="))]))
+
+
+def test_a_full_disk_is_told_before_the_run(blocks, tmp_path, monkeypatch) -> None:
+    lock = {"stages": {"corpus": {"outs": [{"size": 3_000_000}]}}}
+    assert machine.disk(tmp_path, blocks, lock, weights=1000, checkpoint=3000).mend is None
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 5_000_000}))
+    found = machine.disk(tmp_path, blocks, lock, weights=1000, checkpoint=3000)
+    assert found.told == "5 MB free; what is to do writes about 6 MB"
+    assert (found.mend or "").startswith("make gc")
+
+
+def test_packages_that_differ_are_told_with_their_versions(tmp_path) -> None:
+    (tmp_path / "requirements.lock").write_text("pydantic==0.0.1\n")
+    found = machine.packages(tmp_path / "requirements.lock")
+    assert "pydantic" in found.told
+    assert found.mend == "make setup"
+
+
+def test_a_precision_and_threads_that_the_machine_has_not_are_told(settings, tmp_path) -> None:
+    cpu = tmp_path / "cpuinfo"
+    cpu.write_text("flags\t\t: fpu avx2\n")
+    spoiled = {**settings, "pretrain": {**settings["pretrain"], "precision": "bf16"}, "hardware": {**settings["hardware"], "threads": 4096}}
+    assert [one.mend for one in machine.computing(settings, "cpu", cpu=cpu)] == [None]
+    threads, precision = [one for one in machine.computing(spoiled, "cpu", cpu=cpu) if one.mend]
+    assert takes(threads.mend or "")["hardware"]["threads"] == 0
+    assert takes(precision.mend or "")["pretrain"]["precision"] == "fp32"
+    eighth = {**settings, "sft": {**settings["sft"], "precision": "fp8"}}
+    assert "H100" in machine.computing(eighth, "cpu", cpu=cpu)[1].told
+
+
+def test_a_tracker_is_told_to_be_off_offline_without_an_account_or_out_of_reach(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
+    track = {"kind": "wandb", "project": "p", "mode": "auto", "folder": ".run/wandb"}
+    assert machine.tracker({"kind": "none"}, reach=True).mend is None
+    assert "no account" in machine.tracker(track, reach=True).told
+    assert "wandb login" in (machine.tracker(track | {"mode": "online"}, reach=True).mend or "")
+    monkeypatch.setenv("WANDB_API_KEY", "x")
+    away = machine.tracker(track, reach=True)
+    assert "does not answer" in away.told
+    assert takes(away.mend or "")["track"]["mode"] == "offline"
+    assert machine.tracker(track, reach=False).mend is None
+
+
+def test_a_text_that_is_read_too_often_is_told_with_a_duration_that_the_chain_takes(settings, tmp_path) -> None:
+    (tmp_path / "tokenize.json").write_text(json.dumps({"train": {"tokens": 1000}}))
+    (tmp_path / "dialogues.json").write_text(json.dumps({"instructions_by_part": {"train": 2}}))
+    text, dialogues = data.passes(settings, tmp_path)
+    assert takes(text.mend or "")["pretrain"]["duration"] == "4epochs"
+    assert takes(dialogues.mend or "")["sft"]["duration"] == "20epochs"
+    assert all(one.mend is None for one in data.passes(settings, tmp_path / "none"))
+
+
+def test_a_dialogue_is_shown_with_what_is_trained_on(tmp_path) -> None:
+    shown = data.dialogue(tmp_path)
+    assert "".join(piece for piece, _ in shown.pieces) == "<|endoftext|><|user|>What is this?<|end|><|assistant|>An example.<|end|>"
+    assert [piece for piece, trained in shown.pieces if trained] == ["An example.<|end|>"]
+    assert shown.finding.mend is None
+
+
+def test_time_is_that_of_the_last_run_with_these_settings_else_a_dry_step_else_of_other_settings(settings, blocks, tmp_path) -> None:
+    def ran(name: str, seconds: float, told: str) -> None:
+        (tmp_path / f"{name}.json").write_text(json.dumps({"seconds": seconds, "told": told, "peak_megabytes": 100}))
+
+    ran("clean", 7, told_key(named(blocks, "clean"), settings))
+    ran("pretrain", 9, "other")
+    ran("sft", 3, "other")
+    looks = {look.name: look for look in times(blocks, settings, tmp_path, dry=60.0)}
+    assert [(looks[name].seconds, looks[name].by) for name in ("clean", "pretrain", "sft")] == [(7, LAST), (60, DRY), (3, OTHER)]
+    assert looks["clean"].memory == 100 << 20
+    assert looks["report"].seconds is None
+
+
+def test_every_training_stage_has_an_estimate_and_a_lack_names_rows_that_fit(settings, blocks, tmp_path) -> None:
+    module = blank(settings["model"], vocabulary=512)
+    some = [block for block in blocks if block.folder.split("/")[0] in ("pretrain", "sft", "reward", "align")]
+    looks = times(some, settings, tmp_path)
+    plenty = [with_memory(look, block, settings, module, free=1 << 40) for look, block in zip(looks, some, strict=True)]
+    assert all(look.memory for look in plenty)
+    assert lacks(plenty) == []
+    block = named(blocks, "pretrain")
+    (look,) = times([block], settings, tmp_path)
+    need = with_memory(look, block, settings, module, free=None).memory or 0
+    (lack,) = lacks([with_memory(look, block, settings, module, free=int(0.9 * need))])
+    assert 0 < takes(lack.mend or "")["pretrain"]["micro_batch"] < settings["pretrain"]["micro_batch"]
+
+
+@pytest.fixture
+def told(settings, monkeypatch, tmp_path) -> Any:
+    """The doctor's words and exit status for what the plan says, in a folder where nothing has run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    (tmp_path / "requirements.lock").write_text("")
+    (tmp_path / "params.yaml").write_text(json.dumps(settings))
+    monkeypatch.setattr(doctor, "TIMED_S", 0.0)
+
+    def run(faults: list[str], *words: str) -> int:
+        monkeypatch.setattr(doctor, "checked", lambda words: {"settings": settings, "faults": faults, "changed": []})
+        monkeypatch.setattr(sys, "argv", ["doctor", *words])
+        with pytest.raises(SystemExit) as end:
+            doctor.main()
+        return int(end.value.code or 0)
+
+    return run
+
+
+def test_good_settings_end_well_and_spoiled_ones_with_every_fault(told, capsys) -> None:
+    assert told([]) == 0
+    good = capsys.readouterr().out
+    assert "a dry step took" in good
+    assert "[[An example.<|end|>]]" in good
+    assert told(["one\n  mend: this", "two\n  mend: that"]) == 1
+    spoiled = capsys.readouterr().out
+    assert "✗ one\n  mend: this\n✗ two\n  mend: that\n" in spoiled
+
+
+def test_in_brief_it_is_a_line_and_imports_no_torch(told, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["doctor", "--brief"])
+    doctor.main()
+    assert capsys.readouterr().out.startswith("doctor: 22 of 22 stages to do, no time known yet; disk ")
