@@ -19,8 +19,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
 from pipeline.core.track import STEP, Track, group_of, send, tracker_for
 from pipeline.report.learning import read_rows
-from pipeline.report.published import published
-from pipeline.report.revisions import WORKSPACE, Revision
+from pipeline.report.published import of_workspace, published
 
 PARAMS, PLAN, METRICS, PLOTS = Path("params.yaml"), Path("plan/settings.json"), Path("metrics"), Path("plots")
 
@@ -54,7 +53,7 @@ def workspace(track: Track, settings: dict[str, Any]) -> str:
     plan = json.loads(PLAN.read_text(encoding="utf-8")) if PLAN.is_file() else {"stages": []}
     stages = {stage["name"]: stage["settings"] for stage in plan["stages"] if (METRICS / f"{stage['name']}.json").is_file()}
     group = group_of(settings)
-    whole = published(Revision(WORKSPACE), group)
+    whole = of_workspace(group)
     for stage, section in stages.items():
         send_stage(stage, section, group=group, track=track)
     send(track, whole)

@@ -9,7 +9,6 @@ writes  data/report                                     Page
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pipeline.core.artifact.page import Page
@@ -17,8 +16,7 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.files import read_json, write_json
 from pipeline.report.contents import Data, RunRecord, Shown, page_of
 from pipeline.report.learning import read_rows
-from pipeline.report.published import published
-from pipeline.report.revisions import WORKSPACE, Revision
+from pipeline.report.published import of_workspace
 from pipeline.report.summary import summary
 from stages._run import Run, stage
 
@@ -55,7 +53,7 @@ def main(cfg: Config, run: Run) -> None:
     scores = [Scores(cfg.scores / name.removeprefix("evaluate/")) for name in names if name.startswith("evaluate/")]
     cfg.target.write(*page_of(cfg.title, cfg.data, scores, told, cfg.shown))
     write_json(cfg.summary, summary(metrics))
-    run.send(partial(published, Revision(WORKSPACE)))
+    run.send(of_workspace)
 
 
 if __name__ == "__main__":

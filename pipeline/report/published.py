@@ -16,7 +16,7 @@ from pipeline.core.nested import flat
 from pipeline.core.scratch import key_of
 from pipeline.core.track import STEP, PipelineRun, Table
 from pipeline.report.compared import ComparedRun
-from pipeline.report.revisions import Revision
+from pipeline.report.revisions import WORKSPACE, Revision
 
 JOB = "pipeline"  # the job type of such a run
 RECORD = "record"  # the key of the configuration that is no section
@@ -46,6 +46,11 @@ def published(revision: Revision, name: str) -> PipelineRun:
         artifacts=run.hashes,
         files={FINGERPRINTS: run.code},
     )
+
+
+def of_workspace(name: str) -> PipelineRun:
+    """The run that lies here."""
+    return published(Revision(WORKSPACE), name)
 
 
 def unpublished(
