@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ from pipeline.core.owned import claim
 from pipeline.core.parallel import parallel_map
 from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
-from pipeline.core.track import NoTracker, Track, Tracker, group_of, tracker_for
+from pipeline.core.track import NoTracker, PipelineRun, Track, Tracker, group_of, send, tracker_for
 from stages import HUB_OFFLINE, _ranks
 from stages._hardware import Hardware
 from stages._log import LOG, logger, provenance
@@ -57,6 +57,7 @@ class Run:
     hardware: Hardware
     tracker: Tracker
     log: logging.Logger
+    send: Callable[[Callable[[str], PipelineRun]], None] = lambda _: None  # the run of all stages; made where there is a tracker
 
     @cached_property
     def device(self) -> str:
@@ -242,6 +243,7 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
     if target and _ranks.first():
         claim(target.path, target.kind)  # before the work, not after it
     hardware, track = typed(Hardware, settings["hardware"], at="hardware"), typed(Track, settings["track"], at="track")
+    track = replace(track, folder=str(ROOT / track.folder))
     inputs = {str(artifact.path): artifact.digest for artifact in found(cfg, Artifact) if artifact is not target}
     own = [getattr(cfg, key) for key in stage.writes]
     outside = {str(path): fingerprint(path) for path in found(cfg, Path) if path not in own}
@@ -250,8 +252,10 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
     note, curve = ROOT / ".run/notes" / name / f"{key}.json", Path("plots") / f"{name}.csv"
     mine = scratch_folder(ROOT / ".run" / name, key, waits=partial(told_to_wait, log))
     with mine if _ranks.first() else nullcontext((ROOT / ".run" / name / key, False)) as (scratch, waited):
-        tracker = tracker_for(track, group=group_of(settings), stage=name, config=section) if _ranks.first() else NoTracker()
-        run = Run(name, stage.at(entry), code, key_of(section), scratch, hardware, tracker, log)
+        group = group_of(settings)
+        tracker = tracker_for(track, group=group, stage=name, config=section) if _ranks.first() else NoTracker()
+        whole = partial(send_whole, track, group, log)
+        run = Run(name, stage.at(entry), code, key_of(section), scratch, hardware, tracker, log, whole)
         log.info("settings %s", json.dumps(section))
         taken, metrics = take_over(note, target) if waited and target else (False, None)
         if _ranks.among():
@@ -274,6 +278,17 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
 def told_to_wait(log: logging.Logger, folder: Path) -> None:
     """One line on the terminal while another process does the same work."""
     log.warning("another process is at work on the same, in %s: waiting for its result", folder)
+
+
+def send_whole(track: Track, group: str, log: logging.Logger, made: Callable[[str], PipelineRun]) -> None:
+    """Send the run of all stages, under DVC only: by hand params.yaml is not what ran. No fault of a tracker undoes a stage."""
+    if track.kind == "none" or "DVC_STAGE" not in os.environ:
+        return
+    try:
+        send(track, made(group))
+    except Exception:  # each tracker has its own faults, those of the network among them
+        log.warning("the run as a whole was not sent to %s; make publish sends it", track.kind)
+        log.debug("why", exc_info=True)
 
 
 def code_fingerprint(stage: Stage) -> Any:

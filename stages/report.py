@@ -15,6 +15,7 @@ from pipeline.core.artifact.page import Page
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.files import read_json, write_json
 from pipeline.report.contents import Data, Shown, page_of
+from pipeline.report.published import of_workspace
 from pipeline.report.record import RunRecord
 from pipeline.report.summary import summary
 from stages._run import Run, stage
@@ -42,6 +43,7 @@ def main(cfg: Config, run: Run) -> None:
     scores = [Scores(cfg.scores / name) for name in told.models]
     cfg.target.write(*page_of(cfg.title, cfg.data, scores, told, cfg.shown))
     write_json(cfg.summary, summary(told.metrics))
+    run.send(of_workspace)
 
 
 if __name__ == "__main__":

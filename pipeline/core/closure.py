@@ -28,6 +28,7 @@ UNSEEN = {
     "pipeline.core.closure",
     "pipeline.core.lockfile",
     "wandb",
+    "trackio",
     "tqdm",
     "grimp",
     "hydra",

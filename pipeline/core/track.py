@@ -1,16 +1,17 @@
-"""Where the curves of a run are sent while it runs. The only file that knows wandb.
+"""Where the numbers of a run are sent. The truth stays in metrics/ and plots/; a tracker only shows it.
 
-The truth stays in metrics/ and plots/; a tracker only shows it.
+Each kind has a file of its own, the only one that knows its package: track_wandb, track_trackio.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pipeline.core.local import APART
 from pipeline.core.scratch import key_of
+
+STEP = "step"  # the column of a curve's rows by which the others are drawn
 
 
 class Tracker(Protocol):
@@ -37,50 +38,58 @@ class NoTracker:
 class Track:
     """The section `track` of the configuration."""
 
-    kind: Literal["none", "wandb"]
+    kind: Literal["none", "wandb", "trackio"]
     project: str
     mode: Literal["online", "offline", "auto"]
     folder: str
 
 
-class WandbTracker:
-    """One W&B run a stage, all stages of a pipeline run in one group."""
+@dataclass(frozen=True)
+class Table:
+    """Rows under column heads."""
 
-    def __init__(self, settings: Track, *, group: str, stage: str, config: Mapping[str, Any]) -> None:
-        import wandb  # only here: an import of .6 s that most runs do not need
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
 
-        mode = settings.mode
-        if mode == "auto":
-            mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
-        Path(settings.folder).mkdir(parents=True, exist_ok=True)
-        self._run = wandb.init(
-            project=settings.project,
-            group=group,
-            job_type=stage,
-            name=f"{group}-{stage}",
-            id=f"{group}-{stage}".replace("/", "-"),
-            resume="allow",
-            mode=mode,
-            dir=settings.folder,
-            config={stage: dict(config)},
-            settings=wandb.Settings(silent=True, console="off"),
-        )
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Send the numbers of a step."""
-        self._run.log(dict(values), step=step)
+@dataclass(frozen=True, kw_only=True)
+class PipelineRun:
+    """A finished run of all stages, as one run of a tracker."""
 
-    def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Put the metrics into the run's summary and close it."""
-        self._run.summary.update(dict(metrics))
-        self._run.finish()
+    name: str
+    job: str  # its job type
+    config: Mapping[str, Any]
+    metrics: Mapping[str, float | str]
+    curves: Mapping[str, Sequence[Mapping[str, float]]]  # by the prefix of the columns; each row has a STEP
+    tables: Mapping[str, Table]
+    page: str | None  # HTML
+    artifacts: Mapping[str, str]  # by path the hash of the content, which stays where it is
+    files: Mapping[str, Any]  # by name the content, as JSON
 
 
 def tracker_for(settings: Track, *, group: str, stage: str, config: Mapping[str, Any]) -> Tracker:
-    """The tracker that the settings name."""
+    """The tracker of a stage that the settings name. PipelineError where its package is not installed."""
     if settings.kind == "none":
         return NoTracker()
+    if settings.kind == "trackio":
+        from pipeline.core.track_trackio import TrackioTracker
+
+        return TrackioTracker(settings, group=group, stage=stage, config=config)
+    from pipeline.core.track_wandb import WandbTracker
+
     return WandbTracker(settings, group=group, stage=stage, config=config)
+
+
+def send(settings: Track, run: PipelineRun) -> None:
+    """Send a whole run to the tracker that the settings name. PipelineError where its package is not installed."""
+    if settings.kind == "wandb":
+        from pipeline.core.track_wandb import send_pipeline
+
+        send_pipeline(settings, run)
+    elif settings.kind == "trackio":
+        from pipeline.core.track_trackio import send_pipeline as send_there
+
+        send_there(settings, run)
 
 
 def group_of(settings: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """How the stages that train learned: what they computed, and their curves, from the rows of plots/<stage>.csv."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,12 @@ CHARTS: Sequence[Chart] = (
 def read_rows(path: Path) -> Rows:
     """The rows of a curve; an empty field is left out of its row."""
     with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value != ""} for row in csv.DictReader(file)]
+        return rows_of(csv.DictReader(file))
+
+
+def rows_of(lines: Iterable[Mapping[str, str]]) -> Rows:
+    """The same of its lines."""
+    return [{name: float(value) for name, value in row.items() if value != ""} for row in lines]
 
 
 def compute_blocks(metrics: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:

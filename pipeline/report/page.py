@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pipeline.core.nested import flat
 from pipeline.report.blocks import Absent, Card, Section, Table
 from pipeline.report.figures import ABSENT, text
 from pipeline.report.glossary import explained, terms
@@ -69,15 +70,6 @@ def render(
 def absences(sections: Sequence[Section]) -> int:
     """How many things the page names as absent."""
     return sum(isinstance(block, Absent) for section in sections for block in section.blocks)
-
-
-def flat(values: Any, at: str = "") -> list[tuple[str, Any]]:
-    """Nested numbers as (dotted key, value); the items of a list by their place."""
-    if isinstance(values, Mapping):
-        return [pair for key, value in values.items() for pair in flat(value, f"{at}.{key}" if at else str(key))]
-    if isinstance(values, list | tuple):
-        return [pair for place, value in enumerate(values) for pair in flat(value, f"{at}.{place}" if at else str(place))]
-    return [(at, values)]
 
 
 def _stage(name: str, section: Any, metrics: Mapping[str, Any] | None) -> Stage:

@@ -11,6 +11,7 @@ import yaml
 
 from apps import publish
 from pipeline.core.track import group_of
+from pipeline.report import wandb_runs
 
 ROOT = Path.cwd()
 TRACK = {"kind": "none", "project": "proof", "mode": "offline", "folder": ".run/wandb"}
@@ -52,11 +53,6 @@ def test_a_stated_run_is_the_group(finished: Path, monkeypatch: pytest.MonkeyPat
     assert group_of(SETTINGS) == "run-7"
 
 
-def test_a_curve_is_read_step_by_step_without_its_gaps(finished: Path) -> None:
-    assert list(publish.curve(Path("plots/pretrain.csv"))) == [(1, {"loss": 4.5}), (2, {"loss": 3.5, "val_loss": 3.25})]
-    assert list(publish.curve(Path("plots/corpus.csv"))) == []
-
-
 def test_local_facts_of_a_machine_overrule_where_it_is_sent(finished: Path) -> None:
     Path("conf/local").mkdir(parents=True)
     Path("conf/local/mine.yaml").write_text("track:\n  project: mine\n")
@@ -66,6 +62,7 @@ def test_local_facts_of_a_machine_overrule_where_it_is_sent(finished: Path) -> N
 
 def test_without_a_run_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["publish"])
     with pytest.raises(SystemExit, match="make repro"):
         publish.main()
 
@@ -77,9 +74,15 @@ def test_every_stage_with_metrics_is_sent_in_one_group_offline(finished: Path) -
         [sys.executable, "-m", "apps.publish"], cwd=finished, env=environment, capture_output=True, text=True, check=False
     )
     assert told.returncode == 0, told.stderr
-    assert "sent 3 stages as group run-7 of project proof" in told.stdout
+    assert "sent 3 stages and the whole run as group run-7 of project proof" in told.stdout
     written = sorted(path.name for path in finished.glob(".run/wandb/wandb/offline-run-*/run-*.wandb"))
-    assert written == ["run-run-7-align-dpo.wandb", "run-run-7-corpus.wandb", "run-run-7-pretrain.wandb"]
+    assert written == ["run-run-7-align-dpo.wandb", "run-run-7-corpus.wandb", "run-run-7-pipeline.wandb", "run-run-7-pretrain.wandb"]
     content = next(finished.glob(".run/wandb/wandb/offline-run-*/run-run-7-pretrain.wandb")).read_bytes()
     assert b"val_loss" in content
     assert b"run-7" in content
+    (whole,) = wandb_runs.runs(str(finished / ".run/wandb"))
+    assert whole.name == "run-7"
+    assert whole.settings["pretrain"] == SETTINGS["pretrain"]
+    assert "track" not in whole.settings
+    assert whole.metrics == {"align/dpo": {"accuracy": 0.9}, "corpus": {"documents": 3}, "pretrain": {"val_loss": 1.5}}
+    assert whole.curves == {"pretrain": [{"step": 1.0, "loss": 4.5}, {"step": 2.0, "loss": 3.5, "val_loss": 3.25}]}
