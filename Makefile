@@ -27,7 +27,7 @@ HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat play vote why verify card compare scores sources sample size ladder launch queue seeds experiments report publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat play vote why verify card compare scores sources sample size ladder launch queue seeds experiments report page publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ seeds: heal-lock ## the same run on several seeds, and the spread of its figures
 report: setup ## print the table of the last run
 	@$(V)/python -m apps.table
 
+page: setup ## report.html: the report with what passes: seconds, tokens a second, memory, cost (PRICE=$$ an hour), energy (WATTS=)
+	@$(V)/python -m apps.page $(if $(PRICE),--price "$(PRICE)") $(if $(WATTS),--watts "$(WATTS)")
+
 publish: setup ## send the finished run to W&B, skipped stages included
 	@$(V)/python -m apps.publish
 
@@ -186,8 +189,9 @@ hurt: setup ## damage files, fill disks, kill runs, and count what is found, nam
 gpu-check: setup ## try the chain on this machine's GPU and note what it gives
 	@$(V)/python -m benchmarks.gpu_check
 
-docs: setup ## draw the pipeline into README.md
+docs: setup ## draw the pipeline into README.md, and write docs/glossary.md
 	@$(V)/python -m apps.drawing
+	@$(V)/python -m apps.glossary
 
 clean: ## remove what the pipeline made (not the cache of DVC)
 	rm -rf .run plots metrics metrics.json $(shell sed -n 's|.*outs: \["\{0,1\}\(data/[a-z]*\).*|\1|p' dvc.yaml)

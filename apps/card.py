@@ -19,6 +19,7 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, sha256_of, write_text
 from pipeline.core.locked import release_of
+from pipeline.report.passing import logged, making_of
 
 EXPORT, TARGET, LOGS = Path("data/export/transformers"), Path("card"), Path(".run/log")
 PACKAGES = ("torch", "transformers", "tokenizers", "trl", "numpy", "gguf", "xllamacpp")
@@ -86,17 +87,12 @@ def files() -> Iterator[str]:
 
 def making(*, price: float | None, watts: float | None) -> Iterator[str]:
     """On what, how long, and what that cost by these rates."""
-    runs = [read_json(path) for path in sorted(LOGS.rglob("*.json"))] if LOGS.is_dir() else []
-    runs = [run for run in runs if isinstance(run, dict) and "seconds" in run]
+    runs = logged(LOGS)
     yield "\n## How it was made\n"
     if not runs:
         yield "The logs of the run are not here, so hardware, time, cost and energy are not stated."
         return
-    hours = sum(run["seconds"] for run in runs) / 3600
-    devices = sorted({f"{run['hardware']['device']}, {run['machine']}, Python {run['python']}" for run in runs})
-    yield f"- {'; '.join(devices)}\n- {hours:.2f} hours in {len(runs)} stages, by the clock"
-    yield f"- cost: {f'about ${hours * price:.2f} at ${price:g} an hour' if price else 'not stated'}"
-    yield f"- energy: {f'about {hours * watts / 1000:.3f} kWh at {watts:g} W (an estimate, not measured)' if watts else 'not stated'}"
+    yield from (f"- {line}" for line in making_of(runs, price=price, watts=watts))
 
 
 def packages() -> Iterator[str]:

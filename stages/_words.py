@@ -113,17 +113,33 @@ def _tells(word: str) -> bool:
     return key_of(word).split(".")[0] not in UNTOLD
 
 
-def print_differences(settings: Mapping[str, Any]) -> None:
-    """Say what differs from conf/, for the next command."""
+def print_differences(settings: Mapping[str, Any]) -> list[str]:
+    """Say what differs from conf/, for the next command, and give it; nothing where it can't be said."""
     try:
         words = told_words(settings)
     except PipelineError as fault:  # to say it is no reason to stop
         print(f"plan: this run differs from conf/, in words that can't be said: {fault.message}")
-        return
+        return []
     if words:
         shown = " ".join(f"-S {shlex.quote(word)}" for word in words[:MOST_WORDS])
         rest = f" … and {len(words) - MOST_WORDS} more (dvc params diff)" if len(words) > MOST_WORDS else ""
         print(f"plan: this run differs from conf/ by {shown}{rest}")
+    return words
+
+
+def deviations(settings: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Each value that differs from conf/ with its default, for the report; as in a command line, a dash for one that is not there."""
+    defaults = plain(compose([]))
+    told, wanted = ({keys: value for keys, value in _leaves(tree, ()) if ".".join(keys[:1]) not in UNTOLD} for tree in (settings, defaults))
+    changed = [keys for keys in {**wanted, **told} if keys not in told or keys not in wanted or not same(told[keys], wanted[keys])]
+    return [
+        {
+            "key": ".".join(keys),
+            "value": _flow(told[keys]) if keys in told else "–",
+            "default": _flow(wanted[keys]) if keys in wanted else "–",
+        }
+        for keys in changed
+    ]
 
 
 def save(name: str, settings: Mapping[str, Any]) -> Path:

@@ -17,7 +17,7 @@ from stages._log import logger
 from stages._mends import in_full
 from stages._plan import code_files, pipeline_of, print_end, remove_strays, told, write_params
 from stages._settings import read_params
-from stages._words import arguments, print_differences, save
+from stages._words import arguments, deviations, print_differences, save
 
 
 def main() -> None:
@@ -42,8 +42,8 @@ def main() -> None:
         check_rounding(settings)
         for path, fingerprint in fingerprints.items():
             write_json(path, fingerprint)
-        write_json(Path("plan/settings.json"), told(blocks, settings))
-        print_differences(settings)
+        apart = {"words": print_differences(settings), "deviations": deviations(settings)}
+        write_json(Path("plan/settings.json"), told(blocks, settings) | apart)
         print_end(settings)
         remove_strays(blocks)
     except PipelineError as fault:

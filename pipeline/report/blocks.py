@@ -25,10 +25,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Figures:
-    """Drawings side by side, as many as fit."""
+    """Drawings side by side, as many as fit; under a title they are folded."""
 
     figures: Sequence[Markup]
     note: str = ""
+    title: str = ""
     form: str = field(default="figures", init=False)
 
 

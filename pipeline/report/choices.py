@@ -17,7 +17,7 @@ def reliability_blocks(board: ScoreTable) -> Iterator[Block]:
         curves = [curve for model in board.models(task) if (curve := _curve(board, model, task)).points]
         if curves:
             title = f"{task}: chosen rightly, by confidence"
-            curves.append(Curve("as sure as right", [(0.0, 0.0), (1.0, 1.0)]))
+            curves.append(Curve("as sure as right", [(0.0, 0.0), (1.0, 1.0)], reference=True))
             figures.append(line_chart(curves, title=title, x="confidence", levels=[], log=False))
     if figures:
         yield Figures(figures, _NOTE)

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
@@ -13,18 +11,17 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.evaluate import core
-from pipeline.report import along, benchmarked, choices, cleaning, files, head, judged, learning, samples
+from pipeline.report import along, benchmarked, choices, cleaning, files, head, judged, learning, markdown, samples, sources, vocabulary
 from pipeline.report.blocks import Absent, Block, Figures, Section, Table
 from pipeline.report.cleaning import Amount
+from pipeline.report.deviations import deviation_blocks
 from pipeline.report.figures import fixed, number
 from pipeline.report.headlines import found
-from pipeline.report.lineage import Edge
 from pipeline.report.page import absences, render
+from pipeline.report.record import Metrics, RunRecord
 from pipeline.report.score_table import ScoreTable
 from pipeline.tokens.tokenizer import read
 
-Metrics = Mapping[str, Any]
-EVALUATE = "evaluate/"  # of the stages' names
 _CODEC = "tokenizer.json"  # of the base model
 _APART = "differences.json"  # of the contest: all pairs of models
 _SAMPLES = "samples.json"  # of the base model: [{step, texts}]
@@ -54,34 +51,10 @@ class Shown:
     excerpt: int  # characters of each text
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """What the stages were told and what they measured, by stage; None for one that has not run."""
-
-    settings: Mapping[str, Any]  # in the order of the data
-    edges: Sequence[Edge]
-    metrics: Mapping[str, Metrics | None]
-    curves: Mapping[str, learning.Rows | None]
-
-    def of(self, group: str) -> dict[str, Metrics | None]:
-        """The metrics of the entries of a list, by entry."""
-        return {name.removeprefix(f"{group}/"): found for name, found in self.metrics.items() if name.startswith(f"{group}/")}
-
-    @property
-    def tasks(self) -> Mapping[str, Mapping[str, Any]]:
-        """What the models were asked."""
-        asked = (own["tasks"] for name, own in self.settings.items() if name.startswith(EVALUATE))
-        return next(asked, {})
-
-    @property
-    def models(self) -> dict[str, Path]:
-        """The folders of the models that were evaluated, by name."""
-        names = [name.removeprefix(EVALUATE) for name in self.settings if name.startswith(EVALUATE)]
-        return {name: Path(self.settings[f"{EVALUATE}{name}"][f"models.{name}"]) for name in names}
-
-
-def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, shown: Shown) -> tuple[str, dict[str, int]]:
-    """The HTML of the page, and the report's own numbers. `scores`: of each model."""
+def page_of(
+    title: str, data: Data, scores: Sequence[Scores], told: RunRecord, shown: Shown, more: Sequence[Section] = ()
+) -> tuple[str, str, dict[str, int]]:
+    """The page as HTML and as Markdown, and the report's own numbers. `scores`: of each model; `more`: sections that come last."""
     board = ScoreTable(row for artifact in (data.baselines, *scores, data.contest) for row in artifact.read())
     answers = list(read_jsonl(data.contest.file("answers.jsonl")))
     questions = list(data.dialogues.rows("questions")) if data.dialogues.has("questions.jsonl") else []
@@ -93,6 +66,12 @@ def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, s
     exports = [*files.export_blocks(parity, _bounds(told)), *files.loss_figure(told.of("export"))]
     sections = [
         Section("text", "Text", "What came in, what was mended, what was dropped and why.", list(text_blocks(data, told, shown))),
+        Section(
+            "tokenizer",
+            "Tokenizer",
+            "How text becomes tokens.",
+            list(vocabulary.tokenizer_blocks(told.metrics.get("tokenizer"), codec, data.split, shown.excerpt)),
+        ),
         Section("learning", "Learning", "Losses and what else was watched, by step.", list(curve_blocks(data, told, shown))),
         Section(
             "dialogues",
@@ -109,24 +88,23 @@ def page_of(title: str, data: Data, scores: Sequence[Scores], told: RunRecord, s
         Section("answers", "Answers", "The same questions, put to every model.", list(samples.answer_blocks(answers, _asked(shown)))),
         Section("files", "Files", "The model as other programs read it.", exports),
         Section("contest", "Contest", "All models and all files on the same questions.", list(judged.contest_blocks(board))),
+        *more,
     ]
-    html = render(
-        title=title,
-        lead=head.sentence(told.metrics, exported),
-        cards=list(head.cards(board, told.metrics, exported, chance)),
-        sections=sections,
-        settings=told.settings,
-        edges=told.edges,
-        metrics=told.metrics,
-    )
+    first = {"title": title, "lead": head.sentence(told.metrics, exported)}
+    cards = list(head.cards(board, told.metrics, exported, chance))
+    apart = list(deviation_blocks(told.words, told.deviations))
+    html = render(**first, cards=cards, sections=sections, settings=told.settings, edges=told.edges, metrics=told.metrics, deviations=apart)
+    settings = Section("settings", "Settings", "" if apart else "Every value is the default.", apart)
+    plain = markdown.render(**first, cards=cards, sections=[*sections, settings])
     figures = sum(len(block.figures) for section in sections for block in section.blocks if isinstance(block, Figures))
-    return html, {"bytes": len(html.encode()), "figures": figures, "absent": absences(sections)}
+    return html, plain, {"bytes": len(html.encode()), "figures": figures, "absent": absences(sections)}
 
 
 def text_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     """From the raw documents to the three parts."""
     corpora = {"raw": data.corpus, "cleaned": data.clean, "selected": data.select, "without copies": data.dedup}
     yield from cleaning.flow_blocks(corpora, data.split)
+    yield from sources.source_blocks(told.metrics)
     amount = _few(shown)
     quarantine = list(read_jsonl(data.corpus.file("quarantine.jsonl"))) if data.corpus.has("quarantine.jsonl") else []
     yield from cleaning.quarantine_blocks(quarantine, amount)
@@ -159,6 +137,7 @@ def leak_blocks(split: Metrics) -> Iterator[Block]:
 
 def curve_blocks(data: Data, told: RunRecord, shown: Shown) -> Iterator[Block]:
     """The curves of every stage that trains, and what the base model wrote meanwhile."""
+    yield from learning.compute_blocks(told.metrics)
     yield from learning.curve_blocks(told.curves, entropy_of(told.metrics.get("tokenize")))
     kept: Sequence[Metrics] = read_json(data.pretrain.file(_SAMPLES)) if data.pretrain.has(_SAMPLES) else []
     yield from samples.learning_blocks(kept, _few(shown))
@@ -181,7 +160,9 @@ def score_blocks(
     yield from benchmarked.benchmark_blocks(board, shown)
     yield from choices.reliability_blocks(board)
     yield from judged.fact_blocks(board, chance)
-    yield from judged.duel_blocks(board)
+    yield from judged.duel_blocks(
+        board, {name.removeprefix("align/"): rows for name, rows in told.curves.items() if name.startswith("align/")}
+    )
     ranking = {name: metrics for name, metrics in told.of("align").items() if metrics and "accuracy" in metrics}
     yield from judged.ranking_blocks({judged.REWARD: told.metrics.get("reward"), **ranking})
     yield from judged.calibration_blocks(told.metrics.get("reward"))

@@ -18,7 +18,7 @@ def number(value: float | int | None) -> str:
         return f"{value:,}"
     if value and abs(value) < 1e-3:  # 0.000015 is read more easily as a power
         return f"{value:.1e}"
-    return f"{value:,.0f}" if abs(value) >= _KILO else f"{value:.3g}" if abs(value) >= 100 else f"{value:.3f}".rstrip("0").rstrip(".")
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def fixed(value: float | None) -> str:

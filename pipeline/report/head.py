@@ -7,8 +7,9 @@ from pipeline.evaluate.table import CHANCE
 from pipeline.report.blocks import Card
 from pipeline.report.charts import Interval, interval_bar
 from pipeline.report.figures import ABSENT, fixed, large, number, share, size
+from pipeline.report.frontier import AGAINST
 from pipeline.report.headlines import found
-from pipeline.report.judged import AGAINST, ANSWERS, HELD_OUT, LAST_WORD, TEXT, accuracy_of, playing
+from pipeline.report.judged import ANSWERS, HELD_OUT, LAST_WORD, TEXT, accuracy_of, playing
 from pipeline.report.score_table import Score, ScoreTable
 
 Metrics = Mapping[str, Any]

@@ -172,7 +172,8 @@ STAGES: Mapping[str, Work] = {
         ),
     ),
     "baselines": Work(
-        "scores without a model", (Number("source", "source.text.bits_per_byte", fixed, True), Number("n-gram", "", _counted))
+        "scores without a model",
+        (Number("entropy of the source", "source.text.bits_per_byte", fixed, True), Number("n-gram", "", _counted)),
     ),
     "evaluate": Work(
         "scores and answers",
@@ -202,8 +203,8 @@ STAGES: Mapping[str, Work] = {
 
 
 def work_of(stage: str) -> Work:
-    """What is told of a stage, or of an entry such as align/dpo."""
-    return STAGES[stage.split("/")[0]]
+    """What is told of a stage, or of an entry such as align/dpo; nothing of one that is not among them."""
+    return STAGES.get(stage.split("/")[0], Work("", ()))
 
 
 def tellings(stage: str, metrics: Metrics | None) -> list[Telling]:

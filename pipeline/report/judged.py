@@ -5,13 +5,14 @@ from typing import Any
 
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.report.blocks import Absent, Block, Figures, Table
-from pipeline.report.charts import Curve, Interval, Level, interval_chart, line_chart
+from pipeline.report.charts import Curve, Interval, interval_chart, line_chart
 from pipeline.report.figures import fixed, number, share
+from pipeline.report.frontier import AGAINST, EVEN, FAR, WINS, frontier_blocks
+from pipeline.report.learning import Rows
 from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell
 
-TEXT, HELD_OUT, TRAINED, AGAINST = "text", "facts_held_out", "facts_trained", "against_reference"
+TEXT, HELD_OUT, TRAINED = "text", "facts_held_out", "facts_trained"
 LAST_WORD, ANSWERS, SAMPLED = "last_word", "answers", "sampled_answers"
-_EVEN = 0.5  # of a duel, and of a ranking that knows nothing
 _RULES = {"gold": "by rules", "reward": "by the reward model"}
 _SAME = "greedy"
 _KNOWLEDGE = {"choice": "choice", "right": "right", "exact": "exact", "sampled_right": "right, sampled", "sampled_exact": "exact, sampled"}
@@ -55,7 +56,7 @@ _MANNERS = (
     "Different pairs: the share of the neighbouring tokens within an answer that were not yet there; entropy: how varied the answers "
     "are, by the model's own probabilities of what it drew. Text is read worse after alignment where bits a byte have risen (Text)."
 )
-_HEADS = {"gold_win": "wins by rules", "reward_win": "wins by the reward model", "kl": "KL, nats an answer"}
+_HEADS = WINS | {"kl": FAR}
 REWARD = "reward"  # its name among the rankings
 _SIMPLE = {"length": "the longer wins", "linear": "four features"}
 _SIMPLER = (
@@ -137,13 +138,13 @@ def _axis(board: ScoreTable, task: str, metric: str) -> Axis:
     return Axis(0.0, 1.0, board.score(CHANCE, task, metric).value)
 
 
-def duel_blocks(board: ScoreTable) -> Iterator[Block]:
-    """Who answers better than the reference, and how far each has moved from it."""
+def duel_blocks(board: ScoreTable, curves: Mapping[str, Rows | None]) -> Iterator[Block]:
+    """Who answers better than the reference, and how far each has moved from it. `curves` of the methods, by entry."""
     if not (models := playing(board)):
         reasons = board.reasons(AGAINST)
         yield Absent("Comparisons of answers", reasons[0] if reasons else "not measured")
         return
-    axes = {"gold_win": Axis(0.0, 1.0, _EVEN), "reward_win": Axis(0.0, 1.0, _EVEN)}
+    axes = {"gold_win": Axis(0.0, 1.0, EVEN), "reward_win": Axis(0.0, 1.0, EVEN)}
     axes["kl"] = axis_of([board.score(model, AGAINST, "kl") for model in models], None)
     known = {
         metric: axis for metric, axis in axes.items() if any(board.score(model, AGAINST, metric).value is not None for model in models)
@@ -151,7 +152,7 @@ def duel_blocks(board: ScoreTable) -> Iterator[Block]:
     rows = [(model, *(cell(board.score(model, AGAINST, metric), axis) for metric, axis in known.items())) for model in models]
     note = f"{_DUELS} {GOLD}: what the data answer." if GOLD in models else _DUELS
     yield Table("Against the reference", ("model", *(_HEADS[metric] for metric in known)), rows, note)
-    yield from frontier_blocks(board, models)
+    yield from frontier_blocks(board, models, curves)
     yield from manner_blocks(board)
 
 
@@ -163,19 +164,6 @@ def manner_blocks(board: ScoreTable) -> Iterator[Block]:
     axes |= dict.fromkeys(("ended", "distinct"), Axis(0.0, 1.0, None))
     rows = [(player, *(cell(board.score(player, SAMPLED, metric), axes[metric]) for metric in _MANNER)) for player in players]
     yield Table("Sampled answers", ("model", *_MANNER.values()), rows, _MANNERS)
-
-
-def frontier_blocks(board: ScoreTable, models: Sequence[str]) -> Iterator[Block]:
-    """What each method wins for how far it moves: methods are compared fairly at equal KL alone (Gao et al. 2023)."""
-    figures = []
-    for metric in ("gold_win", "reward_win"):
-        pairs = [(model, board.score(model, AGAINST, "kl").value, board.score(model, AGAINST, metric).value) for model in models]
-        points = [Curve(model, [(far, wins)]) for model, far, wins in pairs if far and wins is not None]
-        if len(points) > 1:
-            levels = [Level("neither is better", _EVEN)]
-            figures.append(line_chart(points, title=_HEADS[metric], x="KL, nats an answer", levels=levels, log=False))
-    if figures:
-        yield Figures(figures, "Higher for the same distance is better: more can be won by moving further.")
 
 
 def playing(board: ScoreTable) -> list[str]:
@@ -196,7 +184,7 @@ def ranking_blocks(rankings: Mapping[str, Mapping[str, Any] | None]) -> Iterator
     simple = (known.get(REWARD) or {}).get("baselines") or {}
     known |= {_SIMPLE[name]: found for name, found in simple.items()}
     kinds = list(dict.fromkeys(kind for metrics in known.values() for kind in metrics["kinds"]))
-    axis = Axis(0.0, 1.0, _EVEN)
+    axis = Axis(0.0, 1.0, EVEN)
     rows = [("all", *(cell(accuracy_of(metrics), axis) for metrics in known.values()), _count(known, None))]
     for kind in kinds:
         found = [metrics["kinds"].get(kind) for metrics in known.values()]
@@ -216,7 +204,7 @@ def calibration_blocks(reward: Mapping[str, Any] | None) -> Iterator[Block]:
     spans = [(one["confidence"], one["accuracy_low"], one["accuracy_high"]) for one in bins if "accuracy_low" in one]
     curves = [
         Curve("reward model", [(one["confidence"], one["accuracy"]) for one in bins], spans),
-        Curve("as sure as right", [(_EVEN, _EVEN), (1.0, 1.0)]),
+        Curve("as sure as right", [(EVEN, EVEN), (1.0, 1.0)], reference=True),
     ]
     figure = line_chart(curves, title="Held-out preferences ranked rightly, by confidence", x="confidence", levels=[], log=False)
     bounds = f" ({fixed(found['ece_low'])} – {fixed(found['ece_high'])})" if "ece_low" in found else ""

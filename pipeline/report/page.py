@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.report.blocks import Absent, Card, Section, Table
 from pipeline.report.figures import ABSENT, text
+from pipeline.report.glossary import explained, terms
 from pipeline.report.headlines import NOT_RUN, Telling, tellings, work_of
 from pipeline.report.lineage import ROW, Edge, arcs
 
@@ -37,8 +38,10 @@ def render(
     settings: Mapping[str, Any],
     edges: Sequence[Edge],
     metrics: Mapping[str, Mapping[str, Any] | None],
+    deviations: Sequence[Table] | None = None,
 ) -> str:
-    """The HTML of the page. `settings`: what each stage was told, in the order of the data; `edges`: who reads whom."""
+    """The HTML of the page. `settings`: what each stage was told, in the order of the data; `edges`: who reads whom; `deviations`: what
+    of the settings is not as in conf/, None where nobody knows."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -47,6 +50,7 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["explained"] = explained
     stages = [_stage(name, settings[name], metrics.get(name)) for name in settings]
     return environment.get_template(_TEMPLATE).render(
         title=title,
@@ -56,6 +60,8 @@ def render(
         stages=stages,
         drawing=arcs(list(settings), edges),
         row=f"{ROW:g}",
+        deviations=deviations,
+        terms=terms(),
         absent=ABSENT,
     )
 
@@ -75,7 +81,7 @@ def flat(values: Any, at: str = "") -> list[tuple[str, Any]]:
 
 
 def _stage(name: str, section: Any, metrics: Mapping[str, Any] | None) -> Stage:
-    numbers = None if metrics is None else Table("", ("number", "value"), [(key, text(value)) for key, value in flat(metrics)])
+    numbers = None if metrics is None else Table("", ("number", "value"), [(explained(key), text(value)) for key, value in flat(metrics)])
     return Stage(
         name=name,
         makes=work_of(name).makes,

@@ -40,7 +40,7 @@ def dialogue_blocks(dialogues: Dialogues, amount: Amount, tokenizer: tokenizers.
     for row in spread(instructions, 1):
         if tokenizer is not None:
             learned = [Quote("marked: what sft learns to write; the rest it reads", masked(row["messages"], tokenizer, SEEN))]
-            yield Quotes("An instruction as sft sees it", learned, folded=True)
+            yield Quotes("An instruction as sft sees it", learned)
         quotes = [Quote(message["role"], excerpt(message["content"], amount.excerpt)) for message in row["messages"]]
         yield Quotes(f"One of {number(len(instructions))} instructions", quotes, folded=True)
     by_kind: dict[str, list[Row]] = {}

@@ -3,8 +3,6 @@
 import copy
 import importlib
 import os
-import re
-import shlex
 import subprocess
 import sys
 from functools import reduce
@@ -260,29 +258,6 @@ def test_make_alone_prints_every_target():
     daily = ("setup", "repro", "smoke", "test", "groups", "chat", "heal", "publish", "reset", "accept")
     for target in (*daily, "launch", "bench-chain", "bench-gpu", "gpu-check"):
         assert f"make {target}" in printed
-
-
-def readme_commands() -> list[str]:
-    """Every command of the README's code blocks and code spans, without its comment."""
-    text = (ROOT / "README.md").read_text()
-    blocks = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
-    spans = re.findall(r"`((?:make|dvc|\.venv)[^`]*)`", text)
-    return [command.split("#")[0].strip() for command in [*blocks, *spans]]
-
-
-def test_the_readme_names_only_targets_that_make_has():
-    targets = {line.split(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if ":" in line}
-    named = {command.split()[1] for command in readme_commands() if command.startswith("make ")}
-    assert {"repro", "test"} <= named
-    assert named <= targets
-
-
-@pytest.mark.parametrize("command", [command for command in readme_commands() if " -S " in command or " -m stages." in command])
-def test_every_override_in_the_readme_composes(command):
-    words = shlex.split(command)
-    overrides = [word for word in words if "=" in word]
-    swept = [override if "[" in override else override.split(",")[0] for override in overrides]
-    assert faults(composed(*(override.replace("DIR", "data/input") for override in swept))) == []
 
 
 def leaves(section, at="") -> list[str]:

@@ -13,7 +13,8 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import write_json, write_jsonl
-from pipeline.report.contents import Data, RunRecord, Shown
+from pipeline.report.contents import Data, Shown
+from pipeline.report.record import RunRecord
 
 EVIL = "<script>alert(1)</script>"
 SHOWN = Shown(examples=2, questions=1, excerpt=200)

@@ -54,6 +54,12 @@ def test_smoothing_leaves_a_straight_line_as_it_is() -> None:
     assert [y for _, y in smoothed(line)] == pytest.approx([y for _, y in line])
 
 
+def test_one_odd_last_value_does_not_turn_the_smoothed_line() -> None:
+    points = [(float(step), 1.0) for step in range(99)] + [(99.0, 9.0)]
+    assert smoothed(points)[-1][1] < 6.0
+    assert [y for _, y in smoothed(points)[:90]] == pytest.approx([1.0] * 90)
+
+
 def test_ticks_are_round_and_within_the_range() -> None:
     assert ticks(0.0, 1.0, 5) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert ticks(37, 912, 4) == [500]
@@ -84,3 +90,11 @@ def test_powers_on_the_horizontal_axis_lie_at_equal_distances() -> None:
     line = next(part for part in Tree.fromstring(drawing).iter() if part.get("class") == "curve s0")
     left, middle, right = (float(point.split()[0]) for point in line.attrib["d"][1:].split("L"))
     assert middle - left == pytest.approx(right - middle)
+
+
+def test_an_axis_of_powers_has_marks_that_can_be_read() -> None:
+    wide = line_chart([Curve("kl", [(1, 2e-7), (2, 5e-3)])], title="t", x="step", levels=[], log=True)
+    assert [mark for mark in (">1e-6<", ">1e-4<", ">0.001<") if mark not in wide] == []
+    assert ">5e-6<" not in wide
+    short = line_chart([Curve("kl", [(1.1e6, 1.0), (1.9e6, 2.0)])], title="t", x="bytes", levels=[], log=False, log_x=True)
+    assert ">1.4 M<" in short

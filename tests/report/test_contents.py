@@ -7,9 +7,10 @@ from dataclasses import replace
 from pipeline.core.artifact.scores import Scores
 from pipeline.report.blocks import Absent, Table
 from pipeline.report.cleaning import first_difference
-from pipeline.report.contents import Data, RunRecord, entropy_of, leak_blocks, page_of, score_blocks
+from pipeline.report.contents import Data, entropy_of, leak_blocks, page_of, score_blocks
 from pipeline.report.files import dropped_of, export_blocks, parity_of
 from pipeline.report.headlines import Telling, tellings
+from pipeline.report.record import RunRecord
 from pipeline.report.samples import spread
 from pipeline.report.score_table import ScoreTable
 from tests.report.conftest import EVIL, NO_FACTS, SHOWN, baselines, compared, scores
@@ -18,7 +19,7 @@ Finished = Callable[..., tuple[Data, list[Scores], RunRecord]]
 
 
 def test_a_script_in_a_sample_is_shown_as_text(run: Finished) -> None:
-    html, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
+    html, _, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
     assert EVIL not in html
     assert html.count("&lt;script&gt;alert(1)") > 20
     assert html.count("<script") == 1
@@ -30,18 +31,18 @@ def test_two_pages_of_one_run_are_the_same_bytes(run: Finished) -> None:
 
 
 def test_the_page_holds_no_path_of_the_machine(run: Finished, tmp_path: object) -> None:
-    html, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
+    html, _, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
     assert str(tmp_path) not in html
 
 
 def test_without_facts_there_are_no_tables_of_facts_and_what_is_missing_is_said_once(run: Finished) -> None:
-    html, numbers = page_of("Scriptorium", *run(facts=False), SHOWN)
+    html, _, numbers = page_of("Scriptorium", *run(facts=False), SHOWN)
     assert "Facts that" not in html
     assert f"Ratings and wins by rules: {NO_FACTS}." in html
-    assert html.count("The entropy of the source") == 1
+    assert html.count(">The entropy of the source:") == 1
     assert "<th>wins by rules" not in html
     assert "Last words of paragraphs that the base model gets right" in html
-    with_facts, fewer = page_of("Scriptorium", *run(facts=True), SHOWN)
+    with_facts, _, fewer = page_of("Scriptorium", *run(facts=True), SHOWN)
     assert NO_FACTS not in with_facts
     assert fewer["absent"] < numbers["absent"]
 
@@ -66,12 +67,12 @@ def test_what_the_rules_dropped_is_compared_with_the_truth_where_it_is_known(run
 
 
 def test_a_stage_that_has_not_run_says_so(run: Finished) -> None:
-    html, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
+    html, _, _ = page_of("Scriptorium", *run(facts=True), SHOWN)
     assert "Curves of sft: not run." in html
 
 
 def test_the_metrics_count_what_is_on_the_page(run: Finished) -> None:
-    html, numbers = page_of("Scriptorium", *run(facts=True), SHOWN)
+    html, _, numbers = page_of("Scriptorium", *run(facts=True), SHOWN)
     assert numbers["bytes"] == len(html.encode())
     assert numbers["figures"] == html.count("<figure ")
     assert numbers["absent"] == html.count('<p class="absent">') - html.count("Numbers: not run.")
@@ -120,7 +121,7 @@ def test_files_that_were_passed_over_stand_in_the_table_and_on_the_page_with_how
     data, judged, told = run(facts=True)
     corpus = {"documents": 3, "bytes": 9, "ignored_files": {".py": 3, ".pdf": 1, "README.md": 1}}
     assert Telling("passed over", ".py (3), .pdf (1), README.md (1)") in tellings("corpus", corpus)
-    html, _ = page_of("Scriptorium", data, judged, replace(told, metrics={**told.metrics, "corpus": corpus}), SHOWN)
+    html, _, _ = page_of("Scriptorium", data, judged, replace(told, metrics={**told.metrics, "corpus": corpus}), SHOWN)
     assert "Files passed over" in html
     assert "pdftotext FILE" in html
     for without in ({"documents": 3, "bytes": 9}, {**corpus, "ignored_files": {}}):
@@ -136,7 +137,7 @@ def test_the_kl_of_a_file_stands_beside_that_of_plain_rounding(run: Finished) ->
     assert (row["KL, nats a token"], row["KL to nearest"]) == ("0.003", "0.005")
     assert (row["mean |Δlogit| / sd"], row["times rounding"]) == ("0.004", "1.250")
     data, judged, told = run(facts=True)
-    html, _ = page_of("Scriptorium", data, judged, replace(told, metrics={**told.metrics, "export/gguf": {"Q4_0": FILE}}), SHOWN)
+    html, _, _ = page_of("Scriptorium", data, judged, replace(told, metrics={**told.metrics, "export/gguf": {"Q4_0": FILE}}), SHOWN)
     assert "0.003 nats a token from the fp32 model (rounded to nearest 0.005)" in html
 
 
@@ -144,10 +145,10 @@ def test_a_file_that_was_not_released_is_told_with_its_fault_and_the_ways_out_an
     data, judged, told = run(facts=True)
     dropped = {"Q4_0": {"faults": ["model-Q4_0.gguf: kl is 7"], "mend": "export.gguf.types=[F16]"}}
     metrics = {**told.metrics, "export/gguf": {**(told.metrics["export/gguf"] or {}), "dropped": dropped}}
-    html, numbers = page_of("Scriptorium", data, judged, replace(told, metrics=metrics), SHOWN)
+    html, _, numbers = page_of("Scriptorium", data, judged, replace(told, metrics=metrics), SHOWN)
     assert "File Q4_0: not released, it is not the model: model-Q4_0.gguf: kl is 7. Ways out: export.gguf.types=[F16]." in html
     assert "1 checked files" in html
-    assert numbers["absent"] == page_of("Scriptorium", data, judged, told, SHOWN)[1]["absent"] + 1
+    assert numbers["absent"] == page_of("Scriptorium", data, judged, told, SHOWN)[2]["absent"] + 1
     assert Telling("not released", "Q4_0") in tellings("export/gguf", metrics["export/gguf"])
     assert all(telling.name != "not released" for telling in tellings("export/gguf", {**FILE, "dropped": {}}))
     assert list(dropped_of(parity_of({"a": {"dropped": dropped}, "b": {"dropped": dropped}}))) == ["Q4_0", "b: Q4_0"]

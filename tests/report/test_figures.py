@@ -4,8 +4,8 @@ from pipeline.report.figures import fixed, large, number, share, size, text
 
 
 def test_numbers_keep_three_digits() -> None:
-    assert [number(value) for value in (1234567, 0.123456, 12.3456, 123.456, 1234.5, 0.0, 0.00001234, -0.5)] == [
-        "1,234,567", "0.123", "12.346", "123", "1,234", "0", "1.2e-05", "-0.5",
+    assert [number(value) for value in (1234567, 0.123456, 12.3456, 123.456, 1234.5, 999.6, 0.0, 0.00001234, -0.5)] == [
+        "1,234,567", "0.123", "12.346", "123", "1,234", "1,000", "0", "1.2e-05", "-0.5",
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The frontier: what each method wins for how far it has moved from the reference."""
 
 from pipeline.report.blocks import Figures
-from pipeline.report.judged import frontier_blocks
+from pipeline.report.frontier import frontier_blocks
 from pipeline.report.score_table import ScoreTable
 
 

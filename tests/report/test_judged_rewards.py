@@ -40,7 +40,7 @@ def test_the_calibration_is_drawn_with_its_error_and_the_heads_that_are_of_two_m
     (block,) = calibration_blocks(of(run, "reward"))
     assert isinstance(block, Figures)
     assert "Expected calibration error 0.062 (0.050 – 0.125). Its heads are of two minds on 12.5% of the pairs." in block.note
-    assert block.figures[0].count('class="whisker"') == 1  # a bin whose interval is not known has none
+    assert block.figures[0].count('class="span s0"') == 1  # a bin whose interval is not known has none
     assert list(calibration_blocks(None)) == list(calibration_blocks({"accuracy": 0.5})) == []
 
 
@@ -59,6 +59,6 @@ def test_alarms_are_told_in_words_beside_what_was_watched(run: Finished) -> None
 
 def test_an_interval_of_a_point_is_within_the_drawing() -> None:
     drawing = line_chart([Curve("r", [(0.5, 0.5), (1.0, 0.9)], [(0.5, -3.0, 4.0)])], title="t", x="x", levels=[], log=False)
-    (whisker,) = (part.attrib["d"] for part in Tree.fromstring(drawing).iter() if part.attrib.get("class") == "whisker")
+    (whisker,) = (part.attrib["d"] for part in Tree.fromstring(drawing).iter() if part.attrib.get("class") == "span s0")
     _, low, _, high = map(float, re.findall(r"[\d.]+", whisker))
     assert 210 > low > high > 0

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from stages._settings import compose, plain
-from stages._words import applied, differences, print_differences, save, words_of
+from stages._words import applied, deviations, differences, print_differences, save, words_of
 
 ROOT = Path(__file__).parents[2]
 SAID = [
@@ -133,3 +133,12 @@ def test_an_experiment_is_never_replaced_and_one_that_can_t_be_said_is_not_left_
     with pytest.raises(PipelineError, match="is no name"):
         save("../other", plain(compose(["size=smoke"])))
     assert not Path("conf/experiment/other.yaml").exists()
+
+
+def test_each_value_that_differs_stands_beside_its_default_and_speed_is_none(defaults: dict) -> None:
+    assert deviations(defaults) == []
+    settings = plain(compose(["sft.duration=9", "align=[ppo]", "hardware=cpu"]))
+    found = {one["key"]: (one["value"], one["default"]) for one in deviations(settings)}
+    assert found["sft.duration"] == ("9", f"'{defaults['sft']['duration']}'"), "as on a command line"
+    assert found["models.dpo"] == ("–", "data/align/dpo")
+    assert {key.split(".")[0] for key in found} == {"sft", "align", "models"}
