@@ -1,10 +1,11 @@
 """The routes: a page, what the page asks, and OpenAI's interface."""
 
+import asyncio
 import base64
 import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -67,7 +68,9 @@ def app_of(shelf: Shelf, setup: Setup) -> Starlette:
 
     @asynccontextmanager
     async def open_while_served(app: Starlette) -> AsyncIterator[None]:
+        opening = asyncio.create_task(_opened_early(shelf, setup.final))
         yield
+        await opening
         shelf.close()
 
     handlers = {Refused: _refused, PipelineError: _mendable, HTTPException: _http, Exception: _broken}
@@ -159,6 +162,12 @@ async def votes(request: Request) -> Response:
             mine["votes"] += 1
             mine["won"] += 0.5 if one["winner"] == "tie" else float(one["winner"] == side)
     return JSONResponse({"votes": len(found), "models": won, "file": str(_of(request)[1].votes)})
+
+
+async def _opened_early(shelf: Shelf, name: str) -> None:
+    """The first question needs not wait half a second; what is wrong with the model is told to who asks."""
+    with suppress(Refused, PipelineError):
+        await shelf.asked(name, lambda engine: next_of("", engine))
 
 
 def _of(request: Request) -> tuple[Shelf, Setup]:
