@@ -27,7 +27,7 @@ HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster repro smoke heal heal-lock test test-fast check fix groups chat play vote why verify card compare scores sources sample size ladder launch queue seeds experiments report page publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster setup-lm-eval repro smoke heal heal-lock test test-fast check fix groups chat play vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ $(READY): requirements.lock requirements-cuda.lock
 
 setup-cluster: setup ## add Ray, for hardware.engine=ray
 	$(V)/pip install --quiet --requirement requirements-cluster.lock
+
+setup-lm-eval: setup ## add lm-evaluation-harness, for make lm-eval
+	$(V)/pip install --quiet --requirement requirements-lm-eval.lock
 
 repro: heal-lock ## run the whole chain, on your own folder with DATA=DIR, with more values by SET='KEY=VALUE GROUP=FILE', and print its table
 	@$(V)/python -m stages.plan --params --data "$$RAW_DATA" --set "$$RAW_SET"
@@ -99,6 +102,9 @@ compare: setup ## what differs between two runs (A=HEAD B=workspace: commits or 
 
 scores: setup ## which scores differ by more than noise, item by item (A=RUN B=RUN: revisions or folders; A=R1,R2 B=R3,R4: over seeds)
 	@$(V)/python -m apps.scores $(A) $(B)
+
+lm-eval: setup ## any TASKS of lm-evaluation-harness on MODEL (data/sft; MORE='--limit 100 --shots 5 --chat --include FOLDER'), after make setup-lm-eval
+	@$(V)/python -m apps.lm_eval "$(or $(MODEL),data/sft)" "$(TASKS)" $(MORE)
 
 sources: setup ## propose weights of the sources from the base model's loss on each
 	@$(V)/python -m apps.why --sources

@@ -35,7 +35,15 @@ def main() -> None:
     model, folder, kind = Model(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     torch.set_num_threads(1)
     module = load(model, device="cpu")
-    given = Examined(
+    given = given_of(model, folder)
+    began = time.process_time()
+    values = rolling(module, given) if kind == "rolling" else choices(module, given, kind)
+    print(json.dumps({"seconds": time.process_time() - began, "values": values}))
+
+
+def given_of(model: Model, folder: Path) -> Examined:
+    """What tasks need that read files of `folder` alone."""
+    return Examined(
         name="ours",
         split=Split(folder),
         tokens=Tokens(folder),
@@ -47,9 +55,6 @@ def main() -> None:
         seed=1,
         batch_size=256,
     )
-    began = time.process_time()
-    values = rolling(module, given) if kind == "rolling" else choices(module, given, kind)
-    print(json.dumps({"seconds": time.process_time() - began, "values": values}))
 
 
 def choices(module: Any, given: Examined, kind: str) -> list[list[float]]:

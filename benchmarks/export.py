@@ -25,7 +25,7 @@ from benchmarks.clones import ROOT
 from pipeline.core.errors import PipelineError
 from stages._settings import compose, plain, typed
 
-FORMATS = {"transformers": (), "gguf": (), "compressed": ("int8", "int4"), "onnx": ("fp32", "q8", "q4")}
+FORMATS = {"transformers": (), "gguf": (), "compressed": ("int8", "int4", "w8a8"), "onnx": ("fp32", "q8", "q4")}
 TYPES = ("F16", "BF16", "Q8_0", "Q6_K", "Q5_K", "Q5_0", "Q4_K", "IQ4_NL", "Q4_0")
 TARGETS = {"Q8_0": 0.0003, "onnx q8": 0.001}  # mean KL, nats a token
 SECONDS = {"all formats": 60.0, "transformers and gguf": 8.0}

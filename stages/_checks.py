@@ -17,7 +17,7 @@ from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
 from pipeline.evaluate.benchmarks.rows import missing
 from pipeline.evaluate.table import CHANCE, GOLD
-from pipeline.export.architectures import refuse_graph, refuse_groups, refuse_other_forms, refuse_own, refuse_packing
+from pipeline.export.architectures import GROUPED, refuse_graph, refuse_groups, refuse_other_forms, refuse_own, refuse_packing
 from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.train.phases import Phase, refuse_uneven
@@ -204,7 +204,7 @@ def check_format(name: str, settings: Mapping[str, Any]) -> None:
         refuse_graph(model["kind"])
     elif entry.get("format") == "compressed":
         refuse_packing(model["kind"])
-        if "int4" in entry.get("types", ()) and isinstance(entry.get("group_size"), int):
+        if {*GROUPED} & {*entry.get("types", ())} and isinstance(entry.get("group_size"), int):
             refuse_groups(widths_of(model), entry["group_size"], section=f"export.{name}")
 
 
@@ -240,6 +240,8 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")
+    if settings["corpus"]["claims"]["told"] and settings["corpus"]["reader"] != "world":
+        yield PipelineError("corpus.claims are told by the books of the world alone", mend="corpus.claims.told=[]")
     yield from faults_of_other_tasks(settings)
     yield from faults_of_batch(settings)
     context = settings["model"]["context"]

@@ -17,7 +17,7 @@ from pipeline.text.canaries import Canaries
 from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources, with_canaries
 from pipeline.text.reading.sources import ReadLimits, Source, with_defaults
 from pipeline.world.library import generate
-from pipeline.world.settings import WorldConfig
+from pipeline.world.settings import Claims, WorldConfig
 from stages._run import Metrics, Run, stage
 from stages._settings import typed
 
@@ -31,12 +31,13 @@ class Config(ReadLimits):
     target: Corpus
     seed: int
     canaries: Canaries
+    claims: Claims
     world: WorldConfig
     packages: PackagesConfig
 
 
 def from_one(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, Any]]:
-    made = generate(cfg.world, cfg.seed) if cfg.reader == "world" else read_packages(cfg.path, cfg.packages)
+    made = generate(cfg.world, cfg.seed, cfg.claims) if cfg.reader == "world" else read_packages(cfg.path, cfg.packages)
     source = typed(Source, with_defaults({"name": cfg.reader, "path": "."}, cfg.source_defaults), at="corpus.source_defaults")
     return generated_corpus(made.documents, source, made.counts, shard_bytes=cfg.shard_bytes, run_shards=run.shards), made.sides, made.texts
 

@@ -1,11 +1,12 @@
-"""How likely a model finds each of several continuations of a context. The context is read once for all of them.
+"""How likely a model finds each of several continuations of a context. The context is read once for all of them: in one row with them
+(model/branches) by layers of llama's kind, by a cache of keys and values in all others.
 
 The rule: the sum of the log-probabilities of a continuation's tokens, with no correction for length; what divides it is the task's affair.
 
 batch B, continuations C, time T, vocabulary V
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Int
@@ -13,12 +14,16 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from pipeline.evaluate.items import Continued
-from pipeline.model import memory
+from pipeline.model import branches, memory
 from pipeline.model.batches import left_padded, right_padded
+from pipeline.model.branches import Text
+from pipeline.model.plain import is_plain
 from pipeline.model.score import chosen_logprobs
 from pipeline.tokens.special import IDS, PAD
 
 Asked = tuple[Sequence[int], Sequence[Sequence[int]]]  # the ids of a context, the ids of each continuation
+Ends = Sequence[tuple[int, ...]]
+ROOM = 128  # tokens of continuations in a row, beyond as many as the context has: to skip those of others costs more than to read it again
 
 
 @torch.no_grad()
@@ -28,6 +33,8 @@ def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) ->
         return []
     room = max(1, batch // max(len(choices) for _, choices in asked))
     _refuse_beyond_memory(module, asked, rows=batch)
+    if is_plain(module):
+        return _in_branches(module, asked, rows=room)
     found: list[list[Continued]] = [[] for _ in asked]
     order = sorted(range(len(asked)), key=lambda number: _length(asked[number]))  # like lengths waste little padding
     for start in range(0, len(order), room):
@@ -35,6 +42,41 @@ def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) ->
         for number, values in zip(numbers, _score(module, [asked[number] for number in numbers]), strict=True):
             found[number] = values
     return found
+
+
+def _in_branches(module: PreTrainedModel, asked: Sequence[Asked], *, rows: int) -> list[list[Continued]]:
+    """Several continuations in a row, behind all that they begin with; equal ones once."""
+    texts, owners = list[Text](), list[tuple[int, Ends]]()
+    for number, (context, choices) in enumerate(asked):
+        different = sorted(set(map(tuple, choices)))
+        common = _common(different)
+        begin = [*context, *different[0][:common]]
+        for some in _together(different, room=len(begin) + ROOM):
+            texts.append(Text(begin, [one[common:] for one in some], known=len(context)))
+            owners.append((number, some))
+    known: list[dict[tuple[int, ...], Continued]] = [{} for _ in asked]
+    for (number, some), found in zip(owners, branches.sums(module, texts, rows=rows), strict=True):
+        for one, nats, greedy in zip(some, found.ends, found.ends_greedy, strict=True):
+            known[number][one] = Continued(found.begin + nats, found.begin_greedy and greedy)
+    return [[some[tuple(choice)] for choice in choices] for some, (_, choices) in zip(known, asked, strict=True)]
+
+
+def _common(different: Ends) -> int:
+    """Tokens that all of them, which are sorted, begin with; each keeps one of its own."""
+    first, last = different[0], different[-1]
+    same = next((place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return min(same, min(map(len, different)) - 1)
+
+
+def _together(choices: Ends, *, room: int) -> Iterator[Ends]:
+    """Runs of so many tokens at most, or of one continuation."""
+    some: list[tuple[int, ...]] = []
+    for choice in choices:
+        if some and sum(map(len, some)) + len(choice) > room:
+            yield some
+            some = []
+        some.append(choice)
+    yield some
 
 
 def _length(one: Asked) -> int:

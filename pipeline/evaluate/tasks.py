@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.evaluate.kinds.belief import Belief
 from pipeline.evaluate.kinds.benchmark import Benchmark
 from pipeline.evaluate.kinds.bias import Bias
 from pipeline.evaluate.kinds.calibrated import Calibrated
@@ -12,6 +13,7 @@ from pipeline.evaluate.kinds.cloze import Cloze
 from pipeline.evaluate.kinds.honesty import Honesty
 from pipeline.evaluate.kinds.memorization import Memorization
 from pipeline.evaluate.kinds.minimal_pairs import MinimalPairs
+from pipeline.evaluate.kinds.neighbours import Neighbours
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.perturbed import Perturbed
 from pipeline.evaluate.kinds.questions import Questions
@@ -19,6 +21,6 @@ from pipeline.evaluate.kinds.refusals import Refusals
 from pipeline.evaluate.kinds.written import InWords
 
 _Asked = Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords
-_Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals  # what a model is besides right
+_Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Neighbours  # what a model is besides right
 Kind = _Asked | _Beside
 Tasks = dict[str, Annotated[Kind, Field(discriminator="kind")]]

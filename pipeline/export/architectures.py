@@ -56,6 +56,7 @@ ARCHITECTURES = {  # by transformers' model_type
     ),
 }
 PACKED = ("llama", "mistral", "qwen3")  # whose linear layers compressed-tensors packs: all of them are torch.nn.Linear
+GROUPED = ("int4", "awq")  # types of compressed-tensors in which a group of weights shares a scale
 GRAPHS = ("gpt2", "llama", "mistral", "mixtral", "qwen3")  # that onnx_graph can write
 OWN = ("cnn", "gru", "lstm", "rnn", "transformer")  # kinds that transformers has no module of
 

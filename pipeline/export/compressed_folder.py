@@ -5,7 +5,7 @@ vLLM reads the same folders: `vllm serve DIR`.
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,11 +23,11 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.files import write_json
 from pipeline.core.owned import remove_folder
 from pipeline.core.progress import progress
-from pipeline.export import parity
-from pipeline.export.architectures import refuse_groups, refuse_packing
+from pipeline.export import awq, parity
+from pipeline.export.architectures import GROUPED, refuse_groups, refuse_packing
 from pipeline.export.folder_reader import ends_missed, strings_cut_otherwise
-from pipeline.export.gptq import input_products
-from pipeline.export.packed import PackedType, Products, description, packed, quantized
+from pipeline.export.gptq import Quantized, input_products
+from pipeline.export.packed import PackedType, Products, description, packed, quantized, rounding_inputs
 from pipeline.export.papers import WEIGHTS, write_beside
 from pipeline.export.parity import Fault, Limit, Times
 from pipeline.export.probe import Probe, Probing, calibration_rows, probe_of, torch_logits
@@ -49,18 +49,10 @@ class Compressed(Probing):
     """What is written and how hard it is checked."""
 
     types: tuple[PackedType, ...]
-    group_size: Literal[32, 64, 128]  # weights that share a scale in int4
-    calibration_rows: NonNegativeInt  # rows of the training part that steer the rounding of int4; 0: to nearest
+    group_size: Literal[32, 64, 128]  # weights that share a scale in 4 bits
+    calibration_rows: NonNegativeInt  # rows of the training part that steer the rounding to 4 bits; 0: to nearest
     bounds: Bounds
     on_failure: OnFailure
-
-
-@dataclass(frozen=True, kw_only=True)
-class Meant:
-    """What a folder must say."""
-
-    held: Mapping[str, Array]  # the weights that its codes stand for, by transformers' names
-    nearest: Mapping[str, Array]  # the same with every weight rounded to nearest
 
 
 def export(
@@ -73,12 +65,12 @@ def export(
     """
     module = load(source, device="cpu")
     refuse_packing(module.config.model_type)
-    if "int4" in settings.types:
+    if {*GROUPED} & {*settings.types}:
         widths = {name: int(getattr(module.config, name)) for name in ("hidden_size", "intermediate_size")}
         refuse_groups(widths, settings.group_size, section=section)
     probe = probe_of(source, tokens, split, settings)
     layers = _layers(module)
-    steered = {"int4"} & set(settings.types) if settings.calibration_rows else set()
+    steered = {*GROUPED} & set(settings.types) if settings.calibration_rows else set()
     products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if steered else 0), layers)
     wanted = torch_logits(module, probe)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}}
@@ -86,13 +78,17 @@ def export(
     with target.writing() as draft:
         for kind in progress(settings.types, "folders"):
             folder = draft.path / kind
-            meant = _write(folder, module, products, kind, group_size=settings.group_size)
+            made = _Made(
+                kind=kind,
+                group_size=settings.group_size,
+                module=awq.scaled(module, products, group_size=settings.group_size) if kind == "awq" else module,
+                products=products if kind == "int4" else {},
+            )
+            held = _write(folder, made)
             config = {"dtype": "float16", "quantization_config": description(kind, group_size=settings.group_size)}
             write_beside(folder, module, source, bill, settings.sampling, config)
-            steering = products if kind == "int4" else {}
-            found = {"bytes": sum(path.stat().st_size for path in folder.iterdir())} | _measure(
-                folder, module, probe, wanted, meant, steering
-            )
+            found: dict[str, Any] = {"bytes": sum(path.stat().st_size for path in folder.iterdir())}
+            found |= _measure(folder, made, held, replace(made, module=module), probe, wanted)
             if faults := parity.faults(kind, found, _limits(found["rounding"], settings.bounds)):
                 wrong[kind] = faults
                 remove_folder(folder)
@@ -112,33 +108,54 @@ def _layers(module: PreTrainedModel) -> list[str]:
     return [name for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear) and name != "lm_head"]
 
 
-def _write(folder: Path, module: PreTrainedModel, products: Mapping[str, Products], kind: PackedType, *, group_size: int) -> Meant:
-    """Write the weights of a folder: codes and scales of the layers, the rest in f16."""
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What a folder is made of."""
+
+    kind: PackedType
+    group_size: int
+    module: PreTrainedModel  # computes as the model; of awq with scaled weights
+    products: Mapping[str, Products]  # of the inputs of its layers, where they steer the rounding
+
+    def quantized(self, name: str, weight: Array, *, steered: bool = True) -> Quantized:
+        """The weight of a layer."""
+        zero = np.zeros((weight.shape[1], weight.shape[1]))
+        products = self.products.get(name, zero) if steered else zero
+        return quantized(weight, products, self.kind, group_size=self.group_size)
+
+    def nearest(self) -> dict[str, Array]:
+        """All weights, each of the layers' rounded to nearest."""
+        layers, found = _layers(self.module), dict[str, Array]()
+        for key, tensor in self.module.state_dict().items():
+            name = key.removesuffix(".weight")
+            packs = name in layers
+            found[key] = self.quantized(name, tensor.numpy(), steered=False).weights() if packs else tensor.half().float().numpy()
+        return found
+
+
+def _write(folder: Path, made: _Made) -> dict[str, Array]:
+    """Write the weights of a folder, codes and scales of the layers, the rest in f16; returns what they stand for."""
     folder.mkdir()
-    layers = {f"{name}.weight": name for name in _layers(module)}
+    layers = _layers(made.module)
     tensors: dict[str, torch.Tensor] = {}
     held: dict[str, Array] = {}
-    nearest: dict[str, Array] = {}
-    for key, tensor in module.state_dict().items():
-        if key == "lm_head.weight" and module.config.tie_word_embeddings:
+    for key, tensor in made.module.state_dict().items():
+        name = key.removesuffix(".weight")
+        if key == "lm_head.weight" and made.module.config.tie_word_embeddings:
             continue
-        if key in layers:
-            weight = tensor.numpy()
-            found = quantized(weight, products[layers[key]], kind, group_size=group_size)
-            tensors |= {f"{layers[key]}.{end}": part for end, part in packed(found, kind).items()}
+        if name in layers:
+            found = made.quantized(name, tensor.numpy())
+            tensors |= {f"{name}.{end}": part for end, part in packed(found, made.kind).items()}
             held[key] = found.weights()
-            nearest[key] = quantized(weight, np.zeros_like(products[layers[key]]), kind, group_size=group_size).weights()
         else:
             tensors[key] = tensor.half()
-            held[key] = nearest[key] = tensors[key].float().numpy()
+            held[key] = tensors[key].float().numpy()
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    return Meant(held=held, nearest=nearest)
+    return held
 
 
-def _measure(
-    folder: Path, module: PreTrainedModel, probe: Probe, wanted: parity.Logits, meant: Meant, products: Mapping[str, Products]
-) -> dict[str, Any]:
-    """The measures of a folder, and under `rounding` what kl would be with every weight rounded to nearest.
+def _measure(folder: Path, made: _Made, held: Mapping[str, Array], plain: _Made, probe: Probe, wanted: parity.Logits) -> dict[str, Any]:
+    """The measures of a folder, and under `rounding` what kl would be with every weight of the `plain` model rounded to nearest.
 
     ids_differ              strings that transformers cuts otherwise than our tokenizer, the chat template among them
     ends_missed             tokens that end an answer, at which transformers' generation does not stop
@@ -146,15 +163,15 @@ def _measure(
     max_logit, mean_logit   transformers against torch with the weights that the codes stand for: 0, both compute in fp32
     kl, perplexity          transformers against the fp32 model
     """
-    errors = row_errors(meant.held, meant.nearest, module, products)
+    errors = row_errors(held, made.nearest(), made.module, made.products)
     worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
     reader = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     found = torch_logits(reader, probe)
-    own = filled(copy.deepcopy(module), meant.held)
+    own = rounding_inputs(filled(copy.deepcopy(made.module), held), made.kind)
     measured: dict[str, Any] = {"ids_differ": float(len(strings_cut_otherwise(folder, probe.strings))), "ends_missed": ends_missed(reader)}
     measured |= {"row_error": errors[worst], "worst": worst}
     measured |= parity.compare(found, torch_logits(own, probe))
-    rounded = torch_logits(filled(own, meant.nearest), probe)
+    rounded = torch_logits(filled(own, plain.nearest()), probe)
     measured |= {"rounding": {"kl": parity.mean_kl(wanted, rounded)}}
     return measured | {"kl": parity.mean_kl(wanted, found), "perplexity": parity.perplexity(found, probe.targets)}
 

@@ -106,6 +106,14 @@ def quantize(weight: npt.NDArray[np.float32], products: Array, *, group_size: in
     return Quantized(codes, scales)
 
 
+def in_4_bits(weight: npt.NDArray[np.float32], *, group_size: int) -> Quantized:
+    """What `quantize` gives with products of zero: each weight to its nearest code."""
+    groups = weight.astype(np.float64).reshape(-1, group_size)
+    scales = _scale(groups)
+    codes = _round(groups, np.repeat(scales[:, None], group_size, axis=1))
+    return Quantized(codes.reshape(weight.shape), scales.reshape(len(weight), -1))
+
+
 def in_8_bits(weight: npt.NDArray[np.float32], *, group_size: int) -> Quantized:
     """8-bit codes, -127 to 127, and scales for a weight [O, I], each weight to its nearest: 8 bits need no steering."""
     groups = weight.reshape(len(weight), -1, group_size)

@@ -13,7 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pipeline.model import memory
+from pipeline.model import branches, memory
+from pipeline.model.branches import Text
+from pipeline.model.plain import is_plain
 from pipeline.tokens.special import IDS, PAD
 
 Tokens = Sequence[int] | npt.NDArray[np.int64]
@@ -58,6 +60,11 @@ def document_nats(
     spans = [(number, *span) for number, ids in enumerate(documents) for span in _spans(len(ids), window=window, stride=stride)]
     _refuse_beyond_memory(module, rows=min(batch, len(spans)), tokens=window)
     nats = torch.zeros(len(documents), dtype=torch.float64)
+    if is_plain(module):
+        texts = [Text(documents[number][first:last], known=fresh - first) for number, first, fresh, last in spans]
+        for (number, *_), one in zip(spans, branches.sums(module, texts, rows=batch), strict=True):
+            nats[number] -= one.begin
+        return nats
     for start in range(0, len(spans), batch):
         some = spans[start : start + batch]
         pieces = [documents[number][first:last] for number, first, _, last in some]

@@ -11,7 +11,21 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.artifact.split import Split
 from pipeline.core.files import read_json, read_jsonl
 from pipeline.evaluate import core
-from pipeline.report import along, benchmarked, choices, cleaning, files, head, judged, learning, markdown, samples, sources, vocabulary
+from pipeline.report import (
+    along,
+    benchmarked,
+    choices,
+    cleaning,
+    files,
+    head,
+    judged,
+    learning,
+    markdown,
+    overview,
+    samples,
+    sources,
+    vocabulary,
+)
 from pipeline.report.blocks import Absent, Block, Figures, Section, Table
 from pipeline.report.cleaning import Amount
 from pipeline.report.deviations import deviation_blocks
@@ -22,6 +36,7 @@ from pipeline.report.record import Metrics, RunRecord
 from pipeline.report.score_table import ScoreTable
 from pipeline.tokens.tokenizer import read
 
+FORWARD = 3  # a token is learned by so many times the operations that reading it takes (Kaplan et al. 2020)
 _CODEC = "tokenizer.json"  # of the base model
 _APART = "differences.json"  # of the contest: all pairs of models
 _SAMPLES = "samples.json"  # of the base model: [{step, texts}]
@@ -152,6 +167,9 @@ def score_blocks(
     apart: Sequence[Metrics] = (),
 ) -> Iterator[Block]:
     """Everything that was judged. `steps` of the models that pretraining made, `apart`: the differences between models."""
+    learning_a_token = (told.metrics.get("pretrain") or {}).get("training_flops_per_token")
+    forward = None if learning_a_token is None else learning_a_token // FORWARD
+    yield from overview.overview_blocks(board, own=told.own, flops_per_token=forward)
     yield from judged.text_blocks(board)
     yield from along.skill_blocks(board, steps or {})
     yield from benchmarked.core_blocks(board)

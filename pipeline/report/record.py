@@ -53,3 +53,10 @@ class RunRecord:
         """The folders of the models that were evaluated, by name."""
         names = [name.removeprefix(EVALUATE) for name in self.settings if name.startswith(EVALUATE)]
         return {name: Path(self.settings[f"{EVALUATE}{name}"][f"models.{name}"]) for name in names}
+
+    @property
+    def own(self) -> set[str]:
+        """The names of those that stages of this run have made: all of one shape."""
+        parts = [part for section in self.settings.values() for part in section.values() if isinstance(part, Mapping)]
+        made = {str(part["target"]) for part in parts if "target" in part}
+        return {name for name, folder in self.models.items() if made & {str(folder), *map(str, folder.parents)}}

@@ -119,8 +119,15 @@ class Writer:
         bits = [_uniform(self.shape.chapters) + book.title.bits, book.author.bits]
         for chapter in book.chapters:
             bits.append(_uniform(self.shape.paragraphs) + chapter.heading.bits)
-            bits += [self._paragraph_bits(paragraph) for paragraph in chapter.paragraphs]
+            bits += [self.paragraph_bits(paragraph) for paragraph in chapter.paragraphs]
         return bits
+
+    def paragraph_bits(self, paragraph: Paragraph) -> float:
+        """-log2 P of its text given the facts."""
+        people, more_probability = len(self.facts.people), self.shape.continue_probability
+        more = len(paragraph.sentences) - self.shape.min_sentences
+        bits = log2(people) + log2(people - 1) - log2(1 - more_probability) - log2(more_probability) * more
+        return bits + sum(sentence.bits for sentence in paragraph.sentences)
 
     def paragraph(self, rng: "Rng") -> Paragraph:
         """One paragraph about two people."""
@@ -158,12 +165,6 @@ class Writer:
         paragraphs = rng.between(self.shape.paragraphs)
         heading = self._line("heading", rng, {})
         return Chapter(heading, tuple(self.paragraph(rng) for _ in range(paragraphs)))
-
-    def _paragraph_bits(self, paragraph: Paragraph) -> float:
-        people, more_probability = len(self.facts.people), self.shape.continue_probability
-        more = len(paragraph.sentences) - self.shape.min_sentences
-        bits = log2(people) + log2(people - 1) - log2(1 - more_probability) - log2(more_probability) * more
-        return bits + sum(sentence.bits for sentence in paragraph.sentences)
 
     def _line(self, rule: str, rng: "Rng", names: Mapping[str, str] = {}) -> Sentence:  # never written to
         out: list[str] = []

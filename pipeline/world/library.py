@@ -14,6 +14,7 @@ from pipeline.core.artifact.corpus import DOCUMENTS
 from pipeline.core.artifact.tables import conform
 from pipeline.core.seed import stream
 from pipeline.world.books import Book, BookShape, Rng, Writer
+from pipeline.world.claims import told_by
 from pipeline.world.dirt import DIRT_KINDS, add_dirt
 from pipeline.world.editions import edition
 from pipeline.world.facts import RELATIONS, Facts, draw_facts
@@ -21,7 +22,7 @@ from pipeline.world.junk import REJECTS
 from pipeline.world.leaks import quiz, riddle_paragraph, riddles
 from pipeline.world.paragraphs import Insert, ParagraphText, insert_randomly, with_inserts, without_pii
 from pipeline.world.pii import PII_KINDS, lookalike_paragraph, pii_paragraph
-from pipeline.world.settings import WorldConfig, check
+from pipeline.world.settings import NO_CLAIMS, Claims, WorldConfig, check
 from pipeline.world.shared import share
 
 TRUTH = pa.schema(
@@ -98,8 +99,8 @@ class WorldDocument:
         return "\n\n".join(piece.clean for piece in self.whole)
 
 
-def generate(settings: WorldConfig, seed: int) -> Library:
-    """Generate the library of a seed. Raises PipelineError if the settings are out of range.
+def generate(settings: WorldConfig, seed: int, claims: Claims = NO_CLAIMS) -> Library:
+    """Generate the library of a seed, whose books also tell these claims. Raises PipelineError if the settings are out of range.
 
     The bits of a document are -log2 P(clean) given the facts and the number of inserted paragraphs of each kind.
     """
@@ -121,6 +122,8 @@ def generate(settings: WorldConfig, seed: int) -> Library:
     free = [number for number in range(len(books)) if number not in copied]
     asked = _add_questions(items, free, facts, settings, seed)
     _add_shared(items, {number: books[number] for number in free}, len(facts.people), settings, seed)
+    for number, piece, rng in told_by(claims, free, writer, seed):
+        items[number].inserts.append(insert_randomly(piece, items[number].pieces, rng))
     editions = _make_copies(writer, books, items, copied, settings, seed)
     _apply_dirt(items, editions, dirt | _assign_dirt(editions[::2], settings, seed, copies=True), seed)
     rejects = [

@@ -2,10 +2,30 @@
 
 from dataclasses import dataclass
 
+from pydantic import NonNegativeInt, PositiveInt
+
 from pipeline.core.errors import PipelineError
 from pipeline.world.dirt import DIRT_KINDS
 from pipeline.world.junk import REJECTS
 from pipeline.world.pii import PII_KINDS
+from pipeline.world.words import CLAIMED
+
+CLAIMED_RELATIONS = ("pet", "coat", "trade")  # whose values are no people and no places
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """The section corpus.claims; documented in conf/corpus/world.yaml."""
+
+    told: tuple[PositiveInt, ...]
+    contrary: NonNegativeInt
+    each: PositiveInt
+
+    def __post_init__(self) -> None:
+        if len(set(self.told)) < len(self.told):
+            raise ValueError(f"told {list(self.told)} names a number twice")
+        if (wanted := len(self.told) * self.each) > (most := len(CLAIMED) * len(CLAIMED_RELATIONS)):
+            raise ValueError(f"{wanted} claims (told x each) are more than {most}, the people and relations there are")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +56,9 @@ class WorldConfig:
     foreign: int
     repetitive: int
     toxic: int
+
+
+NO_CLAIMS = Claims(told=(), contrary=0, each=1)
 
 
 def check(settings: WorldConfig) -> None:

@@ -16,6 +16,9 @@ PEOPLE = _row(
     Finn Greta
     """
 )
+CLAIMED = _row(  # of whom the books tell nothing but claims
+    "Arlo Bess Cleo Dirk Edda Falk Gesa Hilda Ivor Jarl Kasper Lotte Magda Nils Otis Petra Roald Selma Thea Udo Viggo Willa"
+)
 PLACES = _row(
     """
     Harrowby Elmford Stonewick Millbrook Ashdale Foxley Ravenhill Oakham Thornton Westmere Dunmoor Lindale Brackley Copperhill Seaforth

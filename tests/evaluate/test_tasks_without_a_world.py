@@ -13,7 +13,7 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.files import write_jsonl
 from pipeline.core.seed import stream
-from pipeline.evaluate.choices import continued
+from pipeline.evaluate.choices import ROOM, continued
 from pipeline.evaluate.held_out_text import Document, item_at
 from pipeline.evaluate.items import BY_BYTE, BY_SUM, BY_TOKEN, Continued, Item, score_by_counting
 from pipeline.evaluate.kinds.choice import Choice
@@ -24,6 +24,7 @@ from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
 from pipeline.model.build import build
 from pipeline.model.disk import load
+from pipeline.model.score import answer_logprobs
 from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
 from tests.evaluate.conftest import LENGTH, SHAPE, SIZE, Given
 from tests.model.every_kind import KINDS, OWN
@@ -275,3 +276,13 @@ def test_rows_that_are_too_long_are_left_out_and_where_nothing_is_left_the_reaso
         assert rows
         assert all(one.estimate is None and one.reason for one in rows)
         assert task.baselines("t", some) == []
+
+
+def test_many_continuations_stand_in_several_rows_and_equal_ones_tie() -> None:
+    module, draw = build(SHAPE | {"layers": 2}, vocabulary=SIZE, seed=3), stream(1, "many")
+    choices = [draw.integers(6, SIZE, size=40).tolist() for _ in range(9)]
+    assert sum(map(len, choices)) > ROOM + 20  # more than a row holds
+    ((*scores, again),) = continued(module, [([0, 7], [*choices, choices[0]])], batch=64)
+    expected = answer_logprobs(module, [([0, 7], choice) for choice in choices], batch=1)
+    assert [one.nats for one in scores] == pytest.approx(expected.tolist(), rel=1e-5)
+    assert again.nats == scores[0].nats  # to the bit

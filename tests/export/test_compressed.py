@@ -18,9 +18,10 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import stream
-from pipeline.export import compressed_folder
+from pipeline.export import awq, compressed_folder
 from pipeline.export.architectures import refuse_groups, refuse_packing
 from pipeline.export.compressed_folder import Bounds, Compressed
+from pipeline.export.gptq import in_4_bits, input_products, quantize
 from pipeline.export.packed import PackedType, packed, quantized
 from pipeline.export.rounding import filled
 from pipeline.model.disk import load
@@ -30,7 +31,7 @@ from tests.export.conftest import BILL, SAMPLING
 Make = Callable[..., Model]
 Export = Callable[..., dict[str, Any]]
 SETTINGS = Compressed(
-    types=("int8", "int4"),
+    types=("int8", "int4", "w8a8", "awq"),
     group_size=32,
     calibration_rows=8,
     strings=100,
@@ -61,10 +62,10 @@ def export(tokens: Tokens, split: Split, target: Path) -> Export:
 def test_transformers_reads_the_codes_to_the_bit(kind: str, own: dict[str, Any], model: Make, export: Export, target: Path) -> None:
     report = export(model(kind, **own))
     assert report["dropped"] == {}
-    for name in ("int8", "int4"):
+    for name in ("int8", "int4", "w8a8", "awq"):
         assert (report[name]["max_logit"], report[name]["ids_differ"], report[name]["ends_missed"]) == (0, 0, 0)
     assert report["fp32"]["perplexity"] == pytest.approx(report["int8"]["perplexity"], rel=0.05)
-    assert report["int8"]["bytes"] > report["int4"]["bytes"]
+    assert report["int8"]["bytes"] > report["int4"]["bytes"] == report["awq"]["bytes"]
     assert json.loads(Exports(target).file("parity.json").read_text()) == report
 
 
@@ -90,9 +91,30 @@ def test_the_library_unpacks_what_was_packed(kind: PackedType, bits: int, group_
     assert np.abs(found.weights() - weight).max() < (0.02 if kind == "int8" else 0.35)
 
 
-def test_rows_to_calibrate_on_bring_4_bits_nearer_to_the_model(model: Make, export: Export) -> None:
-    found = export(model("qwen3"), types=("int4",))["int4"]
-    assert found["kl"] < 0.8 * found["rounding"]["kl"]
+@pytest.mark.parametrize(("kind", "share"), [("int4", 0.8), ("awq", 0.95)])
+def test_rows_to_calibrate_on_bring_4_bits_nearer_to_the_model(kind: str, share: float, model: Make, export: Export) -> None:
+    found = export(model("qwen3"), types=(kind,))[kind]
+    assert found["kl"] < share * found["rounding"]["kl"]
+
+
+def test_scaled_weights_compute_as_the_model_and_lose_less_by_rounding(model: Make) -> None:
+    module = load(model("qwen3"), device="cpu")
+    ids = torch.from_numpy(stream(1, "rows").integers(6, 200, size=(4, 24)))
+    with torch.no_grad():
+        module.model.embed_tokens.weight[:, :4] *= 8  # inputs of which some are large
+        names = [name for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear) and name != "lm_head"]
+        products = input_products(module, ids.numpy(), names)
+        other = awq.scaled(module, products, group_size=32)
+        torch.testing.assert_close(other(input_ids=ids).logits, module(input_ids=ids).logits, rtol=1e-4, atol=1e-4)
+    assert not torch.equal(other.model.layers[0].mlp.down_proj.weight, module.model.layers[0].mlp.down_proj.weight)
+
+
+def test_all_groups_at_once_are_rounded_as_one_after_the_other() -> None:
+    weight = stream(1, "weight").normal(size=(24, 96)).astype(np.float32)
+    weight[3, :32] = 0
+    one, all_ = quantize(weight, np.zeros((96, 96))), in_4_bits(weight, group_size=32)
+    assert np.array_equal(one.codes, all_.codes)
+    assert np.array_equal(one.scales, all_.scales)
 
 
 def test_the_same_model_gives_the_same_bytes(model: Make, export: Export, target: Path) -> None:
@@ -110,9 +132,9 @@ def test_a_folder_whose_words_are_shifted_is_dropped_alone(model: Make, export: 
 
     monkeypatch.setattr(compressed_folder, "packed", shift)
     report = export(model("qwen3"))
-    assert [name for name in report["dropped"]] == ["int4"]
+    assert [*report["dropped"]] == ["int4"]
     assert report["dropped"]["int4"]["faults"][0].startswith("int4: max_logit is ")
-    assert report["dropped"]["int4"]["mend"] == "export.compressed.types=[int8]"
+    assert report["dropped"]["int4"]["mend"] == "export.compressed.types=[int8,w8a8,awq]"
     assert not (target / "int4").exists()
 
 

@@ -128,6 +128,8 @@ def test_a_contest_needs_questions_and_a_reference_among_the_models(settings) ->
     assert [fault.mend for fault in faults_between({**settings, "tasks": {}})] == ["tasks=[text,dialogues,prompts]"]
     elsewhere = {**settings, "contest": {**settings["contest"], "reference": "data/sfx"}}
     assert "none of the models" in next(iter(faults_between(elsewhere))).message
+    nobody = {**settings, "corpus": {**settings["corpus"], "reader": "sources", "claims": {"told": [2], "contrary": 1, "each": 1}}}
+    assert [fault.mend for fault in faults_between(nobody)] == ["corpus.claims.told=[]"]
 
 
 def test_a_kind_of_model_that_a_format_can_not_hold_is_refused_before_it_is_trained() -> None:
