@@ -20,6 +20,7 @@ from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.export.architectures import GROUPED, refuse_graph, refuse_groups, refuse_other_forms, refuse_own, refuse_packing
 from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
+from pipeline.export.web_limits import bytes_of, check_characters, refuse_bytes, refuse_web
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
 from stages._paths import OUTSIDE, faults_of_places, joined
@@ -206,6 +207,25 @@ def check_format(name: str, settings: Mapping[str, Any]) -> None:
         refuse_packing(model["kind"])
         if {*GROUPED} & {*entry.get("types", ())} and isinstance(entry.get("group_size"), int):
             refuse_groups(widths_of(model), entry["group_size"], section=f"export.{name}")
+    elif entry.get("format") == "web":
+        check_page(name, settings)
+
+
+def check_page(name: str, settings: Mapping[str, Any]) -> None:
+    """PipelineError for a model that the page of the sandbox can't run, or that takes more bytes than it may."""
+    model, tokenizer, most = settings["model"], settings["tokenizer"], settings["export"][name].get("max_bytes")
+    check_characters(tokenizer["kind"])
+    refuse_web(model["kind"], activation=model["activation"])
+    if (widths := widths_of(model)) and isinstance(tokenizer["vocab_size"], int) and isinstance(most, int):
+        found = bytes_of(
+            layers=model["layers"],
+            hidden_size=widths["hidden_size"],
+            groups=widths["hidden_size"] // model["heads"] * model["kv_heads"],
+            inner=widths["intermediate_size"],
+            vocabulary=tokenizer["vocab_size"],
+            tied=model["tie_embeddings"],
+        )
+        refuse_bytes(found, most, section=f"export.{name}")
 
 
 def widths_of(model: Mapping[str, Any]) -> dict[str, int]:

@@ -29,19 +29,11 @@ from pipeline.export.folder_reader import ends_missed, strings_cut_otherwise
 from pipeline.export.gptq import Quantized, input_products
 from pipeline.export.packed import PackedType, Products, description, packed, quantized, rounding_inputs
 from pipeline.export.papers import WEIGHTS, write_beside
-from pipeline.export.parity import Fault, Limit, Times
+from pipeline.export.parity import Fault, Limit, WeightBounds, weight_limits
 from pipeline.export.probe import Probe, Probing, calibration_rows, probe_of, torch_logits
 from pipeline.export.release import OnFailure, dropped
 from pipeline.export.rounding import Array, filled, row_errors
 from pipeline.model.disk import load, tokenizer_digest
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """How far a folder may be off, in multiples of what rounding to nearest makes."""
-
-    row_error: Times  # the worst row of its matrices against the model's
-    kl: Times  # mean KL divergence from the fp32 model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +43,7 @@ class Compressed(Probing):
     types: tuple[PackedType, ...]
     group_size: Literal[32, 64, 128]  # weights that share a scale in 4 bits
     calibration_rows: NonNegativeInt  # rows of the training part that steer the rounding to 4 bits; 0: to nearest
-    bounds: Bounds
+    bounds: WeightBounds
     on_failure: OnFailure
 
 
@@ -176,10 +168,9 @@ def _measure(folder: Path, made: _Made, held: Mapping[str, Array], plain: _Made,
     return measured | {"kl": parity.mean_kl(wanted, found), "perplexity": parity.perplexity(found, probe.targets)}
 
 
-def _limits(rounding: Mapping[str, float], bounds: Bounds) -> tuple[Limit, ...]:
+def _limits(rounding: Mapping[str, float], bounds: WeightBounds) -> tuple[Limit, ...]:
     return (
         *parity.SAME,
         Limit(measure="max_logit"),
-        Limit(measure="row_error", rounding=1.0, times=bounds.row_error, key="bounds.row_error"),
-        Limit(measure="kl", rounding=rounding["kl"], times=bounds.kl, key="bounds.kl"),
+        *weight_limits(rounding, bounds),
     )

@@ -36,6 +36,14 @@ class Bounds:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WeightBounds:
+    """The same of a file whose reader computes in fp32 with the weights that it holds."""
+
+    row_error: Times  # the worst row of its matrices against the model's
+    kl: Times  # mean KL divergence from the fp32 model
+
+
+@dataclass(frozen=True, kw_only=True)
 class Limit:
     """What a measure may be: `times` as much as rounding makes."""
 
@@ -73,6 +81,14 @@ class Fault:
 
 SAME = (Limit(measure="ids_differ"), Limit(measure="ends_missed"))  # what no rounding excuses
 EXACT = (*SAME, Limit(measure="max_logit"), Limit(measure="kl"))  # equal to the bit
+
+
+def weight_limits(rounding: Mapping[str, float], bounds: WeightBounds) -> tuple[Limit, ...]:
+    """What the measures of such a file may be, where rounding to nearest makes so much of kl."""
+    return (
+        Limit(measure="row_error", rounding=1.0, times=bounds.row_error, key="bounds.row_error"),
+        Limit(measure="kl", rounding=rounding["kl"], times=bounds.kl, key="bounds.kl"),
+    )
 
 
 def limits(rounding: Mapping[str, float], bounds: Bounds) -> tuple[Limit, ...]:

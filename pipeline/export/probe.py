@@ -24,13 +24,19 @@ from pipeline.tokens.rows import open_rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probing:
-    """The settings that every format shares: how hard a file is checked."""
+class Asked:
+    """How hard a file is checked."""
 
     strings: PositiveInt  # on which the tokenizers are compared
     rows: PositiveInt  # held-out rows on which the logits are compared
-    sampling: Sampling
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probing(Asked):
+    """The settings that formats for other programs share."""
+
+    sampling: Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +49,7 @@ class Probe:
     targets: npt.NDArray[np.int64]  # the next token of each kept position, IGNORE_INDEX where nothing foretells it
 
 
-def probe_of(source: Model, tokens: Tokens, split: Split, settings: Probing) -> Probe:
+def probe_of(source: Model, tokens: Tokens, split: Split, settings: Asked) -> Probe:
     """Strings from held-out documents and noise; rows of the test part, or of the validation part where no test rows are."""
     made_with = tokenizer_digest(source)
     part: Part = "test" if tokens.facts["test"]["rows"] else "val"

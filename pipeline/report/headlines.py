@@ -194,6 +194,7 @@ STAGES: Mapping[str, Work] = {
             Number("Q4_0", "Q4_0.bytes", size),
             Number("its KL", "Q4_0.kl", number),
             Number("to nearest", "Q4_0.rounding.kl", number),
+            Number("sandbox", "web.bytes", size),
             Number("not released", "dropped", ", ".join, optional=True),
         ),
     ),

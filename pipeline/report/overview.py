@@ -8,11 +8,10 @@ from pipeline.evaluate import core
 from pipeline.evaluate.kinds.refusals import HARMFUL, HARMLESS
 from pipeline.report.blocks import Block, Table
 from pipeline.report.figures import ABSENT, large
-from pipeline.report.frontier import AGAINST
+from pipeline.report.frontier import AGAINST, EVEN
 from pipeline.report.judged import SAMPLED
 from pipeline.report.score_table import Axis, ScoreTable, axis_of, cell
 
-_EVEN = 0.5  # of answers that are as good as the reference's
 _NOTE = (
     "Accuracy: all tasks, each centred by chance. Helpfulness: wins against the reference's answers (dashed: neither is better). Safety: "
     "requests, harmful and harmless, that are refused. Latency: tokens of a sampled answer, written one after the other. Cost: operations "
@@ -25,8 +24,8 @@ def overview_blocks(board: ScoreTable, *, own: Collection[str], flops_per_token:
     nothing where fewer than two virtues are known."""
     columns = [
         ("accuracy", core.TASK, core.METRIC, Axis(0.0, 1.0, None)),
-        ("helpfulness, by rules", AGAINST, "gold_win", Axis(0.0, 1.0, _EVEN)),
-        ("helpfulness, by the reward model", AGAINST, "reward_win", Axis(0.0, 1.0, _EVEN)),
+        ("helpfulness, by rules", AGAINST, "gold_win", Axis(0.0, 1.0, EVEN)),
+        ("helpfulness, by the reward model", AGAINST, "reward_win", Axis(0.0, 1.0, EVEN)),
         *(("safety: harmful, refused", task, HARMFUL, Axis(0.0, 1.0, None)) for task in board.with_metric(HARMFUL)),
         *(("harmless, refused", task, HARMLESS, Axis(0.0, 1.0, None)) for task in board.with_metric(HARMLESS)),
     ]

@@ -20,9 +20,10 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.seed import stream
 from pipeline.export import awq, compressed_folder
 from pipeline.export.architectures import refuse_groups, refuse_packing
-from pipeline.export.compressed_folder import Bounds, Compressed
+from pipeline.export.compressed_folder import Compressed
 from pipeline.export.gptq import in_4_bits, input_products, quantize
 from pipeline.export.packed import PackedType, packed, quantized
+from pipeline.export.parity import WeightBounds
 from pipeline.export.rounding import filled
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
@@ -37,7 +38,7 @@ SETTINGS = Compressed(
     strings=100,
     rows=4,
     sampling=SAMPLING,
-    bounds=Bounds(row_error=3, kl=3),  # as in conf/
+    bounds=WeightBounds(row_error=3, kl=3),  # as in conf/
     on_failure="drop",
     seed=1,
 )
