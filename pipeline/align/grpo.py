@@ -22,8 +22,7 @@ from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import masked_mean
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scale_of, scores_of, texts_of
 from pipeline.align.rules import Asked
-from pipeline.align.sampling import Learning, Sampling, refuse_beyond_memory
-from pipeline.core.errors import PipelineError
+from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.tokens.dialogues import Pair
@@ -34,7 +33,6 @@ from pipeline.train.schedule import linear_decay, rows_of
 from pipeline.train.settle import settled
 from pipeline.train.workspace import History, Row, Workspace, mean_of
 
-DRIFT = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1}  # nats a token between sampling and the first update: other sums, the same policy
 REWARD = "reward_"  # before the name of each judge: a column of the history
 
 Judge = Callable[[Answers, Sequence[Asked]], Float[Tensor, " B"]]
@@ -158,7 +156,7 @@ class _Learner:
         self.per_step: Mapping[str, float] = {"answers": recipe.rollout_batch}
         self.finished = False  # all rounds are played
         self._learning = Learning(contest.policy, rate=recipe.learning_rate, recipe=recipe, place=place)
-        self._drift = 0.0
+        self._drift = Drift()
 
     def step(self, step: int, *, last: bool) -> Row:
         """Answer some prompts several times, and learn from what the answers earned."""
@@ -175,12 +173,8 @@ class _Learner:
         recipe, contest = self._recipe, self._contest
         batch, seed = recipe.micro_batch or len(asked), seed_of(recipe.seed, "grpo", "rollout", step)
         prompts = [one.prompt for one in asked]
-        answers = sample_answers(contest.policy, prompts, max_new_tokens=recipe.new_tokens, seed=seed, batch=batch)
-
-        def look(some: Answers) -> Float[Tensor, "K B T"]:
-            return torch.stack([*logprobs_of(contest.policy, some), logprobs_of(contest.reference, some)[0]])
-
-        logprobs, entropies, reference = in_parts(look, answers, batch=batch)
+        answers, logprobs, entropies = sample_answers(contest.policy, prompts, max_new_tokens=recipe.new_tokens, seed=seed, batch=batch)
+        (reference,) = in_parts(lambda some: logprobs_of(contest.reference, some)[None], answers, batch=batch)
         kl = (logprobs - reference).masked_fill(~answers.mask, 0.0).sum(dim=1)
         raw = {name: judge(answers, asked) for name, judge in contest.judges.items()}
         unfinished = recipe.missing_eos_penalty * (~answers.ended).float()
@@ -205,9 +199,9 @@ class _Learner:
         order = torch.from_numpy(Permutation(len(at), seed_of(recipe.seed, "grpo", "minibatch", step))[np.arange(len(at))])
         mean_tokens = experience.answers.mask[at].sum().item() / len(at)
         first, *others = torch.split(at[order.to(at.device)], recipe.mini_batch_size)
-        self._drift = 0.0
+        self._drift.forget()
         losses = [self._update(experience.take(first), mean_tokens, step)]
-        drift = self._refused_beyond(step)
+        drift = self._drift.refused_beyond(recipe.precision, step, self._place)
         losses += [self._update(experience.take(some), mean_tokens, step) for some in others]
         loss, clipped = (sum(column) / len(column) for column in zip(*losses, strict=True))
         return {"policy_loss": loss, "clipped": clipped, "drift": drift}
@@ -226,20 +220,12 @@ class _Learner:
 
     def _policy_loss(self, part: Experience, count: int) -> tuple[Tensor, ...]:
         recipe, mask = self._recipe, part.answers.mask
-        logprobs, _ = logprobs_of(self._contest.policy, part.answers)
+        logprobs = logprobs_of(self._contest.policy, part.answers)
         terms, clipped = surrogate(logprobs, part.logprobs, part.advantages, mask, clip=(recipe.clip_low, recipe.clip_high))
         if recipe.kl_in == "loss" and recipe.kl_coef:
             terms = terms + recipe.kl_coef * distance(logprobs, part.reference, mask)
-        apart = (logprobs - part.logprobs).detach().masked_fill(~mask, 0.0)
-        self._drift = max(self._drift, apart.abs().max().item())
+        self._drift.note(logprobs, part.logprobs, mask)
         return (terms * part.weights).sum(), clipped.sum() / count
-
-    def _refused_beyond(self, step: int) -> float:
-        """Nats a token by which the policy that learns differs from the one that sampled, before it has moved."""
-        if self._drift > DRIFT[self._recipe.precision]:
-            message = f"{self._place.section} in step {step + 1}: sampled and learned log-probabilities differ by {self._drift:.2g} nats"
-            raise PipelineError(message, mend=f"{self._place.section}.precision=fp32")
-        return self._drift
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the policy has learned and what its optimizer remembers."""

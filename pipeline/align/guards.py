@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+import torch
 from pydantic import Field
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from pipeline.align.ppo_rollout import Answers, texts_of, written
+from pipeline.align.ppo_rollout import Answers, given, in_parts, logprobs_of, texts_of, written
 from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
-from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.repetition import distinct
 from pipeline.train.workspace import History, Workspace, mean_of
@@ -59,7 +59,11 @@ class Guards:
         """The columns of a step's answers and of the policy that gave them."""
         found = {"distinct": float(np.mean([distinct(ids) for ids in written(answers)]))}
         if self.good:
-            nats = -answer_logprobs(policy, self.good, batch=batch).sum().item() / sum(len(answer) for _, answer in self.good)
+            prompts_of, better = zip(*self.good, strict=True)
+            good = given(prompts_of, better, [True] * len(better), device=str(policy.device))
+            with torch.no_grad():
+                logprobs = in_parts(lambda some: logprobs_of(policy, some)[None], good, batch=batch)
+            nats = -logprobs.sum().item() / sum(map(len, better))
             found["perplexity"] = math.exp(min(nats, MOST_NATS))
         if self.gold:
             texts = texts_of(answers, self.tokenizer)

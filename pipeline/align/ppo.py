@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, values_of
-from pipeline.align.sampling import Learning, Sampling, refuse_beyond_memory
+from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.train.duration import Pace
@@ -107,14 +107,13 @@ def gather(
     """Let the policy answer the prompts, and find what each token was worth; with it the step's figures."""
     batch = recipe.micro_batch or len(prompts)
     seed = seed_of(recipe.seed, "ppo", "rollout", step)
-    answers = sample_answers(players.policy, prompts, max_new_tokens=recipe.new_tokens, seed=seed, batch=batch)
+    answers, logprobs, entropies = sample_answers(players.policy, prompts, max_new_tokens=recipe.new_tokens, seed=seed, batch=batch)
     mask = answers.mask
 
     def look(some: Answers) -> Float[Tensor, "K B T"]:
-        reference, _ = logprobs_of(players.reference, some)
-        return torch.stack([*logprobs_of(players.policy, some), reference, values_of(players.critic, some, scale)])
+        return torch.stack([logprobs_of(players.reference, some), values_of(players.critic, some, scale)])
 
-    logprobs, entropies, reference, values = in_parts(look, answers, batch=batch)
+    reference, values = in_parts(look, answers, batch=batch)
     kl = logprobs - reference
     scores = scores_of(players.reward, answers, scale, missing_eos_penalty=recipe.missing_eos_penalty, batch=batch)
     rewards = token_rewards(scores, kl, mask, kl_coef=kl_coef)
@@ -146,6 +145,7 @@ class _ActorCritic:
         self._kl_coef = recipe.kl_coef
         self.per_step: Mapping[str, float] = {"answers": recipe.rollout_batch}
         self.finished = False  # all rounds are played
+        self._drift = Drift()
         self._learning = {
             "policy": Learning(players.policy, rate=recipe.learning_rate, recipe=recipe, place=place),
             "critic": Learning(players.critic, rate=recipe.critic_learning_rate, recipe=recipe, place=place),
@@ -167,12 +167,15 @@ class _ActorCritic:
     def _learn(self, experience: Experience, step: int) -> dict[str, float]:
         """Some passes over the experience in minibatches; the mean losses and the share of clipped tokens."""
         recipe, size = self._recipe, len(experience.answers.ids)
-        losses = []
-        for turn in range(PASSES):
-            order = torch.from_numpy(Permutation(size, seed_of(recipe.seed, "ppo", "minibatch", step, turn))[np.arange(size)])
-            losses += [self._update(experience, at, step) for at in torch.split(order, recipe.mini_batch_size)]
+        turns = [seed_of(recipe.seed, "ppo", "minibatch", step, turn) for turn in range(PASSES)]
+        orders = [torch.from_numpy(Permutation(size, seed)[np.arange(size)]) for seed in turns]
+        first, *others = [at for order in orders for at in torch.split(order, recipe.mini_batch_size)]
+        self._drift.forget()
+        losses = [self._update(experience, first, step)]
+        drift = self._drift.refused_beyond(recipe.precision, step, self._place)
+        losses += [self._update(experience, at, step) for at in others]
         means = [sum(values) / len(values) for values in zip(*losses, strict=True)]
-        return dict(zip(("policy_loss", "value_loss", "clipped"), means, strict=True))
+        return dict(zip(("policy_loss", "value_loss", "clipped"), means, strict=True)) | {"drift": drift}
 
     def _update(self, experience: Experience, at: Tensor, step: int) -> tuple[float, float, float]:
         """Policy and critic each step once on these answers. A part weighs by its tokens."""
@@ -185,7 +188,8 @@ class _ActorCritic:
         return loss, critic_loss, clipped
 
     def _policy_loss(self, part: Experience) -> tuple[Tensor, ...]:
-        logprobs, _ = logprobs_of(self._players.policy, part.answers)
+        logprobs = logprobs_of(self._players.policy, part.answers)
+        self._drift.note(logprobs, part.logprobs, part.answers.mask)
         return policy_loss(logprobs, part.logprobs, part.advantages, part.answers.mask, clip=CLIP)
 
     def _value_loss(self, part: Experience) -> tuple[Tensor, ...]:

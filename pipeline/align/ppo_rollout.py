@@ -11,13 +11,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from pipeline.align.ppo_losses import entropy
 from pipeline.core.errors import PipelineError
 from pipeline.model.batches import right_padded
-from pipeline.model.generate import generate
+from pipeline.model.generate import draw
+from pipeline.model.plain import is_plain
+from pipeline.model.reading import hidden_at
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.special import END, IDS, PAD
@@ -65,20 +67,39 @@ def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> S
     return Scale(rewards.mean().item(), deviation, SCORE_BOUND)
 
 
-def sample_answers(policy: PreTrainedModel, prompts: Sequence[list[int]], *, max_new_tokens: int, seed: int, batch: int) -> Answers:
-    """One answer a prompt, drawn from the policy's own distribution (temperature 1, or the gradient would be another's)."""
-    answers = generate(policy, list(prompts), max_new=max_new_tokens, temperature=1.0, seed=seed, batch=batch)
-    return pack_answers(prompts, answers, max_new_tokens=max_new_tokens, device=str(policy.device))
+def sample_answers(
+    policy: PreTrainedModel, prompts: Sequence[list[int]], *, max_new_tokens: int, seed: int, batch: int
+) -> tuple[Answers, Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+    """One answer a prompt, drawn from the policy's own distribution (temperature 1, or the gradient would be another's), with the policy's
+    log-probabilities and entropies as `read_by` gives them.
+
+    These are the sampler's own where it is known to compute as the policy that learns does, up to float sums: on a CPU in fp32, by the
+    decoder of ours. In half precision its sums are rounded at other places, a mixture of experts may choose others, and a GPU was not
+    measured: there the answers are read once more.
+    """
+    ids, told = draw(policy, list(prompts), max_new=max_new_tokens, seed=seed, batch=batch)
+    answers = pack_answers(prompts, ids, max_new_tokens=max_new_tokens, device=str(policy.device))
+    if policy.device.type != "cpu" or not is_plain(policy) or torch.is_autocast_enabled("cpu"):
+        logprobs, entropies = in_parts(lambda some: torch.stack(read_by(policy, some)), answers, batch=batch)
+        return answers, logprobs, entropies
+    written = torch.arange(max_new_tokens, device=policy.device) < answers.mask.sum(dim=1, keepdim=True)
+    blank = torch.zeros_like(answers.mask, dtype=told.logprobs.dtype)
+    logprobs, entropies = (blank.masked_scatter(answers.mask, one[written]) for one in (told.logprobs, told.entropies))
+    return answers, logprobs, entropies
 
 
 def pack_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], *, max_new_tokens: int, device: str) -> Answers:
     """Prompts and answers as tensors. An answer that filled its space did not end; the others get their `<|end|>` back."""
     ended = [len(answer) < max_new_tokens for answer in answers]
-    written = [[*answer, *[IDS[END]] * stop] for answer, stop in zip(answers, ended, strict=True)]
-    ids, real = right_padded([[*prompt, *answer] for prompt, answer in zip(prompts, written, strict=True)], fill=IDS[PAD], device=device)
+    return given(prompts, [[*answer, *[IDS[END]] * stop] for answer, stop in zip(answers, ended, strict=True)], ended, device=device)
+
+
+def given(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], ended: Sequence[bool], *, device: str) -> Answers:
+    """Prompts and answers, whose ends stand in them, as tensors."""
+    ids, real = right_padded([[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)], fill=IDS[PAD], device=device)
     first = torch.tensor([len(prompt) for prompt in prompts], device=device).unsqueeze(1)
     mask = real & (torch.arange(ids.shape[1], device=device) >= first)
-    return Answers(ids, real, mask[:, 1:], torch.tensor(ended, device=device))
+    return Answers(ids, real, mask[:, 1:], torch.tensor(list(ended), device=device))
 
 
 def written(answers: Answers) -> list[list[int]]:
@@ -98,18 +119,34 @@ def in_parts(look: Callable[[Answers], Float[Tensor, "K B T"]], answers: Answers
     return torch.cat([pad(part, (0, time - part.shape[2])) for part in parts], dim=1)
 
 
-def logprobs_of(module: PreTrainedModel, answers: Answers) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
-    """The log-probability (nats) that the module gives to each token of the answers, and its entropy there; 0 elsewhere.
+def logprobs_of(module: PreTrainedModel, answers: Answers) -> Float[Tensor, "B T"]:
+    """The log-probability (nats) that the module gives to each token of the answers; 0 elsewhere.
 
     Only where an answer stands is the vocabulary looked at: that is a third of the positions.
     """
-    hidden = module.base_model(input_ids=answers.ids).last_hidden_state[:, :-1]
-    logits = fine(module.get_output_embeddings()(hidden[answers.mask]))  # type: ignore[no-untyped-call]
-    taken = -cross_entropy(logits, answers.ids[:, 1:][answers.mask], reduction="none")
-    blank = torch.zeros_like(answers.mask, dtype=taken.dtype)
-    with torch.no_grad():
-        entropies = blank.masked_scatter(answers.mask, entropy(logits))
-    return blank.masked_scatter(answers.mask, taken), entropies
+    return _at_answers(answers, _taken(_choices(module, answers), answers))
+
+
+@torch.no_grad()
+def read_by(module: PreTrainedModel, answers: Answers) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+    """logprobs_of, and the entropy before each token."""
+    choices = _choices(module, answers)
+    return _at_answers(answers, _taken(choices, answers)), _at_answers(answers, entropy(choices))
+
+
+def _choices(module: PreTrainedModel, answers: Answers) -> Float[Tensor, "N V"]:
+    """Log-probabilities of all tokens at each place of the answers."""
+    hidden = hidden_at(module, answers.ids, answers.real, pad(answers.mask, (0, 1)))
+    logits: Tensor = fine(module.get_output_embeddings()(hidden))  # type: ignore[no-untyped-call]
+    return logits.log_softmax(dim=-1)
+
+
+def _taken(choices: Float[Tensor, "N V"], answers: Answers) -> Float[Tensor, " N"]:
+    return choices.gather(1, answers.ids[:, 1:][answers.mask].unsqueeze(1)).squeeze(1)
+
+
+def _at_answers(answers: Answers, numbers: Float[Tensor, " N"]) -> Float[Tensor, "B T"]:
+    return torch.zeros_like(answers.mask, dtype=numbers.dtype).masked_scatter(answers.mask, numbers)
 
 
 def fine(numbers: Tensor) -> Tensor:
@@ -118,17 +155,23 @@ def fine(numbers: Tensor) -> Tensor:
 
 
 def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:
-    """What the critic expects at the end, before each token is written. It has the reward model's shape, and its scale.
+    """What the critic expects at the end, before each token is written; 0 elsewhere. It has the reward model's shape, and its scale.
 
     Of several heads it is their mean.
     """
-    hidden = critic.base_model(input_ids=answers.ids).last_hidden_state
-    values: Tensor = (fine(critic.get_submodule("score")(hidden)[:, :-1]).mean(dim=2) - scale.mean) / scale.deviation
-    return values
+    values = _said(critic, answers, pad(answers.mask, (0, 1)))
+    return _at_answers(answers, (values - scale.mean) / scale.deviation)
 
 
+@torch.no_grad()
 def scores_of(reward: PreTrainedModel, answers: Answers, scale: Scale, *, missing_eos_penalty: float, batch: int) -> Float[Tensor, " B"]:
-    """The reward for each whole answer, less the penalty where `<|end|>` is missing."""
-    lengths = answers.real.sum(dim=1).tolist()
-    sequences = [row[:length] for row, length in zip(answers.ids.tolist(), lengths, strict=True)]
-    return scale(rewards_of(reward, sequences, batch=batch)) - missing_eos_penalty * (~answers.ended).float()
+    """The reward for each whole answer, read at its last token, less the penalty where `<|end|>` is missing."""
+    parts = [answers.take(at) for at in torch.split(torch.arange(len(answers.ids)), batch)]
+    numbers = torch.cat([_said(reward, part, part.real & ~pad(part.real[:, 1:], (0, 1))) for part in parts])
+    return scale(numbers) - missing_eos_penalty * (~answers.ended).float()
+
+
+def _said(judge: PreTrainedModel, answers: Answers, wanted: Bool[Tensor, "B L"]) -> Float[Tensor, " N"]:
+    """The mean of the judge's heads at each wanted position."""
+    numbers: Tensor = fine(judge.get_submodule("score")(hidden_at(judge, answers.ids, answers.real, wanted))).mean(dim=1)
+    return numbers

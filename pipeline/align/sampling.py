@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from pipeline.align.guards import Alarms
 from pipeline.align.recipe import Precision
+from pipeline.core.errors import PipelineError
 from pipeline.model import memory
 from pipeline.tokens.dialogues import ANSWER_STEP, Length, Pair, length_for
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
@@ -21,6 +22,7 @@ from pipeline.train.recipe import Recipe
 from pipeline.train.workspace import Workspace
 
 BETAS = (0.9, 0.95)  # of Adam: the second moment forgets within the few steps there are
+DRIFT = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1}  # nats a token between sampling and the first update: other sums, the same policy
 Part = TypeVar("Part")
 
 
@@ -114,3 +116,26 @@ class Learning:
         load_weights(self.module, below(f"{name}/weights", tensors))
         self._optimizer.load(below(f"{name}/optimizer", tensors))
         self._scale.load(dict(state))
+
+
+class Drift:
+    """How far the policy that learns stands from the one that sampled, before it has moved: a ratio of the two must begin at 1."""
+
+    def __init__(self) -> None:
+        self._largest = 0.0
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._largest = 0.0
+
+    def note(self, learned: Tensor, sampled: Tensor, mask: Tensor) -> None:
+        """Log-probabilities of the same tokens; those of the mask count."""
+        apart = (learned - sampled).detach().masked_fill(~mask, 0.0)
+        self._largest = max(self._largest, apart.abs().max().item())
+
+    def refused_beyond(self, precision: Precision, step: int, place: Workspace) -> float:
+        """The most that was noted, nats a token."""
+        if not self._largest <= DRIFT[precision]:
+            message = f"{place.section} in step {step + 1}: sampled and learned log-probabilities differ by {self._largest:.2g} nats"
+            raise PipelineError(message, mend=f"{place.section}.precision=fp32")
+        return self._largest

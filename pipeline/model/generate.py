@@ -3,11 +3,13 @@
 batch B, time T, vocabulary V
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -17,6 +19,7 @@ from pipeline.model.sampling import Cut, pick
 from pipeline.tokens.special import END, IDS
 
 TURN = (IDS[END],)
+Note = Callable[[Int[Tensor, " B"], int, Float[Tensor, "B V"], Int[Tensor, " B"]], None]  # rows, step, logits, tokens drawn
 LEAVE = 0.75  # of the rows of a batch: when no more go on, the others leave, which costs a copy of the cache
 
 
@@ -38,6 +41,28 @@ def generate(
     seed where there is one for each prompt, so an answer does not depend on what else is in the batch (but for the last bits of float
     sums). `cut` says what may be drawn.
     """
+    return _generate(module, prompts, _Rules(temperature, ends, cut), max_new=max_new, seed=seed, batch=batch, told=None)
+
+
+@torch.no_grad()
+def draw(
+    module: PreTrainedModel, prompts: Sequence[Sequence[int]], *, max_new: int, seed: int, batch: int
+) -> tuple[list[list[int]], "Told"]:
+    """The answers of `generate` at temperature 1, and what the sampler knows of their tokens."""
+    told = Told(len(prompts), max_new, device=module.device)
+    return _generate(module, prompts, _Rules(1.0, TURN, None), max_new=max_new, seed=seed, batch=batch, told=told), told
+
+
+def _generate(
+    module: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    rules: "_Rules",
+    *,
+    max_new: int,
+    seed: int | Sequence[int],
+    batch: int,
+    told: "Told | None",
+) -> list[list[int]]:
     answers: list[list[int]] = [[] for _ in prompts]
     decoder = decoder_of(module)
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
@@ -45,20 +70,49 @@ def generate(
         numbers = order[start : start + batch]
         streams = [stream(seed, "sample", one) if isinstance(seed, int) else stream(seed[one], "sample") for one in numbers]
         draws = torch.from_numpy(np.stack([one.random(max_new) for one in streams])).to(module.device)
-        found = _answer(decoder, [prompts[number] for number in numbers], draws, temperature, ends, cut)
+        note = None if told is None else partial(told.note, torch.tensor(numbers, device=draws.device))
+        found = _answer(decoder, [prompts[number] for number in numbers], draws, rules, note)
         for number, answer in zip(numbers, found, strict=True):
             answers[number] = answer
     return answers
 
 
+class Told:
+    """What the sampler knows of its tokens, by answer and place: log-probabilities and the entropy before each, nats.
+
+    The token that ended an answer is among them; what stands behind it means nothing.
+    """
+
+    def __init__(self, answers: int, tokens: int, *, device: torch.device) -> None:
+        self.logprobs: Float[Tensor, "N M"] = torch.zeros(answers, tokens, device=device)
+        self.entropies: Float[Tensor, "N M"] = torch.zeros(answers, tokens, device=device)
+
+    def note(
+        self,
+        numbers: Int[Tensor, " N"],
+        rows: Int[Tensor, " B"],
+        step: int,
+        logits: Float[Tensor, "B V"],
+        tokens: Int[Tensor, " B"],
+    ) -> None:
+        """What was drawn at a step for these rows of a batch, whose answers have these numbers."""
+        logprobs = logits.log_softmax(-1)
+        self.logprobs[numbers[rows], step] = logprobs.gather(1, tokens[:, None])[:, 0]
+        self.entropies[numbers[rows], step] = -(logprobs.exp() * logprobs).sum(-1)
+
+
+class _Rules(NamedTuple):
+    """How a token is drawn, and which end an answer."""
+
+    temperature: float | int
+    ends: Sequence[int]
+    cut: Cut | None
+
+
 def _answer(
-    decoder: Decoder,
-    prompts: Sequence[Sequence[int]],
-    draws: Float[Tensor, "B N"],
-    temperature: float | int,
-    ends: Sequence[int],
-    cut: Cut | None,
+    decoder: Decoder, prompts: Sequence[Sequence[int]], draws: Float[Tensor, "B N"], rules: _Rules, note: Note | None
 ) -> list[list[int]]:
+    temperature, ends, cut = rules
     device, stops = draws.device, torch.tensor(ends, device=draws.device)
     answers: list[list[int]] = [[] for _ in prompts]
     rows = torch.arange(len(prompts), device=device)  # the prompt of each row that the decoder goes on with
@@ -67,6 +121,8 @@ def _answer(
     seen = _seen(prompts, logits) if cut is not None and cut.repetition_penalty is not None else None
     for step in range(draws.shape[1]):
         token = pick(logits.float(), draws[rows, step], temperature, cut, None if seen is None else seen[rows])
+        if note is not None:
+            note(rows, step, logits.float(), token)
         if seen is not None:
             seen[rows, token] = True
         running &= ~torch.isin(token, stops)

@@ -17,9 +17,9 @@ from transformers.activations import ACT2FN
 PLAIN = (Qwen3ForCausalLM, LlamaForCausalLM, MistralForCausalLM)  # their subclasses may compute otherwise
 
 
-def is_plain(module: Any) -> bool:
-    """Whether all layers are as Plain computes them."""
-    if type(module) not in PLAIN or module.training:
+def is_plain(module: Any, kinds: tuple[type, ...] = PLAIN) -> bool:
+    """Whether it is one of these and all layers are as Plain computes them, its weights as they were built."""
+    if type(module) not in kinds or module.training:
         return False
     config = module.config
     whole = getattr(config, "sliding_window", None) is None or not getattr(config, "use_sliding_window", True)

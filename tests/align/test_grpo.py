@@ -55,7 +55,7 @@ def test_each_relative_learns_what_the_judge_likes_and_twice_the_same(name: str,
     metrics, history = improve(contest(), recipe, workspace(tmp_path / "one"))
     assert metrics["last"]["reward_model"] > metrics["first"]["reward_model"] + 0.15
     assert metrics["last"]["kl"] > 0
-    assert history[0]["kl"] == 0.0
+    assert abs(history[0]["kl"]) < 1e-5
     assert improve(contest(), recipe, workspace(tmp_path / "two")) == (metrics, history)
 
 
@@ -90,12 +90,10 @@ def test_the_policy_that_learns_begins_as_the_one_that_sampled(tmp_path: Path, u
 
 def test_log_probabilities_that_are_not_the_sampler_s_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A temperature, a top_p, another precision in one of the two: the ratio would not begin at 1."""
-    honest, calls = grpo.logprobs_of, []
+    honest = grpo.logprobs_of
 
-    def warmer(module: Any, answers: Answers) -> tuple[Tensor, Tensor]:
-        logprobs, entropies = honest(module, answers)
-        calls.append(torch.is_grad_enabled())
-        return (logprobs if calls[-1] else logprobs * 0.9), entropies
+    def warmer(module: Any, answers: Answers) -> Tensor:
+        return honest(module, answers) * (0.9 if torch.is_grad_enabled() else 1.0)
 
     monkeypatch.setattr(grpo, "logprobs_of", warmer)
     with pytest.raises(PipelineError, match=r"align\.dpo in step 1: sampled and learned log-probabilities differ by 0\.\d+ nats"):

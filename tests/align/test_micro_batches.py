@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import tokenizers
 import torch
+from torch import Tensor
 
 from pipeline.align import grpo, ppo
-from pipeline.align.ppo_rollout import Answers, pack_answers
+from pipeline.align.ppo_rollout import Answers, pack_answers, read_by
 from pipeline.align.sft import train_sft
 from pipeline.model.build import build
 from pipeline.model.generate import generate
@@ -28,10 +29,11 @@ def losses(history: History) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name in LOSSES} for row in history]
 
 
-def answers_of_every_length(policy: Any, prompts: Any, *, max_new_tokens: int, seed: int, batch: int) -> Answers:
+def answers_of_every_length(policy: Any, prompts: Any, *, max_new_tokens: int, seed: int, batch: int) -> tuple[Answers, Tensor, Tensor]:
     """The policy's answers, cut: a model that has learned nothing seldom ends one."""
     found = generate(policy, prompts, max_new=max_new_tokens, temperature=1.0, seed=seed, batch=batch)
-    return pack_answers(prompts, [answer[:number] for number, answer in enumerate(found)], max_new_tokens=max_new_tokens, device="cpu")
+    cut = pack_answers(prompts, [answer[:number] for number, answer in enumerate(found)], max_new_tokens=max_new_tokens, device="cpu")
+    return cut, *read_by(policy, cut)
 
 
 @pytest.mark.parametrize("micro_batch", [1, 2])

@@ -11,14 +11,17 @@ import torch
 
 from pipeline.align import ppo
 from pipeline.align.ppo_losses import masked_mean, policy_loss, value_loss
-from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, pack_answers, scale_of, scores_of, values_of
+from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, pack_answers, read_by, sample_answers, scale_of, scores_of, values_of
 from pipeline.core.errors import PipelineError
+from pipeline.model.build import build
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.special import END, IDS, PAD
+from pipeline.train.precision import products
 from pipeline.train.stop import Interrupted
 from tests.align import methods
 from tests.align.conftest import Undisturbed
-from tests.align.tiny import ordered, pairs, same, tiny, words, workspace
+from tests.align.tiny import VOCABULARY, ordered, pairs, same, tiny, words, workspace
+from tests.model.every_kind import shape_of
 
 PLAIN = Scale(0.0, 1.0, 99.0)
 PROMPTS = [[0, 9, 8], [0, 7], [0, 20, 21, 22, 23]]
@@ -47,7 +50,7 @@ def test_what_counts_is_what_the_policy_wrote_and_its_end() -> None:
 
 def test_the_log_probabilities_are_those_of_the_scoring_room() -> None:
     found = answers()
-    logprobs, _ = logprobs_of(tiny(1), found)
+    logprobs = logprobs_of(tiny(1), found)
     ended = [[*written, *[IDS[END]] * stop] for written, stop in zip(WRITTEN, found.ended.tolist(), strict=True)]
     expected = answer_logprobs(tiny(1), list(zip(PROMPTS, ended, strict=True)), batch=1)
     torch.testing.assert_close((logprobs * found.mask).sum(1), expected)
@@ -58,7 +61,7 @@ def test_padding_changes_neither_a_loss_nor_a_value_nor_a_score() -> None:
     judge = methods.fresh_reward()
 
     def figures(some: Answers) -> list[float]:
-        logprobs, entropies = logprobs_of(tiny(1), some)
+        logprobs, (_, entropies) = logprobs_of(tiny(1), some), read_by(tiny(1), some)
         values = values_of(judge, some, PLAIN)
         ones = torch.ones_like(values)
         return [
@@ -111,8 +114,32 @@ def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bits_and_history(tmp_p
 
 def test_it_starts_where_the_reference_stands(tmp_path: Path) -> None:
     first = methods.ppo(None, workspace(tmp_path)).history[0]
-    assert first["kl"] == 0.0
+    assert abs(first["kl"]) < 1e-5
     assert first["clipped"] < 1.0
+
+
+@pytest.mark.parametrize("batch", [3, 1])
+def test_the_sampler_tells_what_reading_its_answers_would(batch: int) -> None:
+    policy = tiny(1)
+    found, logprobs, entropies = sample_answers(policy, PROMPTS, max_new_tokens=4, seed=1, batch=batch)
+    read = read_by(policy, found)
+    torch.testing.assert_close((logprobs, entropies), read, rtol=0, atol=1e-5)
+    assert (logprobs != read[0]).any(), "other sums: it was not read again"
+    assert (logprobs < 0).equal(found.mask)
+
+
+def test_a_sampler_that_rounds_elsewhere_is_not_believed() -> None:
+    """In half precision, and where layers are not as the decoder computes them, the answers are read as they are learned from."""
+    for policy, half in ((tiny(1), True), (build(shape_of("gpt2"), vocabulary=VOCABULARY, seed=1), False)):
+        with products("bf16" if half else "fp32", "cpu"), torch.no_grad():
+            found, *told = sample_answers(policy, PROMPTS, max_new_tokens=4, seed=1, batch=3)
+            assert all(map(torch.equal, told, read_by(policy, found)))
+
+
+def test_log_probabilities_that_are_not_the_sampler_s_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ppo, "logprobs_of", lambda module, some: logprobs_of(module, some) * (0.9 if torch.is_grad_enabled() else 1.0))
+    with pytest.raises(PipelineError, match=r"align\.dpo in step 1: sampled and learned log-probabilities differ by 0\.\d+ nats"):
+        methods.ppo(None, workspace(tmp_path))
 
 
 def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
