@@ -24,12 +24,13 @@ ONLY ?=
 FAILED ?=
 FILE ?=
 FOLDER ?=
+PORT ?=
 WATTS ?=
 HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster setup-lm-eval repro doctor smoke heal heal-lock test test-fast check fix groups chat sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish gc logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster setup-lm-eval repro doctor smoke heal heal-lock test test-fast check fix groups chat play sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish gc logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,8 +85,11 @@ fix: setup ## format and mend what can be mended
 	$(V)/ruff check --fix .
 	$(V)/ruff format .
 
-chat: setup ## talk to the aligned model (MODEL=data/align/dpo for another)
+chat: setup ## talk to the aligned model (MODEL=dpo, or a folder, for another)
 	@$(V)/python -m apps.chat $(if $(MODEL),"$(MODEL)")
+
+play: setup ## the playground, a page for chat, tokens, loss, attention and blind votes, and an OpenAI endpoint, on this machine (PORT=8642)
+	@$(V)/python -m apps.playground $(if $(PORT),--port "$(PORT)")
 
 sandbox: setup ## sandbox.html, a page from disk: a small model that runs in the browser, lessons around it, the run's architecture (MODEL=FOLDER for another model)
 	@$(V)/python -m apps.sandbox $(if $(MODEL),--model "$(MODEL)")

@@ -1,135 +1,191 @@
-"""Talk to a model on the terminal: `python -m apps.chat [FOLDER]`. /reset starts over, /quit (or the end of the input) leaves."""
+"""Talk to a model on the terminal: `python -m apps.chat [MODEL]`, a name of the run's (sft, dpo, dpo-Q8_0) or a folder.
+
+/model NAME, /system TEXT, /temperature N, /seed N change how it goes on, /back takes the last question back, /again answers it anew,
+/history shows what was said, /reset starts over, /quit (or the end of the input) leaves.
+"""
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Protocol
 
-import tokenizers
-import torch
-import yaml
-from pydantic import TypeAdapter, ValidationError
-from transformers import AutoModelForCausalLM, PreTrainedModel
-from transformers.utils import logging
-
-from pipeline.core import manifest
-from pipeline.core.artifact.model import Model
+from apps.sampling import add_sampling, checked, cut_of
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.seed import seed_of
-from pipeline.model import disk
 from pipeline.model.beam import beam_search
-from pipeline.model.generate import generate
 from pipeline.model.sampling import Cut
 from pipeline.model.speculative import speculate
-from pipeline.tokens.chat import encode_chat
-from pipeline.tokens.tokenizer import read
+from pipeline.serve.answers import Sampling, answer
+from pipeline.serve.engines import loaded, opened
+from pipeline.serve.history import fitted
+from pipeline.serve.places import PARAMS, Place, chosen, final_name, is_model, place_of, places_of, settings_of
+from pipeline.tokens.codec import Codec
 
-PARAMS = Path("params.yaml")
+HELP = "/model NAME, /system TEXT, /temperature N, /seed N, /back, /again, /history, /reset, /quit"
+
+
+class Writer(Protocol):
+    """What goes on from a prompt."""
+
+    codec: Codec
+    context: int  # tokens
+
+    def write(self, prompt: list[int], sampling: Sampling) -> Iterator[str]:
+        """An answer, bit by bit or at once."""
+        ...
+
+
+class ByToken:
+    """As the playground answers."""
+
+    def __init__(self, place: Place) -> None:
+        self._engine = opened(place, threads=1)
+        self.codec, self.context = self._engine.codec, self._engine.context
+
+    def write(self, prompt: list[int], sampling: Sampling) -> Iterator[str]:
+        return (one.text for one in answer(self._engine, prompt, sampling))
+
+
+class Whole:
+    """The likeliest answer by beams, or tokens that a draft proposes."""
+
+    def __init__(self, place: Place, *, beams: int, draft: Path | None) -> None:
+        if place.is_gguf:
+            raise InputError(f"{place.name} is a GGUF file, which takes neither --beams nor --draft", mend="a folder")
+        self._module, self.codec = loaded(place.path)
+        self.context = int(self._module.config.max_position_embeddings)
+        self._beams, self._draft = beams, loaded(draft)[0] if draft else None
+
+    def write(self, prompt: list[int], sampling: Sampling) -> Iterator[str]:
+        if self._draft is None:
+            ids = beam_search(self._module, prompt, beams=self._beams, max_new=sampling.max_new, length_penalty=1.0)[0].ids
+        else:
+            how: dict[str, Any] = {"max_new": sampling.max_new, "temperature": sampling.temperature, "seed": sampling.seed}
+            ids = speculate(self._module, self._draft, prompt, ahead=4, **how).ids
+        yield self.codec.tokenizer.decode(ids, skip_special_tokens=False)
+
+
+@dataclass
+class Talk:
+    """A conversation with a model, and what may change while it goes on."""
+
+    opened: Callable[[str], Writer]
+    writer: Writer
+    sampling: Sampling
+    system: str
+    turns: list[dict[str, str]] = field(default_factory=list)  # user and assistant
+    answers: int = 0
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """What the model is told."""
+        return [*([{"role": "system", "content": self.system}] if self.system else []), *self.turns]
+
+    def say(self, text: str) -> Iterator[str]:
+        """The answer, bit by bit; what the model no longer reads is told on the standard error."""
+        messages = [*self.messages, {"role": "user", "content": text}]
+        prompt = fitted(messages, self.writer.codec, room=self.writer.context - self.sampling.max_new)
+        if prompt.forgotten or prompt.cut:
+            print(f"(no longer read: {prompt.forgotten} messages, {prompt.cut} tokens of this one)", file=sys.stderr)
+        sampling = replace(self.sampling, seed=seed_of(self.sampling.seed, "chat", self.answers))
+        self.answers += 1
+        written = ""
+        for one in self.writer.write(prompt.ids, sampling):
+            written += one
+            yield one
+        self.turns += [messages[-1], {"role": "assistant", "content": written}]
 
 
 def main() -> None:
     """Read messages line by line and print the answers; works in a pipe as on a terminal."""
     options = arguments()
     try:
-        cut = cut_of(options)
-        module, tokenizer = opened(options.folder or final_model())
-        draft = opened(options.draft)[0] if options.draft else None
+        now = begun(options)
     except PipelineError as fault:
         sys.exit(f"chat: {fault}")
-    beginning = [{"role": "system", "content": options.system}] if options.system else []
-    messages = list(beginning)
-    for number, line in enumerate(lines(interactive=sys.stdin.isatty())):
+    for line in lines(interactive=sys.stdin.isatty()):
         if line == "/quit":
             break
-        if line == "/reset":
-            messages = list(beginning)
-            continue
-        messages.append({"role": "user", "content": line})
-        prompt = fitting(messages, tokenizer, room=module.config.max_position_embeddings - options.max_new)
-        seed = seed_of(options.seed, "chat", number)
-        ids = answered(module, draft, prompt, options, cut, seed)
-        answer = tokenizer.decode(ids, skip_special_tokens=False)
-        messages.append({"role": "assistant", "content": answer})
-        print(answer, flush=True)
+        try:
+            said = commanded(line, now) if line.startswith("/") else line
+            if said is not None:
+                for text in now.say(said):
+                    print(text, end="", flush=True)
+                print(flush=True)
+        except PipelineError as fault:
+            print(f"chat: {fault}", file=sys.stderr)
 
 
-def answered(
-    module: PreTrainedModel, draft: PreTrainedModel | None, prompt: list[int], options: argparse.Namespace, cut: Cut, seed: int
-) -> list[int]:
-    """The ids of an answer, in the way that was asked for."""
-    if options.beams > 1:
-        return beam_search(module, prompt, beams=options.beams, max_new=options.max_new, length_penalty=1.0)[0].ids
-    how = {"max_new": options.max_new, "temperature": options.temperature, "seed": seed}
-    if draft is not None:
-        return speculate(module, draft, prompt, ahead=4, **how).ids
-    return generate(module, [prompt], batch=1, cut=cut, **how)[0]
-
-
-def cut_of(options: argparse.Namespace) -> Cut:
-    """What may be drawn. InputError for what is out of its bounds, or would have no effect."""
-    asked = {name: getattr(options, name) for name in ("top_k", "top_p", "min_p", "repetition_penalty")}
-    drawn = [f"--{name.replace('_', '-')}" for name in ("top_k", "top_p", "min_p") if asked[name] is not None]
-    if drawn and options.temperature == 0:
-        raise InputError(f"{' and '.join(drawn)} would have no effect: at temperature 0 nothing is drawn", mend="--temperature 0.8")
-    if (options.beams > 1 or options.draft) and (drawn or asked["repetition_penalty"] is not None):
+def begun(options: argparse.Namespace) -> Talk:
+    """A conversation as the command line wants it. PipelineError for options that don't go together, and where there is no model."""
+    cut = cut_of(options)
+    otherwise = options.beams > 1 or options.draft is not None
+    if otherwise and cut != Cut():
         raise InputError("what may be drawn goes with neither --beams nor --draft", mend="one of them")
     if options.beams > 1 and (options.temperature or options.draft):
         raise InputError("--beams searches, it draws nothing and takes no draft", mend="--temperature 0, without --draft")
-    try:
-        return TypeAdapter(Cut).validate_python(asked)
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        raise InputError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}", mend="a value within its bounds") from fault
+    asked = {"temperature": options.temperature, "cut": cut, "seed": options.seed, "max_new": options.max_new}
+    sampling: Sampling = checked(Sampling, asked)
+    found, name = found_models(options.model)
+
+    def writer(model: str) -> Writer:
+        place = place_of(model, Path(model)) if is_model(Path(model)) else chosen(model, found)
+        return Whole(place, beams=options.beams, draft=options.draft) if otherwise else ByToken(place)
+
+    return Talk(writer, writer(name), sampling, options.system)
+
+
+def commanded(line: str, now: Talk) -> str | None:
+    """Do what a line with a slash says; what is to be asked after it, if anything. InputError for an unknown one."""
+    name, _, value = line[1:].partition(" ")
+    match name:
+        case "reset":
+            now.turns.clear()
+        case "back" | "again" if now.turns:
+            *now.turns, question, _ = now.turns
+            return question["content"] if name == "again" else None
+        case "back" | "again":
+            raise InputError("nothing was asked yet", mend="a question")
+        case "history":
+            for turn in now.messages:
+                print(f"{turn['role']}: {turn['content']}")
+        case "system":
+            now.system = value
+        case "model":
+            now.writer = now.opened(value)
+        case "temperature" | "seed":
+            changed = {key: getattr(now.sampling, key) for key in ("temperature", "cut", "seed", "max_new")}
+            now.sampling = checked(Sampling, changed | {name: value})
+        case _:
+            raise InputError(f"there is no /{name}", mend=HELP)
+    return None
 
 
 def arguments() -> argparse.Namespace:
     """What the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m apps.chat", description="Talk to a model. /reset starts over, /quit leaves.")
-    parser.add_argument("folder", nargs="?", type=Path, help="a model's folder (default: final_model of params.yaml)")
+    parser = argparse.ArgumentParser(prog="python -m apps.chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", help="a model of the run by name, or its folder (default: final_model of params.yaml)")
     parser.add_argument("--system", default="", help="a system prompt")
-    parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
-    parser.add_argument("--top-k", type=int, help="draw from so many likeliest tokens")
-    parser.add_argument("--top-p", type=float, help="draw from the fewest likeliest tokens that hold so much together: 0.9")
-    parser.add_argument("--min-p", type=float, help="draw from tokens that are so likely in parts of the likeliest: 0.05")
-    parser.add_argument("--repetition-penalty", type=float, help="makes tokens that were there less likely: 1.1")
+    add_sampling(parser, temperature=0.0, top_p=None, max_new=48)
     parser.add_argument("--beams", type=int, default=1, help="search the likeliest answer with so many beams (default: 1, none)")
     parser.add_argument("--draft", type=Path, help="a small model of the same tokenizer that proposes tokens: the same answers, sooner")
-    parser.add_argument("--max-new", type=int, default=48, help="tokens an answer (default: 48)")
-    parser.add_argument("--seed", type=int, default=1, help="of the sampling (default: 1)")
     return parser.parse_args()
 
 
-def final_model() -> Path:
-    """The model that the settings name as the last one."""
-    if not PARAMS.is_file():
-        raise PipelineError("there is no params.yaml, so no model to talk to", mend="make repro, or python -m apps.chat FOLDER")
-    return Path(yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["final_model"])
-
-
-def opened(folder: Path) -> tuple[PreTrainedModel, tokenizers.Tokenizer]:
-    """The model and tokenizer in a folder that transformers can read: a stage's, or an exported one."""
-    missing = [name for name in ("config.json", "model.safetensors", "tokenizer.json") if not (folder / name).is_file()]
-    if missing:
-        raise PipelineError(f"{folder} is no model: it has no {', '.join(missing)}", mend="make repro, or python -m apps.chat FOLDER")
-    if (folder / manifest.NAME).is_file():  # a stage's: its bytes are compared with its manifest
-        return disk.load(Model(folder), device="cpu"), read(folder / "tokenizer.json")
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    module: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    return module, read(folder / "tokenizer.json")
-
-
-def fitting(messages: list[dict[str, str]], tokenizer: tokenizers.Tokenizer, *, room: int) -> list[int]:
-    """The prompt's ids; the oldest turns after a system prompt are forgotten, in `messages` too, until it fits."""
-    first = int(messages[0]["role"] == "system")
-    while len(ids := encode_chat(messages, tokenizer, add_generation_prompt=True)[0]) > room and len(messages) > first + 1:
-        del messages[first : first + 2]
-    return ids[: max(1, room - 1)] + ids[-1:] if len(ids) > room else ids
+def found_models(asked: str | None) -> tuple[dict[str, Place], str]:
+    """The models that there are, and the name of the one that is asked for: a folder is one, too."""
+    named = {asked: Path(asked)} if asked and ("/" in asked or is_model(Path(asked))) else {}
+    settings = settings_of() if not named or PARAMS.is_file() else {}
+    found = places_of(settings, named)
+    return found, asked or final_name(settings, found)
 
 
 def lines(*, interactive: bool) -> Iterator[str]:
     """The lines of the standard input that say something, with a prompt sign where a person types."""
     if interactive:
-        print("/reset starts over, /quit leaves", file=sys.stderr)
+        print(HELP, file=sys.stderr)
     while True:
         if interactive:
             print("> ", end="", file=sys.stderr, flush=True)

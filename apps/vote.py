@@ -7,10 +7,7 @@ held-out prompts belong to the test part, nothing learns from them.
 """
 
 import argparse
-import datetime
 import getpass
-import hashlib
-import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +16,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import orjson
 import yaml
 from rich.console import Console
 from rich.markup import escape
@@ -28,16 +24,15 @@ from rich.table import Table
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import InputError, PipelineError
-from pipeline.core.files import read_jsonl, write_text
+from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap, wilson
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of, stream
 from pipeline.evaluate.ratings import Vote, rate_votes
 from pipeline.evaluate.table import GOLD
+from pipeline.serve.votes import SIDES, TARGET, add_vote, question_of, vote_line, votes_in
 
 CONTEST, DIALOGUES, PARAMS = Path("data/contest"), Path("data/dialogues"), Path("params.yaml")
-TARGET = Path("data/input/votes.jsonl")
-SIDES = ("a", "b")
 PRIOR = 1.0  # virtual games a model against an average one, as contest.prior
 KEYS = {"a": "a", "b": "b", "t": "tie", "tie": "tie", "=": "tie"}
 
@@ -62,10 +57,7 @@ class Duel:
 
     def as_vote(self, winner: str, who: str) -> dict[str, Any]:
         """A line of the target: a shape that the dialogues are read from."""
-        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        said = {f"answer_{side}": answer for side, answer in zip(SIDES, self.answers, strict=True)}
-        models = {f"model_{side}": model for side, model in zip(SIDES, self.models, strict=True)}
-        return {"prompt": self.messages, **said, "winner": winner, "judge": who, "tstamp": when, "question": self.id, "models": models}
+        return vote_line(self.messages, self.answers, self.models, winner=winner, who=who, question=self.id)
 
 
 def main() -> None:
@@ -74,7 +66,7 @@ def main() -> None:
     console = Console(highlight=False)
     try:
         options.by = options.by or getpass.getuser()
-        known = kept(options.target)
+        known = votes_in(options.target)
         if options.ratings:
             console.print(tally(known), ratings(known), sep="\n\n")
             return
@@ -114,9 +106,8 @@ def held_out(contest: Path) -> list[Line]:
 
 def answered(options: argparse.Namespace) -> list[Line]:
     """Training prompts by lot, the same for every voter, and an answer of each model. InputError where there is none."""
-    from apps.chat import opened  # torch, which the contest's answers do without
-    from pipeline.model.generate import generate
-    from pipeline.tokens.chat import encode_chat
+    from pipeline.model.generate import generate  # torch, which the contest's answers do without
+    from pipeline.serve.engines import loaded
 
     folders: dict[str, str] = yaml.safe_load(PARAMS.read_text())["models"]
     chosen = list(options.models) or [name for name in folders if name != "base"]
@@ -128,25 +119,20 @@ def answered(options: argparse.Namespace) -> list[Line]:
     order = stream(0, "vote", "prompts").permutation(len(prompts))[: options.questions]
     asked, said = [prompts[number] for number in order.tolist()], dict[str, list[str]]()
     for name in progress(chosen, "answers"):
-        module, tokenizer = opened(Path(folders[name]))
-        ids = [encode_chat(messages, tokenizer, add_generation_prompt=True)[0] for messages in asked]
+        module, codec = loaded(Path(folders[name]))
+        ids = [codec.chat(messages) for messages in asked]
         room = int(module.config.max_position_embeddings) - options.max_new
         how = {"max_new": options.max_new, "temperature": options.temperature, "seed": seed_of(1, "vote"), "batch": 16}
-        texts = iter(generate(module, [one for one in ids if len(one) <= room], **how))
-        said[name] = [tokenizer.decode(next(texts)) if len(one) <= room else "" for one in ids]  # without room there is no answer
-    return [Line(name_of(one), one, {name: said[name][number] for name in chosen}) for number, one in enumerate(asked)]
+        texts = iter(generate(module, [one for one in ids if len(one) <= room], ends=codec.turn_ends, **how))
+        said[name] = [codec.tokenizer.decode(next(texts)) if len(one) <= room else "" for one in ids]  # without room there is no answer
+    return [Line(question_of(one), one, {name: said[name][number] for name in chosen}) for number, one in enumerate(asked)]
 
 
 def prompts_of(dialogues: Dialogues) -> list[list[dict[str, str]]]:
     """Of preferences of the part train, else of instructions, each once."""
     preferences = [row["prompt"] for row in dialogues.rows("preferences") if row["part"] == "train"]
     instructions = (row["messages"][:-1] for row in dialogues.rows("instructions") if row["part"] == "train")
-    return list({name_of(one): one for one in preferences or instructions}.values())
-
-
-def name_of(messages: Sequence[Mapping[str, str]]) -> str:
-    """What a prompt is called in the votes."""
-    return hashlib.sha256(orjson.dumps(messages)).hexdigest()[:16]
+    return list({question_of(one): one for one in preferences or instructions}.values())
 
 
 def duels(lines: Sequence[Line], models: Sequence[str], who: str) -> Iterator[Duel]:
@@ -168,23 +154,6 @@ def duels(lines: Sequence[Line], models: Sequence[str], who: str) -> Iterator[Du
             yield Duel(line.id, line.messages, (one, other), answers)
 
 
-def kept(target: Path) -> list[dict[str, Any]]:
-    """The votes that are there. What a kill left of a last line is cut off; lines that no vote of ours are stay and count for nothing."""
-    if not target.is_file():
-        return []
-    content = target.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        try:
-            orjson.loads(content[len(whole) :])
-            whole = content + b"\n"  # a file of somebody else's, which ends without one
-        except orjson.JSONDecodeError:
-            pass
-        write_text(target, whole.decode())
-    found = [orjson.loads(line) for line in whole.splitlines() if line.strip()]
-    return [one for one in found if isinstance(one, dict) and {"models", "judge", "winner", "answer_a", "answer_b"} <= one.keys()]
-
-
 def voted(one: Duel, known: Sequence[Mapping[str, Any]], who: str) -> bool:
     """Whether this voter has seen these answers."""
     return any(vote["judge"] == who and {vote["answer_a"], vote["answer_b"]} == {*one.answers} for vote in known)
@@ -204,11 +173,7 @@ def ask(left: Sequence[Duel], options: argparse.Namespace, console: Console) -> 
             break
         if winner:
             added.append(one.as_vote(winner, options.by))
-            options.target.parent.mkdir(parents=True, exist_ok=True)
-            with options.target.open("ab") as file:
-                file.write(orjson.dumps(added[-1]) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            add_vote(options.target, added[-1])
     return added
 
 

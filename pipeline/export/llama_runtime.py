@@ -85,17 +85,26 @@ class Runtime:
     def generate(self, prompt: Sequence[int], *, max_new: int, stop: int) -> list[int]:
         """The greedy answer to a prompt: up to max_new tokens, without the stop token."""
         room = min(max_new, self.context - len(prompt))
-        self._forget()
         answer: list[int] = []
-        step, start = list(prompt), 0
-        for _ in range(room):
-            token = int(self._decode(step, start=start, every=False)[-1].argmax())
-            if token == stop:
-                break
+        token = int(self.begin(prompt).argmax())
+        while len(answer) < room and token != stop:
             answer.append(token)
-            start += len(step)
-            step = [token]
+            if len(answer) < room:
+                token = int(self.step(token).argmax())
         return answer
+
+    def begin(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Logits [V] behind a new sequence."""
+        self._forget()
+        self._read = len(ids)
+        found: npt.NDArray[np.float32] = self._decode(ids, start=0, every=False)[-1]
+        return found
+
+    def step(self, token: int) -> npt.NDArray[np.float32]:
+        """Logits [V] behind one more token of the sequence that `begin` began."""
+        self._read += 1
+        found: npt.NDArray[np.float32] = self._decode([token], start=self._read - 1, every=False)[-1]
+        return found
 
     def _forget(self) -> None:
         self._library.llama_memory_clear(self._library.llama_get_memory(self._context), True)

@@ -122,7 +122,10 @@ def module_fault(module: str, words: list[str]) -> str | None:
         return f"no module {module}"
     if module.split(".")[0] not in ("apps", "benchmarks"):
         return None
-    source = Path(found.origin).read_text(encoding="utf-8")
+    path = Path(found.origin).with_name("__main__.py") if found.submodule_search_locations else Path(found.origin)
+    source = path.read_text(encoding="utf-8")
+    shared = [ROOT / f"{one.replace('.', '/')}.py" for one in re.findall(r"^from (apps\.\w+) import", source, re.MULTILINE)]
+    source += "".join(one.read_text(encoding="utf-8") for one in shared)  # options that several programs have
     unknown = [flag for word in words if (flag := word.split("=")[0]).startswith("--") and f'"{flag}"' not in source]
     return f"{module} has no {', '.join(unknown)}" if unknown else None
 

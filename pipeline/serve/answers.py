@@ -1,0 +1,138 @@
+"""An answer as it is written, token by token, each with what else was likely at its place.
+
+vocabulary V
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tokenizers
+import torch
+from jaxtyping import Bool
+from pydantic import Field, NonNegativeInt, PositiveInt
+from torch import Tensor
+
+from pipeline.core.seed import stream
+from pipeline.model.sampling import Cut, penalised, pick
+from pipeline.serve.calculator import called
+from pipeline.serve.engines import Engine
+from pipeline.serve.outlook import Outlook, outlook_of
+
+Reason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How tokens are drawn, and when an answer ends."""
+
+    temperature: Annotated[float, Field(ge=0, le=10)]  # 0: the likeliest token
+    cut: Cut
+    seed: NonNegativeInt
+    max_new: PositiveInt  # tokens
+    stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=16)] = ()  # texts before which an answer ends
+    calculator: bool = False  # whether <<3*4= is answered
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A token of the answer."""
+
+    token: int
+    text: str  # what can be shown since the piece before: "" while a character or a stop is not yet certain
+    logprob: float  # nats, at temperature 1, after the penalty
+    outlook: Outlook
+    by: Literal["model", "calculator", "given"]
+
+
+@dataclass(frozen=True)
+class End:
+    """Why there is no more, and the text that was held back."""
+
+    reason: Reason
+    text: str
+
+
+def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: Sequence[int] = ()) -> Iterator[Piece | End]:
+    """Go on from a prompt, and from the beginning of an answer where one is `given`, which comes first, as pieces of its own.
+
+    The same prompt and seed give the answer of model.generate, token by token; going on from the beginning of an answer gives the
+    rest of it. Ends at a token of the codec's turn ends, before a stop, or after `max_new` tokens beside those given.
+    """
+    ends, written = set(engine.codec.turn_ends), Written(engine.codec.tokenizer, sampling.stop)
+    draws = torch.from_numpy(stream(sampling.seed, "sample", 0).random(len(given) + sampling.max_new))
+    if given:
+        behind = engine.logits([*prompt, *given])[len(prompt) - 1 :]
+        for token, logits in zip(given, behind, strict=False):
+            yield Piece(token, written.add(token), float(logits.log_softmax(-1)[token]), outlook_of(logits), "given")
+    logits = engine.begin([*prompt, *given], room=sampling.max_new)
+    seen = _seen([*prompt, *given], len(logits)) if sampling.cut.repetition_penalty is not None else None
+    forced = _result(written.whole, engine, sampling)
+    for place in range(sampling.max_new):
+        if seen is not None and sampling.cut.repetition_penalty is not None:
+            logits = penalised(logits, seen, sampling.cut.repetition_penalty)
+        draw = draws[len(given) + place]
+        token = forced[0] if forced else int(pick(logits[None], draw[None], sampling.temperature, sampling.cut))
+        if not forced and token in ends:
+            yield End("stop", written.rest())
+            return
+        yield Piece(
+            token, written.add(token), float(logits.log_softmax(-1)[token]), outlook_of(logits), "calculator" if forced else "model"
+        )
+        if written.stopped:
+            yield End("stop", "")
+            return
+        forced = forced[1:]
+        forced = forced or _result(written.whole, engine, sampling)
+        if seen is not None:
+            seen[token] = True
+        if place + 1 < sampling.max_new:
+            logits = engine.step(token)
+    yield End("length", written.rest())
+
+
+class Written:
+    """The text of tokens, as far as it is certain: no half character, nothing that may be the beginning of a stop."""
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer, stop: Sequence[str]) -> None:
+        self._tokenizer, self._stop = tokenizer, stop
+        self._ids: list[int] = []
+        self._shown = 0
+        self.whole = ""
+        self.stopped = False  # a stop was written: what may be shown ends before it
+
+    def add(self, token: int) -> str:
+        """What can be shown now."""
+        self._ids.append(token)
+        self.whole = self._tokenizer.decode(self._ids, skip_special_tokens=False)
+        found = [at for one in self._stop if (at := self.whole.find(one)) >= 0]
+        if found:
+            self.stopped = True
+            return self._until(min(found))
+        return self._until(len(self.whole.rstrip("\ufffd")) - self._open())
+
+    def rest(self) -> str:
+        """What was held back."""
+        return self._until(len(self.whole))
+
+    def _until(self, end: int) -> str:
+        text = self.whole[self._shown : max(self._shown, end)]
+        self._shown = max(self._shown, end)
+        return text
+
+    def _open(self) -> int:
+        """The characters at the end that a stop may begin with."""
+        text = self.whole.rstrip("\ufffd")
+        return max((size for one in self._stop for size in range(1, len(one)) if text.endswith(one[:size])), default=0)
+
+
+def _result(text: str, engine: Engine, sampling: Sampling) -> list[int]:
+    """The tokens that the calculator writes behind a text, if it is called."""
+    result = called(text) if sampling.calculator else None
+    return [] if result is None else list(engine.codec.tokenizer.encode(result, add_special_tokens=False).ids)
+
+
+def _seen(ids: Sequence[int], vocabulary: int) -> Bool[Tensor, " V"]:
+    seen = torch.zeros(vocabulary, dtype=torch.bool)
+    seen[list(ids)] = True
+    return seen

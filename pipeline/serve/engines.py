@@ -1,0 +1,145 @@
+"""Two engines that read one sequence at a time: ours over transformers' modules, and llama.cpp over GGUF files.
+
+time T, vocabulary V, heads H
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from pipeline.core import manifest
+from pipeline.core.artifact.model import Model
+from pipeline.core.errors import InputError
+from pipeline.core.files import read_json
+from pipeline.export.llama_runtime import Runtime
+from pipeline.model import disk
+from pipeline.model.candidate import Theirs, load_candidate
+from pipeline.model.decode import decoder_of
+from pipeline.serve.places import Place
+from pipeline.tokens.chat import TEMPLATE
+from pipeline.tokens.codec import Codec, Own
+from pipeline.tokens.tokenizer import read
+
+
+class Engine(Protocol):
+    """One model that goes on from ids. One sequence at a time, of at most `context` tokens."""
+
+    codec: Codec
+    context: int  # tokens
+    layers: int  # whose attention can be seen; 0: of none
+
+    def begin(self, ids: Sequence[int], *, room: int) -> Float[Tensor, " V"]:
+        """The logits behind a sequence, after which up to `room` tokens may follow."""
+        ...
+
+    def step(self, token: int) -> Float[Tensor, " V"]:
+        """The logits behind one more token."""
+        ...
+
+    def logits(self, ids: Sequence[int]) -> Float[Tensor, "T V"]:
+        """The logits behind each token of a sequence; ends what begin began."""
+        ...
+
+    def attention(self, ids: Sequence[int], layer: int) -> Float[Tensor, "H T T"]:
+        """How much each place (row) looks at each place (column). InputError where the engine doesn't tell."""
+        ...
+
+    def close(self) -> None:
+        """Give memory back that is not Python's."""
+        ...
+
+
+def opened(place: Place, *, threads: int) -> Engine:
+    """The engine for a model on disk."""
+    return LlamaCpp(place, threads=threads) if place.is_gguf else Torch(*loaded(place.path))
+
+
+def loaded(folder: Path) -> tuple[PreTrainedModel, Codec]:
+    """The module, fp32, and how it reads text. The bytes of a stage's folder are compared with its manifest."""
+    ours = (folder / manifest.NAME).is_file()
+    return disk.load(Model(folder), device="cpu") if ours else load_candidate(folder, device="cpu"), codec_of(folder)
+
+
+def codec_of(folder: Path) -> Codec:
+    """Ours where the chat template is ours."""
+    template = folder / "chat_template.jinja"
+    ours = template.is_file() and template.read_text(encoding="utf-8") == TEMPLATE
+    return Own(read(folder / "tokenizer.json")) if ours else Theirs(folder)
+
+
+def context_of(place: Place) -> int:
+    """The tokens that a model reads at most."""
+    return int(read_json(place.tokenizer / "config.json")["max_position_embeddings"])
+
+
+class Torch:
+    """A module of transformers, on the fast decoder where its layers allow."""
+
+    def __init__(self, module: PreTrainedModel, codec: Codec) -> None:
+        self.codec, self._module, self._decoder = codec, module, decoder_of(module)
+        config = module.config
+        self.context = int(config.max_position_embeddings)
+        self.layers = int(getattr(config, "num_hidden_layers", 0)) if getattr(config, "num_attention_heads", 0) else 0
+
+    @torch.inference_mode()
+    def begin(self, ids: Sequence[int], *, room: int) -> Float[Tensor, " V"]:
+        return self._decoder.begin([list(ids)], room=room)[0].float()
+
+    @torch.inference_mode()
+    def step(self, token: int) -> Float[Tensor, " V"]:
+        return self._decoder.step(torch.tensor([token]))[0].float()
+
+    @torch.inference_mode()
+    def logits(self, ids: Sequence[int]) -> Float[Tensor, "T V"]:
+        found: Tensor = self._module(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0]
+        return found.float()
+
+    @torch.inference_mode()
+    def attention(self, ids: Sequence[int], layer: int) -> Float[Tensor, "H T T"]:
+        before = self._module.config._attn_implementation
+        self._module.set_attn_implementation("eager")  # the only kernel that keeps the weights
+        try:
+            found = self._module(input_ids=torch.tensor([list(ids)]), use_cache=False, output_attentions=True).attentions
+        finally:
+            self._module.set_attn_implementation(before)
+        if not found or found[layer] is None:
+            raise InputError("this kind of model tells no attention", mend="another model")
+        weights: Tensor = found[layer][0]
+        return weights.float()
+
+    def close(self) -> None:
+        return
+
+
+class LlamaCpp:
+    """A GGUF file, read by another program than ours."""
+
+    layers = 0
+
+    def __init__(self, place: Place, *, threads: int) -> None:
+        self.codec = codec_of(place.tokenizer)
+        self.context = context_of(place)
+        self._runtime = Runtime(place.path, context=self.context, threads=threads)
+        if (size := self.codec.tokenizer.get_vocab_size()) != self._runtime.size:
+            message = f"{place.path} has {self._runtime.size} tokens, the tokenizer of {place.tokenizer} has {size}"
+            raise InputError(message, mend="dvc repro export@gguf")
+
+    def begin(self, ids: Sequence[int], *, room: int) -> Float[Tensor, " V"]:
+        return torch.from_numpy(self._runtime.begin(ids))
+
+    def step(self, token: int) -> Float[Tensor, " V"]:
+        return torch.from_numpy(self._runtime.step(token))
+
+    def logits(self, ids: Sequence[int]) -> Float[Tensor, "T V"]:
+        return torch.from_numpy(self._runtime.logits(ids))
+
+    def attention(self, ids: Sequence[int], layer: int) -> Float[Tensor, "H T T"]:
+        raise InputError("llama.cpp tells no attention", mend="the model that the file was made from")
+
+    def close(self) -> None:
+        self._runtime.close()
