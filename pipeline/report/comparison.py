@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline.core.artifact.split import PARTS
 from pipeline.report import compared
 from pipeline.report.blocks import Absent, Block, Card, Figures, Quote, Quotes, Section, Table, excerpt
 from pipeline.report.changes import KINDS, Changes, Example, changes, examples
 from pipeline.report.charts import Curve, Interval, interval_chart, line_chart
-from pipeline.report.compared import PAIRED, Apart, ComparedRun, Metric, Row
+from pipeline.report.compared import BOUNDS, PAIRED, Apart, ComparedRun, Metric, Row
 from pipeline.report.figures import ABSENT, number, size, text
+from pipeline.report.glossary import explained, terms
 from pipeline.report.learning import CHARTS, STEP
 from pipeline.report.page import environment
 from pipeline.report.summary import summary
@@ -35,7 +36,7 @@ class Documents:
 
     run: str
     changes: Sequence[Changes]
-    examples: Sequence[Example]
+    examples: Sequence[tuple[str, Example]]  # with its stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,18 +66,24 @@ def comparison(runs: Sequence[ComparedRun], *, every: bool = False, shown: int =
         code=compared.code(runs, every=every),
         packages=compared.packages(runs, every=every),
         data=compared.data(runs, every=every),
-        documents=[found for run in runs[1:] if (found := documents(runs[0], run, shown))],
+        documents=[found for run in runs[1:] if (found := documents(runs[0], run, shown, every=every))],
         metrics=compared.metrics(runs, every=every),
         every=every,
     )
 
 
-def documents(old: ComparedRun, new: ComparedRun, shown: int) -> Documents | None:
-    """Those of two runs; None where one of them has none that can be read, or all are equal."""
+def documents(old: ComparedRun, new: ComparedRun, shown: int, *, every: bool = False) -> Documents | None:
+    """Those of two runs; None where one of them has none that can be read, or all are equal and not `every` stage is asked for."""
     if old.side is None or new.side is None:
         return None
-    found = [change for change in changes(old.side, new.side) if not change.equal]
-    some = [one for change in found for kind in KINDS for one in examples(change, old.side, new.side, kind=kind, most=shown)]
+    found = [change for change in changes(old.side, new.side) if every or not change.equal]
+    some = [
+        (change.stage, one)
+        for change in found
+        for kind in KINDS
+        if change.count(kind)[0]
+        for one in examples(change, old.side, new.side, kind=kind, most=shown)
+    ]
     return Documents(new.name, found, some) if found else None
 
 
@@ -85,8 +92,19 @@ def page(found: Comparison, *, title: str) -> str:
     names = [run.name for run in found.runs]
     telling, told = compared.judged(found.metrics)
     lead = f"{', '.join(names[1:])} beside {names[0]}."
-    template = environment().get_template(_TEMPLATE)
-    return template.render(title=title, lead=lead, cards=list(cards(found, telling, told)), sections=list(sections(found)), row="0", absent=ABSENT)
+    return (
+        environment()
+        .get_template(_TEMPLATE)
+        .render(
+            title=title,
+            lead=lead,
+            cards=list(cards(found, telling, told)),
+            sections=list(sections(found)),
+            row="0",
+            terms=terms(),
+            absent=ABSENT,
+        )
+    )
 
 
 def cards(found: Comparison, telling: int, told: int) -> Iterator[Card]:
@@ -122,14 +140,15 @@ def sections(found: Comparison) -> Iterator[Section]:
 def run_table(runs: Sequence[ComparedRun]) -> Table:
     """A row a run."""
     rows = [(run.name, run.origin, number(len(run.metrics)), number(len(run.hashes))) for run in runs]
-    return Table("", ("run", "found as", "stages measured", "artifacts"), rows)
+    return Table("", [escape(head) for head in ("run", "found as", "stages measured", "artifacts")], rows)
 
 
 def row_blocks(rows: Sequence[Row], runs: Sequence[ComparedRun], *, also: str) -> Iterator[Block]:
     """A table with a column a run; `also`: the head of what goes with a row."""
     if not rows:
         return
-    heads = ("", *(run.name for run in runs), *([also] if also else ()))
+    also = also if any(row.also for row in rows) else ""
+    heads = ("", *names_of(runs), *([escape(also)] if also else ()))
     cells = [(row.name, *(shown(value) for value in row.values), *([briefly(row.also)] if also else ())) for row in rows]
     yield Table("", heads, cells)
 
@@ -139,21 +158,27 @@ def metric_blocks(found: Comparison) -> Iterator[Block]:
     by_stage: dict[str, list[Metric]] = {}
     for metric in found.metrics:
         by_stage.setdefault(metric.stage, []).append(metric)
-    heads = ("", *(run.name for run in found.runs))
+    heads = ("", *names_of(found.runs))
     for stage, own in by_stage.items():
-        yield Table(stage, heads, [(metric.name, *(cell(metric, place) for place in range(len(found.runs)))) for metric in own])
+        rows = [(explained(metric.name), *(cell(metric, place) for place in range(len(found.runs)))) for metric in own]
+        yield Table(stage, heads, rows)
     if by_stage:
         yield Absent("How to read it", noise_note(found.metrics))
+
+
+def names_of(runs: Sequence[ComparedRun]) -> list[Markup]:
+    """The names as heads of columns; a run called `base` is no term of the glossary."""
+    return [escape(run.name) for run in runs]
 
 
 def noise_note(metrics: Sequence[Metric]) -> str:
     """What is called noise, and what is not known of it."""
     telling, told = compared.judged(metrics)
     return (
-        f"{number(telling)} of {number(told)} differences are more than noise at 95%, of which about {number(round(told / 20))} come by "
-        "chance where nothing differs. Where both runs answered the same items these are paired, whole clusters drawn anew; else the "
-        "intervals of both are joined as if they were independent. Both know the items' noise only: another seed moves scores too "
-        "(make seeds tells by how much). Without an interval a difference is neither"
+        f"{number(telling)} of {number(told)} differences are more than noise at 95%; of equal models about {number(round(told / 20))} "
+        "would be so by chance. Where both runs answered the same items these are paired, whole clusters drawn anew; else the intervals of "
+        "both are joined as if they were independent. Both know the items' noise only: another seed moves scores too (make seeds tells by "
+        "how much). Without an interval a difference is neither"
     )
 
 
@@ -205,13 +230,17 @@ def sweep_blocks(found: Comparison) -> Iterator[Block]:
     """Headline figures against the one value that differs: as a curve where it is a number, else as intervals."""
     if (row := found.varied) is None:
         return
-    bounds = _headline_bounds(found.metrics)
-    rows = [_headlines(run) for run in found.runs]
-    charts = []
-    for name in dict.fromkeys(name for own in rows for name in own):
-        values = [own.get(name) for own in rows]
+    told, lows, highs = ([headlines(run, end) for run in found.runs] for end in ("", *BOUNDS))
+    charts: list[Markup] = []
+    for name in dict.fromkeys(name for own in told for name in own):
+        values = [own.get(name) for own in told]
         if len({value for value in values if value is not None}) > 1 and len(charts) < _SWEPT:
-            charts.append(_swept(row, name, values, bounds.get(name, {})))
+            bounds = {
+                place: (low[name], high[name])
+                for place, (low, high) in enumerate(zip(lows, highs, strict=True))
+                if values[place] is not None and low[name] < high[name]
+            }
+            charts.append(_swept(row, name, values, bounds))
     if charts:
         yield Figures(charts, f"{row.name} on the axis; vertical lines are 95% intervals. The figures are those of metrics.json.")
 
@@ -225,10 +254,17 @@ def document_blocks(found: Sequence[Documents]) -> Iterator[Block]:
         for change in own.changes:
             if change.absent:
                 yield Absent(f"Documents of {change.stage}", change.absent)
-        for example in own.examples:
-            quotes = [Quote(by, excerpt(words, 600), mark) for by, words, mark in _sides(example) if words]
+        for stage, example in own.examples:
+            quotes = [Quote(by, excerpt(words, 600), mark) for by, words, mark in sides(example) if words]
             if quotes:
-                yield Quotes(f"{example.kind}: {example.id}", quotes, example.reason, folded=True, aside=True)
+                yield Quotes(f"{stage}, {example.kind}: {example.id}", quotes, example.reason, folded=True, aside=True)
+
+
+def sides(example: Example) -> Iterator[tuple[str, str, str]]:
+    """Who says it, the text, and a mark: what is gone and what is new; of a document that only moved nothing."""
+    if example.kind != "moved":
+        yield "was", example.old, "bad"
+        yield "is", example.new, "good"
 
 
 def counted(change: Changes) -> Iterator[str]:
@@ -290,13 +326,16 @@ def _lines(found: Comparison) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def _headlines(run: ComparedRun) -> dict[str, Any]:
-    rows = summary({**dict.fromkeys(run.settings.get("align", ()), None), **run.metrics})
-    return {f"{group}.{key}": value for group, own in rows.items() for key, value in own.items() if value is not None}
+def headlines(run: ComparedRun, end: str = "") -> dict[str, float | int]:
+    """The figures of metrics.json by name; `end`, one of BOUNDS: with the end of its interval in the place of each value that has one."""
+    rows = summary({stage: _at_end(values, end) for stage, values in run.metrics.items()})
+    return {f"{group}.{key}": value for group, row in rows.items() for key, value in row.items() if value is not None and key != "ci"}
 
 
-def _headline_bounds(metrics: Sequence[Metric]) -> dict[str, dict[int, tuple[float, float]]]:
-    return {}
+def _at_end(values: Any, end: str) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    return {key: own if (own := values.get(f"{key}{end}")) is not None else _at_end(value, end) for key, value in values.items()}
 
 
 def _swept(row: Row, name: str, values: Sequence[Any], bounds: Mapping[int, tuple[float, float]]) -> Markup:
@@ -321,9 +360,3 @@ def _reason_rows(change: Changes) -> Iterator[tuple[str, ...]]:
 def _signed(kind: str, bytes_: int) -> str:
     sign = {"added": "+", "removed": "−"}.get(kind, "−" if bytes_ < 0 else "+")
     return f"{sign}{size(abs(bytes_))}"
-
-
-def _sides(example: Example) -> Iterator[tuple[str, str, str]]:
-    if example.kind != "moved":
-        yield "was", example.old, "bad"
-        yield "is", example.new, "good"
