@@ -154,16 +154,16 @@ def row_blocks(rows: Sequence[Row], runs: Sequence[ComparedRun], *, also: str) -
 
 
 def metric_blocks(found: Comparison) -> Iterator[Block]:
-    """A table a stage, and what the marks mean."""
+    """What the marks mean, and a table a stage."""
     by_stage: dict[str, list[Metric]] = {}
     for metric in found.metrics:
         by_stage.setdefault(metric.stage, []).append(metric)
     heads = ("", *names_of(found.runs))
+    if by_stage:
+        yield Absent("How to read it", noise_note(found.metrics))
     for stage, own in by_stage.items():
         rows = [(explained(metric.name), *(cell(metric, place) for place in range(len(found.runs)))) for metric in own]
         yield Table(stage, heads, rows)
-    if by_stage:
-        yield Absent("How to read it", noise_note(found.metrics))
 
 
 def names_of(runs: Sequence[ComparedRun]) -> list[Markup]:
