@@ -55,7 +55,7 @@ class Comparison:
     @property
     def varied(self) -> Row | None:
         """The one value in which the runs differ."""
-        return None if any(row.differs for row in self.code) else compared.varied(self.settings)
+        return None if any(row.differs for row in self.code) else compared.varied(compared.settings(self.runs))
 
 
 def comparison(runs: Sequence[ComparedRun], *, every: bool = False, shown: int = 3) -> Comparison:

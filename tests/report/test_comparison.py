@@ -25,7 +25,7 @@ def run(name: str, beta: float, right: int, **more: Any) -> ComparedRun:
         return {model: records for model in models}
 
     facts = {"choice": share, "choice_low": share - 0.2, "choice_high": share + 0.2}
-    values = {
+    values: dict[str, Any] = {
         "name": name,
         "origin": "test",
         "settings": {"align": {"dpo": {"beta": beta}}, "copy": {"beta": beta}, "hardware": {"threads": right}},
