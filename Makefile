@@ -7,6 +7,8 @@ STAGE ?= pretrain
 JOBS ?= 1
 N ?= 3
 WORLDS ?= 1
+RUNS ?=
+ALL ?=
 A ?= HEAD
 B ?= workspace
 DATA ?=
@@ -106,9 +108,8 @@ verify: setup ## check an exported file against its manifest and dvc.lock, to th
 card: setup ## card/: the exported folder with scores, hardware, cost (PRICE=$$ an hour) and energy (WATTS=) in its card; HUB=user/name pushes it
 	@$(V)/python -m apps.card $(if $(PRICE),--price "$(PRICE)") $(if $(WATTS),--watts "$(WATTS)") $(if $(HUB),--hub "$(HUB)")
 
-compare: setup ## what differs between two runs (A=HEAD B=workspace: commits or experiments)
-	@$(V)/python -m apps.compare $(A) $(B)
-	@$(V)/python -m apps.scores $(A) $(B)
+compare: setup ## what differs between runs, as table, comparison.html and .csv (A=HEAD B=workspace, or RUNS='HEAD exp-a exp-*': commits, experiments, clones, W&B runs; ALL=1: what is equal too)
+	@set -f; $(V)/python -m apps.compare $(or $(RUNS),$(A) $(B)) $(if $(ALL),--all)
 
 scores: setup ## which scores differ by more than noise, item by item (A=RUN B=RUN: revisions or folders; A=R1,R2 B=R3,R4: over seeds)
 	@$(V)/python -m apps.scores $(A) $(B)

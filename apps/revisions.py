@@ -12,6 +12,7 @@ from pipeline.report import wandb_runs
 from pipeline.report.compared import ComparedRun
 from pipeline.report.revisions import EVALUATE, WORKSPACE, Revision, git
 
+FOLDER = "folder"  # the origin of one
 _EXPERIMENTS = "refs/exps/"
 
 
@@ -30,7 +31,7 @@ def revision(name: str) -> Revision:
         return Revision(name, fetch=_fetched)
     folder = Path(name)
     if folder.is_dir() and ((folder / "params.yaml").is_file() or (folder / EVALUATE).is_dir()):
-        return Revision(name, root=folder, origin="folder", fetch=_fetched)
+        return Revision(name, root=folder, origin=FOLDER, fetch=_fetched)
     if commit := experiments().get(name):
         return Revision(name, commit=commit, origin=f"experiment {commit[:7]}", fetch=_fetched)
     try:

@@ -1,4 +1,4 @@
-"""Which scores of two experiments differ by more than noise: `python -m apps.scores A B`, item by item (part of `make compare`).
+"""Which scores of two experiments differ by more than noise: `python -m apps.scores A B`, item by item.
 
 Each is a commit, branch, tag, experiment, `workspace`, or the folder of a clone. With a list of runs of other seeds on both sides, A1,A2,A3
 B1,B2,B3, they pair in their order, and the mean difference over seeds and items is told.
@@ -6,25 +6,22 @@ B1,B2,B3, they pair in their order, and the mean difference over seeds and items
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path, PurePosixPath
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from apps.compare import WORKSPACE, Revision
+from apps.revisions import FOLDER, revision
 from pipeline.core.errors import InputError, PipelineError
-from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap
 from pipeline.evaluate.differences import Difference
 from pipeline.evaluate.pooled import Pooled, Run, apart, pooled
 from pipeline.report.figures import fixed
+from pipeline.report.revisions import ANSWERS, EVALUATE, WORKSPACE
 
-EVALUATE = "data/evaluate"
 _WIDEST = 130  # characters of a row
 DRAWS = Bootstrap(1000, 1)
 
@@ -58,31 +55,12 @@ def arguments() -> argparse.Namespace:
 
 
 def run(name: str) -> Run:
-    """The records of each model of a run: a folder's, or a revision's. InputError where a folder holds none."""
-    if Path(name).is_dir():
-        files = sorted((Path(name) / EVALUATE).glob("*/answers.jsonl"))
-        if not files:
-            raise InputError(
-                f"{name} has no {EVALUATE}/MODEL/answers.jsonl", mend=f"the folder of a clone whose chain has run, or {WORKSPACE}"
-            )
-        return {file.parent.name: list(read_jsonl(file)) for file in files}
-    return dict(recorded(Revision(name)))
-
-
-def recorded(revision: Revision) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
-    """The same of what DVC has; a model that is neither in the folder nor in the cache is left out."""
-    names = sorted(path for path in revision.system.find(EVALUATE) if path.endswith("/answers.jsonl")) if known(revision) else []
-    for path in names:
-        try:
-            with revision.open(path, "rb") as file:
-                yield PurePosixPath(path).parent.name, [orjson.loads(line) for line in file.read().splitlines()]
-        except FileNotFoundError:
-            continue
-
-
-def known(revision: Revision) -> bool:
-    """Whether it has scores at all."""
-    return bool(revision.system.exists(EVALUATE))
+    """The records of each model of a run, as far as DVC's cache has them. InputError where a folder holds none."""
+    own = revision(name)
+    found = own.records(own.models())
+    if not found and own.origin == FOLDER:
+        raise InputError(f"{name} has no {EVALUATE}/MODEL/{ANSWERS}", mend=f"the folder of a clone whose chain has run, or {WORKSPACE}")
+    return found
 
 
 def single_rows(old: Run, new: Run) -> Iterator[tuple[str, Difference]]:

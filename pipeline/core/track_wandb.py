@@ -1,6 +1,7 @@
 """Weights & Biases: a run for each stage, and one for the whole pipeline, all in one group. Offline where there is no account."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,10 @@ from typing import Any
 import wandb  # imported where a run is tracked only: it takes 0.3 s
 
 from pipeline.core.track import STEP, PipelineRun, Track
+
+_AGENT = {"sweep_id": "WANDB_SWEEP_ID", "run_id": "WANDB_RUN_ID", "sweep_param_path": "WANDB_SWEEP_PARAM_PATH"}
+# What an agent of a sweep tells its command, hidden from W&B, which would take each stage for the run that the sweep waits for.
+_SWEEP = {key: value for key, name in _AGENT.items() if (value := os.environ.pop(name, ""))}
 
 
 class WandbTracker:
@@ -27,8 +32,11 @@ class WandbTracker:
 
 
 def send_pipeline(settings: Track, whole: PipelineRun) -> None:
-    """The whole run as one of W&B. Sent once more, it is the same run: W&B passes over steps that it has."""
-    run = _begun(settings, group=whole.name, job=whole.job, name=whole.name, config=whole.config)
+    """The whole run as one of W&B. Sent once more, it is the same run: W&B passes over steps that it has.
+
+    Where an agent of a sweep began the pipeline, it is the run that the sweep waits for.
+    """
+    run = _begun(settings, group=whole.name, job=whole.job, name=whole.name, config=whole.config, sweep=_SWEEP)
     step = 0
     for prefix, rows in whole.curves.items():
         run.define_metric(f"{prefix}*", step_metric=f"{prefix}{STEP}")
@@ -56,7 +64,7 @@ def send_pipeline(settings: Track, whole: PipelineRun) -> None:
     run.finish()
 
 
-def _begun(settings: Track, *, group: str, job: str, name: str, config: Mapping[str, Any]) -> Any:
+def _begun(settings: Track, *, group: str, job: str, name: str, config: Mapping[str, Any], sweep: Mapping[str, str] | None = None) -> Any:
     mode = settings.mode
     if mode == "auto":
         mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
@@ -66,10 +74,10 @@ def _begun(settings: Track, *, group: str, job: str, name: str, config: Mapping[
         group=group,
         job_type=job,
         name=name,
-        id=f"{group}-{job}".replace("/", "-"),
+        id=(sweep or {}).get("run_id") or f"{group}-{job}".replace("/", "-"),
         resume="allow",
         mode=mode,
         dir=settings.folder,
         config=dict(config),
-        settings=wandb.Settings(silent=True, console="off"),
+        settings=wandb.Settings(silent=True, console="off", **(sweep or {})),
     )

@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 from transformers import PreTrainedModel
 
-from pipeline.core.artifact.split import Part, Split
+from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
-from pipeline.core.errors import ArtifactError, PipelineError
-from pipeline.core.seed import stream
+from pipeline.core.errors import PipelineError
 from pipeline.evaluate.ngram import MAX_ORDER, Ngram
 from pipeline.model.score import document_nats
-from pipeline.tokens.rows import Rows, open_rows
+from pipeline.tokens.sourced import Ids, Sourced
 from pipeline.tokens.special import IDS, PAD
 
 Baseline = Literal["auto", "ngram", "entropy"]
-Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +63,7 @@ class Proposal:
 
 def losses(module: PreTrainedModel, split: Split, tokens: Tokens, *, digest: str, reading: Reading) -> list[Loss]:
     """The loss on each source of train or val, in the order of their names. `digest` is that of the model's tokenizer."""
-    train, val = (_Sourced.of(split, tokens, part, digest) for part in ("train", "val"))
+    train, val = (Sourced.of(split, tokens, part, digest) for part in ("train", "val"))
     sizes = split.read("val", ["text"])["text"]
     bytes_, bits = pc.binary_length(sizes).to_pylist(), split.read("val", ["bits"])["bits"].to_pylist()
     found = []
@@ -77,7 +74,7 @@ def losses(module: PreTrainedModel, split: Split, tokens: Tokens, *, digest: str
         stride = max(1, window // 2)
         nats = document_nats(module, list(texts.values()), window=window, stride=stride, batch=reading.batch) if texts else None
         known = [bits[number] for number in texts]
-        counted = train.ngrams(source, reading, vocabulary=tokens.facts["vocabulary"]) if texts else None
+        counted = _ngrams(train, source, reading, vocabulary=tokens.facts["vocabulary"]) if texts else None
         found.append(
             Loss(
                 source=source,
@@ -129,46 +126,14 @@ def _excess(loss: Loss, baseline: str) -> float | None:
     return None if loss.model is None or floor is None else loss.model - floor
 
 
-@dataclass(frozen=True)
-class _Sourced:
-    """The rows of a part, and the source of each of its documents."""
-
-    rows: Rows
-    names: list[str]
-    of_document: npt.NDArray[np.int64]  # a place in names
-
-    @classmethod
-    def of(cls, split: Split, tokens: Tokens, part: Part, digest: str) -> "_Sourced":
-        rows = open_rows(tokens, part, tokenizer_digest=digest)
-        column = split.read(part, ["source"])["source"].combine_chunks().dictionary_encode()
-        if len(column) != rows.facts["documents"]:
-            message = f"{tokens.path} has {rows.facts['documents']} documents of {part}, {split.path} has {len(column)}"
-            raise ArtifactError(message, mend=f"dvc repro {tokens.path.name}")
-        return cls(rows, column.dictionary.to_pylist(), column.indices.to_numpy(zero_copy_only=False).astype(np.int64))
-
-    def tokens(self, source: str) -> int:
-        """How many tokens the documents of a source have."""
-        return int(self.rows.sizes[self._of(source)].sum())
-
-    def some(self, source: str, *, most: int, seed: int) -> dict[int, Ids]:
-        """Documents of a source by their numbers, BOS in front: all, or so many by lot. One without text has no tokens."""
-        numbers = self._of(source)
-        lots = stream(seed, "sources", source).permutation(len(numbers))[:most]
-        return {int(number): self.rows.document(int(number)) for number in np.sort(numbers[lots])}
-
-    def ngrams(self, source: str, reading: Reading, *, vocabulary: int) -> Ngram | None:
-        """An n-gram model of a source's text, of so many tokens as are counted at most; None where there are too few."""
-        found: list[Ids] = []
-        room = reading.counted
-        for number in self._of(source):
-            found.append(self.rows.document(int(number))[:room])
-            room -= len(found[-1])
-            if room <= 0:
-                break
-        text = np.concatenate([*found, np.zeros(0, np.int64)])
-        return Ngram(text[None], order=reading.order, vocabulary=vocabulary, padding=IDS[PAD]) if len(text) > reading.order else None
-
-    def _of(self, source: str) -> Ids:
-        """The numbers of the documents of a source that have text."""
-        place = self.names.index(source) if source in self.names else -1
-        return np.flatnonzero((self.of_document == place) & (self.rows.sizes > 0))
+def _ngrams(train: Sourced, source: str, reading: Reading, *, vocabulary: int) -> Ngram | None:
+    """An n-gram model of a source's text, of so many tokens as are counted at most; None where there are too few."""
+    found: list[Ids] = []
+    room = reading.counted
+    for number in train.documents(source):
+        found.append(train.rows.document(int(number))[:room])
+        room -= len(found[-1])
+        if room <= 0:
+            break
+    text = np.concatenate([*found, np.zeros(0, np.int64)])
+    return Ngram(text[None], order=reading.order, vocabulary=vocabulary, padding=IDS[PAD]) if len(text) > reading.order else None

@@ -1,4 +1,4 @@
-"""What differs between two runs: documents by stage, with the reasons, and the numbers by their names.
+"""What differs between the documents of two runs, by stage, with the reasons.
 
 Documents are compared by id and by a hash of the text, as columns; one shard of text is held at a time.
 """
@@ -170,21 +170,6 @@ def examples(change: Changes, old: Side, new: Side, *, kind: str, most: int) -> 
             was, now = first_difference(was, now)
         found.append(Example(kind, row["id"], row["reason"], was, now))
     return found
-
-
-def unequal(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """(dotted name, old, new) of each value that differs between two nested dicts; None where one lacks it."""
-    flat = dict(_flat(old)), dict(_flat(new))
-    names = dict.fromkeys([*flat[0], *flat[1]])
-    return [(name, *pair) for name in names if (pair := (flat[0].get(name), flat[1].get(name)))[0] != pair[1]]
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if not isinstance(value, Mapping):
-        yield name, value
-        return
-    for key, inner in value.items():
-        yield from _flat(inner, f"{name}.{key}" if name else str(key))
 
 
 def _equal(old: Side, new: Side, stage: str) -> bool:

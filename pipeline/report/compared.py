@@ -193,16 +193,12 @@ def _lettered(row: Row) -> Row:
 def _paired(runs: Sequence[ComparedRun]) -> dict[tuple[str, str, int], Apart]:
     """By stage, metric and place of a run: the difference from the first, item by item. Answers of equal bytes are not read."""
     found = {}
-    known: dict[str, Records] = {}
-
-    def of(run: ComparedRun, models: Sequence[str]) -> Records:
-        own = known.setdefault(run.name, {})
-        known[run.name] = {**own, **run.records([model for model in models if model not in own])}
-        return {model: known[run.name][model] for model in models if model in known[run.name]}
-
+    first: dict[str, Any] = {}
     for place, run in enumerate(runs):
         models = [stage.removeprefix(EVALUATE) for stage in run.metrics if stage.startswith(EVALUATE) and _other(runs[0], run, stage)]
-        for model, some in apart(of(runs[0], models), of(run, models), _DRAWS).items():
+        first |= runs[0].records([model for model in models if model not in first])
+        known = {model: first[model] for model in models if model in first}
+        for model, some in apart(known, run.records(list(known)), _DRAWS).items():
             for one in some:
                 told = Apart(value=one.value, low=one.low, high=one.high, noise=one.noise, by=PAIRED)
                 found[f"{EVALUATE}{model}", f"{one.task}.{one.metric}", place] = told

@@ -24,6 +24,7 @@ from pipeline.report import (
     overview,
     samples,
     sources,
+    specialized,
     vocabulary,
 )
 from pipeline.report.blocks import Absent, Block, Figures, Section, Table
@@ -185,6 +186,7 @@ def score_blocks(
     yield from judged.ranking_blocks({judged.REWARD: told.metrics.get("reward"), **ranking})
     yield from judged.calibration_blocks(told.metrics.get("reward"))
     yield from judged.alarm_blocks(told.of("align"))
+    yield from specialized.specialized_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
     bins = choices.parts_shown(board)
     yield from judged.other_blocks(board, [core.TASK, *bins, *shown, *(part for name in shown for part in board.below(name))])

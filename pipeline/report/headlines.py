@@ -168,6 +168,8 @@ STAGES: Mapping[str, Work] = {
             Number("ranks correctly", "accuracy", share),
             Number("margin", "margin", fixed),
             Number("reward may be gamed", "alarms", ", ".join, True),
+            Number("change there, bits a byte", "specialized.change", fixed, True),
+            Number("change elsewhere, bits a byte", "elsewhere.change", fixed, True),
             *FITTING,
         ),
     ),

@@ -43,7 +43,28 @@ def render(
 ) -> str:
     """The HTML of the page. `settings`: what each stage was told, in the order of the data; `edges`: who reads whom; `deviations`: what
     of the settings is not as in conf/, None where nobody knows."""
-    environment = Environment(
+    stages = [_stage(name, settings[name], metrics.get(name)) for name in settings]
+    return (
+        environment()
+        .get_template(_TEMPLATE)
+        .render(
+            title=title,
+            lead=lead,
+            cards=cards,
+            sections=sections,
+            stages=stages,
+            drawing=arcs(list(settings), edges),
+            row=f"{ROW:g}",
+            deviations=deviations,
+            terms=terms(),
+            absent=ABSENT,
+        )
+    )
+
+
+def environment() -> Environment:
+    """What renders the templates of this folder."""
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -51,20 +72,8 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["explained"] = explained
-    stages = [_stage(name, settings[name], metrics.get(name)) for name in settings]
-    return environment.get_template(_TEMPLATE).render(
-        title=title,
-        lead=lead,
-        cards=cards,
-        sections=sections,
-        stages=stages,
-        drawing=arcs(list(settings), edges),
-        row=f"{ROW:g}",
-        deviations=deviations,
-        terms=terms(),
-        absent=ABSENT,
-    )
+    made.filters["explained"] = explained
+    return made
 
 
 def absences(sections: Sequence[Section]) -> int:

@@ -1,17 +1,19 @@
 """Two revisions of a real project of git and DVC, compared without a checkout."""
 
+import csv
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
-from apps import compare
+from apps import compare, revisions
+from pipeline.core.errors import InputError
 from pipeline.report.changes import EARLIER, STAGES, Changes, changes, examples
 from tests.apps.tiny import CLEAN, write_chain
 
@@ -66,7 +68,7 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def compared(old: str, new: str) -> dict[str, Changes]:
-    sides = [compare.Revision(name).side() for name in (old, new)]
+    sides = [revisions.revision(name).side() for name in (old, new)]
     return {change.stage: change for change in changes(*sides)}
 
 
@@ -120,23 +122,75 @@ def test_data_that_is_not_in_the_cache_is_said_to_be_absent(here: Path) -> None:
 
 
 def test_examples_show_the_paragraph_that_differs(here: Path) -> None:
-    sides = [compare.Revision(name).side() for name in ("before", "after")]
+    sides = [revisions.revision(name).side() for name in ("before", "after")]
     change = next(changes(*sides))
     (example,) = examples(change, *sides, kind="changed", most=3)
     assert (example.id, example.old, example.new) == ("ada-0001", "She told nobody.\n", "She told nobody.!\n")
 
 
-def test_the_page_tells_metrics_and_settings(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["compare", "before", "after"])
-    monkeypatch.setitem(os.environ, "COLUMNS", "160")
+def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
+    """The lines of the terminal, blanks run together."""
+    monkeypatch.setattr(sys, "argv", ["compare", *words])
+    monkeypatch.setitem(os.environ, "COLUMNS", "200")
     compare.main()
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "pretrain.loss 2.5 → 2.25 -0.25" in lines
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def written(here: Path) -> Iterator[tuple[Path, Path]]:
+    """The page and the CSV, removed afterwards."""
+    yield (page := here / "comparison.html"), (table := here / "comparison.csv")
+    page.unlink(missing_ok=True)
+    table.unlink(missing_ok=True)
+
+
+def test_any_number_of_runs_is_told_in_the_terminal_on_a_page_and_as_csv(
+    written: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = printed(capsys, monkeypatch, "before", "after", "short*")
+    place = lines.index("metrics before after shorter")
+    assert lines[place + 1 : place + 4] == ["pretrain", "loss 2.5 2.25 2.25", "-0.25 -0.25"]
     assert any(line.startswith("corpus added 1 (+20 B), removed 1") for line in lines)
-    assert any(line.startswith("settings equal") for line in lines)
+    assert "data/corpus A B C" in lines
+    assert "settings equal" in lines
+    page, table = (path.read_text() for path in written)
+    assert "Gus came late." in page
+    rows = list(csv.DictReader(table.splitlines()))
+    assert {(row["run"], row["value"], row["difference"]) for row in rows if row["name"] == "pretrain.loss"} == {
+        ("before", "2.5", ""),
+        ("after", "2.25", "-0.25"),
+        ("shorter", "2.25", "-0.25"),
+    }
+    assert {"kind": "documents", "name": "corpus.added", "run": "after", "value": "1"}.items() <= next(
+        row for row in rows if row["name"] == "corpus.added"
+    ).items()
+
+
+def test_what_is_equal_is_told_where_all_is_asked_for(
+    written: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any("steps" in line for line in printed(capsys, monkeypatch, "before", "after"))
+    lines = printed(capsys, monkeypatch, "before", "same", "--all")
+    assert "steps 5 5" in lines
+    assert "corpus equal" in lines
+
+
+def test_one_run_is_compared_with_the_workspace(
+    written: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert printed(capsys, monkeypatch, "before")[0] == "before → workspace"
+    assert printed(capsys, monkeypatch)[0] == "HEAD → workspace"
+
+
+def test_a_folder_of_a_run_is_one(here: Path, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("seed: 3\n")
+    (run,) = revisions.runs([str(tmp_path)])
+    assert (run.origin, run.settings) == ("folder", {"seed": 3})
 
 
 def test_an_unknown_name_is_an_error_with_the_mend(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["compare", "nowhere"])
-    with pytest.raises(SystemExit, match="nowhere is no commit, branch, tag or experiment"):
+    with pytest.raises(SystemExit, match="nowhere is no commit, branch, tag, experiment or folder of a run"):
         compare.main()
+    with pytest.raises(InputError, match="no experiment is named like nowhere-"):
+        list(revisions.revisions(["nowhere-*"]))

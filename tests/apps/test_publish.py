@@ -86,3 +86,15 @@ def test_every_stage_with_metrics_is_sent_in_one_group_offline(finished: Path) -
     assert "track" not in whole.settings
     assert whole.metrics == {"align/dpo": {"accuracy": 0.9}, "corpus": {"documents": 3}, "pretrain": {"val_loss": 1.5}}
     assert whole.curves == {"pretrain": [{"step": 1.0, "loss": 4.5}, {"step": 2.0, "loss": 3.5, "val_loss": 3.25}]}
+
+
+def test_under_an_agent_of_a_sweep_the_whole_run_is_the_one_that_is_waited_for_and_no_stage_is(finished: Path) -> None:
+    agent = {"WANDB_SWEEP_ID": "s1", "WANDB_RUN_ID": "r1", "WANDB_API_KEY": "", "PYTHONPATH": str(ROOT), "PIPELINE_RUN": "run-8"}
+    Path("metrics/align/dpo.json").unlink()
+    Path("metrics/corpus.json").unlink()
+    subprocess.run([sys.executable, "-m", "apps.publish"], cwd=finished, env=os.environ | agent, capture_output=True, check=True)
+    found = {}
+    for path in finished.glob(".run/wandb/wandb/offline-run-*/*.wandb"):
+        run = next(record.run for record in wandb_runs.records(path) if record.WhichOneof("record_type") == "run")
+        found[run.job_type] = run.run_id, run.sweep_id
+    assert found == {"pretrain": ("run-8-pretrain", ""), "pipeline": ("r1", "s1")}

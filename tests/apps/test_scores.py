@@ -63,5 +63,6 @@ def test_a_revision_is_compared_with_the_workspace(
 
 
 def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("")
     with pytest.raises(InputError, match="answers"):
         scores.run(str(tmp_path))

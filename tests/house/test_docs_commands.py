@@ -24,7 +24,23 @@ from tests.house.test_drawing_and_settings import BLOCKS, DEFAULT, GROUPS, LISTS
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "log.md")]
 GUIDES = ("README", "CONTRIBUTING", "own-text", "own-preferences", "working", "report", "devices", "scale")
-OTHERS = {"cd", "curl", "docker", "git", "hf", "llama-cli", "llama-server", "ollama", "pip", "sbatch", "sh", "vllm", "wandb"}  # not ours
+# Programs that are not ours.
+OTHERS = {
+    "cd",
+    "curl",
+    "docker",
+    "git",
+    "hf",
+    "llama-cli",
+    "llama-server",
+    "ollama",
+    "pip",
+    "sbatch",
+    "sh",
+    "trackio",
+    "vllm",
+    "wandb",
+}  # not ours
 SPAN = re.compile(r"`((?:make|dvc|(?:\.venv/bin/)?python -m|\.venv/bin/\w+)(?: [^`]*)?)`")
 SETTING = re.compile(r"`(?:-S )?'?(~?[a-z_]+(?:\.[A-Za-z_0-9]+)*=[^` ]+)`")  # not +KEY: it is new
 STANDS_FOR = re.compile(r"\b[A-Z][A-Z_0-9]+\b|…|\.\.\.|\bmine\b")  # a word of the reader's own
@@ -33,11 +49,6 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.findall(r"\$[({]+(?:value )?([A-Z_]+)[)}]+", MAKEFILE))
 OWN_TEXT = "data/input"
-COMING = {
-    "docs/pictures/playground.png",
-    "docs/pictures/sandbox.png",
-    "docs/comparing.md",
-}  # of the playground, the sandbox, the comparison
 Overrides = tuple[str, ...]
 
 
@@ -208,8 +219,6 @@ def test_every_link_to_a_file_leads_to_it_and_to_its_heading(page):
     for target in re.findall(r"\]\(((?!https?://|#)[^)\s]+)\)", page.read_text(encoding="utf-8")):
         path, _, heading = target.partition("#")
         file = (page.parent / path).resolve()
-        if file.is_relative_to(ROOT) and file.relative_to(ROOT).as_posix() in COMING:
-            continue
         if not file.exists() or (heading and heading not in anchors(file)):
             lost.append(target)
     assert lost == []

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.artifact.split import TEXTS, Split
-from pipeline.report.changes import EARLIER, STAGES, Changes, Side, changes, documents, unequal
+from pipeline.report.changes import EARLIER, STAGES, Changes, Side, changes, documents
 from pipeline.report.stage_files import Disk, StageFiles
 from tests.apps.tiny import CLEAN, write_chain, write_corpus
 
@@ -90,8 +90,3 @@ def test_a_folder_that_is_not_sure_to_be_as_locked_is_compared_by_its_manifest(c
 
 def test_documents_of_all_shards_are_read_in_order(chains: tuple[Path, Path]) -> None:
     assert documents(StageFiles(Disk(), str(chains[0] / "clean")), "clean")["id"].to_pylist() == list(CLEAN)
-
-
-def test_values_that_differ_are_named_by_their_dots() -> None:
-    old, new = {"a": {"b": 1, "c": [1]}, "d": 2}, {"a": {"b": 1, "c": [2]}, "e": {"f": None, "g": 3}}
-    assert unequal(old, new) == [("a.c", [1], [2]), ("d", 2, None), ("e.g", None, 3)]

@@ -137,7 +137,7 @@ def test_the_world_is_written_in_shards_through_the_same_road(place: Path, monke
     columns = {"id": list("abcdefg"), "source": ["world"] * 7, "origin": list("abcdefg"), "group": [None] * 7, "text": texts, "bits": bits}
     documents, truth = pa.table(columns, schema=DOCUMENTS), pa.table({"id": list("abcdefg")})
     library = SimpleNamespace(documents=documents, sides={"truth": truth}, texts={"world.json": "{}\n"}, counts={})
-    monkeypatch.setattr(corpus, "generate", lambda world, seed: library)
+    monkeypatch.setattr(corpus, "generate", lambda world, seed, claims: library)
     target, metrics = recipe("corpus=world", "corpus.shard_bytes=100")
     assert [shard.table("documents").num_rows for shard in target.shards] == [2, 2, 2, 1]
     assert target.read().to_pylist() == documents.to_pylist()
