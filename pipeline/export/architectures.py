@@ -17,16 +17,18 @@ class Architecture:
     embedding: str  # below the root
     norm: str  # the last one
     layer: str
-    parts: tuple[str, ...]  # of a layer
+    parts: tuple[str, ...]  # of a layer; those below `experts` once for each
     turned: tuple[str, ...] = ()  # parts whose weight is [I, O] in transformers
 
 
 _LLAMA = ("input_layernorm", "post_attention_layernorm", *(f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj", "o_proj")))
-_LLAMA += ("self_attn.q_norm", "self_attn.k_norm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
+_LLAMA += ("self_attn.q_norm", "self_attn.k_norm")
+_DENSE = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
+_SPARSE = ("mlp.gate", "mlp.experts.gate_proj", "mlp.experts.up_proj", "mlp.experts.down_proj")  # as experts.opened names them
 _GPT2 = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
 
 
-def _llama(name: str, *, interleaved: bool) -> Architecture:
+def _llama(name: str, *, interleaved: bool, feed: tuple[str, ...] = _DENSE) -> Architecture:
     return Architecture(
         name=name,
         interleaved=interleaved,
@@ -35,7 +37,7 @@ def _llama(name: str, *, interleaved: bool) -> Architecture:
         embedding="embed_tokens",
         norm="norm",
         layer="layers",
-        parts=_LLAMA,
+        parts=(*_LLAMA, *feed),
     )
 
 
@@ -43,6 +45,7 @@ ARCHITECTURES = {  # by transformers' model_type
     "qwen3": _llama("qwen3", interleaved=False),
     "llama": _llama("llama", interleaved=True),
     "mistral": _llama("llama", interleaved=True),  # without a window, which that form does not know
+    "mixtral": _llama("llama", interleaved=True, feed=_SPARSE),
     "gpt2": Architecture(
         name="gpt2",
         interleaved=False,

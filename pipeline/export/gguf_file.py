@@ -19,6 +19,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from pipeline.core.errors import PipelineError
 from pipeline.export.architectures import Architecture, architecture_of
 from pipeline.export.blocks import decode, encode
+from pipeline.export.experts import opened
 from pipeline.export.gguf_types import BLOCK, INSTEAD, STEERED, WIDE_BLOCK, FileType
 from pipeline.export.gptq import damped, quantize
 from pipeline.export.vocabularies import cut_of
@@ -43,6 +44,8 @@ _FILE_TYPE: dict[FileType, gguf.LlamaFileType] = {
 _TENSORS = {name: tensors for tensors, name in gguf.MODEL_ARCH_NAMES.items()}
 _EMBEDDINGS = ("token_embd.weight", "output.weight")
 _POSITIONS = "position_embd.weight"
+_ROUTER = "ffn_gate_inp"  # F32 wherever llama.cpp writes it: it is small, and decides
+_EXPERTS = "_exps"  # ends the name of a matrix of all experts, [E, O, I]
 _FEW = {Type[kind] for kind in STEERED} | {Type[kind] for kind in INSTEAD.values()} - {Type.Q8_0}
 
 
@@ -67,6 +70,7 @@ def write_gguf(
     """
     config = module.config
     architecture = architecture_of(config.model_type)
+    module = opened(module)
     writer = gguf.GGUFWriter(path, architecture.name)
     writer.add_name(name)
     writer.add_file_type(_FILE_TYPE[kind])
@@ -76,11 +80,11 @@ def write_gguf(
     for key, value in notes.items():
         writer.add_string(key, value)
     wide = _wide(config, keep_f16)
-    layers = {to: at.removesuffix(".weight") for at, to in _names(config, architecture).items()}
+    layers = _layers(config, architecture)
     counts: dict[str, int] = {}
     for key, weight in _to_gguf(module, architecture).items():
         own = _type_of(key, weight, kind, wide)
-        writer.add_tensor(key, _data(weight, own, products.get(layers[key])), raw_dtype=own)
+        writer.add_tensor(key, _data(weight, own, [products.get(layer) for layer in layers[key]]), raw_dtype=own)
         counts[own.name] = counts.get(own.name, 0) + 1
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -90,35 +94,37 @@ def write_gguf(
 
 
 def steered_layers(module: PreTrainedModel, types: Sequence[FileType], keep_f16: Sequence[Matrix]) -> list[str]:
-    """The linear layers, by transformers' names, whose rounding calibration rows steer in a file of one of these types."""
+    """The linear layers, by the names of `opened`, whose rounding calibration rows steer in a file of one of these types."""
     architecture, wide = architecture_of(module.config.model_type), _wide(module.config, keep_f16)
-    layers = {to: at.removesuffix(".weight") for at, to in _names(module.config, architecture).items()}
-    weights = _to_gguf(module, architecture)
+    layers = _layers(module.config, architecture)
+    weights = _to_gguf(opened(module), architecture)
     few = [kind for kind in types if kind in STEERED]
-    return [
-        layers[key] for key in weights if any(_type_of(key, weights[key], kind, wide) in _FEW for kind in few) and key not in _EMBEDDINGS
-    ]
+    steered = [key for key in weights if any(_type_of(key, weights[key], kind, wide) in _FEW for kind in few) and key not in _EMBEDDINGS]
+    return [layer for key in steered for layer in layers[key]]
 
 
 def read_weights(path: Path, config: PreTrainedConfig) -> dict[str, Array]:
-    """The weights of a file that write_gguf wrote, dequantized, under transformers' names: what the file really says."""
+    """The weights of a file that write_gguf wrote, dequantized, under the names of `opened`: what the file really says."""
     architecture = architecture_of(config.model_type)
-    names = {to: at for at, to in _names(config, architecture).items()}
+    layers = _layers(config, architecture)
     weights: dict[str, Array] = {}
     for tensor in gguf.GGUFReader(path).tensors:
         shape = tuple(int(size) for size in reversed(tensor.shape))
         weight = decode(tensor.data, tensor.tensor_type).reshape(shape)
         heads = _heads(tensor.name, config) if architecture.interleaved else 0
         weight = _halves(weight, heads) if heads else weight
-        weights[names[tensor.name]] = np.ascontiguousarray(weight.T) if _turned(names[tensor.name], architecture) else weight
+        weight = np.ascontiguousarray(weight.T) if _turned(layers[tensor.name][0], architecture) else weight
+        parts = weight if tensor.name.split(".")[-2].endswith(_EXPERTS) else [weight]
+        end = tensor.name.rpartition(".")[2]
+        weights |= {f"{layer}.{end}": part for layer, part in zip(layers[tensor.name], parts, strict=True)}
     return weights
 
 
 def read_types(path: Path, config: PreTrainedConfig) -> dict[str, Type]:
-    """The type of each tensor of a file that write_gguf wrote, under transformers' names; a tied head has the embedding's."""
+    """The type of each tensor of a file that write_gguf wrote, under the names of `opened`; a tied head has the embedding's."""
     architecture = architecture_of(config.model_type)
-    names = {to: at for at, to in _names(config, architecture).items()}
-    types = {names[tensor.name]: tensor.tensor_type for tensor in gguf.GGUFReader(path).tensors}
+    found = {tensor.name: tensor.tensor_type for tensor in gguf.GGUFReader(path).tensors}
+    types = {at: found[to] for at, to in _names(config, architecture).items() if to in found}
     return {"lm_head.weight": types[f"{architecture.root}.{architecture.embedding}.weight"]} | types
 
 
@@ -127,8 +133,15 @@ def _wide(config: PreTrainedConfig, keep_f16: Sequence[Matrix]) -> set[str]:
     return {"token_embd" if part == "output" and config.tie_word_embeddings else part for part in keep_f16}
 
 
-def _data(weight: Array, kind: Type, products: npt.NDArray[np.float64] | None) -> npt.NDArray[np.generic]:
-    """The bytes of a tensor. Rows are rounded one by one, so their new order does no harm."""
+def _data(weight: Array, kind: Type, products: Sequence[npt.NDArray[np.float64] | None]) -> npt.NDArray[np.generic]:
+    """The bytes of a tensor, one of `products` for each matrix in it."""
+    if weight.ndim > 2:  # experts, [E, O, I]
+        return np.stack([_rounded(one, kind, steering) for one, steering in zip(weight, products, strict=True)])
+    return _rounded(weight, kind, products[0])
+
+
+def _rounded(weight: Array, kind: Type, products: npt.NDArray[np.float64] | None) -> npt.NDArray[np.generic]:
+    """The bytes of a matrix. Rows are rounded one by one, so their new order does no harm."""
     if kind == Type.Q4_0 and products is not None:
         return quantize(weight, products).blocks()
     steered = kind in _FEW and products is not None and products.any()
@@ -136,38 +149,57 @@ def _data(weight: Array, kind: Type, products: npt.NDArray[np.float64] | None) -
 
 
 def _type_of(key: str, weight: Array, kind: FileType, wide: Set[str]) -> Type:
-    if weight.ndim == 1 or key == _POSITIONS:
+    matrix = key.split(".")[-2].removesuffix(_EXPERTS)
+    if weight.ndim == 1 or key == _POSITIONS or matrix == _ROUTER:
         return Type.F32
     if kind in ("F16", "BF16"):
         return Type[kind]
-    if weight.shape[-1] % BLOCK or key.split(".")[-2] in wide:
+    if weight.shape[-1] % BLOCK or matrix in wide:
         return Type.F16
     if key in _EMBEDDINGS:
         return Type.Q8_0
     return Type[INSTEAD[kind]] if kind in INSTEAD and weight.shape[-1] % WIDE_BLOCK else Type[kind]
 
 
-def _turned(name: str, architecture: Architecture) -> bool:
-    """Whether transformers has this weight as [I, O]."""
-    return any(name.endswith(f"{part}.weight") for part in architecture.turned)
+def _turned(layer: str, architecture: Architecture) -> bool:
+    """Whether transformers has this layer's weight as [I, O]."""
+    return layer.endswith(architecture.turned)
 
 
 def _names(config: PreTrainedConfig, architecture: Architecture) -> dict[str, str]:
-    """transformers' names of the weights -> GGUF's, for every tensor that the architecture may have."""
+    """Names of the weights in `opened` -> GGUF's, where one tensor holds all experts, for every tensor that the architecture may have."""
     table = gguf.get_tensor_name_map(_TENSORS[architecture.name], config.num_hidden_layers)
     root = architecture.root
     keys = [f"{root}.{architecture.embedding}", f"{root}.{architecture.norm}", f"{root}.wpe", "lm_head"]
     keys += [f"{root}.{architecture.layer}.{number}.{part}" for number in range(config.num_hidden_layers) for part in architecture.parts]
     names = {
-        f"{key}{end}": table.get_name(f"{key}{end}", try_suffixes=(".weight", ".bias")) for key in keys for end in (".weight", ".bias")
+        f"{at}{end}": table.get_name(f"{key}{end}", try_suffixes=(".weight", ".bias"))
+        for key in keys
+        for at in _each_expert(key, config)
+        for end in (".weight", ".bias")
     }
     return {key: name for key, name in names.items() if name is not None}
 
 
+def _each_expert(key: str, config: PreTrainedConfig) -> list[str]:
+    """The layers that share a name of the table."""
+    before, experts, part = key.partition(".experts.")
+    return [f"{before}{experts}{number}.{part}" for number in range(config.num_local_experts)] if experts else [key]
+
+
+def _layers(config: PreTrainedConfig, architecture: Architecture) -> dict[str, list[str]]:
+    """GGUF's names -> the layers whose weight or bias the tensor holds, experts in their order."""
+    layers: dict[str, list[str]] = {}
+    for at, to in _names(config, architecture).items():
+        layers.setdefault(to, []).append(at.rpartition(".")[0])
+    return layers
+
+
 def _to_gguf(module: PreTrainedModel, architecture: Architecture) -> dict[str, Array]:
-    """The weights under GGUF's names, in the order of the module. A tied head is left out: llama.cpp takes the embedding."""
+    """The weights of an `opened` module under GGUF's names, in its order. A tied head is left out: llama.cpp takes the embedding."""
     names = _names(module.config, architecture)
     weights: dict[str, Array] = {}
+    experts: dict[str, list[Array]] = {}
     for key, tensor in module.state_dict().items():
         if key == "lm_head.weight" and module.config.tie_word_embeddings:
             continue
@@ -176,10 +208,13 @@ def _to_gguf(module: PreTrainedModel, architecture: Architecture) -> dict[str, A
                 f"the weight {key} has no name in GGUF's {module.config.model_type}", mend="a plain configuration of this kind"
             )
         weight = tensor.detach().float().cpu().contiguous().numpy()
-        weight = np.ascontiguousarray(weight.T) if _turned(key, architecture) else weight
+        weight = np.ascontiguousarray(weight.T) if _turned(key.rpartition(".")[0], architecture) else weight
         heads = _heads(names[key], module.config) if architecture.interleaved else 0
-        weights[names[key]] = _pairs(weight, heads) if heads else weight
-    return weights
+        if names[key].split(".")[-2].endswith(_EXPERTS):
+            experts.setdefault(names[key], []).append(weight)
+        else:
+            weights[names[key]] = _pairs(weight, heads) if heads else weight
+    return weights | {name: np.stack(some) for name, some in experts.items()}
 
 
 def _heads(key: str, config: PreTrainedConfig) -> int:
@@ -227,6 +262,9 @@ def _add_rotary_shape(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None
     writer.add_key_length(head)
     writer.add_value_length(head)
     writer.add_rope_freq_base(float(rope["rope_theta"]))
+    if config.model_type == "mixtral":
+        writer.add_expert_count(config.num_local_experts)
+        writer.add_expert_used_count(config.num_experts_per_tok)
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, *, vocabulary: int) -> None:

@@ -17,6 +17,7 @@ from pipeline.core.owned import remove_file
 from pipeline.core.progress import progress
 from pipeline.export import parity
 from pipeline.export.architectures import refuse_other_forms
+from pipeline.export.experts import opened
 from pipeline.export.gguf_file import Matrix, steered_layers, write_gguf
 from pipeline.export.gguf_parity import Original, measure
 from pipeline.export.gguf_types import STEERED, FileType, refuse_types
@@ -60,10 +61,12 @@ def export(
     probe = probe_of(source, tokens, split, settings)
     steered = {*STEERED} & {*settings.types} if settings.calibration_rows else set()
     layers = steered_layers(module, settings.types, settings.keep_f16)
+    logits = torch_logits(module, probe)
+    module = opened(module)
     products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if layers else 0), layers)
     notes = notes_of(bill)
     write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products, notes=notes)
-    original = Original(module=module, folder=source.path, probe=probe, logits=torch_logits(module, probe), products=products)
+    original = Original(module=module, folder=source.path, probe=probe, logits=logits, products=products)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(original.logits, probe.targets)}}
     wrong: dict[str, list[Fault]] = {}
     with target.writing() as draft:

@@ -25,7 +25,7 @@ Weights = Mapping[str, npt.NDArray[np.float32]]
 class Original:
     """The fp32 model that files are made of, and what it says."""
 
-    module: PreTrainedModel
+    module: PreTrainedModel  # experts opened
     folder: Path  # its tokenizer
     probe: Probe
     logits: parity.Logits

@@ -122,4 +122,10 @@ def _to_wide_8_bits(inputs: Tensor) -> Tensor:
     return (codes * scales).reshape(inputs.shape)
 
 
-_ROUNDINGS = {Type.F16: _to_f16, Type.BF16: _to_bf16} | dict.fromkeys((Type.Q6_K, Type.Q5_K, Type.Q4_K), _to_wide_8_bits)
+def _not_at_all(inputs: Tensor) -> Tensor:
+    return inputs
+
+
+_ROUNDINGS = {Type.F32: _not_at_all, Type.F16: _to_f16, Type.BF16: _to_bf16} | dict.fromkeys(
+    (Type.Q6_K, Type.Q5_K, Type.Q4_K), _to_wide_8_bits
+)
