@@ -1,38 +1,21 @@
 # `make` alone prints the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-PYTHON ?=
 V := .venv/bin
 STAGE ?= pretrain
 JOBS ?= 1
 N ?= 3
 WORLDS ?= 1
-RUNS ?=
-ALL ?=
 A ?= HEAD
 B ?= workspace
-DATA ?=
 BUDGET ?= 30 min
 BY ?= slurm
-PRICE ?=
-SET ?=
 export RAW_DATA = $(value DATA)
 export RAW_SET = $(value SET)
-NAME ?=
-FREE ?=
-KEEP ?=
-DAYS ?=
-ONLY ?=
-FAILED ?=
-FILE ?=
-FOLDER ?=
-PORT ?=
-WATTS ?=
-HUB ?=
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster setup-lm-eval repro doctor smoke heal heal-lock test test-fast check fix groups chat play sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish gc logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster setup-lm-eval repro doctor smoke heal heal-lock test test-fast check fix groups chat play sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish gc logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-onnx bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -201,6 +184,9 @@ bench-tokens: setup ## compare how fast text becomes ids, ours, tiktoken (where 
 
 bench-export: setup ## mean KL, bytes and seconds of every exported format, on the finished chain (FOLDER=. for that of another clone)
 	@$(V)/python -m benchmarks.export $(if $(FOLDER),"$(FOLDER)")
+
+bench-onnx: setup ## nodes, speed and logits of the ONNX files at each level of ONNX Runtime's optimization (FOLDER=.)
+	@$(V)/python -m benchmarks.onnx_levels $(if $(FOLDER),"$(FOLDER)")
 
 bench-gpu: setup ## time training on this machine's GPU: MFU, memory, precisions, documents apart, equal bits (8 minutes)
 	@$(V)/python -m benchmarks.gpu
