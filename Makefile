@@ -15,7 +15,7 @@ export RAW_SET = $(value SET)
 TARGET ?= data/input/own.jsonl
 READY := .venv/.ready
 
-.PHONY: help setup setup-cluster setup-lm-eval repro doctor smoke heal heal-lock test test-fast check fix groups chat play sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish gc logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-onnx bench-gpu hurt gpu-check docs clean
+.PHONY: help setup setup-cluster setup-lm-eval repro doctor smoke heal heal-lock test test-fast check fix groups chat play sandbox vote why verify card compare scores lm-eval sources sample size ladder launch queue seeds experiments report page publish gc logs save reset accept reproduce bench-chain bench-train bench-text bench-tokens bench-eval bench-alarms bench-latency bench-generation bench-align bench-export bench-onnx bench-pruning bench-gpu hurt gpu-check docs clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -187,6 +187,9 @@ bench-export: setup ## mean KL, bytes and seconds of every exported format, on t
 
 bench-onnx: setup ## nodes, speed and logits of the ONNX files at each level of ONNX Runtime's optimization (FOLDER=.)
 	@$(V)/python -m benchmarks.onnx_levels $(if $(FOLDER),"$(FOLDER)")
+
+bench-pruning: setup ## what the aligned model loses with its weights: magnitude, Wanda, 2:4, neurons; a table and a plot (FOLDER=.)
+	@$(V)/python -m benchmarks.pruning $(if $(FOLDER),"$(FOLDER)")
 
 bench-gpu: setup ## time training on this machine's GPU: MFU, memory, precisions, documents apart, equal bits (8 minutes)
 	@$(V)/python -m benchmarks.gpu

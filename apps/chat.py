@@ -7,6 +7,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,6 +106,12 @@ def main() -> None:
         now = begun(options)
     except PipelineError as fault:
         sys.exit(f"chat: {fault}")
+    with suppress(KeyboardInterrupt):
+        talk(now)
+
+
+def talk(now: Talk) -> None:
+    """Until /quit, the end of the input, or Ctrl-C."""
     for line in lines(interactive=sys.stdin.isatty()):
         if line == "/quit":
             break

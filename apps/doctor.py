@@ -38,15 +38,17 @@ def main() -> None:
     """Look, tell, and end with 1 where something stands against the run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--brief", action="store_true", help="only what can be told at once; never ends with 1")
-    parser.add_argument("words", nargs="*", help="for stages.plan: --data DIR, --set 'KEY=VALUE GROUP=FILE'")
-    options, more = parser.parse_known_args()
+    parser.add_argument("--data", default="", help="a folder of one's own text, as make repro takes it")
+    parser.add_argument("--set", default="", help="more values and groups: 'KEY=VALUE GROUP=FILE'")
+    parser.add_argument("words", nargs="*", help="KEY=VALUE or GROUP=FILE")
+    options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else IN_A_LOG)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the stages have it: what is measured here is their speed
     try:
         if options.brief:
             brief(console)
             return
-        stands = in_full([*more, *options.words], console)
+        stands = in_full(["--data", options.data, "--set", options.set, *options.words], console)
     except PipelineError as fault:
         sys.exit(str(fault))
     sys.exit(1 if stands else 0)

@@ -23,6 +23,7 @@ from pipeline.core.owned import remove_folder
 from pipeline.doctor.finding import size
 
 RUN, CACHE, DATA = Path(".run"), Path(".dvc/cache"), Path("data")
+QUEUE = Path(".dvc/tmp/queue.lock")  # held by make queue
 SPARED = {"log", "notes", "numba"}  # folders of .run/ that are small, or of the code that is here
 WHOLE = {"damaged"}  # that go as one
 KEEPS = {"all": ("--workspace", "--all-commits", "--all-experiments"), "workspace": ("--workspace",)}
@@ -47,7 +48,9 @@ def main() -> None:
     parser.add_argument("--days", type=float, default=7.0, help="how long leftovers of .run/ have lain untouched")
     options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
-    keeps = KEEPS[options.keep] if Path(".git").exists() else KEEPS["workspace"]
+    in_git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False).returncode == 0
+    keeps = KEEPS[options.keep] if in_git else KEEPS["workspace"]
+    refuse_shared()
     objects, leftovers = unused(keeps), list(left(RUN, days=options.days))
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column, justify in (("", "left"), ("is", "right"), ("would go", "right")):
@@ -63,12 +66,31 @@ def main() -> None:
     elif not options.free:
         console.print(f"{len(objects)} objects and {len(leftovers)} folders would go; nothing was removed: make gc FREE=1 does")
     else:
+        refuse_running()
         if objects:
             dvc_gc(keeps, "--force")
         for one in leftovers:
             if not held(one.path):
                 remove_folder(one.path)
         console.print(f"removed {len(objects)} objects of the cache and {len(leftovers)} folders")
+
+
+def refuse_shared() -> None:
+    """End where the cache is not this clone's own: others may need what nothing here names."""
+    where = Path(dvc("cache", "dir").strip())
+    if where.resolve() != CACHE.resolve():
+        mend = ".venv/bin/dvc gc --workspace --all-commits --projects OTHER_CLONE, with every clone named"
+        sys.exit(f"gc: the cache {where} may be shared\n  mend: {mend}")
+
+
+def refuse_running() -> None:
+    """End while a queue runs: what its experiments have made so far stands in no commit."""
+    if QUEUE.is_file():
+        with QUEUE.open() as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                sys.exit("gc: experiments of the queue are running\n  mend: wait for make queue to end")
 
 
 def unused(keeps: tuple[str, ...]) -> list[Path]:
@@ -78,7 +100,12 @@ def unused(keeps: tuple[str, ...]) -> list[Path]:
 
 def dvc_gc(keeps: tuple[str, ...], how: str) -> str:
     """What `dvc gc` says; the process ends with its words where it fails."""
-    done = subprocess.run([str(Path(sys.executable).parent / "dvc"), "gc", *keeps, how], capture_output=True, text=True, check=False)
+    return dvc("gc", *keeps, how)
+
+
+def dvc(*words: str) -> str:
+    """What a command of DVC says."""
+    done = subprocess.run([str(Path(sys.executable).parent / "dvc"), *words], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{done.stderr.strip()}\n  mend: see above; make heal mends a dvc.lock that a kill cut short")
     return done.stdout

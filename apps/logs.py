@@ -50,7 +50,7 @@ def table() -> Table:
         grid.add_column(column, no_wrap=True, overflow="ellipsis")
     for name in names():
         file, kept = LOG / f"{name}.log", LOG / f"{name}.json"
-        *_, words = last_run(file)
+        words = ([*last_run(file)] or [""])[-1]
         when = datetime.datetime.fromtimestamp(file.stat().st_mtime).astimezone()
         took = clock(read_json(kept)["seconds"]) if kept.is_file() else ""
         grid.add_row(name, f"{when:%Y-%m-%d %H:%M}", took, " ".join(words.split()[2:])[:80])

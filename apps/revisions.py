@@ -62,7 +62,7 @@ def experiments() -> dict[str, str]:
     for line in listed:
         reference, commit = line.rsplit(" ", 1)
         baseline, _, name = reference.removeprefix(_EXPERIMENTS).rpartition("/")
-        if name.isupper() or "/" not in baseline:  # EXEC_HEAD and the like, the stash
+        if "/" not in baseline:  # EXEC_HEAD and the like, the stash
             continue
         if name not in found or baseline.replace("/", "") == here:
             found[name] = commit

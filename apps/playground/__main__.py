@@ -67,7 +67,7 @@ def prepared(options: argparse.Namespace) -> tuple[Shelf, Setup]:
     found: dict[str, Place] = places_of(settings, named)
     cut_of(options)
     draw = {name: getattr(options, name) for name in ("temperature", *CUTS, "max_new", "seed")}
-    names = None if options.host in EVERYWHERE else OWN | {options.host.lower()}
+    names = None if options.host in EVERYWHERE else OWN | {f"[{options.host.lower()}]" if ":" in options.host else options.host.lower()}
     rules = None if options.show_all else rules_of(settings)
     final, voter = final_name(settings, found), options.voter or getpass.getuser()
     setup = Setup(final=final, draw=draw, votes=options.votes, voter=voter, rules=rules, names=names)
@@ -88,7 +88,7 @@ def bound(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         found = socket.create_server((host, port), family=family, backlog=512)
     except (OSError, OverflowError) as fault:
-        raise PipelineError(f"can't listen on {host}, port {port}: {fault}", mend="python -m apps.playground --port 0") from fault
+        raise PipelineError(f"can't listen on {host}, port {port}: {fault}", mend=".venv/bin/python -m apps.playground --port 0") from fault
     return found
 
 

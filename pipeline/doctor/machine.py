@@ -89,7 +89,8 @@ def tracker(track: Mapping[str, Any], *, reach: bool) -> Finding:
     if kind == "none":
         return Finding("tracker", "none: the numbers stay in metrics/ and plots/")
     if importlib.util.find_spec(kind) is None:
-        return Finding("tracker", f"track={kind}, and its package is not installed", "make setup, or make repro SET=track=none")
+        get = ".venv/bin/pip install 'trackio>=0.43,<0.44'" if kind == "trackio" else "make setup"
+        return Finding("tracker", f"track={kind}, and its package is not installed", f"{get}, or make repro SET=track=none")
     if kind != "wandb":
         return Finding("tracker", kind)
     known, address = _has_key(), os.environ.get("WANDB_BASE_URL", WANDB)

@@ -18,6 +18,7 @@ from pipeline.report.changes import Side
 from pipeline.report.learning import Rows
 
 EVALUATE = "evaluate/"  # of the stages' names
+ELO = ".elo"  # a rating is by the mean of the players beside it
 BOUNDS = ("_low", "_high")  # of the names of an interval's ends
 CODE, PACKAGES, TABLES = "code", "packages", "tables"  # of a fingerprint
 PAIRED, INTERVALS = "items", "intervals"
@@ -135,7 +136,8 @@ def metrics(runs: Sequence[ComparedRun], *, every: bool = False) -> list[Metric]
         for row in _rows(own):
             if row.name.endswith(BOUNDS) or not (every or row.differs):
                 continue
-            bounds = [_bounds(values, row.name) for values in own]
+            relative = row.name.endswith(ELO) and len({frozenset(run.metrics.get(stage, {})) for run in runs}) > 1
+            bounds = [None if relative else _bounds(values, row.name) for values in own]
             told = [_apart(row.values, bounds, place, paired.get((stage, row.name, place))) for place in range(len(runs))]
             found.append(Metric(stage=stage, name=row.name, values=row.values, bounds=bounds, apart=told))
     return found

@@ -74,7 +74,13 @@ def codec_of(folder: Path) -> Codec:
 
 def context_of(place: Place) -> int:
     """The tokens that a model reads at most."""
-    return int(read_json(place.tokenizer / "config.json")["max_position_embeddings"])
+    config = read_json(place.tokenizer / "config.json")
+    found = next((config[key] for key in ("max_position_embeddings", "n_positions") if key in config), None)  # the latter is GPT-2's
+    if found is None:
+        raise InputError(
+            f"{place.tokenizer}/config.json does not say how many tokens the model reads", mend="max_position_embeddings in it"
+        )
+    return int(found)
 
 
 class Torch:
@@ -104,11 +110,12 @@ class Torch:
         before = self._module.config._attn_implementation
         self._module.set_attn_implementation("eager")  # the only kernel that keeps the weights
         try:
-            found = self._module(input_ids=torch.tensor([list(ids)]), use_cache=False, output_attentions=True).attentions
+            told = self._module(input_ids=torch.tensor([list(ids)]), use_cache=False, output_attentions=True)
         finally:
             self._module.set_attn_implementation(before)
-        if not found or found[layer] is None:
-            raise InputError("this kind of model tells no attention", mend="another model")
+        found = getattr(told, "attentions", None)
+        if not found or len(found) != self.layers or found[layer] is None:  # a hybrid tells only that of some layers
+            raise InputError("this kind of model does not tell the attention of each layer", mend="another model")
         weights: Tensor = found[layer][0]
         return weights.float()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.core.files import write_text
+from pipeline.core.errors import InputError
 
 TARGET = Path("data/input/votes.jsonl")
 SIDES = ("a", "b")
@@ -50,8 +50,16 @@ def votes_in(target: Path) -> list[dict[str, Any]]:
         try:
             orjson.loads(content[len(whole) :])
             whole = content + b"\n"  # a file of somebody else's, which ends without one
+            with target.open("ab") as file:
+                file.write(b"\n")
         except orjson.JSONDecodeError:
-            pass
-        write_text(target, whole.decode())
-    found = [orjson.loads(line) for line in whole.splitlines() if line.strip()]
+            os.truncate(target, len(whole))
+    found = [_read(target, number, line) for number, line in enumerate(whole.splitlines(), start=1) if line.strip()]
     return [one for one in found if isinstance(one, dict) and {"models", "judge", "winner", "answer_a", "answer_b"} <= one.keys()]
+
+
+def _read(target: Path, number: int, line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as fault:
+        raise InputError(f"{target}:{number} is no JSON", mend="correct or remove the line") from fault

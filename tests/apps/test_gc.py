@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -28,7 +29,8 @@ def checkout(tmp_path, monkeypatch) -> Path:
     unused = tmp_path / ".dvc/cache/files/md5/ab/cd"
     unused.parent.mkdir(parents=True)
     unused.write_bytes(bytes(2_000_000))
-    (tmp_path / ".git").mkdir()
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.setattr(gc, "dvc", lambda *_: f"{tmp_path / '.dvc/cache'}\n")  # `dvc cache dir`
     monkeypatch.setattr(gc, "dvc_gc", lambda keeps, how: f"Removing {unused}\n" if how == "--dry" else unused.unlink() or "")
     return tmp_path
 
@@ -68,3 +70,20 @@ def test_all_commits_and_experiments_are_kept_unless_told(checkout, monkeypatch,
     run(monkeypatch, capsys)
     run(monkeypatch, capsys, "--keep", "workspace")
     assert asked == [("--workspace", "--all-commits", "--all-experiments"), ("--workspace",)]
+
+
+def test_a_cache_of_several_clones_is_not_touched(checkout, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(gc, "dvc", lambda *_: "/mnt/shared/cache\n")
+    with pytest.raises(SystemExit, match=r"may be shared\n  mend: .venv/bin/dvc gc"):
+        run(monkeypatch, capsys, "--free")
+    assert OLD in there(checkout)
+
+
+def test_nothing_goes_while_a_queue_runs(checkout, monkeypatch, capsys) -> None:
+    lock = checkout / gc.QUEUE
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(SystemExit, match="experiments of the queue are running"):
+            run(monkeypatch, capsys, "--free")
+        assert OLD in there(checkout)

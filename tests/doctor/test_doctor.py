@@ -159,3 +159,14 @@ def test_in_brief_it_is_a_line_and_imports_no_torch(told, capsys, monkeypatch) -
     monkeypatch.setattr(sys, "argv", ["doctor", "--brief"])
     doctor.main()
     assert capsys.readouterr().out.startswith("doctor: 22 of 22 stages to do, no time known yet; disk ")
+
+
+def test_what_make_doctor_says_reaches_the_plan_as_it_takes_it(monkeypatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(doctor, "in_full", lambda words, _: asked.append(list(words)))
+    for argv in (["--data", "", "--set", ""], ["--data", "mine", "--set", "size=smoke align.dpo.beta=0.3"]):
+        monkeypatch.setattr(sys, "argv", ["doctor", *argv])
+        with pytest.raises(SystemExit) as end:
+            doctor.main()
+        assert end.value.code == 0
+        assert asked.pop() == argv

@@ -328,20 +328,23 @@ const pairing = { sides: null, turns: null };
 const both = guarded(async () => {
   const question = $("pair-question").value.trim();
   if (!question) return;
+  stopped();
   const blind = $("blind").checked;
   const models = [$("pair-a").value, $("pair-b").value];
   if (blind && Math.random() < 0.5) models.reverse();
   const prompt = [...instructions(), { role: "user", content: question }];
-  Object.assign(pairing, { sides: models, prompt, turns: [{}, {}], blind });
+  const mine = [{}, {}];
+  Object.assign(pairing, { sides: models, prompt, turns: mine, blind });
   $("vote").hidden = true; $("voted").textContent = "";
   named(!blind);
   await Promise.all(["a", "b"].map((side, at) => {
-    const turn = pairing.turns[at];
+    const turn = mine[at];
     const seed = draw().seed + (models[0] === models[1] ? at : 0);
     const paint = () => $("pair-answer-" + side).replaceChildren(answerNode(blind ? { ...turn, model: null } : turn, { label: "Answer " + side.toUpperCase(), prompt: null, again: null, edited: null }));
     return written(turn, { model: models[at], messages: prompt, draw: { ...draw(), seed } }, paint);
   }));
-  const [one, other] = pairing.turns.map((turn) => turn.content);
+  if (pairing.turns !== mine) return;
+  const [one, other] = mine.map((turn) => turn.content);
   $("vote").hidden = !one.trim() || !other.trim() || one === other;
   if ($("vote").hidden) { named(true); $("voted").textContent = "The answers are equal or empty: there is nothing to vote on."; }
 });
