@@ -85,12 +85,8 @@ def refuse_shared() -> None:
 
 def refuse_running() -> None:
     """End while a queue runs: what its experiments have made so far stands in no commit."""
-    if QUEUE.is_file():
-        with QUEUE.open() as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                sys.exit("gc: experiments of the queue are running\n  mend: wait for make queue to end")
+    if QUEUE.is_file() and locked(QUEUE):
+        sys.exit("gc: experiments of the queue are running\n  mend: wait for make queue to end")
 
 
 def unused(keeps: tuple[str, ...]) -> list[Path]:
@@ -130,14 +126,18 @@ def keyed(run: Path) -> Iterator[Path]:
 
 def held(folder: Path) -> bool:
     """Whether a process works in it: it holds the folder, or the one above, by flock (core/scratch)."""
-    for one in (folder, folder.parent):
-        handle = os.open(one, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(handle)
+    return locked(folder) or locked(folder.parent)
+
+
+def locked(path: Path) -> bool:
+    """Whether another process has it by flock."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
     return False
 
 

@@ -37,6 +37,7 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.seed import seed_of
 from pipeline.evaluate.answers import answer
 from pipeline.evaluate.kinds.questions import questions
+from pipeline.export.compressed_folder import layers_of
 from pipeline.export.gptq import input_products
 from pipeline.export.probe import calibration_rows
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
@@ -130,19 +131,14 @@ def by_neuron(module: PreTrainedModel, inputs: np.ndarray[Any, Any], share: floa
 WAYS = {"magnitude": by_magnitude, "wanda": by_wanda, "wanda, gradual": by_wanda_gradually, "neurons": by_neuron}
 
 
-def matrices(module: PreTrainedModel) -> list[str]:
-    """Of the layers; the head is tied to the embedding."""
-    return [name for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear) and name != "lm_head"]
-
-
 def magnitudes(module: PreTrainedModel, _: np.ndarray[Any, Any]) -> Scores:
     """|weight|."""
-    return {name: _matrix(module, name).abs() for name in matrices(module)}
+    return {name: _matrix(module, name).abs() for name in layers_of(module)}
 
 
 def wanda(module: PreTrainedModel, inputs: np.ndarray[Any, Any]) -> Scores:
     """|weight| x the size of its input over the calibration rows."""
-    products = input_products(module, inputs, matrices(module))
+    products = input_products(module, inputs, layers_of(module))
     return {name: _matrix(module, name).abs() * torch.from_numpy(product.diagonal().copy()).sqrt() for name, product in products.items()}
 
 
@@ -159,7 +155,7 @@ def two_of_four(scores: Tensor) -> Tensor:
 
 def gone(module: PreTrainedModel) -> float:
     """The share of the weights of the layers' matrices that are 0."""
-    all_of_them = [_matrix(module, name) for name in matrices(module)]
+    all_of_them = [_matrix(module, name) for name in layers_of(module)]
     return sum(int((one == 0).sum()) for one in all_of_them) / sum(one.numel() for one in all_of_them)
 
 

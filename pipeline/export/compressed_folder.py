@@ -61,7 +61,7 @@ def export(
         widths = {name: int(getattr(module.config, name)) for name in ("hidden_size", "intermediate_size")}
         refuse_groups(widths, settings.group_size, section=section)
     probe = probe_of(source, tokens, split, settings)
-    layers = _layers(module)
+    layers = layers_of(module)
     steered = {*GROUPED} & set(settings.types) if settings.calibration_rows else set()
     products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if steered else 0), layers)
     wanted = torch_logits(module, probe)
@@ -95,7 +95,7 @@ def export(
     return report
 
 
-def _layers(module: PreTrainedModel) -> list[str]:
+def layers_of(module: PreTrainedModel) -> list[str]:
     """The linear layers whose weights are packed: all but the head, which tied models share with the embedding."""
     return [name for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear) and name != "lm_head"]
 
@@ -117,7 +117,7 @@ class _Made:
 
     def nearest(self) -> dict[str, Array]:
         """All weights, each of the layers' rounded to nearest."""
-        layers, found = _layers(self.module), dict[str, Array]()
+        layers, found = layers_of(self.module), dict[str, Array]()
         for key, tensor in self.module.state_dict().items():
             name = key.removesuffix(".weight")
             packs = name in layers
@@ -128,7 +128,7 @@ class _Made:
 def _write(folder: Path, made: _Made) -> dict[str, Array]:
     """Write the weights of a folder, codes and scales of the layers, the rest in f16; returns what they stand for."""
     folder.mkdir()
-    layers = _layers(made.module)
+    layers = layers_of(made.module)
     tensors: dict[str, torch.Tensor] = {}
     held: dict[str, Array] = {}
     for key, tensor in made.module.state_dict().items():

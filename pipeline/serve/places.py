@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from pipeline.core.errors import InputError, PipelineError
+from pipeline.core.params import Params
 
 PARAMS = Path("params.yaml")
 TRANSFORMERS, GGUF = Path("data/export/transformers/safetensors"), Path("data/export/gguf")
@@ -32,7 +33,7 @@ def settings_of(params: Path = PARAMS) -> dict[str, Any]:
     """The settings of the run. PipelineError where there are none."""
     if not params.is_file():
         raise PipelineError(f"there is no {params}, so no run whose models could be named", mend="make repro, or name a model's folder")
-    found: dict[str, Any] = yaml.safe_load(params.read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.load(params.read_bytes(), Params)
     return found
 
 
