@@ -1,0 +1,55 @@
+"""Translation into the world's other tongue, the Latin of its foreign documents, word group by word group."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.world.books import Rng
+from pipeline.world.foreign import LANGUAGES
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+
+REQUESTS = ("Translate into Latin: {said}", "How do you say this in Latin? {said}")
+LATIN = LANGUAGES["latin"]
+ENGLISH = (  # subject, verb, object, place, each in the order of LATIN
+    ("The old man", "The queen", "Our neighbour", "A tired traveller", "The farmer", "My brother"),
+    ("sees", "sells", "seeks", "finds", "carries", "loves"),
+    ("a small house", "a red coat", "a fine bridge", "a large bag", "new bread", "the key"),
+    ("behind the wood", "at the bank of the river", "near the temple", "in the town", "across the mountains", "before the gate"),
+)
+
+
+def make(material: Material, rng: Rng) -> Exercise:
+    """A sentence whose word groups are known from others; a quarter of all sentences is held out."""
+    while not material.mine("translation", *map(str, numbers := [rng.below(len(column)) for column in ENGLISH])):
+        pass
+    said, meant = (_sentence(columns, numbers) for columns in (ENGLISH, LATIN))
+    return Exercise(
+        cluster=said,
+        messages=user(rng.choice(REQUESTS).format(said=said)),
+        answer=meant,
+        trivial=said,
+        chance=1 / len(ENGLISH[0]) ** len(ENGLISH),
+        key={"sentence": meant},
+    )
+
+
+def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
+    """Form: a sentence of that tongue, one word group of each column. Content: the one that was asked for."""
+    said = answer.strip()
+    return Verdict(form=_is_latin(said), content=said == key["sentence"])
+
+
+def _sentence(columns: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:
+    return " ".join(column[number] for column, number in zip(columns, numbers, strict=True)) + "."
+
+
+def _is_latin(said: str) -> bool:
+    rest = said
+    for column in LATIN:
+        group = next((one for one in column if rest.startswith(one)), None)
+        if group is None:
+            return False
+        rest = rest.removeprefix(group).lstrip()
+    return rest == "."
+
+
+SKILL = Skill(make, judge)

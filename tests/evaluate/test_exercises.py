@@ -1,0 +1,61 @@
+"""Exercises of the world's skills: what is counted, on answers that are given."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.model import Model
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import write_jsonl
+from pipeline.evaluate.kinds.exercises import NO_EXERCISES, NO_ROOM, Exercises
+from pipeline.evaluate.task import Examined
+from pipeline.model.disk import load
+
+TASK = Exercises(kind="exercises", items=4, max_new_tokens=8)
+
+
+@pytest.fixture
+def asked(given: Callable[..., Examined], folder: Any) -> Examined:
+    """Five questions for yes or no, all of them Yes, the third one longer than the model reads."""
+    target = Dialogues(folder)
+    with target.writing() as draft:
+        rows = [
+            {"id": f"yes_no:{number}", "skill": "yes_no", "cluster": f"c{number}", "answer": "Yes.", "trivial": "No.", "chance": 0.5}
+            | {"prompt": [{"role": "user", "content": "Ada " * (200 if number == 2 else 1 + number)}], "key": {"answer": "Yes."}}
+            for number in range(5)
+        ]
+        draft.facts["exercises"] = write_jsonl(draft.path / "exercises.jsonl", rows)
+    return given("sft", target)
+
+
+def test_right_and_form_are_shares_of_what_has_room(asked: Examined, models: dict[str, Model], monkeypatch: pytest.MonkeyPatch) -> None:
+    said = iter(["Yes.", "No.", "Oakham"])
+    encode = asked.tokenizer.encode
+    monkeypatch.setattr("pipeline.model.generate.generate", lambda module, prompts, **how: [encode(next(said)).ids for _ in prompts])
+    found = TASK.examine("skills", load(models["sft"], device="cpu"), asked)
+    values = {row.metric: row.estimate for row in found.rows}
+    assert {row.task for row in found.rows} == {"skills/yes_no"}
+    assert [values[metric].value for metric in ("right", "form")] == pytest.approx([1 / 3, 2 / 3])
+    assert [record["right"] for record in found.records] == [1.0, 0.0, 0.0]
+    assert {(record["known_by"], record["chance"]) for record in found.records} == {("right", 0.5)}
+
+
+def test_beside_a_model_stand_the_trivial_answer_and_chance(asked: Examined) -> None:
+    rows = {(row.model, row.metric): row.estimate.value for row in TASK.baselines("skills", asked) if row.estimate}
+    assert rows == {("trivial answer", "right"): 0.0, ("trivial answer", "form"): 1.0, ("chance", "right"): 0.5}
+
+
+def test_what_can_not_be_asked_says_why(
+    asked: Examined, given: Callable[..., Examined], dialogues: Dialogues, models: dict[str, Model]
+) -> None:
+    module = load(models["sft"], device="cpu")
+    rows = TASK.examine("skills", module, given("sft", dialogues)).rows
+    assert [(row.metric, row.reason) for row in rows] == [("right", NO_EXERCISES), ("form", NO_EXERCISES)]
+    context = int(module.config.max_position_embeddings)
+    tight = Exercises(kind="exercises", items=4, max_new_tokens=context - 1)
+    assert {row.reason for row in tight.examine("skills", module, asked).rows} == {NO_ROOM}
+    with pytest.raises(PipelineError, match="leaves no room") as fault:
+        Exercises(kind="exercises", items=4, max_new_tokens=context).examine("skills", module, asked)
+    assert "max_new_tokens" in fault.value.mend
