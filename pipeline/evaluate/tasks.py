@@ -10,6 +10,7 @@ from pipeline.evaluate.kinds.bias import Bias
 from pipeline.evaluate.kinds.calibrated import Calibrated
 from pipeline.evaluate.kinds.choice import Choice
 from pipeline.evaluate.kinds.cloze import Cloze
+from pipeline.evaluate.kinds.consistency import Consistency
 from pipeline.evaluate.kinds.exercises import Exercises
 from pipeline.evaluate.kinds.honesty import Honesty
 from pipeline.evaluate.kinds.memorization import Memorization
@@ -23,7 +24,7 @@ from pipeline.evaluate.kinds.written import InWords
 
 _Asked = Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords
 _Beside = (  # what a model is besides right about facts
-    Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Neighbours | Exercises
+    Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Neighbours | Exercises | Consistency
 )
 Kind = _Asked | _Beside
 Tasks = dict[str, Annotated[Kind, Field(discriminator="kind")]]
