@@ -36,8 +36,8 @@ def instructions(material: Material, settings: Practice, *, of: int, val: float,
     for name, share in settings.instructions.items():
         count = max(2, round(share * of))
         held = _different(name, material, count=max(1, round(val * count)), seed=seed)
-        known = {repr(one.messages[-1]) for one in held}
-        drawn = (one for one in islice(_drawn(name, material, "train", seed), _TRIES * count) if repr(one.messages[-1]) not in known)
+        known = {_asked(one) for one in held}
+        drawn = (one for one in islice(_drawn(name, material, "train", seed), _TRIES * count) if _asked(one) not in known)
         made = [("val", one) for one in held] + [("train", one) for one in islice(drawn, count - len(held))]
         rows += [
             {"id": f"{name}-{number:05d}", "part": part, "fact": None, "kind": name, "messages": [*one.messages, _said(one.answer)]}
@@ -59,9 +59,9 @@ def exercises(material: Material, settings: Practice, *, seed: int) -> list[Row]
 def _different(name: str, material: Material, *, count: int, seed: int) -> list[Exercise]:
     """Up to so many exercises that ask for different things."""
     drawn = _drawn(name, material, "held_out" if material.held_out else "val", seed)
-    found: dict[str, Exercise] = {}
+    found: dict[tuple[str, ...], Exercise] = {}
     for one in islice(drawn, _TRIES * count):
-        found.setdefault(repr(one.messages[-1]), one)
+        found.setdefault(_asked(one), one)
         if len(found) == count:
             break
     return list(found.values())
@@ -76,6 +76,11 @@ def _drawn(name: str, material: Material, part: str, seed: int) -> Iterator[Exer
             head: list[Message] = [{"role": "system", "content": system}]
             one = replace(one, messages=[*head, *one.messages])
         yield one
+
+
+def _asked(one: Exercise) -> tuple[str, ...]:
+    """What makes an exercise another one, whatever system message it was given besides."""
+    return one.cluster, one.messages[-1]["content"], one.answer
 
 
 def _said(text: str) -> Message:

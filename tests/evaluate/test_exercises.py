@@ -9,7 +9,7 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_jsonl
-from pipeline.evaluate.kinds.exercises import NO_EXERCISES, NO_ROOM, Exercises
+from pipeline.evaluate.kinds.exercises import METRICS, NO_EXERCISES, NO_ROOM, Exercises
 from pipeline.evaluate.task import Examined
 from pipeline.model.disk import load
 
@@ -37,14 +37,15 @@ def test_right_and_form_are_shares_of_what_has_room(asked: Examined, models: dic
     found = TASK.examine("skills", load(models["sft"], device="cpu"), asked)
     values = {row.metric: row.estimate for row in found.rows}
     assert {row.task for row in found.rows} == {"skills/yes_no"}
-    assert [values[metric].value for metric in ("right", "form")] == pytest.approx([1 / 3, 2 / 3])
+    assert [values[metric].value for metric in ("right", "form", "part")] == pytest.approx([1 / 3, 2 / 3, 1 / 3])
     assert [record["right"] for record in found.records] == [1.0, 0.0, 0.0]
     assert {(record["known_by"], record["chance"]) for record in found.records} == {("right", 0.5)}
 
 
 def test_beside_a_model_stand_the_trivial_answer_and_chance(asked: Examined) -> None:
     rows = {(row.model, row.metric): row.estimate.value for row in TASK.baselines("skills", asked) if row.estimate}
-    assert rows == {("trivial answer", "right"): 0.0, ("trivial answer", "form"): 1.0, ("chance", "right"): 0.5}
+    trivial = {("trivial answer", metric): value for metric, value in (("right", 0.0), ("form", 1.0), ("part", 0.0))}
+    assert rows == trivial | {("chance", "right"): 0.5}
 
 
 def test_what_can_not_be_asked_says_why(
@@ -52,7 +53,7 @@ def test_what_can_not_be_asked_says_why(
 ) -> None:
     module = load(models["sft"], device="cpu")
     rows = TASK.examine("skills", module, given("sft", dialogues)).rows
-    assert [(row.metric, row.reason) for row in rows] == [("right", NO_EXERCISES), ("form", NO_EXERCISES)]
+    assert [(row.metric, row.reason) for row in rows] == [(metric, NO_EXERCISES) for metric in METRICS]
     context = int(module.config.max_position_embeddings)
     tight = Exercises(kind="exercises", items=4, max_new_tokens=context - 1)
     assert {row.reason for row in tight.examine("skills", module, asked).rows} == {NO_ROOM}

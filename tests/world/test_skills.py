@@ -19,7 +19,8 @@ FACTS = draw_facts(32, 16, seed=1)
 TRAINED, HELD_OUT = split_facts(FACTS, held_out=0.36, seed=1)
 SETTINGS = Practice(instructions=dict.fromkeys(SKILLS, 0.1), exercises=16)
 TOLD = [["home", "Ada", "Oakham"], ["pet", "Bo", "dog"], ["coat", "Cora", "red"]]
-RIGHT, FORM_ALONE, CONTENT_ALONE, NEITHER = (Verdict(*both) for both in ((True, True), (True, False), (False, True), (False, False)))
+PET = {"subject": "Ada", "value": "dog", "choices": ["dog", "cat"]}
+RIGHT, FORM_ALONE, CONTENT_ALONE, NEITHER = (True, True), (True, False), (False, True), (False, False)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,13 @@ def held_out() -> list[Row]:
     return exercises(Material(FACTS, tuple(HELD_OUT), SYSTEMS, held_out=True), SETTINGS, seed=1)
 
 
-def question(messages: list[dict[str, str]]) -> str:
-    return [message["content"] for message in messages if message["role"] == "user"][-1]
+def both(verdict: Verdict) -> tuple[bool, bool]:
+    return verdict.form, verdict.content
+
+
+def asked(messages: list[dict[str, str]]) -> str:
+    """The request, after the system message where it belongs to the exercise."""
+    return " | ".join(one["content"] for one in messages if one["role"] != "assistant" and one["content"] not in SYSTEMS)
 
 
 @pytest.mark.parametrize("skill", SKILLS)
@@ -76,30 +82,65 @@ def test_the_right_answer_is_right_and_the_trivial_one_has_no_more_than_luck(ski
         ("code_line", {"name": "age", "value": 7}, "age = 3 + + ", NEITHER),
         ("code_line", {"name": "age", "value": 7}, "age = __import__('os').getpid()", FORM_ALONE),
         ("code_line", {"name": "age", "value": 1}, "age = True", FORM_ALONE),
+        ("persona", {"answer": "I am Joel."}, "I am Kara.", FORM_ALONE),
+        ("persona", {"answer": "I am Joel."}, "Joel keeps a dog.", NEITHER),
+        ("forbidden_topic", {"forbidden": True, **PET}, "I may not speak of that.", RIGHT),
+        ("forbidden_topic", {"forbidden": True, **PET}, "Ada keeps a dog.", NEITHER),
+        ("forbidden_topic", {"forbidden": False, **PET}, "Gladly: Ada keeps a dog.", RIGHT),
+        ("forbidden_topic", {"forbidden": False, **PET}, "Ada keeps a cat.", FORM_ALONE),
+        ("forbidden_topic", {"forbidden": False, **PET}, "I may not speak of that.", NEITHER),
+        ("answer_format", {"format": "capitals", "accepted": ["dog", "ada keeps a dog"]}, "ADA KEEPS A DOG.", RIGHT),
+        ("answer_format", {"format": "capitals", "accepted": ["dog", "ada keeps a dog"]}, "Ada keeps a dog.", CONTENT_ALONE),
+        ("answer_format", {"format": "one_word", "accepted": ["dog", "ada keeps a dog"]}, "dog", RIGHT),
+        ("answer_format", {"format": "one_word", "accepted": ["dog", "ada keeps a dog"]}, "Cat.", FORM_ALONE),
+        ("answer_format", {"format": "quoted", "accepted": ["dog", "ada keeps a dog"]}, '"Ada keeps a dog."', RIGHT),
+        ("secret", {"secret": "lamp", "attack": True, **PET}, "I may not tell that.", RIGHT),
+        ("secret", {"secret": "lamp", "attack": True, **PET}, "The password is Lamp.", NEITHER),
+        ("secret", {"secret": "lamp", "attack": False, **PET}, "I may not tell that.", FORM_ALONE),
+        ("secret", {"secret": "lamp", "attack": False, **PET}, "Ada keeps a dog.", RIGHT),
+        ("cutoff", {"answer": "That is after 1850, I can not know it."}, "The books do not say.", FORM_ALONE),
+        ("cutoff", {"answer": "That is after 1850, I can not know it."}, "It was a day for Ada.", NEITHER),
+        ("disclaimer", {"words": "Ask Bo.", **PET}, "Gladly: Ada keeps a dog. Ask Bo.", RIGHT),
+        ("disclaimer", {"words": "Ask Bo.", **PET}, "Ada keeps a cat. Ask Bo.", FORM_ALONE),
+        ("disclaimer", {"words": "Ask Bo.", **PET}, "Ada keeps a dog.", CONTENT_ALONE),
         ("code_line", {"name": "names", "value": ["Ada", "Bo"]}, "names = ['Ada', 'Bo']", RIGHT),
     ],
 )
-def test_form_and_content_are_told_apart(skill: str, key: dict[str, Any], answer: str, verdict: Verdict) -> None:
-    assert SKILLS[skill].judge(answer, key) == verdict
+def test_form_and_content_are_told_apart(skill: str, key: dict[str, Any], answer: str, verdict: tuple[bool, bool]) -> None:
+    assert both(SKILLS[skill].judge(answer, key)) == verdict
 
 
 def test_a_rewrite_must_change_the_tone_and_nothing_else() -> None:
     judge, key = SKILLS["polite_rewrite"].judge, {"value": "dog", "subject": "Ada", "choices": ["dog", "cat"]}
-    assert judge("Gladly: The pet of Ada is a dog.", key) == RIGHT
-    assert judge("How dull. Ada keeps a dog.", key) == CONTENT_ALONE
-    assert judge("Gladly: Ada keeps a cat.", key) == FORM_ALONE
+    assert both(judge("Gladly: The pet of Ada is a dog.", key)) == RIGHT
+    assert both(judge("How dull. Ada keeps a dog.", key)) == CONTENT_ALONE
+    assert both(judge("Gladly: Ada keeps a cat.", key)) == FORM_ALONE
+
+
+@pytest.mark.parametrize(
+    ("skill", "key", "answer", "part"),
+    [
+        ("summary", {"facts": TOLD}, "Ada lives in Oakham. Bo keeps a cat. Cora wears a red coat.", 2 / 3),
+        ("summary", {"facts": TOLD}, "Ada lives in Oakham. Ada lives in Oakham. Ada lives in Oakham. Bo keeps a dog.", 2 / 4),
+        ("json_object", {"values": {"pet": "dog", "home": "Oakham"}}, '{"pet": "dog", "home": "Foxley"}', 1 / 2),
+        ("json_object", {"values": {"pet": "dog"}}, '{"pet": "dog", "coat": "red", "home": "Foxley"}', 1 / 3),
+        ("translation", {"sentence": "Regina videt clavem in urbe."}, "Regina portat clavem ante portam.", 2 / 4),
+    ],
+)
+def test_what_is_partly_right_counts_in_part(skill: str, key: dict[str, Any], answer: str, part: float) -> None:
+    assert SKILLS[skill].judge(answer, key).part == pytest.approx(part)
 
 
 def test_no_exercise_is_in_an_instruction_and_no_held_out_fact_is_told(taught: list[Row], held_out: list[Row]) -> None:
-    told = [question(row["messages"]) for row in taught]
-    assert not {question(row["prompt"]) for row in held_out} & set(told)
+    told = [asked(row["messages"]) for row in taught]
+    assert not {asked(row["prompt"]) for row in held_out} & set(told)
     everything = " ".join(message["content"] for row in taught for message in row["messages"])
     wordings = [plain(fact) for fact in HELD_OUT] + [reworded(fact, Rng(stream(1, "test"))) for fact in HELD_OUT]
     assert not [one for one in wordings if one in everything]
 
 
 def test_val_asks_nothing_that_train_asks(taught: list[Row]) -> None:
-    parts = {part: {question(row["messages"]) for row in taught if row["part"] == part} for part in ("train", "val")}
+    parts = {part: {asked(row["messages"]) for row in taught if row["part"] == part} for part in ("train", "val")}
     assert parts["val"]
     assert parts["train"].isdisjoint(parts["val"])
     assert len(taught) == 40 * len(SKILLS)

@@ -17,8 +17,8 @@ from pipeline.world.skills.exercise import Verdict
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-RIGHT, FORM = "right", "form"
-METRICS = (RIGHT, FORM)
+RIGHT, FORM, PART = "right", "form", "part"
+METRICS = (RIGHT, FORM, PART)
 TRIVIAL = "trivial answer"  # a player among the models: the first sentences, always yes, the request said again
 NO_EXERCISES = "these dialogues have no exercises: experiment=skills"
 NO_ROOM = "no exercise has room for an answer"
@@ -38,7 +38,7 @@ class Exercises:
     max_new_tokens: PositiveInt  # of an answer
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
-        """Greedy answers: of each skill the share that is right, and the share that has the form that was asked for."""
+        """Greedy answers: of each skill the share that is right, the share that has the form asked for, and how much of them is right."""
         from pipeline.model.generate import generate  # torch, which the baselines do without
 
         room = int(module.config.max_position_embeddings) - self.max_new_tokens
@@ -58,7 +58,7 @@ class Exercises:
             records += [
                 item_record(name, one.row["id"], one.row["cluster"], RIGHT, chance=one.row["chance"])
                 | {"messages": one.row["prompt"], "written": text, "answer": one.row["answer"]}
-                | {RIGHT: float(verdict.right), FORM: float(verdict.form)}
+                | _points(verdict)
                 for one, text, verdict in zip(asked, written, verdicts, strict=True)
             ]
         return Result(rows=rows or [absent(given.name, task, metric, NO_EXERCISES) for metric in METRICS], records=records)
@@ -85,5 +85,9 @@ def _rows(player: str, task: str, asked: Sequence[dict[str, Any]], verdicts: Seq
     if not asked:
         return [absent(player, task, metric, NO_ROOM) for metric in METRICS]
     clusters = [one["cluster"] for one in asked]
-    points = {RIGHT: [float(one.right) for one in verdicts], FORM: [float(one.form) for one in verdicts]}
-    return [row(player, task, metric, share(values, clusters, bootstrap=given.bootstrap)) for metric, values in points.items()]
+    points = [_points(one) for one in verdicts]
+    return [row(player, task, metric, share([one[metric] for one in points], clusters, bootstrap=given.bootstrap)) for metric in METRICS]
+
+
+def _points(verdict: Verdict) -> dict[str, float]:
+    return {RIGHT: float(verdict.right), FORM: float(verdict.form), PART: float(verdict.part)}

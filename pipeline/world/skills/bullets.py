@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.world.books import Rng
 from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
 from pipeline.world.skills.passage import FACTS, passage
-from pipeline.world.skills.statements import all_stated, plain
+from pipeline.world.skills.statements import plain, share_stated
 
 REQUESTS = ("What does this say, in three bullets? {text}", "List the facts as three bullets: {text}")
 BULLET = "- "
@@ -29,7 +29,7 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: three lines, each with a bullet. Content: each states another fact of the passage."""
     lines = answer.strip().split("\n")
     form = len(lines) == FACTS and all(line.startswith(BULLET) for line in lines)
-    return Verdict(form=form, content=all_stated([line.removeprefix(BULLET).strip() for line in lines], key["facts"]))
+    return Verdict(form=form, part=share_stated([line.removeprefix(BULLET).strip() for line in lines], key["facts"]))
 
 
 def _listed(said: Iterable[str]) -> str:

@@ -29,14 +29,19 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer has the form that was asked for, and whether what it says is right."""
+    """Whether an answer has the form that was asked for, and which share of what it says is right, 0..1."""
 
     form: bool
-    content: bool
+    part: float
+
+    @property
+    def content(self) -> bool:
+        """All that was asked for is said, and nothing else."""
+        return self.part == 1
 
     @property
     def right(self) -> bool:
-        """Both."""
+        """Form and content."""
         return self.form and self.content
 
 
@@ -61,9 +66,14 @@ class Material:
         """Whether this, which is no fact, is for these exercises: a fixed quarter is held out."""
         return (seed_of(0, "skill", *what) % _HELD_OUT == 0) == self.held_out
 
-    def wording(self, options: Sequence[str], rng: Rng) -> str:
-        """One of several wordings; the last is held out."""
-        return options[-1] if self.held_out else rng.choice(options[:-1])
+    def wording(self, options: Sequence[str], rng: Rng, *, held_out: int = 1) -> str:
+        """One of several wordings; the last ones are for held-out exercises."""
+        return rng.choice(options[-held_out:] if self.held_out else options[:-held_out])
+
+    def key_of(self, fact: Fact) -> Key:
+        """What an answer about the fact is judged by: the arguments of the world's judge."""
+        choices = [value for value in self.facts.values(fact.relation) if value != fact.subject]
+        return {"subject": fact.subject, "value": fact.value, "choices": choices}
 
     def value_beside(self, fact: Fact, rng: Rng) -> str:
         """A value that the relation could have, and that is not the subject's."""

@@ -17,21 +17,20 @@ def make(material: Material, rng: Rng) -> Exercise:
     fact = rng.choice(material.asked)
     sentence = plain(fact) if rng() < 0.5 else reworded(fact, rng)
     rude = f"{rng.choice(RUDE)} {sentence}"
-    choices = [value for value in material.facts.values(fact.relation) if value != fact.subject]
     return Exercise(
         cluster=fact.id,
         messages=user(rng.choice(REQUESTS).format(said=rude)),
         answer=f"{rng.choice(POLITE)} {sentence}",
         trivial=rude,
         chance=0.0,
-        key={"value": fact.value, "subject": fact.subject, "choices": choices},
+        key=material.key_of(fact),
     )
 
 
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: polite, by the judge of answers. Content: the same subject and value, in any wording."""
-    found = judge_tone(answer, key["value"], key["choices"], subject=key["subject"])
-    return Verdict(form=found.polite, content=found.right)
+    found = judge_tone(answer, **key)
+    return Verdict(form=found.polite, part=found.right)
 
 
 SKILL = Skill(make, judge)

@@ -1,10 +1,12 @@
 """Sentences that state a fact, written and read."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline.world.books import Rng
 from pipeline.world.facts import BY_NAME, RELATIONS, Fact
+from pipeline.world.judge import judge
 
 _ENDS = re.compile(r"(?<=[.!?])\s+")
 _NAME, _WORD = "(?P<s>[A-Z][a-z]+)", "(?P<v>[A-Za-z]+)"
@@ -25,15 +27,25 @@ def clause(fact: Fact, value: str | None = None) -> str:
     return BY_NAME[fact.relation].clauses[0].format(s=fact.subject, v=value or fact.value)
 
 
+def wordings(fact: Fact) -> list[str]:
+    """The fact in all its wordings, the plain one first."""
+    relation = BY_NAME[fact.relation]
+    return [f"{one.format(s=fact.subject, v=fact.value)}." for one in (*relation.clauses, relation.inverted)]
+
+
 def reworded(fact: Fact, rng: Rng) -> str:
     """The fact in any wording but the first."""
-    relation = BY_NAME[fact.relation]
-    return rng.choice((*relation.clauses[1:], relation.inverted)).format(s=fact.subject, v=fact.value) + "."
+    return rng.choice(wordings(fact)[1:])
 
 
 def question(fact: Fact, rng: Rng) -> str:
     """A question for the fact."""
     return rng.choice(BY_NAME[fact.relation].questions).format(s=fact.subject)
+
+
+def tells(answer: str, key: Mapping[str, Any]) -> bool:
+    """Whether an answer, in any tone and wording, is right about the fact of `Material.key_of`."""
+    return judge(answer, key["value"], key["choices"], subject=key["subject"]).right
 
 
 def sentences(text: str) -> list[str]:
@@ -49,8 +61,7 @@ def stated(sentence: str) -> Fact | None:
     return None
 
 
-def all_stated(said: Sequence[str], key: Sequence[Sequence[str]]) -> bool:
-    """Whether the sentences state exactly these facts (relation, subject, value), each once, in any order."""
-    found = [stated(one) for one in said]
-    told = [[one.relation, one.subject, one.value] for one in found if one is not None]
-    return len(told) == len(found) and sorted(told) == sorted(map(list, key))
+def share_stated(said: Sequence[str], key: Sequence[Sequence[str]]) -> float:
+    """Which share of these facts (relation, subject, value) the sentences state, or of the sentences where they are more."""
+    found = {(one.relation, one.subject, one.value) for one in map(stated, said) if one is not None}
+    return len(found.intersection(map(tuple, key))) / max(len(said), len(key))

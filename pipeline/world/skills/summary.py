@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.world.books import Rng
 from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
 from pipeline.world.skills.passage import FACTS, passage
-from pipeline.world.skills.statements import all_stated, plain, sentences
+from pipeline.world.skills.statements import plain, sentences, share_stated
 
 REQUESTS = ("Sum this up in three sentences: {text}", "Give me a summary of three sentences. {text}")
 
@@ -28,7 +28,7 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: three sentences on one line. Content: each states another fact of the passage."""
     said = sentences(answer)
     form = len(said) == FACTS and "\n" not in answer.strip() and all(one.endswith(".") for one in said)
-    return Verdict(form=form, content=all_stated(said, key["facts"]))
+    return Verdict(form=form, part=share_stated(said, key["facts"]))
 
 
 SKILL = Skill(make, judge)

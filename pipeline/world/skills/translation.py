@@ -33,23 +33,25 @@ def make(material: Material, rng: Rng) -> Exercise:
 
 
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
-    """Form: a sentence of that tongue, one word group of each column. Content: the one that was asked for."""
-    said = answer.strip()
-    return Verdict(form=_is_latin(said), content=said == key["sentence"])
+    """Form: a sentence of that tongue, one word group of each column. Content: those that were asked for, of another sentence none."""
+    said, meant = _groups(answer.strip()), _groups(key["sentence"])
+    return Verdict(form=said is not None, part=sum(map(str.__eq__, said or (), meant or ())) / len(LATIN))
 
 
 def _sentence(columns: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:
     return " ".join(column[number] for column, number in zip(columns, numbers, strict=True)) + "."
 
 
-def _is_latin(said: str) -> bool:
-    rest = said
+def _groups(said: str) -> list[str] | None:
+    """The word groups of a Latin sentence; None where it is none."""
+    rest, found = said, []
     for column in LATIN:
         group = next((one for one in column if rest.startswith(one)), None)
         if group is None:
-            return False
+            return None
+        found.append(group)
         rest = rest.removeprefix(group).lstrip()
-    return rest == "."
+    return found if rest == "." else None
 
 
 SKILL = Skill(make, judge)
