@@ -20,11 +20,12 @@ from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.perturbed import Perturbed
 from pipeline.evaluate.kinds.questions import Questions
 from pipeline.evaluate.kinds.refusals import Refusals
+from pipeline.evaluate.kinds.several import Several
 from pipeline.evaluate.kinds.written import InWords
 
 _Asked = Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords
 _Beside = (  # what a model is besides right about facts
-    Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Neighbours | Exercises | Consistency
+    Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Neighbours | Exercises | Consistency | Several
 )
 Kind = _Asked | _Beside
 Tasks = dict[str, Annotated[Kind, Field(discriminator="kind")]]

@@ -23,6 +23,7 @@ from pipeline.report import (
     markdown,
     overview,
     samples,
+    several,
     sources,
     specialized,
     vocabulary,
@@ -188,7 +189,10 @@ def score_blocks(
     yield from judged.alarm_blocks(told.of("align"))
     yield from specialized.specialized_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
+    repeated = several.names_of(told.tasks)
+    yield from several.several_blocks(board, repeated)
     bins = choices.parts_shown(board)
+    shown = [*shown, *repeated]
     yield from judged.other_blocks(board, [core.TASK, *bins, *shown, *(part for name in shown for part in board.below(name))])
 
 
