@@ -105,9 +105,10 @@ def rows_by_size(
 
 
 def _named(question: Question, text: str) -> str:
-    """The one value of the fact that an answer of the right form names; nothing where it names none, or several."""
+    """The one value that an answer of the right form names for the subject; nothing where it names none, or several."""
     verdict, check = question.judge(text), question.check
     if verdict is None or check is None or verdict.garbled:
         return ""
-    named = ({*check.choices, check.value} - {check.subject}).intersection(_WORD.findall(text))
-    return named.pop() if len(named) == 1 else ""
+    words = _WORD.findall(text)
+    named = ({*check.choices, check.value} - {check.subject}).intersection(words)
+    return named.pop() if len(named) == 1 and check.subject in words else ""
