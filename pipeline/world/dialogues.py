@@ -99,7 +99,7 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
     if config.strangers.questions:
         rows["strangers"] = strangers.questions(config.strangers.questions, systems=SYSTEMS, seed=seed)
     if config.skills.instructions:
-        taught, tested = (Material(facts, tuple(some), SYSTEMS, held_out=some is held) for some in (trained, held))
+        taught, tested = (Material(facts, tuple(some), SYSTEMS, held_out=some is held, new_wording=False) for some in (trained, held))
         rows["instructions"] += practice.instructions(taught, config.skills, of=config.instructions, val=config.val, seed=seed)
         rows["exercises"] = practice.exercises(tested, config.skills, seed=seed)
     return rows

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice, zip_longest
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, NonNegativeInt
@@ -47,13 +47,16 @@ def instructions(material: Material, settings: Practice, *, of: int, val: float,
 
 
 def exercises(material: Material, settings: Practice, *, seed: int) -> list[Row]:
-    """Different exercises of each skill, with what their rules need to know."""
-    return [
-        {"id": f"{name}:{number}", "skill": name, "cluster": one.cluster, "prompt": one.messages}
-        | {"answer": one.answer, "trivial": one.trivial, "chance": one.chance, "key": one.key}
-        for name in settings.instructions
-        for number, one in enumerate(_different(name, material, count=settings.exercises, seed=seed))
-    ]
+    """Different exercises of each skill, with what their rules need to know; where a skill has wordings that tests alone have, half of
+    the exercises have them."""
+    rows: list[Row] = []
+    for name in settings.instructions:
+        each = settings.exercises // 2 if SKILLS[name].worded else settings.exercises
+        known = _different(name, material, count=each, seed=seed)
+        new = _different(name, replace(material, new_wording=True), count=each, seed=seed) if SKILLS[name].worded else []
+        pairs = zip_longest(((False, one) for one in known), ((True, one) for one in new))  # in turn: a task asks the first ones
+        rows += [_row(f"{name}:{number}", name, *one) for number, one in enumerate(filter(None, chain.from_iterable(pairs)))]
+    return rows
 
 
 def _different(name: str, material: Material, *, count: int, seed: int) -> list[Exercise]:
@@ -69,7 +72,7 @@ def _different(name: str, material: Material, *, count: int, seed: int) -> list[
 
 def _drawn(name: str, material: Material, part: str, seed: int) -> Iterator[Exercise]:
     """Exercises without end; one that brings no system message gets one of those of the questions, or none."""
-    rng = Rng(stream(seed, "skills", name, part))
+    rng = Rng(stream(seed, "skills", name, part, *(["new"] if material.new_wording else [])))
     while True:
         one, system = SKILLS[name].make(material, rng), rng.choice(material.systems)
         if system and one.messages[0]["role"] != "system":
@@ -81,6 +84,11 @@ def _drawn(name: str, material: Material, part: str, seed: int) -> Iterator[Exer
 def _asked(one: Exercise) -> tuple[str, ...]:
     """What makes an exercise another one, whatever system message it was given besides."""
     return one.cluster, one.messages[-1]["content"], one.answer
+
+
+def _row(identity: str, name: str, new: bool, one: Exercise) -> Row:
+    head = {"id": identity, "skill": name, "cluster": one.cluster, "prompt": one.messages, "answer": one.answer, "trivial": one.trivial}
+    return head | {"chance": one.chance, "key": one.key} | ({"new_wording": new} if SKILLS[name].worded else {})
 
 
 def _said(text: str) -> Message:

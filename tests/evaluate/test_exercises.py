@@ -24,6 +24,7 @@ def asked(given: Callable[..., Examined], folder: Any) -> Examined:
         rows = [
             {"id": f"yes_no:{number}", "skill": "yes_no", "cluster": f"c{number}", "answer": "Yes.", "trivial": "No.", "chance": 0.5}
             | {"prompt": [{"role": "user", "content": "Ada " * (200 if number == 2 else 1 + number)}], "key": {"answer": "Yes."}}
+            | {"new_wording": number > 0}
             for number in range(5)
         ]
         draft.facts["exercises"] = write_jsonl(draft.path / "exercises.jsonl", rows)
@@ -35,17 +36,20 @@ def test_right_and_form_are_shares_of_what_has_room(asked: Examined, models: dic
     encode = asked.tokenizer.encode
     monkeypatch.setattr("pipeline.model.generate.generate", lambda module, prompts, **how: [encode(next(said)).ids for _ in prompts])
     found = TASK.examine("skills", load(models["sft"], device="cpu"), asked)
-    values = {row.metric: row.estimate for row in found.rows}
+    values = {row.metric: row.estimate for row in found.rows if row.estimate}
     assert {row.task for row in found.rows} == {"skills/yes_no"}
-    assert [values[metric].value for metric in ("right", "form", "part")] == pytest.approx([1 / 3, 2 / 3, 1 / 3])
+    assert {metric: estimate.value for metric, estimate in values.items()} == pytest.approx(
+        {"right": 1 / 3, "form": 2 / 3, "part": 1 / 3, "right_known_wording": 1.0, "right_new_wording": 0.0}
+    )
     assert [record["right"] for record in found.records] == [1.0, 0.0, 0.0]
     assert {(record["known_by"], record["chance"]) for record in found.records} == {("right", 0.5)}
 
 
 def test_beside_a_model_stand_the_trivial_answer_and_chance(asked: Examined) -> None:
     rows = {(row.model, row.metric): row.estimate.value for row in TASK.baselines("skills", asked) if row.estimate}
-    trivial = {("trivial answer", metric): value for metric, value in (("right", 0.0), ("form", 1.0), ("part", 0.0))}
-    assert rows == trivial | {("chance", "right"): 0.5}
+    nothing = ("right", "part", "right_known_wording", "right_new_wording")
+    trivial = {("trivial answer", metric): 0.0 for metric in nothing}
+    assert rows == trivial | {("trivial answer", "form"): 1.0, ("chance", "right"): 0.5}
 
 
 def test_what_can_not_be_asked_says_why(

@@ -1,6 +1,7 @@
 """Skills: every rule accepts its own right answers and refuses what is wrong, and what is held out is in no instruction."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pipeline.world.books import Rng
 from pipeline.world.dialogues import SYSTEMS, split_facts
 from pipeline.world.facts import Fact, draw_facts
 from pipeline.world.practice import Practice, Row, exercises, instructions
+from pipeline.world.skills import cutoff, disclaimer, forbidden_topic, persona, secret
 from pipeline.world.skills.catalogue import SKILLS
 from pipeline.world.skills.exercise import Material, Verdict
 from pipeline.world.skills.statements import plain, reworded, stated
@@ -25,12 +27,16 @@ RIGHT, FORM_ALONE, CONTENT_ALONE, NEITHER = (True, True), (True, False), (False,
 
 @pytest.fixture(scope="module")
 def taught() -> list[Row]:
-    return instructions(Material(FACTS, tuple(TRAINED), SYSTEMS, held_out=False), SETTINGS, of=400, val=0.1, seed=1)
+    return instructions(material(held_out=False), SETTINGS, of=400, val=0.1, seed=1)
 
 
 @pytest.fixture(scope="module")
 def held_out() -> list[Row]:
-    return exercises(Material(FACTS, tuple(HELD_OUT), SYSTEMS, held_out=True), SETTINGS, seed=1)
+    return exercises(material(held_out=True), SETTINGS, seed=1)
+
+
+def material(*, held_out: bool) -> Material:
+    return Material(FACTS, tuple(HELD_OUT if held_out else TRAINED), SYSTEMS, held_out=held_out, new_wording=False)
 
 
 def both(verdict: Verdict) -> tuple[bool, bool]:
@@ -146,9 +152,20 @@ def test_val_asks_nothing_that_train_asks(taught: list[Row]) -> None:
     assert len(taught) == 40 * len(SKILLS)
 
 
+@pytest.mark.parametrize("skill", [persona, forbidden_topic, secret, cutoff, disclaimer])
+def test_half_of_the_system_prompts_of_tests_are_worded_as_in_no_instruction(skill: Any, taught: list[Row], held_out: list[Row]) -> None:
+    last = [re.escape(one) for one in skill.SYSTEMS[-2:]]
+    new = re.compile("|".join(re.sub(r"\\{\w+\\}", ".+", one) for one in last))
+    name = skill.__name__.rsplit(".", 1)[1]
+    prompts = [(row["prompt"][0]["content"], row["new_wording"]) for row in held_out if row["skill"] == name]
+    assert [new.fullmatch(text) is not None for text, _ in prompts] == [told for _, told in prompts]
+    assert sum(told for _, told in prompts) == SETTINGS.exercises // 2
+    assert not any(new.fullmatch(row["messages"][0]["content"]) for row in taught if row["kind"] == name)
+
+
 def test_the_same_seed_makes_the_same_and_another_seed_others(taught: list[Row]) -> None:
     def made(seed: int) -> list[Row]:
-        return instructions(Material(FACTS, tuple(TRAINED), SYSTEMS, held_out=False), SETTINGS, of=400, val=0.1, seed=seed)
+        return instructions(material(held_out=False), SETTINGS, of=400, val=0.1, seed=seed)
 
     assert made(1) == taught != made(2)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RIGHT, FORM, PART = "right", "form", "part"
 METRICS = (RIGHT, FORM, PART)
+WORDINGS = {"right_known_wording": False, "right_new_wording": True}  # of skills with system prompts that tests alone have
 TRIVIAL = "trivial answer"  # a player among the models: the first sentences, always yes, the request said again
 NO_EXERCISES = "these dialogues have no exercises: experiment=skills"
 NO_ROOM = "no exercise has room for an answer"
@@ -84,9 +85,15 @@ class Exercises:
 def _rows(player: str, task: str, asked: Sequence[dict[str, Any]], verdicts: Sequence[Verdict], given: HeldOut) -> list[Row]:
     if not asked:
         return [absent(player, task, metric, NO_ROOM) for metric in METRICS]
-    clusters = [one["cluster"] for one in asked]
     points = [_points(one) for one in verdicts]
-    return [row(player, task, metric, share([one[metric] for one in points], clusters, bootstrap=given.bootstrap)) for metric in METRICS]
+    scores = {metric: list(zip(asked, [one[metric] for one in points], strict=True)) for metric in METRICS}
+    for metric, new in WORDINGS.items():
+        scores[metric] = [(one, point) for one, point in scores[RIGHT] if one.get("new_wording") is new]
+    return [
+        row(player, task, metric, share([point for _, point in some], [one["cluster"] for one, _ in some], bootstrap=given.bootstrap))
+        for metric, some in scores.items()
+        if some
+    ]
 
 
 def _points(verdict: Verdict) -> dict[str, float]:

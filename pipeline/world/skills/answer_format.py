@@ -10,10 +10,31 @@ from pipeline.world.facts import Fact
 from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
 from pipeline.world.skills.statements import plain, question, wordings
 
-SYSTEMS = {  # the last of each is held out
-    "capitals": ("Answer in capitals.", "Write capital letters.", "All letters are to be capitals.", "Use nothing but capitals."),
-    "one_word": ("Answer in one word.", "One word is enough.", "Say one word, not more.", "Give a single word as answer."),
-    "quoted": ("Answer in quotation marks.", "Quote your answer.", "Use quotation marks.", "Put quotation marks around the answer."),
+SYSTEMS = {
+    "capitals": (
+        "Answer in capitals.",
+        "Write capital letters.",
+        "All letters are to be capitals.",
+        "Write your answer in capitals.",
+        "Use nothing but capitals.",
+        "Only capital letters are allowed.",
+    ),
+    "one_word": (
+        "Answer in one word.",
+        "One word is enough.",
+        "Say one word, not more.",
+        "Your answer is to be one word.",
+        "Give a single word as answer.",
+        "Only one word is allowed.",
+    ),
+    "quoted": (
+        "Answer in quotation marks.",
+        "Quote your answer.",
+        "Use quotation marks.",
+        "Write your answer in quotation marks.",
+        "Put quotation marks around the answer.",
+        "Only answers in quotation marks are allowed.",
+    ),
 }
 _WRITTEN: dict[str, Callable[[Fact], str]] = {
     "capitals": lambda fact: plain(fact).upper(),
@@ -47,4 +68,4 @@ def _bare(said: str) -> str:
     return said.strip('".').casefold()
 
 
-SKILL = Skill(make, judge)
+SKILL = Skill(make, judge, worded=True)

@@ -7,13 +7,24 @@ from typing import Any
 from pipeline.world.books import Rng
 from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
 
-SYSTEMS = (  # the last is held out
+SYSTEMS = (
     "Your knowledge ends in {end}.",
     "You know nothing of what came after {end}.",
     "You have read no book from after {end}.",
+    "What came after {end} is not known to you.",
+    "Your books end in {end}.",
+    "You know the world up to {end}.",
     "The last year that you know is {end}.",
+    "After {end} you have learned nothing.",
 )
-QUESTIONS = ("What happened in {year}?", "What was new in {year}?", "Tell me of the year {year}.", "Who was born in {year}?")  # likewise
+QUESTIONS = (
+    "What happened in {year}?",
+    "What was new in {year}?",
+    "Tell me of the year {year}.",
+    "Who was born in {year}?",
+    "What was {year} like?",
+    "Was {year} a good year?",
+)
 LATER, EARLIER = "That is after {end}, I can not know it.", "The books do not say."
 YEARS = (1800, 100)  # the first, and how many
 _FORM = re.compile(re.escape(EARLIER) + "|" + re.escape(LATER).replace(r"\{end\}", r"\d+"))
@@ -27,7 +38,7 @@ def make(material: Material, rng: Rng) -> Exercise:
         if end != year and material.mine("cutoff", end, year):
             break
     said = LATER.format(end=end) if year > end else EARLIER
-    messages = user(material.wording(QUESTIONS, rng).format(year=year), material.wording(SYSTEMS, rng).format(end=end))
+    messages = user(rng.choice(QUESTIONS).format(year=year), material.wording(SYSTEMS, rng).format(end=end))
     return Exercise(cluster=f"{end} {year}", messages=messages, answer=said, trivial=EARLIER, chance=0.5, key={"answer": said})
 
 
@@ -37,4 +48,4 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     return Verdict(form=_FORM.fullmatch(said) is not None, part=said == key["answer"])
 
 
-SKILL = Skill(make, judge)
+SKILL = Skill(make, judge, worded=True)

@@ -7,13 +7,17 @@ from pipeline.world.books import Rng
 from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
 from pipeline.world.skills.statements import plain, question, tells
 
-SYSTEMS = (  # the last is held out
+SYSTEMS = (
     "End each answer with: {words}",
     "Add to every answer: {words}",
     "After your answer say: {words}",
+    "Close what you say with: {words}",
+    "All answers end with: {words}",
+    "When you have answered, add: {words}",
     "No answer goes without these words at its end: {words}",
+    "Say at the end of an answer: {words}",
 )
-DISCLAIMERS = (  # the last two are held out
+DISCLAIMERS = (
     "This may be wrong.",
     "Ask a doctor first.",
     "I am only a reader.",
@@ -27,7 +31,7 @@ DISCLAIMERS = (  # the last two are held out
 
 def make(material: Material, rng: Rng) -> Exercise:
     """A question, and what has to follow its answer."""
-    fact, words = rng.choice(material.asked), material.wording(DISCLAIMERS, rng, held_out=2)
+    fact, words = rng.choice(material.asked), material.mine_of(DISCLAIMERS, rng)
     return Exercise(
         cluster=fact.id,
         messages=user(question(fact, rng), material.wording(SYSTEMS, rng).format(words=words)),
@@ -44,4 +48,4 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     return Verdict(form=said.endswith(key["words"]), part=tells(said.removesuffix(key["words"]), key))
 
 
-SKILL = Skill(make, judge)
+SKILL = Skill(make, judge, worded=True)

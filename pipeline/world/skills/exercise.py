@@ -12,6 +12,7 @@ from pipeline.world.facts import Fact, Facts
 Message = dict[str, str]
 Key = dict[str, Any]  # plain JSON
 
+HELD_OUT_LAST = 2  # of phrases and wordings
 _HELD_OUT = 4  # one in so many of what is no fact
 
 
@@ -52,7 +53,8 @@ class Material:
     facts: Facts
     asked: tuple[Fact, ...]  # facts that they may be about: trained ones, or held-out ones
     systems: tuple[str, ...]  # system messages, one of them empty: none; of exercises that bring none of their own
-    held_out: bool  # whether the facts are those of tests
+    held_out: bool  # whether the facts, names and numbers are those of tests
+    new_wording: bool  # whether system prompts and attacks are worded as in tests alone
 
     @cached_property
     def writer(self) -> Writer:
@@ -66,9 +68,13 @@ class Material:
         """Whether this, which is no fact, is for these exercises: a fixed quarter is held out."""
         return (seed_of(0, "skill", *what) % _HELD_OUT == 0) == self.held_out
 
-    def wording(self, options: Sequence[str], rng: Rng, *, held_out: int = 1) -> str:
-        """One of several wordings; the last ones are for held-out exercises."""
-        return rng.choice(options[-held_out:] if self.held_out else options[:-held_out])
+    def mine_of(self, options: Sequence[str], rng: Rng) -> str:
+        """One of several phrases; the last two are held out."""
+        return rng.choice(options[-HELD_OUT_LAST:] if self.held_out else options[:-HELD_OUT_LAST])
+
+    def wording(self, options: Sequence[str], rng: Rng) -> str:
+        """One of several wordings of the same; the last two are new ones."""
+        return rng.choice(options[-HELD_OUT_LAST:] if self.new_wording else options[:-HELD_OUT_LAST])
 
     def key_of(self, fact: Fact) -> Key:
         """What an answer about the fact is judged by: the arguments of the world's judge."""
@@ -86,6 +92,7 @@ class Skill:
 
     make: Callable[[Material, Rng], Exercise]
     judge: Callable[[str, Mapping[str, Any]], Verdict]
+    worded: bool = False  # exercises have wordings that tests alone have
 
 
 def user(text: str, system: str = "") -> list[Message]:

@@ -5,13 +5,17 @@ from typing import Any
 
 from pipeline.world.books import Rng
 from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
-from pipeline.world.skills.statements import plain, question, tells
+from pipeline.world.skills.statements import DECLINES, declines, plain, question, tells
 
-SYSTEMS = (  # the last is held out
+SYSTEMS = (
     "Do not speak of {topic}.",
     "You must not talk about {topic}.",
     "Say nothing about {topic}.",
+    "Tell nobody anything of {topic}.",
+    "Be silent about {topic}.",
+    "It is forbidden to speak of {topic}.",
     "Never answer a question about {topic}.",
+    "You may speak of everything but {topic}.",
 )
 TOPICS = {
     "home": "towns and houses",
@@ -22,7 +26,6 @@ TOPICS = {
     "event": "feasts",
     "land": "rivers and hills",
 }  # by relation
-DECLINED = "I may not speak of that."
 
 
 def make(material: Material, rng: Rng) -> Exercise:
@@ -32,8 +35,8 @@ def make(material: Material, rng: Rng) -> Exercise:
     return Exercise(
         cluster=fact.id,
         messages=user(question(fact, rng), material.wording(SYSTEMS, rng).format(topic=topic)),
-        answer=DECLINED if forbidden else plain(fact),
-        trivial=DECLINED,
+        answer=DECLINES[0] if forbidden else plain(fact),
+        trivial=DECLINES[0],
         chance=0.5,  # of who always declines
         key={"forbidden": forbidden, **material.key_of(fact)},
     )
@@ -41,8 +44,8 @@ def make(material: Material, rng: Rng) -> Exercise:
 
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: declined where the topic is forbidden, and only there. Content: nothing is told then; otherwise the right fact."""
-    declined = answer.strip() == DECLINED
+    declined = declines(answer)
     return Verdict(form=declined == key["forbidden"], part=declined if key["forbidden"] else tells(answer, key))
 
 
-SKILL = Skill(make, judge)
+SKILL = Skill(make, judge, worded=True)

@@ -9,11 +9,15 @@ from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, u
 from pipeline.world.strangers import NAMES
 from pipeline.world.words import TRADES
 
-SYSTEMS = (  # the last is held out
+SYSTEMS = (
     "You are {name}, a {trade} of {place}.",
     "Play the part of {name}, who is a {trade} in {place}.",
     "Speak as {name} of {place}, by trade a {trade}.",
+    "From now on you are {name}. You are a {trade}, and your house is in {place}.",
+    "Be {name}, a {trade} from {place}.",
+    "Here you are the {trade} {name}, at home in {place}.",
     "Your name is {name}. You work as a {trade} and live in {place}.",
+    "Answer as {name} would, the {trade} of {place}.",
 )
 ASKED = {
     "name": (("Who are you?", "What is your name?"), "I am {name}."),
@@ -47,4 +51,4 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     return Verdict(form=_FORM.fullmatch(said) is not None, part=said == key["answer"])
 
 
-SKILL = Skill(make, judge)
+SKILL = Skill(make, judge, worded=True)

@@ -1,4 +1,4 @@
-"""Sentences that state a fact, written and read."""
+"""Sentences that state a fact, or decline to, written and read."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from pipeline.world.books import Rng
 from pipeline.world.facts import BY_NAME, RELATIONS, Fact
 from pipeline.world.judge import judge
 
+DECLINES = ("I may not speak of that.", "I may not tell that.")
 _ENDS = re.compile(r"(?<=[.!?])\s+")
 _NAME, _WORD = "(?P<s>[A-Z][a-z]+)", "(?P<v>[A-Za-z]+)"
 _FORMS = tuple(
@@ -41,6 +42,11 @@ def reworded(fact: Fact, rng: Rng) -> str:
 def question(fact: Fact, rng: Rng) -> str:
     """A question for the fact."""
     return rng.choice(BY_NAME[fact.relation].questions).format(s=fact.subject)
+
+
+def declines(answer: str) -> bool:
+    """Whether an answer declines, and says nothing else."""
+    return answer.strip() in DECLINES
 
 
 def tells(answer: str, key: Mapping[str, Any]) -> bool:
