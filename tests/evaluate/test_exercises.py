@@ -39,7 +39,7 @@ def test_right_and_form_are_shares_of_what_has_room(asked: Examined, models: dic
     values = {row.metric: row.estimate for row in found.rows if row.estimate}
     assert {row.task for row in found.rows} == {"skills/yes_no"}
     assert {metric: estimate.value for metric, estimate in values.items()} == pytest.approx(
-        {"right": 1 / 3, "form": 2 / 3, "part": 1 / 3, "right_known_wording": 1.0, "right_new_wording": 0.0}
+        {"right": 1 / 3, "form": 2 / 3, "content": 1 / 3, "right_known_wording": 1.0, "right_new_wording": 0.0}
     )
     assert [record["right"] for record in found.records] == [1.0, 0.0, 0.0]
     assert {(record["known_by"], record["chance"]) for record in found.records} == {("right", 0.5)}
@@ -47,7 +47,7 @@ def test_right_and_form_are_shares_of_what_has_room(asked: Examined, models: dic
 
 def test_beside_a_model_stand_the_trivial_answer_and_chance(asked: Examined) -> None:
     rows = {(row.model, row.metric): row.estimate.value for row in TASK.baselines("skills", asked) if row.estimate}
-    nothing = ("right", "part", "right_known_wording", "right_new_wording")
+    nothing = ("right", "content", "right_known_wording", "right_new_wording")
     trivial = {("trivial answer", metric): 0.0 for metric in nothing}
     assert rows == trivial | {("trivial answer", "form"): 1.0, ("chance", "right"): 0.5}
 

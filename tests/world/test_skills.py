@@ -40,7 +40,7 @@ def material(*, held_out: bool) -> Material:
 
 
 def both(verdict: Verdict) -> tuple[bool, bool]:
-    return verdict.form, verdict.content
+    return verdict.form, verdict.content == 1
 
 
 def asked(messages: list[dict[str, str]]) -> str:
@@ -124,7 +124,7 @@ def test_a_rewrite_must_change_the_tone_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skill", "key", "answer", "part"),
+    ("skill", "key", "answer", "share"),
     [
         ("summary", {"facts": TOLD}, "Ada lives in Oakham. Bo keeps a cat. Cora wears a red coat.", 2 / 3),
         ("summary", {"facts": TOLD}, "Ada lives in Oakham. Ada lives in Oakham. Ada lives in Oakham. Bo keeps a dog.", 2 / 4),
@@ -133,8 +133,8 @@ def test_a_rewrite_must_change_the_tone_and_nothing_else() -> None:
         ("translation", {"sentence": "Regina videt clavem in urbe."}, "Regina portat clavem ante portam.", 2 / 4),
     ],
 )
-def test_what_is_partly_right_counts_in_part(skill: str, key: dict[str, Any], answer: str, part: float) -> None:
-    assert SKILLS[skill].judge(answer, key).part == pytest.approx(part)
+def test_what_is_partly_right_counts_in_part(skill: str, key: dict[str, Any], answer: str, share: float) -> None:
+    assert SKILLS[skill].judge(answer, key).content == pytest.approx(share)
 
 
 def test_no_exercise_is_in_an_instruction_and_no_held_out_fact_is_told(taught: list[Row], held_out: list[Row]) -> None:

@@ -17,8 +17,8 @@ from pipeline.world.skills.exercise import Verdict
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-RIGHT, FORM, PART = "right", "form", "part"
-METRICS = (RIGHT, FORM, PART)
+RIGHT, FORM, CONTENT = "right", "form", "content"
+METRICS = (RIGHT, FORM, CONTENT)
 WORDINGS = {"right_known_wording": False, "right_new_wording": True}  # of skills with system prompts that tests alone have
 TRIVIAL = "trivial answer"  # a player among the models: the first sentences, always yes, the request said again
 NO_EXERCISES = "these dialogues have no exercises: experiment=skills"
@@ -39,7 +39,7 @@ class Exercises:
     max_new_tokens: PositiveInt  # of an answer
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
-        """Greedy answers: of each skill the share that is right, the share that has the form asked for, and how much of them is right."""
+        """Greedy answers: of each skill the share that is right, the share of the form asked for, and how much of the content is right."""
         from pipeline.model.generate import generate  # torch, which the baselines do without
 
         room = int(module.config.max_position_embeddings) - self.max_new_tokens
@@ -97,4 +97,4 @@ def _rows(player: str, task: str, asked: Sequence[dict[str, Any]], verdicts: Seq
 
 
 def _points(verdict: Verdict) -> dict[str, float]:
-    return {RIGHT: float(verdict.right), FORM: float(verdict.form), PART: float(verdict.part)}
+    return {RIGHT: float(verdict.right), FORM: float(verdict.form), CONTENT: float(verdict.content)}

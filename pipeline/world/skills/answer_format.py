@@ -61,7 +61,7 @@ def make(material: Material, rng: Rng) -> Exercise:
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: as the system prompt says. Content: the value, or the fact in any wording, however it is written."""
     said = answer.strip()
-    return Verdict(form=_FORMS[key["format"]].fullmatch(said) is not None, part=_bare(said) in key["accepted"])
+    return Verdict(form=_FORMS[key["format"]].fullmatch(said) is not None, content=_bare(said) in key["accepted"])
 
 
 def _bare(said: str) -> str:

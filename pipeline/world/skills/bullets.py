@@ -29,7 +29,7 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: three lines, each with a bullet. Content: each states another fact of the passage."""
     lines = answer.strip().split("\n")
     form = len(lines) == FACTS and all(line.startswith(BULLET) for line in lines)
-    return Verdict(form=form, part=share_stated([line.removeprefix(BULLET).strip() for line in lines], key["facts"]))
+    return Verdict(form=form, content=share_stated([line.removeprefix(BULLET).strip() for line in lines], key["facts"]))
 
 
 def _listed(said: Iterable[str]) -> str:

@@ -32,12 +32,12 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
             warnings.simplefilter("ignore")  # of a parser that doubts what it reads
             [line] = ast.parse(answer.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Verdict(form=False, part=0.0)
+        return Verdict(form=False, content=0.0)
     if not isinstance(line, ast.Assign) or len(line.targets) != 1 or "\n" in answer.strip():
-        return Verdict(form=False, part=0.0)
+        return Verdict(form=False, content=0.0)
     [target] = line.targets
     right = isinstance(target, ast.Name) and target.id == key["name"] and _value(line.value) == key["value"]
-    return Verdict(form=isinstance(target, ast.Name), part=right)
+    return Verdict(form=isinstance(target, ast.Name), content=right)
 
 
 def _sum(rng: Rng) -> Exercise:

@@ -45,7 +45,7 @@ def make(material: Material, rng: Rng) -> Exercise:
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: one of both answers. Content: the right one, with the right year."""
     said = answer.strip()
-    return Verdict(form=_FORM.fullmatch(said) is not None, part=said == key["answer"])
+    return Verdict(form=_FORM.fullmatch(said) is not None, content=said == key["answer"])
 
 
 SKILL = Skill(make, judge, worded=True)

@@ -45,7 +45,7 @@ def make(material: Material, rng: Rng) -> Exercise:
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: these words come last. Content: what stands before them is right."""
     said = answer.strip()
-    return Verdict(form=said.endswith(key["words"]), part=tells(said.removesuffix(key["words"]), key))
+    return Verdict(form=said.endswith(key["words"]), content=tells(said.removesuffix(key["words"]), key))
 
 
 SKILL = Skill(make, judge, worded=True)

@@ -30,20 +30,15 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer has the form that was asked for, and which share of what it says is right, 0..1."""
+    """Whether an answer has the form that was asked for, and how much of its content is right, 0..1."""
 
     form: bool
-    part: float
-
-    @property
-    def content(self) -> bool:
-        """All that was asked for is said, and nothing else."""
-        return self.part == 1
+    content: float
 
     @property
     def right(self) -> bool:
-        """Form and content."""
-        return self.form and self.content
+        """The form, and all that was asked for and nothing else."""
+        return self.form and self.content == 1
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,12 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     try:
         said = json.loads(answer)
     except (ValueError, RecursionError):
-        return Verdict(form=False, part=0.0)
+        return Verdict(form=False, content=0.0)
     if not isinstance(said, dict):
-        return Verdict(form=False, part=0.0)
+        return Verdict(form=False, content=0.0)
     values = key["values"]
     form = set(said) == set(values) and all(isinstance(one, str) for one in said.values())
-    return Verdict(form=form, part=sum(said.get(name) == value for name, value in values.items()) / len({*said, *values}))
+    return Verdict(form=form, content=sum(said.get(name) == value for name, value in values.items()) / len({*said, *values}))
 
 
 SKILL = Skill(make, judge)

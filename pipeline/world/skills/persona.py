@@ -48,7 +48,7 @@ def make(material: Material, rng: Rng) -> Exercise:
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: somebody speaks of themselves. Content: the one who was named, and what was asked."""
     said = answer.strip()
-    return Verdict(form=_FORM.fullmatch(said) is not None, part=said == key["answer"])
+    return Verdict(form=_FORM.fullmatch(said) is not None, content=said == key["answer"])
 
 
 SKILL = Skill(make, judge, worded=True)

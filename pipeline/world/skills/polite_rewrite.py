@@ -30,7 +30,7 @@ def make(material: Material, rng: Rng) -> Exercise:
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: polite, by the judge of answers. Content: the same subject and value, in any wording."""
     found = judge_tone(answer, **key)
-    return Verdict(form=found.polite, part=found.right)
+    return Verdict(form=found.polite, content=found.right)
 
 
 SKILL = Skill(make, judge)

@@ -28,7 +28,7 @@ def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: three sentences on one line. Content: each states another fact of the passage."""
     said = sentences(answer)
     form = len(said) == FACTS and "\n" not in answer.strip() and all(one.endswith(".") for one in said)
-    return Verdict(form=form, part=share_stated(said, key["facts"]))
+    return Verdict(form=form, content=share_stated(said, key["facts"]))
 
 
 SKILL = Skill(make, judge)

@@ -35,7 +35,7 @@ def make(material: Material, rng: Rng) -> Exercise:
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: a sentence of that tongue, one word group of each column. Content: those that were asked for, of another sentence none."""
     said, meant = _groups(answer.strip()), _groups(key["sentence"])
-    return Verdict(form=said is not None, part=sum(map(str.__eq__, said or (), meant or ())) / len(LATIN))
+    return Verdict(form=said is not None, content=sum(map(str.__eq__, said or (), meant or ())) / len(LATIN))
 
 
 def _sentence(columns: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:

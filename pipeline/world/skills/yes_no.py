@@ -29,7 +29,7 @@ def make(material: Material, rng: Rng) -> Exercise:
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
     """Form: one of both words and nothing else. Content: the right one."""
     said = answer.strip()
-    return Verdict(form=said in (YES, NO), part=said == key["answer"])
+    return Verdict(form=said in (YES, NO), content=said == key["answer"])
 
 
 SKILL = Skill(make, judge)
