@@ -24,6 +24,7 @@ from pipeline.report import (
     overview,
     samples,
     several,
+    skills,
     sources,
     specialized,
     vocabulary,
@@ -189,10 +190,11 @@ def score_blocks(
     yield from judged.alarm_blocks(told.of("align"))
     yield from specialized.specialized_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
-    repeated = several.names_of(told.tasks)
+    repeated, practised = several.names_of(told.tasks), skills.names_of(told.tasks)
+    yield from skills.skill_blocks(board, practised)
     yield from several.several_blocks(board, repeated)
     bins = choices.parts_shown(board)
-    shown = [*shown, *repeated]
+    shown = [*shown, *repeated, *practised]
     yield from judged.other_blocks(board, [core.TASK, *bins, *shown, *(part for name in shown for part in board.below(name))])
 
 

@@ -10,8 +10,12 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_jsonl
 from pipeline.evaluate.kinds.exercises import METRICS, NO_EXERCISES, NO_ROOM, Exercises
+from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
 from pipeline.model.disk import load
+from pipeline.report.blocks import Absent, Table
+from pipeline.report.score_table import ScoreTable
+from pipeline.report.skills import TABLES, skill_blocks
 
 TASK = Exercises(kind="exercises", items=4, max_new_tokens=8)
 
@@ -50,6 +54,16 @@ def test_beside_a_model_stand_the_trivial_answer_and_chance(asked: Examined) -> 
     nothing = ("right", "content", "right_known_wording", "right_new_wording")
     trivial = {("trivial answer", metric): 0.0 for metric in nothing}
     assert rows == trivial | {("trivial answer", "form"): 1.0, ("chance", "right"): 0.5}
+
+
+def test_the_page_has_a_table_a_metric_and_says_why_there_is_none(asked: Examined) -> None:
+    board = ScoreTable(row.as_json() for row in TASK.baselines("skills", asked))
+    tables = list(skill_blocks(board, ["skills"]))
+    assert [table.title for table in tables if isinstance(table, Table)] == [f"Skills: {what}" for what, _ in TABLES.values()]
+    assert all(tuple(table.columns) == ("model", "yes no") for table in tables if isinstance(table, Table))
+    for task in ("skills", "skills/yes_no"):
+        nothing = Row(model="sft", task=task, metric="right", estimate=None, reason=NO_EXERCISES)
+        assert list(skill_blocks(ScoreTable([nothing.as_json()]), ["skills"])) == [Absent("Skills", NO_EXERCISES)]
 
 
 def test_what_can_not_be_asked_says_why(
