@@ -10,13 +10,13 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from pipeline.core.intervals import Bootstrap
+from pipeline.evaluate.contest import UNFINISHED
 from pipeline.evaluate.kinds.several import Draw, rows_by_size
 from pipeline.evaluate.table import Row
 from pipeline.model.reward import rewards_of
 from pipeline.tokens.codec import Own
 
 RIGHT, EXACT = "best_of_n", "best_of_n_exact"
-UNFINISHED = 1e6  # what an answer without an end loses, as in the contest
 
 
 def best_of_rows(
