@@ -26,7 +26,6 @@ from pipeline.evaluate.manner import manners
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.export.answers import answers_of_files
 from pipeline.model.disk import load, load_reward, tokenizer_of
-from pipeline.tokens.codec import Own
 from stages._run import Run, stage
 
 
@@ -62,11 +61,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     rows = contest.against(reference, load(cfg.reference, device=run.device), lines, tokenizer, batch=cfg.batch_size, bootstrap=draws)
     rows += manners(lines, bootstrap=draws) if lines else contest.unasked(cfg.models, reference)
     rows += contest.ratings(lines, sources=sources, prior=cfg.prior, bootstrap=draws)
-    records = {name: list(read_jsonl(artifact.file("answers.jsonl"))) for name, artifact in scores.items()}
-    apart = between(records, draws)
-    if judge is not None:
-        own = {name: some for name, some in records.items() if scores[name].facts.get("ours", True)}
-        rows += best_of_rows(own, judge, Own(tokenizer), batch=cfg.batch_size, bootstrap=draws)
+    rows += best_of_rows(scores, judge, tokenizer, batch=cfg.batch_size, bootstrap=draws)
+    apart = between({name: list(read_jsonl(artifact.file("answers.jsonl"))) for name, artifact in scores.items()}, draws)
     facts = {"reference": reference, "tokenizer": cfg.reward_model.facts["tokenizer"]}
     write_scores(cfg.target, rows, lines, facts=facts, sides={"differences.json": [one.as_json() for one in apart]})
     return nested(rows)

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import tokenizers
 from transformers import PreTrainedModel
 
+from pipeline.core.artifact.scores import Scores
+from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap
 from pipeline.evaluate.contest import UNFINISHED
 from pipeline.evaluate.kinds.several import Draw, rows_by_size
@@ -20,16 +23,18 @@ RIGHT, EXACT = "best_of_n", "best_of_n_exact"
 
 
 def best_of_rows(
-    by_model: Mapping[str, Sequence[Mapping[str, Any]]], judge: PreTrainedModel, codec: Own, *, batch: int, bootstrap: Bootstrap
+    scores: Mapping[str, Scores], judge: PreTrainedModel | None, tokenizer: tokenizers.Tokenizer, *, batch: int, bootstrap: Bootstrap
 ) -> list[Row]:
-    """The shares of the questions whose best answer is right, and right and polite, for each model and task of kind several in its
-    records. The models read our tokens."""
+    """The shares of the questions whose best answer is right, and right and polite, for each model and task of kind several that it was
+    asked. None without a judge, and of models that read other tokens than it."""
+    if judge is None:
+        return []
     rows: list[Row] = []
-    for name, records in by_model.items():
+    for name, artifact in scores.items():
         tasks: dict[str, list[Mapping[str, Any]]] = {}
-        for one in records:
+        for one in read_jsonl(artifact.file("answers.jsonl")) if artifact.facts.get("ours", True) else ():
             if "draws" in one:
-                tasks.setdefault(one["task"], []).append(_scored(one, judge, codec, batch=batch))
+                tasks.setdefault(one["task"], []).append(_scored(one, judge, Own(tokenizer), batch=batch))
         for task, some in tasks.items():
             for metric, what in ((RIGHT, "right"), (EXACT, "exact")):
                 rows += rows_by_size(name, task, metric, some, partial(_best_is, what), bootstrap)

@@ -1,6 +1,7 @@
 """Several answers to one question: the majority, the likeliest, any, and the one that the reward model finds best."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,15 +9,15 @@ import pytest
 import torch
 
 from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.artifact.scores import Scores
 from pipeline.evaluate.best_of import best_of_rows
 from pipeline.evaluate.kinds.questions import NO_FACTS
 from pipeline.evaluate.kinds.several import Several
-from pipeline.evaluate.table import Row
+from pipeline.evaluate.table import Row, write_scores
 from pipeline.evaluate.task import Examined, Result
 from pipeline.report.blocks import Absent, Figures, Table
 from pipeline.report.score_table import ScoreTable
 from pipeline.report.several import several_blocks
-from pipeline.tokens.codec import Own
 
 TASK = Several(kind="several", held_out=4, answers=5, temperature=1.0, max_dropped=0.0, max_new_tokens=20)
 MODULE = SimpleNamespace(config=SimpleNamespace(max_position_embeddings=96))
@@ -62,7 +63,7 @@ def test_the_first_n_draws_count_and_manner_splits_no_vote(asked: Examined, monk
     assert [record["majority"] for record in found.records] == [0.0] * 4
 
 
-def test_the_reward_model_chooses_among_those_that_ended(asked: Examined, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reward_model_chooses_among_those_that_ended(asked: Examined, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = examined(asked, monkeypatch, [WRONG, RIGHT, POLITE, "{s} " * 30, WRONG], [0.0] * 5)
     assert not found.records[0]["draws"][3]["whole"]
     read: list[Sequence[int]] = []
@@ -73,7 +74,12 @@ def test_the_reward_model_chooses_among_those_that_ended(asked: Examined, monkey
 
     monkeypatch.setattr("pipeline.evaluate.best_of.rewards_of", rewards)
     how: dict[str, Any] = {"batch": 4, "bootstrap": asked.bootstrap}
-    rows = best_of_rows({"sft": [{"greedy": {}}, *found.records], "base": []}, MODULE, Own(asked.tokenizer), **how)  # type: ignore[arg-type]
+    scores = {name: Scores(folder / name) for name in ("sft", "theirs")}
+    for name, target in scores.items():
+        write_scores(target, [], [{"greedy": {}}, *found.records], facts={"ours": name == "sft"})
+    rows = best_of_rows(scores, MODULE, asked.tokenizer, **how)  # type: ignore[arg-type]
+    assert {row.model for row in rows} == {"sft"}
+    assert best_of_rows(scores, None, asked.tokenizer, **how) == []
     assert by_size(rows, "best_of_n") == {"several/1": 0.0, "several/2": 1.0, "several/4": 1.0, "several/5": 1.0}
     assert by_size(rows, "best_of_n_exact") == {"several/1": 0.0, "several/2": 0.0, "several/4": 1.0, "several/5": 1.0}
     prompt = asked.codec.chat(found.records[0]["messages"])
