@@ -16,7 +16,6 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.scores import Scores
-from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
 from pipeline.evaluate import contest
@@ -63,7 +62,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     rows += manners(lines, bootstrap=draws) if lines else contest.unasked(cfg.models, reference)
     rows += contest.ratings(lines, sources=sources, prior=cfg.prior, bootstrap=draws)
     rows += best_of_rows(scores, judge, tokenizer, batch=cfg.batch_size, bootstrap=draws)
-    apart = between({name: list(read_jsonl(artifact.file("answers.jsonl"))) for name, artifact in scores.items()}, draws)
+    apart = between(contest.records_of(scores), draws)
     facts = {"reference": reference, "tokenizer": cfg.reward_model.facts["tokenizer"]}
     write_scores(cfg.target, rows, lines, facts=facts, sides={"differences.json": [one.as_json() for one in apart]})
     return nested(rows)
