@@ -24,6 +24,7 @@ from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
 from pipeline.model.build import build
 from pipeline.model.disk import load
+from pipeline.model.plain import Plain
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
 from tests.evaluate.conftest import LENGTH, SHAPE, SIZE, Given
@@ -262,6 +263,29 @@ def test_of_preferences_the_chosen_answer_is_the_right_one(given: Given, spoken:
     items = choice("preferences").read("p", given("base", dialogues=spoken))
     assert {one.id for one in items} == {f"p{number}" for number in range(1, 6)}  # p0 has an empty answer
     assert [tokenizer.decode(ids) for ids in items[0].choices] == ["The old fox told her", "went"]
+
+
+def test_examples_before_many_problems_are_read_once_and_the_scores_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, draw = build(SHAPE | {"layers": 2}, vocabulary=SIZE, seed=3), stream(1, "shots")
+    read = list[int]()
+    kept = Plain.attended
+    monkeypatch.setattr(Plain, "attended", lambda own, hidden, *rest: (read.append(hidden[..., 0].numel()), kept(own, hidden, *rest))[1])
+    heads = [draw.integers(6, SIZE, size=60).tolist() for _ in range(2)]
+    asked = [
+        (
+            [*heads[number % 2], *draw.integers(6, SIZE, size=1 + number % 5).tolist()],
+            draw.integers(6, SIZE, size=(3, 1 + number % 3)).tolist(),
+        )
+        for number in range(20)
+    ]
+    asked += [(heads[0], [[7], [8, 9]]), (heads[0][:40], [[9]]), ([7, 8], [[9, 10], [11]])]
+    apart = [one for some in continued(module, asked, batch=8) for one in some]
+    tokens = sum(read)
+    read.clear()
+    together = [one for some in continued(module, asked, batch=8, shared=True) for one in some]
+    assert [one.nats for one in together] == pytest.approx([one.nats for one in apart], rel=1e-6)
+    assert [one.greedy for one in together] == [one.greedy for one in apart]
+    assert sum(read) < tokens / 3
 
 
 def test_rows_that_are_too_long_are_left_out_and_where_nothing_is_left_the_reason_is_told(
