@@ -15,6 +15,7 @@ from pipeline.evaluate.kinds.honesty import Honesty
 from pipeline.evaluate.kinds.memorization import Memorization
 from pipeline.evaluate.kinds.minimal_pairs import MinimalPairs
 from pipeline.evaluate.kinds.neighbours import Neighbours
+from pipeline.evaluate.kinds.next_sentence import NextSentence
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.perturbed import Perturbed
 from pipeline.evaluate.kinds.probe import Probe
@@ -22,7 +23,7 @@ from pipeline.evaluate.kinds.questions import Questions
 from pipeline.evaluate.kinds.refusals import Refusals
 from pipeline.evaluate.kinds.written import InWords
 
-_Asked = Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords
+_Asked = Perplexity | Cloze | MinimalPairs | NextSentence | Choice | Questions | Benchmark | InWords
 _Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief  # what a model is besides right
 _Within = Neighbours | Probe | Consistency  # what it holds, and whether that hangs together
 Kind = _Asked | _Beside | _Within

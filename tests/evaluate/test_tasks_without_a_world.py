@@ -140,13 +140,13 @@ def test_a_cloze_asks_for_last_words_among_different_ones_after_what_stands_befo
 def test_a_choice_continues_the_text_token_by_token_also_after_a_line_or_a_paragraph(given: Given, tokenizer: tokenizers.Tokenizer) -> None:
     text = "The old mill\nof the hill.\n\nThen it went over\n\tthe harbour"
     for start in (text.index("of"), text.index("Then"), text.index("the harbour")):
-        one = item_at(given("base"), Document("a", "a", text), start, [text[start:]])
+        one = item_at(given("base"), Document("a", "a", "test", text), start, [text[start:]])
         assert one is not None
         assert [*one.context[1:], *one.choices[0]] == tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def test_what_fits_in_no_row_is_not_asked(given: Given) -> None:
-    assert item_at(given("base"), Document("a", "a", "one " * 200), 8, ["one " * 100]) is None
+    assert item_at(given("base"), Document("a", "a", "test", "one " * 200), 8, ["one " * 100]) is None
 
 
 def test_wrong_words_have_the_capital_of_the_right_one_while_there_are_enough() -> None:
