@@ -17,6 +17,8 @@ from pipeline.tokens.evaluation import figures
 from pipeline.tokens.importing import import_from, told
 from pipeline.tokens.patterns import Pattern
 from pipeline.tokens.sample import sample_of
+from pipeline.tokens.special import THINK_TOKENS
+from pipeline.tokens.thinking import with_think_tokens
 from pipeline.tokens.tokenizer import save
 from pipeline.tokens.training import Kind, check, train
 from pipeline.tokens.vocabulary_size import Carrier, vocab_size_for
@@ -35,6 +37,7 @@ class Config:
     vocab_size: PositiveInt | Literal["auto"]  # auto: by the bytes of the text and the model
     model: Carrier | None  # of auto
     sample_bytes: PositiveInt | None
+    think_tokens: bool  # <think> and </think>, two of vocab_size
 
     def __post_init__(self) -> None:
         check(self.kind, self.pattern)
@@ -49,7 +52,10 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         tokenizer = import_from(cfg.path)
     else:
         wanted, fewer = (vocab_size_for(size, cfg.model), True) if cfg.vocab_size == "auto" else (cfg.vocab_size, False)
-        tokenizer = train(cfg.kind, sample, vocab_size=wanted, pattern=cfg.pattern, fewer=fewer)
+        learned = wanted - (len(THINK_TOKENS) if cfg.think_tokens else 0)
+        tokenizer = train(cfg.kind, sample, vocab_size=learned, pattern=cfg.pattern, fewer=fewer)
+    if cfg.think_tokens:
+        tokenizer = with_think_tokens(tokenizer)
     save(tokenizer, cfg.target)
     run.log.info("%d tokens; train has %d bytes", tokenizer.get_vocab_size(), size)
     return facts | figures(cfg.source, sample, tokenizer)

@@ -17,10 +17,11 @@ from pipeline.evaluate.kinds.neighbours import Neighbours
 from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.perturbed import Perturbed
 from pipeline.evaluate.kinds.questions import Questions
+from pipeline.evaluate.kinds.reasoning import Reasoning
 from pipeline.evaluate.kinds.refusals import Refusals
 from pipeline.evaluate.kinds.written import InWords
 
 _Asked = Perplexity | Cloze | MinimalPairs | Choice | Questions | Benchmark | InWords
-_Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Neighbours  # what a model is besides right
+_Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Reasoning | Belief | Neighbours  # besides right
 Kind = _Asked | _Beside
 Tasks = dict[str, Annotated[Kind, Field(discriminator="kind")]]

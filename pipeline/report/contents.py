@@ -22,6 +22,7 @@ from pipeline.report import (
     learning,
     markdown,
     overview,
+    reasoned,
     samples,
     sources,
     specialized,
@@ -178,6 +179,7 @@ def score_blocks(
     shown = benchmarked.names_of(told.tasks)
     yield from benchmarked.benchmark_blocks(board, shown)
     yield from choices.reliability_blocks(board)
+    yield from reasoned.reasoning_blocks(board)
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(
         board, {name.removeprefix("align/"): rows for name, rows in told.curves.items() if name.startswith("align/")}
@@ -188,7 +190,7 @@ def score_blocks(
     yield from judged.alarm_blocks(told.of("align"))
     yield from specialized.specialized_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
-    bins = choices.parts_shown(board)
+    bins = [*choices.parts_shown(board), *reasoned.parts_shown(board)]
     yield from judged.other_blocks(board, [core.TASK, *bins, *shown, *(part for name in shown for part in board.below(name))])
 
 

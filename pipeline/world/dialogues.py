@@ -17,7 +17,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.seed import stream
-from pipeline.world import strangers
+from pipeline.world import reasoning, strangers
 from pipeline.world.facts import BY_NAME, Fact, Facts, read_facts
 from pipeline.world.judge import POLITE, RUDE, judge
 from pipeline.world.prompts import asked
@@ -65,6 +65,7 @@ class DialogueConfig:
     preferences: int
     test: float
     strangers: strangers.Strangers
+    reasoning: reasoning.Reasoning
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,12 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
     rows["instructions"] += strangers.admissions(more, val=round(config.val * more), systems=SYSTEMS, seed=seed)
     if config.strangers.questions:
         rows["strangers"] = strangers.questions(config.strangers.questions, systems=SYSTEMS, seed=seed)
+    worked = round(config.reasoning.instructions * config.instructions)
+    rows["instructions"] += reasoning.instructions(
+        worked, trained, config.reasoning, val=round(config.val * worked), systems=SYSTEMS, seed=seed
+    )
+    if config.reasoning.questions:
+        rows["reasoning"] = reasoning.questions(trained, config.reasoning, systems=SYSTEMS, seed=seed)
     return rows
 
 
