@@ -15,6 +15,7 @@ _ALONE = (
     "does not; wrong steps: the share of the worked sums with one; all noticed: of these, the share in which each is done again at once, "
     "and rightly."
 )
+_LEVELS = "Nobody begins a thought for the model. Numbers: the digits of a sum."
 
 
 def tasks_of(board: ScoreTable) -> list[str]:
@@ -39,12 +40,14 @@ def reasoning_blocks(board: ScoreTable) -> Iterator[Block]:
         by_budget = [_curve(board, model, budgets, ACCURACY) for model in models]
         figures = [line_chart(by_budget, title=f"{task}: right, by thinking budget", x="tokens of thought, at most", levels=[], log=False)]
         digits = {float(part.rpartition("/")[2]): part for part in levels if part.rpartition("/")[2].isdigit()}
-        if len(digits) > 1:
+        if len(digits) > 2:
             lengths = [_curve(board, model, digits, TOKENS) for model in models]
             figures.append(line_chart(lengths, title="tokens of thought, by the digits of a sum", x="digits", levels=[], log=False))
         yield Figures(figures, _BUDGETS)
         yield _table(board, models, f"{task.capitalize()} without a budget", [(task, metric) for metric in _HEADS], _ALONE)
-        yield _table(board, models, f"{task.capitalize()} by difficulty: right", [(part, ACCURACY) for part in levels], "")
+        for metric in (ACCURACY, TOKENS):
+            columns = [(part, metric) for part in levels]
+            yield _table(board, models, f"{task.capitalize()} by difficulty: {_HEADS[metric]}", columns, _LEVELS)
 
 
 def _table(board: ScoreTable, models: Sequence[str], title: str, columns: Sequence[tuple[str, str]], note: str) -> Table:

@@ -16,13 +16,13 @@ def test_each_model_has_a_curve_by_budget_and_one_by_digits() -> None:
         for model in ("sft", "rlvr")
         for task, metric, value in (
             *((f"sums/budget_{budget}", "accuracy", budget / 100) for budget in (0, 8, 64)),
-            *((f"sums/{level}", metric, 0.5) for level in ("1", "2", "friend") for metric in ("accuracy", "thinks", "tokens")),
+            *((f"sums/{level}", metric, 0.5) for level in ("1", "2", "3", "friend") for metric in ("accuracy", "thinks", "tokens")),
             *(("sums", metric, 0.5) for metric in ("accuracy", "thinks", "tokens", "slipped")),
             ("sums", "mended", None),
         )
     ]
     board = ScoreTable(rows)
-    figures, alone, levels = reasoning_blocks(board)
+    figures, alone, levels, lengths = reasoning_blocks(board)
     assert isinstance(figures, Figures)
     assert ["by thinking budget" in figures.figures[0], "by the digits" in figures.figures[1]] == [True, True]
     assert all("rlvr" in figure for figure in figures.figures)
@@ -30,8 +30,17 @@ def test_each_model_has_a_curve_by_budget_and_one_by_digits() -> None:
     assert len(alone.rows) == 2
     assert "no step was wrong" in alone.rows[0][-1]
     assert isinstance(levels, Table)
-    assert list(levels.columns) == ["model", "1", "2", "friend"]
-    assert set(parts_shown(board)) == {"sums", *(f"sums/budget_{budget}" for budget in (0, 8, 64)), "sums/1", "sums/2", "sums/friend"}
+    assert list(levels.columns) == ["model", "1", "2", "3", "friend"]
+    assert isinstance(lengths, Table)
+    assert lengths.title.endswith("tokens of thought")
+    assert set(parts_shown(board)) == {
+        "sums",
+        *(f"sums/budget_{budget}" for budget in (0, 8, 64)),
+        "sums/1",
+        "sums/2",
+        "sums/3",
+        "sums/friend",
+    }
 
 
 def test_a_task_that_was_not_measured_says_why() -> None:
