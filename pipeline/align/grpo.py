@@ -48,7 +48,6 @@ class Groups(Sampling):
     clip_low: Annotated[float, Field(gt=0, lt=1)]  # the probability ratio is held above 1 - clip_low
     clip_high: PositiveFloat  # and below 1 + clip_high
     kl_in: Literal["loss", "reward"]
-    reward: Literal["model", "rule", "both"]
 
     def __post_init__(self) -> None:
         super().__post_init__()

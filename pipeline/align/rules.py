@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers import Tokenizer
 
@@ -21,6 +21,7 @@ from pipeline.world.judge import gold, judge
 from pipeline.world.reasoning import ends_in
 
 Rule = Callable[[str], bool]
+Reward = Literal["model", "rule", "both"]  # who judges; both: of the prompts that rules know
 _NUMBER = r"[-−]?\d[\d,]*(?:\.\d+)?"
 _FINAL = re.compile(rf"####\s*({_NUMBER})")
 _ANY = re.compile(_NUMBER)

@@ -181,6 +181,7 @@ def score_blocks(
     yield from benchmarked.benchmark_blocks(board, shown)
     yield from choices.reliability_blocks(board)
     yield from reasoned.reasoning_blocks(board)
+    yield from reasoned.foretold_blocks(told.of("align"))
     yield from attacked.attack_blocks(board)
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(

@@ -1,11 +1,12 @@
 """What thinking is worth to each model: accuracy by thinking budget, and how it thinks when it is left alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pipeline.evaluate.kinds.reasoning import ACCURACY, BUDGET, MENDED, SLIPPED, THINKS, TOKENS
 from pipeline.report.blocks import Absent, Block, Figures, Table
 from pipeline.report.charts import Curve, line_chart
-from pipeline.report.figures import number
+from pipeline.report.figures import fixed, number
 from pipeline.report.score_table import Axis, ScoreTable, axis_of, cell
 
 _HEADS = {ACCURACY: "right", THINKS: "thinks", TOKENS: "tokens of thought", SLIPPED: "wrong steps", MENDED: "all noticed"}
@@ -14,6 +15,11 @@ _ALONE = (
     "Nobody begins a thought for the model. thinks: the share of the questions before which it thinks; tokens of thought: 0 where it "
     "does not; wrong steps: the share of the worked sums with one; all noticed: of these, the share in which each is done again at once, "
     "and rightly."
+)
+_GAINS = ("before", "after", "change")
+_FORETOLD = (
+    "How much likelier the hidden rest of a passage is behind a thought than behind none, to the model before it learned. In brackets: 95% "
+    "intervals over documents."
 )
 _LEVELS = "Nobody begins a thought for the model. Numbers: the digits of a sum."
 
@@ -48,6 +54,18 @@ def reasoning_blocks(board: ScoreTable) -> Iterator[Block]:
         for metric in (ACCURACY, TOKENS):
             columns = [(part, metric) for part in levels]
             yield _table(board, models, f"{task.capitalize()} by difficulty: {_HEADS[metric]}", columns, _LEVELS)
+
+
+def foretold_blocks(methods: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Block]:
+    """What the thoughts of entries of method passages gain on held-out text; nothing where there are none."""
+    known = {name: metrics["foretold"] for name, metrics in methods.items() if metrics and metrics.get("foretold")}
+    rows = [(name, *(_gain(found, one) for one in _GAINS), number(found["n"])) for name, found in known.items()]
+    if rows:
+        yield Table("Held-out passages foretold", ("", *(f"{one}, nats a token" for one in _GAINS), "passages"), rows, _FORETOLD)
+
+
+def _gain(found: Mapping[str, Any], column: str) -> str:
+    return f"{fixed(found[column])} ({fixed(found[f'{column}_low'])} – {fixed(found[f'{column}_high'])})"
 
 
 def _table(board: ScoreTable, models: Sequence[str], title: str, columns: Sequence[tuple[str, str]], note: str) -> Table:

@@ -7,6 +7,7 @@ import tokenizers
 from pydantic import Field
 from tokenizers import AddedToken
 
+from pipeline.core.errors import InputError
 from pipeline.tokens.special import THINK, THINK_END, THINK_TOKENS
 
 Budget = Annotated[int, Field(ge=0)]  # tokens of all thoughts of an answer, without those around them
@@ -31,6 +32,13 @@ def think_ids(tokenizer: tokenizers.Tokenizer) -> tuple[int, int] | None:
     """The ids of the two; None where the vocabulary has none."""
     first, last = tokenizer.token_to_id(THINK), tokenizer.token_to_id(THINK_END)
     return None if first is None or last is None else (first, last)
+
+
+def needed_thinking(tokenizer: tokenizers.Tokenizer, *, budget: int) -> Thinking:
+    """The two tokens with a budget. InputError where the vocabulary has none."""
+    if (around := think_ids(tokenizer)) is None:
+        raise InputError(f"the tokenizer has no {THINK}: there is no place for a thought", mend="tokenizer.think_tokens=true")
+    return Thinking(opening=around[0], closing=around[1], budget=budget)
 
 
 def answer_in(text: str) -> str:

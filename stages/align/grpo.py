@@ -24,6 +24,7 @@ from stages._run import Run, stage
 class Config(grpo.Groups):
     """An entry of `align` with method grpo: the recipe's keys and these."""
 
+    reward: rules.Reward
     source: Model
     reward_model: RewardModel
     dialogues: Dialogues
@@ -38,8 +39,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
     room, batch = room_for(cfg, policy, section=run.section), cfg.micro_batch or cfg.mini_batch_size
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
-    recipe = cfg.settled(pairs.rows, context=room.context)
-    new = recipe.new_tokens
+    new = (recipe := cfg.settled(pairs.rows, context=room.context)).new_tokens
     if cfg.reward == "model":
         asked, judges = rules.of_pairs(pairs.rows, room, max_new_tokens=new), {}
     else:

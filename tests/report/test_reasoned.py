@@ -1,7 +1,7 @@
 """Thinking in the report: curves by budget and by difficulty."""
 
 from pipeline.report.blocks import Absent, Figures, Table
-from pipeline.report.reasoned import parts_shown, reasoning_blocks
+from pipeline.report.reasoned import foretold_blocks, parts_shown, reasoning_blocks
 from pipeline.report.score_table import ScoreTable
 
 
@@ -41,6 +41,16 @@ def test_each_model_has_a_curve_by_budget_and_one_by_digits() -> None:
         "sums/3",
         "sums/friend",
     }
+
+
+def test_what_thoughts_gain_on_held_out_text_is_a_row_an_entry() -> None:
+    gains = {f"{name}{bound}": 0.25 for name in ("before", "after", "change") for bound in ("", "_low", "_high")}
+    (table,) = foretold_blocks({"passages": {"foretold": gains | {"n": 64}}, "rlvr": {"steps": 3}, "other": None})
+    assert isinstance(table, Table)
+    (row,) = table.rows
+    assert [row[0], row[-1]] == ["passages", "64"]
+    assert row[3].startswith("0.25")
+    assert list(foretold_blocks({"rlvr": {"steps": 3}})) == []
 
 
 def test_a_task_that_was_not_measured_says_why() -> None:
