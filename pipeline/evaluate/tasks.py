@@ -22,14 +22,14 @@ from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.perturbed import Perturbed
 from pipeline.evaluate.kinds.probe import Probe
 from pipeline.evaluate.kinds.questions import Questions
+from pipeline.evaluate.kinds.reasoning import Reasoning
 from pipeline.evaluate.kinds.refusals import Refusals
 from pipeline.evaluate.kinds.several import Several
 from pipeline.evaluate.kinds.written import InWords
 
-_Asked = Perplexity | Cloze | MinimalPairs | NextSentence | Choice | Questions | Benchmark | InWords | Exercises | Several
-_Beside = (
-    Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Consistency | Fabrication
-)  # what a model is besides right
+_Asked = Perplexity | Cloze | MinimalPairs | NextSentence | Choice | Questions | Benchmark | InWords
+_Done = Exercises | Several | Reasoning  # what it does with what it knows
+_Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Consistency  # what a model is besides right
 _Within = Neighbours | Probe | Fabrication  # what it holds, and what it makes up
-Kind = _Asked | _Beside | _Within
+Kind = _Asked | _Done | _Beside | _Within
 Tasks = dict[str, Annotated[Kind, Field(discriminator="kind")]]

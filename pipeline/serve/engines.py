@@ -23,7 +23,7 @@ from pipeline.model.decode import decoder_of
 from pipeline.model.paged import Paged
 from pipeline.model.plain import is_plain
 from pipeline.serve.places import Place
-from pipeline.tokens.chat import TEMPLATE
+from pipeline.tokens.chat import TEMPLATES
 from pipeline.tokens.codec import Codec, Own
 from pipeline.tokens.tokenizer import read
 
@@ -82,7 +82,7 @@ def loaded(folder: Path) -> tuple[PreTrainedModel, Codec]:
 def codec_of(folder: Path) -> Codec:
     """Ours where the chat template is ours."""
     template = folder / "chat_template.jinja"
-    ours = template.is_file() and template.read_text(encoding="utf-8") == TEMPLATE
+    ours = template.is_file() and template.read_text(encoding="utf-8") in TEMPLATES
     return Own(read(folder / "tokenizer.json")) if ours else Theirs(folder)
 
 

@@ -17,7 +17,7 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.seed import stream
-from pipeline.world import practice, strangers
+from pipeline.world import practice, reasoning, strangers
 from pipeline.world.facts import BY_NAME, Fact, Facts, read_facts
 from pipeline.world.judge import POLITE, RUDE, judge
 from pipeline.world.prompts import asked
@@ -67,6 +67,7 @@ class DialogueConfig:
     test: float
     strangers: strangers.Strangers
     skills: practice.Practice
+    reasoning: reasoning.Reasoning
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
         taught, tested = (Material(facts, tuple(some), SYSTEMS, held_out=some is held, new_wording=False) for some in (trained, held))
         rows["instructions"] += practice.instructions(taught, config.skills, of=config.instructions, val=config.val, seed=seed)
         rows["exercises"] = practice.exercises(tested, config.skills, seed=seed)
+    worked = round(config.reasoning.instructions * config.instructions)
+    rows["instructions"] += reasoning.instructions(
+        worked, trained, config.reasoning, val=round(config.val * worked), systems=SYSTEMS, seed=seed
+    )
+    if config.reasoning.questions:
+        rows["reasoning"] = reasoning.questions(trained, config.reasoning, systems=SYSTEMS, seed=seed)
     return rows
 
 
