@@ -16,7 +16,7 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.export import gguf_files
 from pipeline.export.experts import opened
-from pipeline.export.gguf_file import read_weights, write_gguf
+from pipeline.export.gguf_file import read_gguf, write_gguf
 from pipeline.export.gguf_files import Gguf
 from pipeline.export.gptq import input_products
 from pipeline.model.disk import load
@@ -57,7 +57,7 @@ def test_the_file_tells_how_many_experts_there_are_and_holds_each_in_its_place(m
     both = module.get_parameter("model.layers.1.mlp.experts.gate_up_proj").detach().half().numpy()
     held = {tensor.name: tensor.data for tensor in reader.tensors}
     assert np.array_equal(np.concatenate([held["blk.1.ffn_gate_exps.weight"], held["blk.1.ffn_up_exps.weight"]], axis=1), both)
-    back = read_weights(tmp_path / "x.gguf", module.config)
+    back = read_gguf(tmp_path / "x.gguf", module.config).weights
     assert np.array_equal(back["model.layers.1.mlp.experts.3.up_proj.weight"], both[3, len(both[3]) // 2 :])
 
 
