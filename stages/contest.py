@@ -24,7 +24,8 @@ from pipeline.evaluate.differences import between
 from pipeline.evaluate.manner import manners
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.export.answers import answers_of_files
-from pipeline.model.disk import load, load_reward, tokenizer_of
+from pipeline.model.disk import load, tokenizer_of
+from pipeline.model.reward import load_reward
 from stages._run import Run, stage
 
 

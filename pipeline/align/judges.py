@@ -12,7 +12,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.errors import PipelineError
 from pipeline.model import disk
-from pipeline.model.reward import rewards_of
+from pipeline.model.reward import load_reward, rewards_of
 
 Judging = Literal["reward", "rules"]
 DECIMALS = 3  # of a score that is kept: a batch of another size changes the last bits of a sum
@@ -31,7 +31,7 @@ def judge_of(name: Judging, reward_model: RewardModel | None, source: Model, *, 
             f"{reward_model.path} has learned nothing: it can't judge", mend="judge=rules, or preferences for the stage reward"
         )
     disk.same_tokenizer(source, reward_model)
-    return ByReward(disk.load_reward(reward_model, device=device), batch)
+    return ByReward(load_reward(reward_model, device=device), batch)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.model import disk
+from pipeline.model.reward import load_reward
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 
@@ -48,7 +49,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "prompts whose answers can be judged")
     if cfg.reward != "rule":
-        judges["model"] = grpo.as_learned(disk.load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
+        judges["model"] = grpo.as_learned(load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
     watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), [one.prompt for one in asked.rows], tokenizer)
     metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, asked.rows, watch), recipe, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})
