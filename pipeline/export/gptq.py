@@ -113,7 +113,9 @@ def _zeros(module: PreTrainedModel, layers: Sequence[str]) -> dict[str, Tensor]:
 
 def _finite(sums: dict[str, Tensor]) -> dict[str, Array]:
     if wrong := [name for name, total in sums.items() if not total.isfinite().all()]:
-        raise PipelineError(f"the inputs of {', '.join(wrong)} are not finite", mend="a model without NaN as export.source")
+        raise PipelineError(
+            f"the inputs of {', '.join(wrong)}, or the slopes behind, are not finite", mend="a model without NaN as export.source"
+        )
     return {name: total.numpy() for name, total in sums.items()}
 
 
