@@ -7,6 +7,7 @@ from typing import Literal
 from transformers import PreTrainedModel
 
 from pipeline.align.candidates import Answer, Answered, Judge
+from pipeline.align.rules import follows
 from pipeline.align.training_prompts import Prompt
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
@@ -40,10 +41,7 @@ class ByRules:
 
     def judged(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Answer]:
         """The prompts have rules."""
-        return [
-            replace(answer, score=float(prompt.rule is not None and prompt.rule(answer.text)))
-            for prompt, answer in zip(prompts, answers, strict=True)
-        ]
+        return [replace(answer, score=float(follows(prompt.rule, answer.text))) for prompt, answer in zip(prompts, answers, strict=True)]
 
     def revised(self, answered: Sequence[Answered]) -> list[Answered]:
         """As they are."""

@@ -25,6 +25,7 @@ from stages._run import Run, stage
 class Config(grpo.Groups):
     """An entry of `align` with method grpo: the recipe's keys and these."""
 
+    reward: rules.Reward
     source: Model
     reward_model: RewardModel
     dialogues: Dialogues
@@ -35,12 +36,10 @@ class Config(grpo.Groups):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Answer, compare, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.reward_model)
-    tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    tokenizer, policy, reference = disk.tokenizer_of(cfg.source), *(disk.load(cfg.source, device=run.device) for _ in range(2))
     room, batch = room_for(cfg, policy, section=run.section), cfg.micro_batch or cfg.mini_batch_size
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
-    recipe = cfg.settled(pairs.rows, context=room.context)
-    new = recipe.new_tokens
+    new = (recipe := cfg.settled(pairs.rows, context=room.context)).new_tokens
     if cfg.reward == "model":
         asked, judges = rules.of_pairs(pairs.rows, room, max_new_tokens=new), {}
     else:

@@ -72,7 +72,6 @@ GROUPS = grpo_method.Groups(
     clip_low=0.2,
     clip_high=0.28,
     kl_in="loss",
-    reward="model",
 )
 
 
