@@ -17,12 +17,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from pipeline.model.batches import of_like_lengths
 from pipeline.model.plain import Plain
 from pipeline.tokens.special import IDS, PAD
 
 Ids = Sequence[int] | npt.NDArray[np.int64]
-AT_ONCE = {"cpu": 1024}  # tokens; more leave the second cache (2 MB): 512 to 1024 were fastest of 128 to 8192
-AT_ONCE_ELSEWHERE = 65_536
 
 
 @dataclass(frozen=True)
@@ -54,22 +53,10 @@ def sums(module: Any, texts: Sequence[Text], *, rows: int) -> list[Sums]:
     plain, found = Plain(module), list[Sums | None]([None] * len(texts))
     device = str(plain.embedding.device)
     turns = plain.turns(max((len(text.begin) + max(map(len, text.ends), default=0) for text in texts), default=0))
-    for numbers in _batches([text.width for text in texts], rows=rows, tokens=AT_ONCE.get(device, AT_ONCE_ELSEWHERE)):
+    for numbers in of_like_lengths([text.width for text in texts], rows=rows, device=device):
         for number, one in zip(numbers, _read(plain, turns, [texts[number] for number in numbers]), strict=True):
             found[number] = one
     return [one for one in found if one is not None]
-
-
-def _batches(widths: Sequence[int], *, rows: int, tokens: int) -> Iterator[list[int]]:
-    """Numbers of texts of like widths."""
-    batch: list[int] = []
-    for number in sorted(range(len(widths)), key=widths.__getitem__):
-        if batch and (len(batch) == rows or (len(batch) + 1) * widths[number] > tokens):
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch
 
 
 @dataclass(frozen=True)

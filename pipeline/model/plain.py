@@ -51,9 +51,11 @@ class Plain:
         self.size = getattr(config, "head_dim", None) or config.hidden_size // self.heads
         self._epsilon, self._activation = config.rms_norm_eps, ACT2FN[config.hidden_act]
         self.embedding = module.get_input_embeddings().weight
-        self._head = module.get_output_embeddings().weight * module.model.norm.weight
-        self._frequencies = module.model.rotary_emb.inv_freq.float()
-        self.layers = [self._joined(one) for one in module.model.layers]
+        body, head = module.base_model, module.get_output_embeddings()
+        self._scale = body.norm.weight
+        self._head = self._scale.new_empty(0, len(self._scale)) if head is None else head.weight * self._scale  # a judge has no words
+        self._frequencies = body.rotary_emb.inv_freq.float()
+        self.layers = [self._joined(one) for one in body.layers]
         if torch.is_autocast_enabled(kind := self.embedding.device.type):  # it would cast what is no weight of a module anew at each token
             half = torch.get_autocast_dtype(kind)
             self._head, self.layers = self._head.to(half), [layer.to(half) for layer in self.layers]
@@ -96,6 +98,10 @@ class Plain:
         hidden = F.linear(mixed, layer.out).add_(hidden)
         gate, up = F.linear(self._normed(hidden), layer.gate_up).chunk(2, -1)
         return F.linear(self._activation(gate).mul_(up), layer.down).add_(hidden)
+
+    def last(self, hidden: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+        """What a head reads behind the last layer."""
+        return self._normed(hidden) * self._scale
 
     def logits(self, hidden: Float[Tensor, "... D"]) -> Float[Tensor, "... V"]:
         """Behind the last layer."""
