@@ -110,7 +110,7 @@ def _apart(branches: Int[Tensor, "B T"]) -> Float[Tensor, "B 1 T T"]:
     return torch.zeros(visible.shape, device=branches.device).masked_fill_(~visible, -torch.inf)[:, None]
 
 
-def _read(plain: Plain, turns: tuple[Tensor, Tensor], texts: Sequence[Text]) -> Iterator[Sums]:
+def _read(plain: Plain, turns: Tensor, texts: Sequence[Text]) -> Iterator[Sums]:
     rows = _rows_of(texts, plain.embedding.device)
     nats, greedy = _predicted(plain, turns, rows)
     amount = sum(1 + len(text.ends) for text in texts)
@@ -123,16 +123,16 @@ def _read(plain: Plain, turns: tuple[Tensor, Tensor], texts: Sequence[Text]) -> 
         at = end
 
 
-def _predicted(plain: Plain, turns: tuple[Tensor, Tensor], rows: _Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _predicted(plain: Plain, turns: Tensor, rows: _Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The log-probability [N] of each token that is predicted, and whether it is the likeliest [N]."""
     hidden = plain.embedding[rows.ids]
-    cos, sin = (one[rows.positions][:, :, None] if rows.mask is not None else one[: rows.ids.shape[1], None] for one in turns)
+    turns = turns[rows.positions][:, :, None] if rows.mask is not None else turns[: rows.ids.shape[1], None]
     mask = None if rows.mask is None else rows.mask.to(hidden.dtype)
     *before, last = plain.layers
     for layer in before:
-        mixed, *_ = plain.attended(hidden, layer, cos, sin, mask)
+        mixed, *_ = plain.attended(hidden, layer, turns, mask)
         hidden = plain.behind(hidden, mixed, layer)
-    mixed, *_ = plain.attended(hidden, last, cos, sin, mask)
+    mixed, *_ = plain.attended(hidden, last, turns, mask)
     hidden, mixed = hidden.flatten(0, 1)[rows.places], mixed.flatten(0, 1)[rows.places]
     logits = plain.logits(plain.behind(hidden, mixed, last)).float()
     nats = -F.cross_entropy(logits, rows.targets, reduction="none")

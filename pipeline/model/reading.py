@@ -32,44 +32,43 @@ def hidden_at(
     read = real & (wanted.flip(1).cumsum(1).flip(1) > 0)  # nobody asks for what stands behind
     if torch.is_grad_enabled() or torch.is_autocast_enabled(ids.device.type):  # whose roundings must be those of learning
         return _read(body, ids, read, wanted)
-    return _looked(module, ids, read, wanted)
-
-
-def _looked(module: PreTrainedModel, ids: Tensor, read: Tensor, wanted: Tensor) -> Tensor:
-    """Without slopes: rows of like lengths together."""
-    plain, lengths, device = Plain(module), read.sum(1).tolist(), str(ids.device)
-    turns = plain.turns(max(lengths, default=0))
-    found = plain.embedding.new_empty(int(wanted.sum()), plain.embedding.shape[1])
+    plain = Plain(module)
+    found: Tensor = body.embed_tokens.weight.new_empty(int(wanted.sum()), body.config.hidden_size)
     numbers = wanted.flatten().cumsum(0).view_as(wanted) - 1  # of each wanted position in what is found
-    for rows in of_like_lengths(lengths, rows=len(ids), device=device):
-        at, longest = torch.tensor(rows, device=ids.device), lengths[rows[-1]]
-        asked = wanted[at, :longest]
-        cos, sin = (one[:longest, None] for one in turns)
-        hidden = plain.embedding[ids[at, :longest]]
-        for number, layer in enumerate(plain.layers, start=1):
-            mixed, *_ = plain.attended(hidden, layer, cos, sin, None)
-            if number == len(plain.layers):
-                hidden, mixed = hidden[asked], mixed[asked]
-            hidden = plain.behind(hidden, mixed, layer)
-        found[numbers[at, :longest][asked]] = plain.last(hidden)
+    for rows in of_like_lengths(read.sum(1).tolist(), rows=len(ids), device=str(ids.device)):
+        at = torch.tensor(rows, device=ids.device)
+        found[numbers[at][wanted[at]]] = _looked(plain, ids[at], read[at], wanted[at])
     return found
+
+
+def _looked(plain: Plain, ids: Tensor, real: Tensor, wanted: Tensor) -> Tensor:
+    """Without slopes."""
+    longest = int(real.sum(1).max())
+    ids, real, wanted = ids[:, :longest], real[:, :longest], wanted[:, :longest]
+    at, source = real.flatten().nonzero()[:, 0], (real.flatten().cumsum(0) - 1).clamp(min=0)
+    hidden, turns = plain.embedding[ids[real]], plain.turns(longest)[at % longest][:, None]
+    for number, layer in enumerate(plain.layers, start=1):
+        heads = plain.heads_of(hidden, layer, turns)
+        q, k, v = (one.index_select(0, source).unflatten(0, real.shape).transpose(1, 2) for one in heads)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=plain.groups != plain.heads)
+        mixed = mixed.transpose(1, 2).flatten(0, 1).index_select(0, at).flatten(1)
+        if number == len(plain.layers):
+            hidden, mixed = hidden[asked := wanted[real]], mixed[asked]
+        hidden = plain.behind(hidden, mixed, layer)
+    return plain.last(hidden)
 
 
 def _read(body: Any, ids: Tensor, real: Tensor, wanted: Tensor) -> Tensor:
     longest = int(real.sum(1).max())
     ids, real, wanted = ids[:, :longest], real[:, :longest], wanted[:, :longest]
-    config = body.config
-    grid = grid_of(real, heads=config.num_attention_heads, groups=config.num_key_value_heads, frequencies=body.rotary_emb.inv_freq.float())
     hidden = F.embedding(ids[real], body.embed_tokens.weight)
+    grid = grid_of(real, body.config, body.rotary_emb.inv_freq.float(), hidden.dtype)
     *layers, last = body.layers
-    places = grid.gathered.view(len(hidden), -1)[:, : grid.heads]
-    every = places.flatten()
     for layer in layers:
-        hidden = _behind(layer, hidden, _attended(layer, hidden, grid), every)
+        hidden = _behind(layer, hidden, _attended(layer, hidden, grid), grid.queries_at.flatten())
     asked = wanted[real].nonzero()[:, 0]
-    hidden = _behind(last, hidden[asked], _attended(last, hidden, grid), places[asked].flatten())
-    norm = body.norm
-    found: Tensor = Normed.apply(hidden, norm.weight, norm.variance_epsilon)  # type: ignore[no-untyped-call]
+    hidden = _behind(last, hidden[asked], _attended(last, hidden, grid), grid.queries_at[asked].flatten())
+    found: Tensor = Normed.apply(hidden, body.norm.weight, body.norm.variance_epsilon)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -79,7 +78,7 @@ def _attended(layer: Any, hidden: Float[Tensor, "M D"], grid: Grid) -> Float[Ten
     of_q, of_k = (getattr(getattr(own, name, None), "weight", None) for name in ("q_norm", "k_norm"))
     matrices = own.q_proj.weight, own.k_proj.weight, own.v_proj.weight
     flat: Tensor = Heads.apply(grid, norm.variance_epsilon, hidden, norm.weight, of_q, of_k, *matrices)  # type: ignore[no-untyped-call]
-    if grid.length <= SHORT and not torch.is_autocast_enabled(flat.device.type):
+    if grid.shape[1] <= SHORT and not torch.is_autocast_enabled(flat.device.type):
         short: Tensor = Attended.apply(grid, own.scaling, flat)  # type: ignore[no-untyped-call]
         return short
     q, k, v = grid.parts(flat)

@@ -3,7 +3,8 @@ steps of Python.
 
 Matrices are multiplied in the type that autocast asks for; norms, and what the layers hand on, stay as they are.
 
-real tokens M, tokens that go on N, width D, heads H, key and value heads K, head size S, inner width I; padded rows B of length L
+real tokens M, tokens that go on N, width D, heads H, key and value heads K, head size S, inner width I; padded rows B of length L,
+places P
 """
 
 from dataclasses import dataclass
@@ -11,28 +12,29 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from pipeline.model.plain import turns_at, unit
 
 Slopes = tuple[Tensor | None, ...]
 
 
 class Normed(torch.autograd.Function):
-    """RMSNorm (Zhang and Sennrich 2019): x r w, r = 1 / sqrt(mean(x^2) + epsilon)."""
+    """RMSNorm: x r w, r = 1 / sqrt(mean(x^2) + epsilon)."""
 
     @staticmethod
     def forward(ctx: Any, numbers: Tensor, scale: Tensor, epsilon: float) -> Tensor:
-        unit, shrunk = _unit(numbers, epsilon)
-        ctx.save_for_backward(unit, shrunk, scale)
+        straight, shrunk = unit(numbers, epsilon)
+        ctx.save_for_backward(straight, shrunk, scale)
         ctx.kind = numbers.dtype
-        return unit * scale
+        return straight * scale
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> Slopes:
-        unit, shrunk, scale = ctx.saved_tensors
-        back, of_scale = _norm_slopes(slope, unit, shrunk, scale)
+        back, of_scale = _norm_slopes(slope.clone(), *ctx.saved_tensors)
         return back.to(ctx.kind), of_scale, None
 
 
@@ -40,51 +42,59 @@ class Normed(torch.autograd.Function):
 class Grid:
     """Where heads stand: next to each other for each real token, or for attention in rows of a head each, which are padded on the right.
 
-    There all queries come first, then keys, then values, one vector of S a place.
+    There all queries come first, then keys, then values, one vector of S a place. At padding stands what the token before has.
     """
 
-    rows: int  # B
-    length: int  # L
+    shape: torch.Size  # [B, L]
     heads: int  # H
     groups: int  # K
-    spread: Int[Tensor, " P"]  # for each place of the rows, which of the M x (H + 2 K) vectors; at padding those of the token before
-    gathered: Int[Tensor, " Q"]  # for each of these vectors, its place in the rows
-    cos: Float[Tensor, "M 1 S"]  # of RoPE
-    sin: Float[Tensor, "M 1 S"]  # likewise, signed
-    unseen: Float[Tensor, "L L"]  # added to the scores: -inf for what comes later
+    spread: Int[Tensor, " B_HK_L"]  # for each place of queries and keys, which of the M x (H + K) vectors
+    spread_values: Int[Tensor, " B_K_L"]  # for each place of values, which of the M x K
+    at: Int[Tensor, "M HK"]  # the place of each query and key
+    values_at: Int[Tensor, "M K"]  # of each value, behind the others'
+    turns: Complex[Tensor, "M 1 half"]  # of RoPE
+    unseen: Float[Tensor, "HL L"]  # added to the scores of the heads that share a key: -inf for what comes later
 
     @property
-    def queries(self) -> int:
-        """Places of queries in the rows."""
-        return self.rows * self.heads * self.length
+    def queries_at(self) -> Int[Tensor, "M H"]:
+        """The place of each query."""
+        return self.at[:, : self.heads]
 
     def parts(self, flat: Float[Tensor, "P S"]) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [B, H, L, S], keys and values [B, K, L, S]: views."""
-        some = self.rows * self.groups * self.length
-        q, k, v = flat.split([self.queries, some, some])
-        shape = (self.rows, -1, self.length, flat.shape[-1])
+        rows, length = self.shape
+        each = rows * self.groups * length
+        q, k, v = flat.split([rows * self.heads * length, each, each])
+        shape = (rows, -1, length, flat.shape[-1])
         return q.view(shape), k.view(shape), v.view(shape)
 
 
-def grid_of(real: Tensor, *, heads: int, groups: int, frequencies: Tensor) -> Grid:
+def grid_of(real: Bool[Tensor, "B L"], config: Any, frequencies: Float[Tensor, " half"], kind: torch.dtype) -> Grid:
     """Of right-padded rows in which these are real."""
     rows, length = real.shape
+    heads, groups = config.num_attention_heads, config.num_key_value_heads
     at = real.flatten().nonzero()[:, 0]
     source = (real.flatten().cumsum(0) - 1).clamp(min=0).view(rows, 1, length)
-    each = heads + 2 * groups
-    numbers = torch.arange(each, device=real.device).view(1, -1, 1)
-    kinds = (numbers[:, :heads], numbers[:, heads : heads + groups], numbers[:, heads + groups :])
-    spread = torch.cat([(source * each + some).flatten() for some in kinds])
-    places, begin = [], 0
-    for some in kinds:
-        many = some.shape[1]
-        places.append(begin + (at // length * many * length + at % length)[:, None] + torch.arange(many, device=at.device) * length)
-        begin += rows * many * length
-    angles = (at % length)[:, None] * frequencies
-    sines = angles.sin()
-    cos, sin = torch.cat([angles.cos()] * 2, -1)[:, None], torch.cat([-sines, sines], -1)[:, None]
-    unseen = torch.full((length, length), -torch.inf, device=real.device).triu(1)
-    return Grid(rows, length, heads, groups, spread, torch.cat(places, 1).flatten(), cos, sin, unseen)
+
+    def places(many: int, first: int) -> Tensor:
+        starts = torch.arange(many, device=at.device) * length + first
+        return (at // length * many * length + at % length)[:, None] + starts
+
+    def spread(numbers: Tensor, each: int) -> Tensor:
+        return (source * each + numbers[:, None]).flatten()
+
+    both, keys = torch.arange(heads + groups, device=at.device), rows * heads * length
+    return Grid(
+        shape=real.shape,
+        heads=heads,
+        groups=groups,
+        spread=torch.cat([spread(both[:heads], len(both)), spread(both[heads:], len(both))]),
+        spread_values=spread(both[:groups], groups),
+        at=torch.cat([places(heads, 0), places(groups, keys)], 1),
+        values_at=places(groups, 0),
+        turns=turns_at(at % length, frequencies)[:, None],
+        unseen=torch.full((length, length), -torch.inf, dtype=kind, device=at.device).triu(1).repeat(heads // groups, 1),
+    )
 
 
 class Heads(torch.autograd.Function):
@@ -94,43 +104,43 @@ class Heads(torch.autograd.Function):
     def forward(
         ctx: Any, grid: Grid, epsilon: float, hidden: Tensor, norm: Tensor, of_q: Tensor | None, of_k: Tensor | None, *matrices: Tensor
     ) -> Tensor:
-        """[P, S] of [M, D]."""
-        joined = torch.cat(matrices)
-        joined = joined.to(_kind(joined))
-        unit, shrunk = _unit(hidden, epsilon)
-        read = (unit * norm).to(joined.dtype)
-        both, size = grid.heads + grid.groups, grid.cos.shape[-1]
-        heads = F.linear(read, joined).view(len(hidden), -1, size)
-        turning, kept = heads[:, :both], ()
+        """[P, S] of [M, D]. Matrices: q, k, v."""
+        size, kind = 2 * grid.turns.shape[-1], _kind(matrices[0])
+        both, last = torch.cat(matrices[:2]).to(kind), matrices[2].to(kind)
+        straight, shrunk = unit(hidden, epsilon)
+        read = (straight * norm).to(kind)
+        heads, values = (F.linear(read, one).view(-1, size) for one in (both, last))
+        kept: tuple[Tensor, ...] = ()
         if of_q is not None and of_k is not None:
             scale = torch.cat([of_q.expand(grid.heads, -1), of_k.expand(grid.groups, -1)])
-            head_unit, head_shrunk = _unit(turning, epsilon)
-            turning, kept = head_unit * scale, (head_unit, head_shrunk, scale)
-        ready = torch.empty_like(heads, dtype=turning.dtype)
-        torch.addcmul(turning * grid.cos, turning.roll(size // 2, -1), grid.sin, out=ready[:, :both])
-        ready[:, both:] = heads[:, both:]
-        ctx.grid, ctx.rows = grid, [len(one) for one in matrices]
-        ctx.kinds = hidden.dtype, matrices[0].dtype
-        ctx.save_for_backward(unit, shrunk, norm, read, joined, *kept)
-        return ready.flatten(0, 1).index_select(0, grid.spread)
+            kept = (*unit(heads.view(-1, *scale.shape), epsilon), scale)
+            heads = kept[0] * scale
+        heads = _paired(heads.view(len(hidden), -1, size), grid.turns).view(-1, size)
+        ctx.grid, ctx.rows, ctx.kinds = grid, len(matrices[0]), (hidden.dtype, matrices[0].dtype)
+        ctx.save_for_backward(straight, shrunk, norm, read, both, last, *kept)
+        flat = torch.empty(len(grid.spread) + len(grid.spread_values), size, dtype=heads.dtype, device=heads.device)
+        torch.index_select(heads, 0, grid.spread, out=flat[: len(grid.spread)])
+        torch.index_select(values.to(heads.dtype), 0, grid.spread_values, out=flat[len(grid.spread) :])
+        return flat
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> Slopes:
-        unit, shrunk, norm, read, joined, *kept = ctx.saved_tensors
+        straight, shrunk, norm, read, both, last, *kept = ctx.saved_tensors
         grid: Grid = ctx.grid
-        both, size = grid.heads + grid.groups, grid.cos.shape[-1]
-        back = slope.index_select(0, grid.gathered).view(len(unit), -1, size)
-        turned = back[:, :both]
-        turned = torch.addcmul(turned * grid.cos, turned.roll(size // 2, -1), grid.sin, value=-1)
+        size, many = slope.shape[-1], len(grid.spread)
+        heads = slope[:many].index_select(0, grid.at.flatten()).view(len(read), -1, size)
+        heads = _parted(heads, grid.turns)
         of_q = of_k = None
         if kept:
-            turned, of_scale = _norm_slopes(turned, *kept)
+            heads, of_scale = _norm_slopes(heads, *kept)
             of_q, of_k = of_scale[: grid.heads].sum(0), of_scale[grid.heads :].sum(0)
-        back[:, :both] = turned
-        flat = back.flatten(1).to(joined.dtype)
-        of_matrices = (flat.t() @ read).to(ctx.kinds[1]).split(ctx.rows)
-        of_hidden, of_norm = _norm_slopes((flat @ joined).to(unit.dtype), unit, shrunk, norm)
+        heads = heads.flatten(1).to(read.dtype)
+        values = slope[many:].index_select(0, grid.values_at.flatten()).view(len(read), -1).to(read.dtype)
+        matrices = (heads.t() @ read).split([ctx.rows, len(both) - ctx.rows])
+        of_read = (heads @ both).addmm_(values, last).to(straight.dtype)
+        of_hidden, of_norm = _norm_slopes(of_read, straight, shrunk, norm)
+        of_matrices = (one.to(ctx.kinds[1]) for one in (*matrices, values.t() @ read))
         return None, None, of_hidden.to(ctx.kinds[0]), of_norm, of_q, of_k, *of_matrices
 
 
@@ -141,8 +151,7 @@ class Attended(torch.autograd.Function):
     def forward(ctx: Any, grid: Grid, scaling: float, flat: Tensor) -> Tensor:
         """[B x H x L, S] of [P, S]."""
         q, k, v = _grouped(grid, flat)
-        unseen = grid.unseen.to(flat.dtype).repeat(grid.heads // grid.groups, 1)
-        shares = torch.baddbmm(unseen, q, k.transpose(1, 2), alpha=scaling).softmax(-1)
+        shares = torch.baddbmm(grid.unseen, q, k.transpose(1, 2), alpha=scaling).softmax(-1)
         ctx.grid, ctx.scaling = grid, scaling
         ctx.save_for_backward(flat, shares)
         return torch.bmm(shares, v).view(-1, flat.shape[-1])
@@ -165,15 +174,12 @@ class Attended(torch.autograd.Function):
 def _grouped(grid: Grid, flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The queries of all heads that share a key one after another: [B x K, H / K x L, S]; keys and values [B x K, L, S]."""
     q, k, v = grid.parts(flat)
-    many, size = grid.rows * grid.groups, flat.shape[-1]
+    many, size = grid.shape[0] * grid.groups, flat.shape[-1]
     return q.view(many, -1, size), k.view(many, -1, size), v.view(many, -1, size)
 
 
 class Behind(torch.autograd.Function):
-    """The rest of a layer, for the tokens that go on: what attention has mixed is added, then what the gated part makes of the sum.
-
-    silu(x) = x sigmoid(x), with the slope sigmoid(x) (1 - silu(x)) + silu(x).
-    """
+    """The rest of a layer, for the tokens that go on: what attention has mixed is added, then what the gated part makes of the sum."""
 
     @staticmethod
     def forward(ctx: Any, places: Tensor, epsilon: float, hidden: Tensor, mixed: Tensor, norm: Tensor, *matrices: Tensor) -> Tensor:
@@ -181,13 +187,12 @@ class Behind(torch.autograd.Function):
         out, gate, up, down = (one.to(_kind(one)) for one in matrices)
         taken = mixed.index_select(0, places).view(len(hidden), -1).to(out.dtype)
         middle = F.linear(taken, out).add_(hidden) if hidden.dtype == out.dtype else F.linear(taken, out) + hidden
-        unit, shrunk = _unit(middle, epsilon)
-        read = (unit * norm).to(out.dtype)
+        straight, shrunk = unit(middle, epsilon)
+        read = (straight * norm).to(out.dtype)
         opened, raised = F.linear(read, gate), F.linear(read, up)
-        bent = opened.sigmoid()
-        opened = opened.mul_(bent)
-        inner = opened * raised
-        ctx.save_for_backward(places, taken, unit, shrunk, norm, read, bent, opened, raised, inner, out, gate, up, down)
+        bent = F.silu(opened)
+        inner = bent * raised
+        ctx.save_for_backward(places, taken, straight, shrunk, norm, read, opened, bent, raised, inner, out, gate, up, down)
         ctx.shape, ctx.kinds = mixed.shape, (hidden.dtype, mixed.dtype, matrices[0].dtype)
         added = F.linear(inner, down)
         return added.add_(middle) if added.dtype == middle.dtype else added + middle
@@ -195,15 +200,15 @@ class Behind(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> Slopes:
-        places, taken, unit, shrunk, norm, read, bent, opened, raised, inner, out, gate, up, down = ctx.saved_tensors
+        places, taken, straight, shrunk, norm, read, opened, bent, raised, inner, out, gate, up, down = ctx.saved_tensors
         of_hidden, of_mixed, of_matrix = ctx.kinds
         last = slope.to(out.dtype)
         of_down, back = last.t() @ inner, last @ down
-        of_raised = back * opened
-        of_opened = back.mul_(raised).mul_((1 - opened).mul_(bent).add_(opened))
+        of_raised = back * bent
+        of_opened = torch.ops.aten.silu_backward(back.mul_(raised), opened)
         of_gate, of_up = of_opened.t() @ read, of_raised.t() @ read
-        of_read = (of_opened @ gate).addmm_(of_raised, up).to(unit.dtype)
-        of_middle, of_norm = _norm_slopes(of_read, unit, shrunk, norm)
+        of_read = (of_opened @ gate).addmm_(of_raised, up).to(straight.dtype)
+        of_middle, of_norm = _norm_slopes(of_read, straight, shrunk, norm)
         middle = of_middle.to(slope.dtype).add_(slope)
         last = middle.to(out.dtype)
         of_out = last.t() @ taken
@@ -219,18 +224,24 @@ def _kind(weight: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) and weight.dtype == torch.float32 else weight.dtype
 
 
-def _unit(numbers: Float[Tensor, "*M D"], epsilon: float) -> tuple[Float[Tensor, "*M D"], Float[Tensor, "*M 1"]]:
-    """Vectors without a scale, and what they were multiplied by."""
-    wide = torch.promote_types(numbers.dtype, torch.float32)
-    norms = torch.linalg.vector_norm(numbers, dim=-1, keepdim=True, dtype=wide)
-    shrunk = norms.square_().div_(numbers.shape[-1]).add_(epsilon).rsqrt_()
-    return numbers * shrunk, shrunk
+def _paired(heads: Float[Tensor, "M H S"], turns: Complex[Tensor, "M 1 half"]) -> Float[Tensor, "M H S"]:
+    """Turned by RoPE, with numbers i and i + S / 2, which are turned as a pair, next to each other: of queries and keys the product is the
+    same."""
+    wide = heads.to(torch.promote_types(heads.dtype, torch.float32))
+    pairs = torch.complex(*wide.chunk(2, -1)) * turns
+    return torch.view_as_real(pairs).flatten(-2).to(heads.dtype)
 
 
-def _norm_slopes(slope: Tensor, unit: Tensor, shrunk: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Of a norm's numbers, and of its scale, which may be that of each head [H, S]."""
-    along = slope * unit
-    width = scale.shape[-1]
+def _parted(heads: Float[Tensor, "M H S"], turns: Complex[Tensor, "M 1 half"]) -> Float[Tensor, "M H S"]:
+    """The way back."""
+    wide = heads.to(torch.promote_types(heads.dtype, torch.float32))
+    pairs = torch.view_as_complex(wide.unflatten(-1, (-1, 2))) * turns.conj()
+    return torch.cat([pairs.real, pairs.imag], -1).to(heads.dtype)
+
+
+def _norm_slopes(slope: Tensor, straight: Tensor, shrunk: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Of a norm's numbers, written over `slope`, and of its scale, which may be that of each head [H, S]."""
+    along = slope * straight
     radial = along @ scale if scale.dim() == 1 else (along * scale).sum(-1)
-    back = torch.addcmul(slope * scale, unit, radial.div_(width).unsqueeze(-1), value=-1).mul_(shrunk)
+    back = slope.mul_(scale).addcmul_(straight, radial.div_(scale.shape[-1]).unsqueeze(-1), value=-1).mul_(shrunk)
     return back, along.flatten(0, -1 - scale.dim()).sum(0)

@@ -9,7 +9,7 @@ writes  data/align/<entry>                   Model
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import grpo, guards, rules
+from pipeline.align import adapters, grpo, guards, rules
 from pipeline.align.handed_on import hand_on
 from pipeline.align.rows import read_pairs, room_for
 from pipeline.core.artifact.dialogues import Dialogues
@@ -24,6 +24,7 @@ from stages._run import Run, stage
 class Config(grpo.Groups):
     """An entry of `align` with method grpo: the recipe's keys and these."""
 
+    adapter: adapters.Adapter
     source: Model
     reward_model: RewardModel
     dialogues: Dialogues
@@ -35,7 +36,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Answer, compare, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.reward_model)
     tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
     room, batch = room_for(cfg, policy, section=run.section), cfg.micro_batch or cfg.mini_batch_size
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     recipe = cfg.settled(pairs.rows, context=room.context)
@@ -50,8 +51,10 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     if cfg.reward != "rule":
         judges["model"] = grpo.as_learned(disk.load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
     watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), [one.prompt for one in asked.rows], tokenizer)
+    tuned = adapters.attach_policy(policy, cfg.adapter, seed=cfg.seed, section=run.section)
     metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, asked.rows, watch), recipe, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})
+    metrics |= tuned.counts
+    tuned.save(cfg.target, source=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"pairs": pairs.counts, "prompts": asked.counts}
 

@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import guards, ppo
+from pipeline.align import adapters, guards, ppo
 from pipeline.align.handed_on import hand_on
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.rows import read_pairs, room_for, with_room
@@ -26,6 +26,7 @@ from stages._run import Run, stage
 class Config(ppo.Rollouts):
     """An entry of `align` with method ppo: the recipe's keys and these."""
 
+    adapter: adapters.Adapter  # what learns of the policy; the critic learns whole
     source: Model
     reward_model: RewardModel
     dialogues: Dialogues
@@ -36,7 +37,7 @@ class Config(ppo.Rollouts):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Answer, score, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.reward_model)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
     reward = disk.load_reward(cfg.reward_model, device=run.device)
     room = room_for(cfg, policy, section=run.section)
     tokenizer = disk.tokenizer_of(cfg.source)
@@ -48,9 +49,11 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     prompts = with_room(pairs.rows, room, max_new_tokens=recipe.new_tokens)
     scale = scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
     watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), prompts.rows, tokenizer)
+    tuned = adapters.attach_policy(policy, cfg.adapter, seed=cfg.seed, section=run.section)
     players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=watch)
     metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
+    metrics |= tuned.counts
+    tuned.save(cfg.target, source=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
     run.curve(history)
     return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
 
