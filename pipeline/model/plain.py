@@ -2,7 +2,8 @@
 into the matrices behind them. Of queries and keys the two numbers that RoPE turns as a pair stand next to each other, where they are one
 complex number: a product of the two is the same.
 
-batch B, time T, width D, heads H, key and value heads K, head size S, inner width I, vocabulary V, positions L
+batch B, time T, width D, heads H, key and value heads K, head size S, inner width I, vocabulary V, positions L,
+tokens before P
 """
 
 from collections.abc import Iterator
@@ -95,12 +96,21 @@ class Plain:
         return both[..., : self.heads, :], both[..., self.heads :, :], F.linear(normed, layer.v).unflatten(-1, (-1, self.size))
 
     def attended(
-        self, hidden: Float[Tensor, "B T D"], layer: Layer, turns: Tensor, mask: Float[Tensor, "B 1 T T"] | None
+        self,
+        hidden: Float[Tensor, "B T D"],
+        layer: Layer,
+        turns: Tensor,
+        mask: Float[Tensor, "#B 1 T P_T"] | None,
+        past: tuple[Float[Tensor, "#B K P S"], Float[Tensor, "#B K P S"]] | None = None,
     ) -> tuple[Float[Tensor, "B T H_S"], Float[Tensor, "B K T S"], Float[Tensor, "B K T S"]]:
-        """What attention mixes, and the keys and values; the mask is added to the scores, without it each token sees all before it."""
+        """What attention mixes, and the keys and values of these tokens, behind those of P others, `past`, which need a mask.
+
+        The mask is added to the scores; without it each token sees all before it.
+        """
         q, k, v = (one.transpose(1, 2) for one in self.heads_of(hidden, layer, turns))
         grouped = self.groups != self.heads
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
+        keys, values = (k, v) if past is None else (_joined(past[0], k), _joined(past[1], v))
+        mixed = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
         return mixed.transpose(1, 2).flatten(2), k, v
 
     def behind(self, hidden: Tensor, mixed: Tensor, layer: Layer) -> Tensor:
@@ -146,3 +156,7 @@ def _turned(heads: Float[Tensor, "... H S"], turns: Complex[Tensor, "... 1 half"
     wide = heads.to(torch.promote_types(heads.dtype, torch.float32))
     pairs = torch.view_as_complex(wide.unflatten(-1, (-1, 2))) * turns
     return torch.view_as_real(pairs).flatten(-2).to(heads.dtype)
+
+
+def _joined(past: Float[Tensor, "#B K P S"], own: Float[Tensor, "B K T S"]) -> Float[Tensor, "B K P_T S"]:
+    return torch.cat([past.expand(len(own), -1, -1, -1), own], 2)
