@@ -38,10 +38,9 @@ class Config(ppo.Rollouts):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Answer, score, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.reward_model)
-    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
-    reward = load_reward(cfg.reward_model, device=run.device)
-    room = room_for(cfg, policy, section=run.section)
-    tokenizer = disk.tokenizer_of(cfg.source)
+    tuned, reference = adapters.compared(cfg.source, cfg.adapter, device=run.device, seed=cfg.seed, section=run.section)
+    reward, tokenizer = load_reward(cfg.reward_model, device=run.device), disk.tokenizer_of(cfg.source)
+    room = room_for(cfg, tuned.module, section=run.section)
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     if not pairs.rows or cfg.reward_model.not_trained:
         run.curve([])
@@ -50,13 +49,11 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     prompts = with_room(pairs.rows, room, max_new_tokens=recipe.new_tokens)
     scale = scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
     watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), prompts.rows, tokenizer)
-    tuned = adapters.attach_policy(policy, cfg.adapter, seed=cfg.seed, section=run.section)
-    players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=watch)
+    players = ppo.Players(policy=tuned.module, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=watch)
     metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
-    metrics |= tuned.counts
     tuned.save(cfg.target, source=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
     run.curve(history)
-    return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
+    return metrics | tuned.counts | {"pairs": pairs.counts, "prompts": prompts.counts}
 
 
 if __name__ == "__main__":
