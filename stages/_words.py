@@ -4,7 +4,8 @@ import argparse
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,11 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
     from, then what is left. A file is judged by its own lines, since to compose takes a quarter of a second.
     """
     words: list[str] = []
-    composed = plain(compose(words))
+    composed = _composed(words)
     for choose in (_global_files, _lists, _files):
         if more := list(choose(words, composed, settings)):
             words += more
-            composed = plain(compose(words))
+            composed = _composed(words)
     conf = _unresolved(words)
     while rest := differences(composed, settings):
         keys = {key_of(word) for word in rest}
@@ -47,7 +48,7 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
         words += free or rest
         if len(free) in (0, len(rest)):
             break
-        composed = plain(compose(words))
+        composed = _composed(words)
     return words
 
 
@@ -98,10 +99,8 @@ def _is_below(key: str, choice: str) -> bool:
         return not names.startswith("[") or ("." in key and key.split(".")[1] not in entries)
     if group not in GLOBAL:
         return False
-    path = CONF / group / f"{names}.yaml"
-    content = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or {}
-    overridden = [name.partition("/")[2] for entry in content.get("defaults", ()) for name in entry]
-    return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
+    content = _content(CONF / group / f"{names}.yaml")
+    return section in _chosen(content) or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
 
 
 def told_words(settings: Mapping[str, Any]) -> list[str]:
@@ -129,7 +128,7 @@ def print_differences(settings: Mapping[str, Any]) -> list[str]:
 
 def deviations(settings: Mapping[str, Any]) -> list[dict[str, str]]:
     """Each value that differs from conf/ with its default, for the report; as in a command line, a dash for one that is not there."""
-    defaults = plain(compose([]))
+    defaults = _composed([])
     told, wanted = ({keys: value for keys, value in _leaves(tree, ()) if ".".join(keys[:1]) not in UNTOLD} for tree in (settings, defaults))
     changed = [keys for keys in {**wanted, **told} if keys not in told or keys not in wanted or not same(told[keys], wanted[keys])]
     return [
@@ -173,12 +172,36 @@ def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: M
     """Files that set values of many sections. They choose other files too, so they are tried."""
     chosen, rest = list(words), differences(composed, settings)
     for group in GLOBAL:
-        files = [path.stem for path in (CONF / group).glob("*.yaml")]
-        left = {word: differences(plain(compose([*chosen, word])), settings) for word in (f"{group}={file}" for file in files) if rest}
+        if len(rest) < 2:
+            return  # the file's own word would be as long a way to say it
+        files = [path.stem for path in (CONF / group).glob("*.yaml") if _may_help(_content(path), composed, settings)]
+        left = {word: differences(_composed([*chosen, word]), settings) for word in (f"{group}={file}" for file in files)}
         best = min(sorted(left), key=lambda word: len(left[word]), default=None)
         if best is not None and len(left[best]) + 1 < len(rest) and not _of_one_section({*rest} - {*left[best]}, composed, settings):
             chosen, rest = [*chosen, best], left[best]
             yield best
+
+
+def _may_help(content: Mapping[str, Any], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a global file may spare words: it mends a value that is wrong so far, or chooses files for a section that is."""
+
+    def mends(keys: Sequence[str], value: Any) -> bool:
+        wanted = _at(settings, keys)
+        elsewhere = isinstance(value, str) and "${" in value
+        return wanted is not ABSENT and (elsewhere or same(value, wanted)) and not same(_at(composed, keys), wanted)
+
+    wrong = {group for group in _chosen(content) if not same(composed.get(group), settings.get(group))}
+    return bool(wrong) or any(mends(keys, value) for keys, value in _leaves(content, ()))
+
+
+def _chosen(content: Mapping[str, Any]) -> set[str]:
+    """The groups that a global file chooses files for: `pretrain` of `override /pretrain: adamw`."""
+    return {name.partition("/")[2] for entry in content.get("defaults", ()) if isinstance(entry, Mapping) for name in entry}
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """What a file of conf/ holds; nothing where there is none."""
+    return (yaml.safe_load(path.read_bytes()) if path.is_file() else None) or {}
 
 
 def _of_one_section(said: Set[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
@@ -199,6 +222,18 @@ def _files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[
     for group, section in settings.items():
         if (CONF / group).is_dir() and not same(section, composed.get(group)):
             yield from _best(group, composed, settings)
+
+
+def _composed(words: Sequence[str]) -> Mapping[str, Any]:
+    """The settings that words give, to be read only. A table of experiments asks for the same ones again and again."""
+    files = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(CONF.resolve().rglob("*.yaml")))
+    return _composed_from(files, tuple(words))
+
+
+@lru_cache(maxsize=64)
+def _composed_from(files: Hashable, words: tuple[str, ...]) -> Mapping[str, Any]:
+    """As long as the files of conf/ are these."""
+    return plain(compose(words))
 
 
 def _unresolved(words: Sequence[str]) -> Any:
