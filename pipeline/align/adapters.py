@@ -127,14 +127,9 @@ class Tuned:
 
     def __init__(self, module: PreTrainedModel, wrapped: Any = None) -> None:
         self.module, self._wrapped = module, wrapped
-
-    @property
-    def counts(self) -> dict[str, Any]:
-        """For the metrics: how many numbers learn, and their share of all; nothing where all do."""
-        if self._wrapped is None:
-            return {}
-        learned, whole = self._wrapped.get_nb_trainable_parameters()
-        return {"trained_parameters": learned, "trained_share": learned / whole}
+        learned, whole = (0, 0) if wrapped is None else wrapped.get_nb_trainable_parameters()
+        # For the metrics: how many numbers learn, and their share of all; nothing where all do.
+        self.counts = {"trained_parameters": learned, "trained_share": learned / whole} if learned else {}
 
     def save(self, target: Model, *, source: Model, facts: Mapping[str, Any]) -> None:
         """Write the model with what was learned in its weights, and below it, in Model.ADAPTER, what was learned alone.
@@ -227,6 +222,12 @@ def attach_policy(module: PreTrainedModel, adapter: AnyAdapter, *, seed: int, se
         message = f"{section}.adapter.dropout is {adapter.dropout:g}, and policies are compared without any"
         raise PipelineError(message, mend="adapter.dropout=0")
     return attach(module, adapter, seed=seed, section=section)
+
+
+def compared(source: Model, adapter: AnyAdapter, *, device: str, seed: int, section: str) -> tuple[Tuned, PreTrainedModel]:
+    """A policy that is to learn, with what is added to it, and the reference that it is compared with: the same with nothing added."""
+    policy, reference = (load(source, adapter, device=device) for _ in range(2))
+    return attach_policy(policy, adapter, seed=seed, section=section), reference
 
 
 def _as_linear(head: Any) -> None:

@@ -72,13 +72,14 @@ def refuse_beyond_memory(learners: Sequence[PreTrainedModel], longest: int, reci
 
 
 class Learning:
-    """A module with its optimizer; a step is found in parts, as many as fit into memory."""
+    """A module with the optimizer of what learns in it; a step is found in parts, as many as fit into memory."""
 
     def __init__(self, module: PreTrainedModel, *, rate: float, recipe: Sampling, place: Workspace) -> None:
         self.module, self._recipe, self._place = module, recipe, place
         self._scale = LossScale(recipe.precision == "fp16", place.section)
         settings = AdamWSettings(lr=rate, beta1=BETAS[0], beta2=BETAS[1], weight_decay=0.0, cautious=False)
-        self._optimizer = settings.build([Group(dict(module.named_parameters()), rate, 0.0)])
+        learning = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+        self._optimizer = settings.build([Group(learning, rate, 0.0)])
 
     def move(
         self, figures: Callable[[Part], tuple[Tensor, ...]], parts: Sequence[tuple[Part, float]], *, factor: float, step: int

@@ -17,13 +17,12 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from pipeline.model.batches import of_like_lengths
 from pipeline.model.plain import Plain
 from pipeline.tokens.special import IDS, PAD
 
 Ids = Sequence[int] | npt.NDArray[np.int64]
 Past = list[tuple[Tensor, Tensor]] | None  # keys and values [1 K P S] of a beginning that all rows have, by layer
-AT_ONCE = {"cpu": 1024}  # tokens; more leave the second cache (2 MB): 512 to 1024 were fastest of 128 to 8192
-AT_ONCE_ELSEWHERE = 65_536
 SHARED = 32  # tokens that texts begin with alike: from so many on they are read once
 
 
@@ -59,7 +58,7 @@ def sums(module: Any, texts: Sequence[Text], *, rows: int, shared: bool = False)
     for head, members in _alike(texts) if shared else [(0, list(range(len(texts))))]:
         past = _past(plain, turns, texts[members[0]].begin[:head]) if head else None
         left = [Text(texts[one].begin[head:], texts[one].ends, texts[one].known - head) for one in members]
-        for numbers in _batches([text.width for text in left], rows=rows, tokens=AT_ONCE.get(device, AT_ONCE_ELSEWHERE)):
+        for numbers in of_like_lengths([text.width for text in left], rows=rows, device=device):
             for number, one in zip(numbers, _read(plain, turns, [left[number] for number in numbers], past), strict=True):
                 found[members[number]] = one
     return [one for one in found if one is not None]
@@ -82,27 +81,14 @@ def _alike(texts: Sequence[Text]) -> Iterator[tuple[int, list[int]]]:
         yield 0, alone
 
 
-def _past(plain: Plain, turns: tuple[Tensor, Tensor], ids: Ids) -> list[tuple[Tensor, Tensor]]:
+def _past(plain: Plain, turns: Tensor, ids: Ids) -> list[tuple[Tensor, Tensor]]:
     """The keys and values [1 K P S] of a beginning, by layer."""
     hidden, found = plain.embedding[torch.as_tensor(np.asarray(ids), device=plain.embedding.device)][None], list[tuple[Tensor, Tensor]]()
-    cos, sin = (one[: len(ids), None] for one in turns)
     for layer in plain.layers:
-        mixed, k, v = plain.attended(hidden, layer, cos, sin, None)
+        mixed, k, v = plain.attended(hidden, layer, turns[: len(ids), None], None)
         hidden = plain.behind(hidden, mixed, layer)
         found.append((k, v))
     return found
-
-
-def _batches(widths: Sequence[int], *, rows: int, tokens: int) -> Iterator[list[int]]:
-    """Numbers of texts of like widths."""
-    batch: list[int] = []
-    for number in sorted(range(len(widths)), key=widths.__getitem__):
-        if batch and (len(batch) == rows or (len(batch) + 1) * widths[number] > tokens):
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch
 
 
 @dataclass(frozen=True)
@@ -156,7 +142,7 @@ def _apart(branches: Int[Tensor, "B T"]) -> Float[Tensor, "B 1 T T"]:
     return torch.zeros(visible.shape, device=branches.device).masked_fill_(~visible, -torch.inf)[:, None]
 
 
-def _read(plain: Plain, turns: tuple[Tensor, Tensor], texts: Sequence[Text], past: Past) -> Iterator[Sums]:
+def _read(plain: Plain, turns: Tensor, texts: Sequence[Text], past: Past) -> Iterator[Sums]:
     rows = _rows_of(texts, plain.embedding.device, 0 if past is None else past[0][0].shape[2])
     nats, greedy = _predicted(plain, turns, rows, past)
     amount = sum(1 + len(text.ends) for text in texts)
@@ -169,19 +155,17 @@ def _read(plain: Plain, turns: tuple[Tensor, Tensor], texts: Sequence[Text], pas
         at = end
 
 
-def _predicted(
-    plain: Plain, turns: tuple[Tensor, Tensor], rows: _Rows, past: Past
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _predicted(plain: Plain, turns: Tensor, rows: _Rows, past: Past) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The log-probability [N] of each token that is predicted, and whether it is the likeliest [N]."""
     hidden = plain.embedding[rows.ids]
-    cos, sin = (one[rows.positions][:, :, None] if rows.mask is not None else one[: rows.ids.shape[1], None] for one in turns)
+    turns = turns[rows.positions][:, :, None] if rows.mask is not None else turns[: rows.ids.shape[1], None]
     mask = None if rows.mask is None else rows.mask.to(hidden.dtype)
     *before, last = plain.layers
     *known, known_last = [None] * len(plain.layers) if past is None else past
     for layer, some in zip(before, known, strict=True):
-        mixed, *_ = plain.attended(hidden, layer, cos, sin, mask, some)
+        mixed, *_ = plain.attended(hidden, layer, turns, mask, some)
         hidden = plain.behind(hidden, mixed, layer)
-    mixed, *_ = plain.attended(hidden, last, cos, sin, mask, known_last)
+    mixed, *_ = plain.attended(hidden, last, turns, mask, known_last)
     hidden, mixed = hidden.flatten(0, 1)[rows.places], mixed.flatten(0, 1)[rows.places]
     logits = plain.logits(plain.behind(hidden, mixed, last)).float()
     nats = -F.cross_entropy(logits, rows.targets, reduction="none")

@@ -56,12 +56,12 @@ class Fast:
         different = {tuple(prompt): number for number, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
         plain = self._plain
         ids, real = right_padded(list(different), fill=IDS[PAD], device=str(plain.embedding.device))
-        self._cos, self._sin = plain.turns(ids.shape[1] + room)
+        self._turns = plain.turns(ids.shape[1] + room)
         hidden, many = plain.embedding[ids], len(different)
         self._keys, self._values = list[Tensor](), list[Tensor]()
-        cos, sin = self._cos[: ids.shape[1], None], self._sin[: ids.shape[1], None]
+        turns = self._turns[: ids.shape[1], None]
         for layer in plain.layers:
-            mixed, k, v = plain.attended(hidden, layer, cos, sin, None)
+            mixed, k, v = plain.attended(hidden, layer, turns, None)
             hidden = plain.behind(hidden, mixed, layer)
             self._keys.append(F.pad(k, (0, 0, 0, room)))
             self._values.append(F.pad(v, (0, 0, 0, room)))
@@ -79,11 +79,11 @@ class Fast:
         plain, at, rows = self._plain, self._at, torch.arange(len(tokens), device=tokens.device)
         longest = int(at.max()) + 1
         hidden = plain.embedding[tokens]
-        cos, sin = self._cos[at][:, None], self._sin[at][:, None]
+        turns = self._turns[at][:, None]
         later = torch.arange(longest, device=tokens.device) > at[:, None]
         unseen = torch.zeros(later.shape, dtype=hidden.dtype, device=tokens.device).masked_fill_(later, -torch.inf)[:, None, None]
         for layer, keys, values in zip(plain.layers, self._keys, self._values, strict=True):
-            q, k, v = plain.heads_of(hidden, layer, cos, sin)  # [B, heads, S]
+            q, k, v = plain.heads_of(hidden, layer, turns)  # [B, heads, S]
             keys[rows, :, at], values[rows, :, at] = k, v
             grouped = (q * plain.size**-0.5).reshape(len(tokens), plain.groups, -1, plain.size)
             scores = grouped @ keys[:, :, :longest].transpose(-1, -2) + unseen

@@ -40,7 +40,7 @@ class Paged(Fast):
         pool.use(names)
         self.found = len(blocks) * SIZE
         pool.asked, pool.found = pool.asked + len(ids), pool.found + self.found
-        self._cos, self._sin = plain.turns(len(ids) + room)
+        self._turns = plain.turns(len(ids) + room)
         cache = plain.embedding.new_zeros(2, len(plain.layers), 1, plain.groups, len(ids) + room, plain.size)
         cache[:, :, 0, :, : self.found] = self._stored[:, :, blocks].transpose(2, 3).flatten(3, 4)
         self._keys, self._values = list(cache[0]), list(cache[1])
@@ -63,7 +63,7 @@ class Paged(Fast):
         for number, layer in enumerate(plain.layers):
             keys, values = self._keys[number], self._values[number]
             past = (keys[:, :, :start], values[:, :, :start]) if start else None
-            mixed, k, v = plain.attended(hidden, layer, self._cos[here, None], self._sin[here, None], unseen, past)
+            mixed, k, v = plain.attended(hidden, layer, self._turns[here, None], unseen, past)
             keys[:, :, here], values[:, :, here] = k, v
             hidden = plain.behind(hidden, mixed, layer)
         return hidden

@@ -1,16 +1,18 @@
 """Layers of llama's kind, computed with few operations: matrices that read the same vectors are one, the scales of norms are multiplied
-into the matrices behind them.
+into the matrices behind them. Of queries and keys the two numbers that RoPE turns as a pair stand next to each other, where they are one
+complex number: a product of the two is the same.
 
 batch B, time T, width D, heads H, key and value heads K, head size S, inner width I, vocabulary V, positions L,
 tokens before P
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM, MistralForCausalLM, Qwen3ForCausalLM
 from transformers.activations import ACT2FN
@@ -24,23 +26,32 @@ def is_plain(module: Any, kinds: tuple[type, ...] = PLAIN) -> bool:
         return False
     config = module.config
     whole = getattr(config, "sliding_window", None) is None or not getattr(config, "use_sliding_window", True)
-    linear = all(type(part) is nn.Linear and part.bias is None for part in module.modules() if hasattr(part, "in_features"))
+    linear = all(type(part) is nn.Linear and part.bias is None for part in _parts(module) if "in_features" in vars(part))
     return whole and linear and config.rope_parameters["rope_type"] == "default"
+
+
+def _parts(module: nn.Module) -> Iterator[nn.Module]:
+    """modules(), in a sixth of its time: it is asked in each step of training."""
+    parts = [module]
+    while parts:
+        yield (part := parts.pop())
+        parts += (one for one in part._modules.values() if one is not None)
 
 
 @dataclass(frozen=True)
 class Layer:
     """The matrices of one layer."""
 
-    qkv: Float[Tensor, "H_2K_S D"]  # with the scale of the norm before it
+    qk: Float[Tensor, "H_K_S D"]  # with the scale of the norm before it; pairs of RoPE next to each other
+    v: Float[Tensor, "K_S D"]  # with the same scale
     out: Float[Tensor, "D H_S"]
-    gate_up: Float[Tensor, "2I D"]  # likewise
+    gate_up: Float[Tensor, "2I D"]  # with the scale of the norm before it
     down: Float[Tensor, "D I"]
-    scale: Float[Tensor, "H_K S"] | None  # of the norms of q and k
+    scale: Float[Tensor, "H_K S"] | None  # of the norms of q and k; pairs next to each other
 
     def to(self, dtype: torch.dtype) -> "Layer":
         """With matrices of another type."""
-        return Layer(self.qkv.to(dtype), self.out.to(dtype), self.gate_up.to(dtype), self.down.to(dtype), self.scale)
+        return Layer(self.qk.to(dtype), self.v.to(dtype), self.out.to(dtype), self.gate_up.to(dtype), self.down.to(dtype), self.scale)
 
 
 class Plain:
@@ -52,43 +63,43 @@ class Plain:
         self.size = getattr(config, "head_dim", None) or config.hidden_size // self.heads
         self._epsilon, self._activation = config.rms_norm_eps, ACT2FN[config.hidden_act]
         self.embedding = module.get_input_embeddings().weight
-        self._head = module.get_output_embeddings().weight * module.model.norm.weight
-        self._frequencies = module.model.rotary_emb.inv_freq.float()
-        self.layers = [self._joined(one) for one in module.model.layers]
+        body, head = module.base_model, module.get_output_embeddings()
+        self._scale: Tensor = body.norm.weight
+        self._head = self._scale.new_empty(0, len(self._scale)) if head is None else head.weight * self._scale  # a judge has no words
+        self._frequencies = body.rotary_emb.inv_freq.float()
+        self.layers = [self._joined(one) for one in body.layers]
         if torch.is_autocast_enabled(kind := self.embedding.device.type):  # it would cast what is no weight of a module anew at each token
             half = torch.get_autocast_dtype(kind)
             self._head, self.layers = self._head.to(half), [layer.to(half) for layer in self.layers]
 
     def _joined(self, layer: Any) -> Layer:
         own, inner = layer.self_attn, layer.mlp
-        qkv = torch.cat([own.q_proj.weight, own.k_proj.weight, own.v_proj.weight]) * layer.input_layernorm.weight
+        scale = layer.input_layernorm.weight
+        qk = _paired(torch.cat([own.q_proj.weight, own.k_proj.weight]), self.size) * scale
         gate_up = torch.cat([inner.gate_proj.weight, inner.up_proj.weight]) * layer.post_attention_layernorm.weight
         normed = hasattr(own, "q_norm")
         scales = [own.q_norm.weight.expand(self.heads, -1), own.k_norm.weight.expand(self.groups, -1)] if normed else []
-        return Layer(qkv, own.o_proj.weight, gate_up, inner.down_proj.weight, torch.cat(scales) if scales else None)
+        of_heads = _paired(torch.cat(scales).flatten(), self.size).view(-1, self.size) if normed else None
+        return Layer(qk, own.v_proj.weight * scale, own.o_proj.weight, gate_up, inner.down_proj.weight, of_heads)
 
-    def turns(self, length: int) -> tuple[Float[Tensor, "L S"], Float[Tensor, "L S"]]:
-        """Cosines and signed sines of RoPE for so many positions."""
-        angles = torch.arange(length, device=self._frequencies.device)[:, None] * self._frequencies
-        kind, sines = self.embedding.dtype, angles.sin()
-        return torch.cat([angles.cos()] * 2, -1).to(kind), torch.cat([-sines, sines], -1).to(kind)
+    def turns(self, length: int) -> Complex[Tensor, "L half"]:
+        """How far RoPE turns each pair at so many positions."""
+        return turns_at(torch.arange(length, device=self._frequencies.device), self._frequencies)
 
-    def heads_of(self, hidden: Tensor, layer: Layer, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def heads_of(self, hidden: Tensor, layer: Layer, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, [..., heads, S]; the first two normed, if at all, and turned by their positions."""
-        qkv = F.linear(self._normed(hidden), layer.qkv)
-        qkv = qkv.view(*qkv.shape[:-1], -1, self.size)
-        both = qkv[..., : self.heads + self.groups, :]
+        normed = self._normed(hidden)
+        both = F.linear(normed, layer.qk).unflatten(-1, (-1, self.size))
         if layer.scale is not None:
             both = self._normed(both).mul_(layer.scale)
-        both = (both * cos).addcmul_(both.roll(self.size // 2, -1), sin)
-        return both[..., : self.heads, :], both[..., self.heads :, :], qkv[..., self.heads + self.groups :, :]
+        both = _turned(both, turns)
+        return both[..., : self.heads, :], both[..., self.heads :, :], F.linear(normed, layer.v).unflatten(-1, (-1, self.size))
 
     def attended(
         self,
         hidden: Float[Tensor, "B T D"],
         layer: Layer,
-        cos: Tensor,
-        sin: Tensor,
+        turns: Tensor,
         mask: Float[Tensor, "#B 1 T P_T"] | None,
         past: tuple[Float[Tensor, "#B K P S"], Float[Tensor, "#B K P S"]] | None = None,
     ) -> tuple[Float[Tensor, "B T H_S"], Float[Tensor, "B K T S"], Float[Tensor, "B K T S"]]:
@@ -96,7 +107,7 @@ class Plain:
 
         The mask is added to the scores; without it each token sees all before it.
         """
-        q, k, v = (one.transpose(1, 2) for one in self.heads_of(hidden, layer, cos, sin))
+        q, k, v = (one.transpose(1, 2) for one in self.heads_of(hidden, layer, turns))
         grouped = self.groups != self.heads
         keys, values = (k, v) if past is None else (_joined(past[0], k), _joined(past[1], v))
         mixed = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
@@ -108,14 +119,43 @@ class Plain:
         gate, up = F.linear(self._normed(hidden), layer.gate_up).chunk(2, -1)
         return F.linear(self._activation(gate).mul_(up), layer.down).add_(hidden)
 
+    def last(self, hidden: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+        """What a head reads behind the last layer."""
+        return self._normed(hidden) * self._scale
+
     def logits(self, hidden: Float[Tensor, "... D"]) -> Float[Tensor, "... V"]:
         """Behind the last layer."""
         return F.linear(self._normed(hidden), self._head)
 
     def _normed(self, numbers: Tensor) -> Tensor:
         """RMSNorm without its scale."""
-        wide = numbers.float()
-        return (wide * wide.square().mean(-1, keepdim=True).add_(self._epsilon).rsqrt_()).to(numbers.dtype)
+        return unit(numbers, self._epsilon)[0].to(numbers.dtype)
+
+
+def unit(numbers: Float[Tensor, "*M D"], epsilon: float) -> tuple[Float[Tensor, "*M D"], Float[Tensor, "*M 1"]]:
+    """RMSNorm without its scale (Zhang and Sennrich 2019), and what the vectors were multiplied by; at least in fp32."""
+    wide = torch.promote_types(numbers.dtype, torch.float32)
+    norms = torch.linalg.vector_norm(numbers, dim=-1, keepdim=True, dtype=wide)
+    shrunk = norms.square_().div_(numbers.shape[-1]).add_(epsilon).rsqrt_()
+    return numbers * shrunk, shrunk
+
+
+def _paired(rows: Float[Tensor, "..."], size: int) -> Float[Tensor, "..."]:
+    """Of rows [H x S, ...] those of each head next to each other that RoPE turns as a pair: numbers i and i + S / 2, as llama has them."""
+    return rows.view(-1, 2, size // 2, *rows.shape[1:]).transpose(1, 2).reshape(rows.shape)
+
+
+def turns_at(positions: Int[Tensor, " M"], frequencies: Float[Tensor, " half"]) -> Complex[Tensor, "M half"]:
+    """How far RoPE turns each pair at each position (Su et al. 2021)."""
+    angles = positions[:, None] * frequencies
+    return torch.polar(torch.ones_like(angles), angles)
+
+
+def _turned(heads: Float[Tensor, "... H S"], turns: Complex[Tensor, "... 1 half"]) -> Float[Tensor, "... H S"]:
+    """Pairs next to each other, turned."""
+    wide = heads.to(torch.promote_types(heads.dtype, torch.float32))
+    pairs = torch.view_as_complex(wide.unflatten(-1, (-1, 2))) * turns
+    return torch.view_as_real(pairs).flatten(-2).to(heads.dtype)
 
 
 def _joined(past: Float[Tensor, "#B K P S"], own: Float[Tensor, "B K T S"]) -> Float[Tensor, "B K P_T S"]:

@@ -1,12 +1,10 @@
 """What a model thinks of whole sequences, at some of their positions: no work for padding, and in the last layer none for what nobody asks.
 
-For layers of llama's kind, with gradients; others are read by their own module. The slope of a norm is written out: what autograd makes of
-its parts takes longer on a CPU than the matrix that follows.
+For layers of llama's kind, with gradients (slopes.py); others are read by their own module.
 
 batch B, longest sequence L, real tokens M, wanted positions N, width D, heads H, key and value heads K, head size S
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,11 +12,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import LlamaModel, MistralModel, PreTrainedModel, Qwen3Model
-from transformers.activations import ACT2FN
 
-from pipeline.model.plain import is_plain
+from pipeline.model.batches import of_like_lengths
+from pipeline.model.plain import Plain, is_plain
+from pipeline.model.slopes import Attended, Behind, Grid, Heads, Normed, grid_of
 
 BODIES = (Qwen3Model, LlamaModel, MistralModel)
+SHORT = 128  # tokens of a row whose scores are written down
 
 
 def hidden_at(
@@ -26,110 +26,69 @@ def hidden_at(
 ) -> Float[Tensor, "N D"]:
     """The last hidden state at each wanted position, row after row. Sequences are padded on the right; what is wanted must be real."""
     body: Any = module.base_model
-    if is_plain(body, BODIES):
-        return _read(body, ids, real, wanted)
-    hidden: Tensor = body(input_ids=ids).last_hidden_state
-    return hidden[wanted]
-
-
-def _read(body: Any, ids: Tensor, real: Tensor, wanted: Tensor) -> Tensor:
-    at = real.flatten().nonzero()[:, 0]  # of each real token in the padded rows
-    asked = wanted.flatten()[at].nonzero()[:, 0]  # of each wanted position among the real tokens
-    place = _Place(at, (real.flatten().cumsum(0) - 1).clamp(min=0), ids.shape, *_turns(body, at % ids.shape[1]))
-    hidden = F.embedding(ids.flatten()[at], body.embed_tokens.weight)
-    *layers, last = body.layers
-    for layer in layers:
-        hidden = _behind(layer, hidden, _attended(layer, hidden, place))
-    hidden = _behind(last, hidden[asked], _attended(last, hidden, place)[asked])
-    return _normed(body.norm, hidden)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the real tokens stand."""
-
-    at: Int[Tensor, " M"]  # in the padded rows
-    source: Int[Tensor, " B_L"]  # the real token at each place of the padded rows; at padding the one before
-    shape: torch.Size  # of the padded rows
-    cos: Float[Tensor, "M 1 S"]  # of RoPE
-    sin: Float[Tensor, "M 1 S"]  # likewise, signed
-
-    def padded(self, rows: Float[Tensor, "M H S"]) -> Float[Tensor, "B H L S"]:
-        """What stands at padding is never read: attention is causal, and padding comes last."""
-        spread: Tensor = _Spread.apply(rows.flatten(1), self.source, self.at)  # type: ignore[no-untyped-call]
-        return spread.view(*self.shape, *rows.shape[1:]).transpose(1, 2)
-
-
-def _turns(body: Any, positions: Int[Tensor, " M"]) -> tuple[Float[Tensor, "M 1 S"], Float[Tensor, "M 1 S"]]:
-    """Cosines and signed sines of RoPE."""
-    angles = positions[:, None] * body.rotary_emb.inv_freq.float()
-    sines = angles.sin()
-    return torch.cat([angles.cos()] * 2, -1)[:, None], torch.cat([-sines, sines], -1)[:, None]
-
-
-def _attended(layer: Any, hidden: Float[Tensor, "M D"], place: _Place) -> Float[Tensor, "M H_S"]:
-    """What each token takes from those before it. Only here tokens meet, and stand in padded rows for it."""
-    own, normed = layer.self_attn, _normed(layer.input_layernorm, hidden)
-    q, k, v = (F.linear(normed, one.weight).view(len(normed), -1, own.head_dim) for one in (own.q_proj, own.k_proj, own.v_proj))
-    q, k = _turned(q, getattr(own, "q_norm", None), place), _turned(k, getattr(own, "k_norm", None), place)
-    grouped = q.shape[1] != k.shape[1]
-    rows = place.padded(q), place.padded(k), place.padded(v.to(q.dtype))
-    mixed = F.scaled_dot_product_attention(*rows, is_causal=True, scale=own.scaling, enable_gqa=grouped)
-    return mixed.transpose(1, 2).reshape(place.shape.numel(), -1).index_select(0, place.at)
-
-
-def _behind(layer: Any, hidden: Float[Tensor, "M D"], mixed: Float[Tensor, "M H_S"]) -> Float[Tensor, "M D"]:
-    """The rest of a layer."""
-    hidden = hidden + F.linear(mixed, layer.self_attn.o_proj.weight)
-    normed, inner = _normed(layer.post_attention_layernorm, hidden), layer.mlp
-    gated = ACT2FN[inner.config.hidden_act](F.linear(normed, inner.gate_proj.weight)) * F.linear(normed, inner.up_proj.weight)
-    return hidden + F.linear(gated, inner.down_proj.weight)
-
-
-def _normed(norm: Any, numbers: Float[Tensor, "*M D"]) -> Float[Tensor, "*M D"]:
-    found: Tensor = Normed.apply(numbers, norm.weight, norm.variance_epsilon)  # type: ignore[no-untyped-call]
+    if not is_plain(body, BODIES) or body.config.hidden_act != "silu":
+        hidden: Tensor = body(input_ids=ids).last_hidden_state
+        return hidden[wanted]
+    read = real & (wanted.flip(1).cumsum(1).flip(1) > 0)  # nobody asks for what stands behind
+    if torch.is_grad_enabled() or torch.is_autocast_enabled(ids.device.type):  # whose roundings must be those of learning
+        return _read(body, ids, read, wanted)
+    plain = Plain(module)
+    found: Tensor = body.embed_tokens.weight.new_empty(int(wanted.sum()), body.config.hidden_size)
+    numbers = wanted.flatten().cumsum(0).view_as(wanted) - 1  # of each wanted position in what is found
+    for rows in of_like_lengths(read.sum(1).tolist(), rows=len(ids), device=str(ids.device)):
+        at = torch.tensor(rows, device=ids.device)
+        found[numbers[at][wanted[at]]] = _looked(plain, ids[at], read[at], wanted[at])
     return found
 
 
-def _turned(heads: Float[Tensor, "M H S"], norm: Any, place: _Place) -> Float[Tensor, "M H S"]:
-    """Normed, where the kind does so, and turned by their positions."""
-    if norm is not None:
-        heads = _normed(norm, heads)
-    return torch.addcmul(heads * place.cos, heads.roll(heads.shape[-1] // 2, -1), place.sin)
+def _looked(plain: Plain, ids: Tensor, real: Tensor, wanted: Tensor) -> Tensor:
+    """Without slopes."""
+    longest = int(real.sum(1).max())
+    ids, real, wanted = ids[:, :longest], real[:, :longest], wanted[:, :longest]
+    at, source = real.flatten().nonzero()[:, 0], (real.flatten().cumsum(0) - 1).clamp(min=0)
+    hidden, turns = plain.embedding[ids[real]], plain.turns(longest)[at % longest][:, None]
+    for number, layer in enumerate(plain.layers, start=1):
+        heads = plain.heads_of(hidden, layer, turns)
+        q, k, v = (one.index_select(0, source).unflatten(0, real.shape).transpose(1, 2) for one in heads)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=plain.groups != plain.heads)
+        mixed = mixed.transpose(1, 2).flatten(0, 1).index_select(0, at).flatten(1)
+        if number == len(plain.layers):
+            hidden, mixed = hidden[asked := wanted[real]], mixed[asked]
+        hidden = plain.behind(hidden, mixed, layer)
+    return plain.last(hidden)
 
 
-class Normed(torch.autograd.Function):
-    """RMSNorm (Zhang and Sennrich 2019): x r w, r = 1 / sqrt(mean(x^2) + epsilon)."""
-
-    @staticmethod
-    def forward(ctx: Any, numbers: Tensor, scale: Tensor, epsilon: float) -> Tensor:
-        wide = torch.promote_types(numbers.dtype, torch.float32)
-        norms = torch.linalg.vector_norm(numbers, dim=-1, keepdim=True, dtype=wide)
-        shrunk = (norms * norms / numbers.shape[-1] + epsilon).rsqrt()
-        unit = numbers * shrunk
-        ctx.save_for_backward(unit, shrunk, scale)
-        ctx.kind = numbers.dtype
-        scaled: Tensor = unit * scale
-        return scaled
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
-        unit, shrunk, scale = ctx.saved_tensors
-        along = slope * unit
-        radial = (along @ scale / len(scale)).unsqueeze(-1)
-        back = torch.addcmul(slope * scale, unit, radial, value=-1).mul_(shrunk)
-        return back.to(ctx.kind), along.flatten(0, -2).sum(0), None
+def _read(body: Any, ids: Tensor, real: Tensor, wanted: Tensor) -> Tensor:
+    longest = int(real.sum(1).max())
+    ids, real, wanted = ids[:, :longest], real[:, :longest], wanted[:, :longest]
+    hidden = F.embedding(ids[real], body.embed_tokens.weight)
+    grid = grid_of(real, body.config, body.rotary_emb.inv_freq.float(), hidden.dtype)
+    *layers, last = body.layers
+    for layer in layers:
+        hidden = _behind(layer, hidden, _attended(layer, hidden, grid), grid.queries_at.flatten())
+    asked = wanted[real].nonzero()[:, 0]
+    hidden = _behind(last, hidden[asked], _attended(last, hidden, grid), grid.queries_at[asked].flatten())
+    found: Tensor = Normed.apply(hidden, body.norm.weight, body.norm.variance_epsilon)  # type: ignore[no-untyped-call]
+    return found
 
 
-class _Spread(torch.autograd.Function):
-    """Real tokens at their places in padded rows. Padding holds copies, whose slopes are none: nobody reads them."""
+def _attended(layer: Any, hidden: Float[Tensor, "M D"], grid: Grid) -> Float[Tensor, "B_H_L S"]:
+    """What each token takes from those before it."""
+    own, norm = layer.self_attn, layer.input_layernorm
+    of_q, of_k = (getattr(getattr(own, name, None), "weight", None) for name in ("q_norm", "k_norm"))
+    matrices = own.q_proj.weight, own.k_proj.weight, own.v_proj.weight
+    flat: Tensor = Heads.apply(grid, norm.variance_epsilon, hidden, norm.weight, of_q, of_k, *matrices)  # type: ignore[no-untyped-call]
+    if grid.shape[1] <= SHORT and not torch.is_autocast_enabled(flat.device.type):
+        short: Tensor = Attended.apply(grid, own.scaling, flat)  # type: ignore[no-untyped-call]
+        return short
+    q, k, v = grid.parts(flat)
+    mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=own.scaling, enable_gqa=grid.heads != grid.groups)
+    return mixed.reshape(-1, flat.shape[1])
 
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, source: Tensor, at: Tensor) -> Tensor:
-        ctx.save_for_backward(at)
-        return rows.index_select(0, source)
 
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
-        (at,) = ctx.saved_tensors
-        return slope.index_select(0, at), None, None
+def _behind(layer: Any, hidden: Float[Tensor, "N D"], mixed: Float[Tensor, "B_H_L S"], places: Int[Tensor, " N_H"]) -> Float[Tensor, "N D"]:
+    """The rest of a layer, for the tokens whose heads lie at these places."""
+    norm, inner = layer.post_attention_layernorm, layer.mlp
+    matrices = layer.self_attn.o_proj.weight, inner.gate_proj.weight, inner.up_proj.weight, inner.down_proj.weight
+    found: Tensor = Behind.apply(places, norm.variance_epsilon, hidden, mixed, norm.weight, *matrices)  # type: ignore[no-untyped-call]
+    return found

@@ -9,7 +9,7 @@ writes  data/align/<entry>                   Model
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import grpo, guards, rules
+from pipeline.align import adapters, grpo, guards, rules
 from pipeline.align.handed_on import hand_on
 from pipeline.align.rows import read_pairs, room_for
 from pipeline.core.artifact.dialogues import Dialogues
@@ -26,6 +26,7 @@ class Config(grpo.Groups):
     """An entry of `align` with method grpo: the recipe's keys and these."""
 
     reward: rules.Reward
+    adapter: adapters.Adapter
     source: Model
     reward_model: RewardModel
     dialogues: Dialogues
@@ -36,24 +37,23 @@ class Config(grpo.Groups):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Answer, compare, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.reward_model)
-    tokenizer, policy, reference = disk.tokenizer_of(cfg.source), *(disk.load(cfg.source, device=run.device) for _ in range(2))
-    room, batch = room_for(cfg, policy, section=run.section), cfg.micro_batch or cfg.mini_batch_size
+    tokenizer = disk.tokenizer_of(cfg.source)
+    tuned, reference = adapters.compared(cfg.source, cfg.adapter, device=run.device, seed=cfg.seed, section=run.section)
+    room, batch = room_for(cfg, tuned.module, section=run.section), cfg.micro_batch or cfg.mini_batch_size
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
-    new = (recipe := cfg.settled(pairs.rows, context=room.context)).new_tokens
-    if cfg.reward == "model":
-        asked, judges = rules.of_pairs(pairs.rows, room, max_new_tokens=new), {}
-    else:
-        asked, judges = rules.read_checkable(cfg.dialogues, tokenizer, room, max_new_tokens=new), {"rule": grpo.by_rules(tokenizer)}
+    recipe = cfg.settled(pairs.rows, context=room.context)
+    judges, space = {} if cfg.reward == "model" else {"rule": grpo.by_rules(tokenizer)}, {"max_new_tokens": recipe.new_tokens}
+    asked = rules.read_checkable(cfg.dialogues, tokenizer, room, **space) if judges else rules.of_pairs(pairs.rows, room, **space)
     if not asked.rows or (cfg.reward != "rule" and cfg.reward_model.not_trained):
         run.curve([])
         return hand_on(cfg.source, cfg.target, "prompts whose answers can be judged")
     if cfg.reward != "rule":
         judges["model"] = grpo.as_learned(load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
     watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), [one.prompt for one in asked.rows], tokenizer)
-    metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, asked.rows, watch), recipe, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})
+    metrics, history = grpo.improve(grpo.Contest(tuned.module, reference, judges, asked.rows, watch), recipe, Workspace.of(run))
+    tuned.save(cfg.target, source=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})
     run.curve(history)
-    return metrics | {"pairs": pairs.counts, "prompts": asked.counts}
+    return metrics | tuned.counts | {"pairs": pairs.counts, "prompts": asked.counts}
 
 
 if __name__ == "__main__":

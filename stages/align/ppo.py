@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.align import guards, ppo
+from pipeline.align import adapters, guards, ppo
 from pipeline.align.handed_on import hand_on
 from pipeline.align.ppo_rollout import scale_of
 from pipeline.align.rows import read_pairs, room_for, with_room
@@ -27,6 +27,7 @@ from stages._run import Run, stage
 class Config(ppo.Rollouts):
     """An entry of `align` with method ppo: the recipe's keys and these."""
 
+    adapter: adapters.Adapter  # what learns of the policy; the critic learns whole
     source: Model
     reward_model: RewardModel
     dialogues: Dialogues
@@ -37,10 +38,9 @@ class Config(ppo.Rollouts):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Answer, score, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.reward_model)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
-    reward = load_reward(cfg.reward_model, device=run.device)
-    room = room_for(cfg, policy, section=run.section)
-    tokenizer = disk.tokenizer_of(cfg.source)
+    tuned, reference = adapters.compared(cfg.source, cfg.adapter, device=run.device, seed=cfg.seed, section=run.section)
+    reward, tokenizer = load_reward(cfg.reward_model, device=run.device), disk.tokenizer_of(cfg.source)
+    room = room_for(cfg, tuned.module, section=run.section)
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     if not pairs.rows or cfg.reward_model.not_trained:
         run.curve([])
@@ -49,11 +49,11 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     prompts = with_room(pairs.rows, room, max_new_tokens=recipe.new_tokens)
     scale = scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
     watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), prompts.rows, tokenizer)
-    players = ppo.Players(policy=policy, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=watch)
+    players = ppo.Players(policy=tuned.module, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=watch)
     metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
-    disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
+    tuned.save(cfg.target, source=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
     run.curve(history)
-    return metrics | {"pairs": pairs.counts, "prompts": prompts.counts}
+    return metrics | tuned.counts | {"pairs": pairs.counts, "prompts": prompts.counts}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pipeline.align import cpo, direct, orpo, simpo
 from pipeline.align import grpo as grpo_method
 from pipeline.align import kto as kto_method
 from pipeline.align import ppo as ppo_method
-from pipeline.align.adapters import LowRank, attach
+from pipeline.align.adapters import AnyAdapter, Full, LowRank, attach, attach_policy
 from pipeline.align.dpo import DirectPreferences, train_dpo
 from pipeline.align.guards import Alarms, Guards
 from pipeline.align.labels import both_sides
@@ -84,6 +84,9 @@ class Outcome:
     metrics: dict[str, Any]
 
 
+FULL = Full(method="full")
+
+
 @dataclass(frozen=True)
 class How:
     """What a test may change of a run."""
@@ -92,6 +95,7 @@ class How:
     dtype: torch.dtype = torch.float32
     duration: str | None = None
     precision: Precision = "fp32"
+    adapter: AnyAdapter = FULL  # of a policy that samples
 
     def recipe(self) -> FineTuning:
         return dataclasses.replace(RECIPE, **self.changes(RECIPE))
@@ -108,6 +112,10 @@ class How:
 
     def policy(self) -> PreTrainedModel:
         return tiny(1).to(self.dtype)  # type: ignore[no-any-return]
+
+    def explorer(self) -> PreTrainedModel:
+        """A policy that samples."""
+        return attach_policy(self.policy(), self.adapter, seed=1, section="align").module
 
     def reward(self) -> PreTrainedModel:
         return fresh_reward().to(self.dtype)  # type: ignore[no-any-return]
@@ -171,7 +179,7 @@ def guards() -> Guards:
 
 
 def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
-    policy, model, critic = how.policy(), how.reward(), how.reward()
+    policy, model, critic = how.explorer(), how.reward(), how.reward()
     players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model, guards=guards())
     scale = scale_of(model, pairs(10), batch=4)
     metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, how.rollouts(), workspace)
@@ -180,7 +188,7 @@ def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
 
 
 def grpo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
-    policy, model = how.policy(), how.reward()
+    policy, model = how.explorer(), how.reward()
     judges = {"model": grpo_method.as_learned(model, pairs(10), batch=4)}
     asked = [Asked(pair.prompt, None) for pair in pairs(10)]
     contest = grpo_method.Contest(policy, how.policy(), judges, asked, guards())

@@ -24,7 +24,7 @@ from pipeline.model import disk
 from pipeline.model.build import build
 from pipeline.tokens.special import IDS, ROLES
 from pipeline.train.stop import Interrupted
-from tests.align.methods import RECIPE
+from tests.align.methods import RECIPE, SAMPLING, How
 from tests.align.tiny import VOCABULARY, examples, ordered, same, tiny, weights, workspace
 from tests.align.written import written
 from tests.model.every_kind import shape_of
@@ -219,3 +219,25 @@ def test_peft_is_imported_only_when_a_module_is_to_be_adapted(root: Path) -> Non
     imports = [ast.unparse(node) for node in top if isinstance(node, ast.Import | ast.ImportFrom)]
     assert any("transformers" in line for line in imports)
     assert not any("peft" in line for line in imports)
+
+
+@pytest.mark.parametrize("method", ["ppo", "grpo"])
+def test_a_policy_that_samples_learns_what_was_added_alone_and_goes_on_to_the_same_bits(method: str, tmp_path: Path) -> None:
+    """Its reference is the model with nothing added: the first answers are no distance away."""
+    how = How(adapter=adapter("lora"))
+    whole = SAMPLING[method](None, workspace(tmp_path / "whole"), how=how)
+    assert abs(whole.history[0]["kl"]) < 1e-5
+    policy = {name.removeprefix("policy/"): weight for name, weight in whole.weights.items() if not name.startswith("critic/")}
+    plain = {name.replace(".base_layer", "").replace(".token_adapter", ""): weight for name, weight in policy.items()}
+    assert same({name: plain[name] for name in weights(tiny(1))}, weights(tiny(1)))
+    assert all(weight.any() for name, weight in policy.items() if "lora_B" in name)
+
+    def stop_at(step: int, values: dict[str, float]) -> None:
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        SAMPLING[method](None, workspace(tmp_path / "stopped", stop_at), how=how)
+    again = SAMPLING[method](None, workspace(tmp_path / "stopped"), how=how)
+    assert same(whole.weights, again.weights)
+    assert ordered(whole.history) == ordered(again.history)

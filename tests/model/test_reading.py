@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pipeline.model import reading
+from pipeline.model import batches, reading
 from pipeline.model.build import build
 from pipeline.model.reading import Normed, hidden_at
 from tests.model.every_kind import shape_of
@@ -74,3 +74,18 @@ def test_the_slope_of_a_norm() -> None:
     generator = torch.Generator().manual_seed(3)
     numbers, scale = (torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in ((3, 2, 4), (4,)))
     assert torch.autograd.gradcheck(lambda one, two: Normed.apply(one, two, 1e-3), (numbers, scale))
+
+
+def test_without_slopes_and_in_long_rows_it_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows at a time, or scores that are not written down."""
+    module, (ids, real, wanted) = model("qwen3", heads=4, kv_heads=2), sequences()
+    found = hidden_at(module, ids, real, wanted)
+    moved = slopes(module, found)
+    monkeypatch.setitem(batches.AT_ONCE, "cpu", 16)
+    with torch.no_grad():
+        torch.testing.assert_close(hidden_at(module, ids, real, wanted), found, rtol=0, atol=1e-9)
+    monkeypatch.setattr(reading, "SHORT", 4)
+    again = hidden_at(module, ids, real, wanted)
+    torch.testing.assert_close(again, found, rtol=0, atol=1e-9)
+    for name, slope in slopes(module, again).items():
+        torch.testing.assert_close(slope, moved[name], rtol=1e-7, atol=1e-9, msg=name)
