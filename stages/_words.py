@@ -96,10 +96,10 @@ def _is_below(key: str, choice: str) -> bool:
     if section == group:
         entries = names.strip("[]").split(",")
         return not names.startswith("[") or ("." in key and key.split(".")[1] not in entries)
-    if group not in GLOBAL:
-        return False
     path = CONF / group / f"{names}.yaml"
-    content = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or {}
+    if not path.is_file() or not (group in GLOBAL or _reaches_out(path)):
+        return False
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     overridden = [name.partition("/")[2] for entry in content.get("defaults", ()) for name in entry]
     return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
 
@@ -172,13 +172,28 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
 def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Files that set values of many sections. They choose other files too, so they are tried."""
     chosen, rest = list(words), differences(composed, settings)
-    for group in GLOBAL:
-        files = [path.stem for path in (CONF / group).glob("*.yaml")]
+    for group, files in _reaching_out(settings).items():
         left = {word: differences(plain(compose([*chosen, word])), settings) for word in (f"{group}={file}" for file in files) if rest}
         best = min(sorted(left), key=lambda word: len(left[word]), default=None)
         if best is not None and len(left[best]) + 1 < len(rest) and not _of_one_section({*rest} - {*left[best]}, composed, settings):
             chosen, rest = [*chosen, best], left[best]
             yield best
+
+
+def _reaching_out(settings: Mapping[str, Any]) -> dict[str, list[str]]:
+    """These files by group: all of GLOBAL, and the few of other groups whose own values are in force."""
+    found = {group: [path.stem for path in (CONF / group).glob("*.yaml")] for group in GLOBAL}
+    for path in sorted(CONF.glob("*/*.yaml")):
+        if path.parent.name not in GLOBAL and _reaches_out(path):
+            own = [(keys, value) for keys, value in _leaves(yaml.safe_load(path.read_text(encoding="utf-8")), ()) if "${" not in str(value)]
+            if all(same(value, _at(settings, keys)) for keys, value in own):
+                found.setdefault(path.parent.name, []).append(path.stem)
+    return found
+
+
+def _reaches_out(path: Path) -> bool:
+    """Whether a file chooses those of other groups."""
+    return "- override /" in path.read_text(encoding="utf-8")
 
 
 def _of_one_section(said: Set[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
