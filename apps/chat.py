@@ -19,7 +19,7 @@ from pipeline.model.beam import beam_search
 from pipeline.model.sampling import Cut
 from pipeline.model.speculative import speculate
 from pipeline.serve.answers import Sampling, answer
-from pipeline.serve.engines import loaded, opened
+from pipeline.serve.engines import CACHE, loaded, opened
 from pipeline.serve.history import fitted
 from pipeline.serve.places import PARAMS, Place, chosen, final_name, is_model, place_of, places_of, settings_of
 from pipeline.tokens.codec import Codec
@@ -42,7 +42,7 @@ class ByToken:
     """As the playground answers."""
 
     def __init__(self, place: Place) -> None:
-        self._engine = opened(place, threads=1)
+        self._engine = opened(place, threads=1, cache=CACHE)
         self.codec, self.context = self._engine.codec, self._engine.context
 
     def write(self, prompt: list[int], sampling: Sampling) -> Iterator[str]:

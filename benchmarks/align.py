@@ -36,6 +36,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.files import write_json
 from pipeline.model import disk
+from pipeline.model.reward import load_reward
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
 from pipeline.train.workspace import Workspace
@@ -78,7 +79,7 @@ class Scene:
 
     def reward(self) -> Any:
         """The reward model."""
-        return disk.load_reward(RewardModel(self.chain / "data/reward"), device=self.device)
+        return load_reward(RewardModel(self.chain / "data/reward"), device=self.device)
 
     def guards(self) -> guards.Guards:
         """What looks on in a stage."""

@@ -16,15 +16,16 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.scores import Scores
-from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of
 from pipeline.evaluate import contest
+from pipeline.evaluate.best_of import best_of_rows
 from pipeline.evaluate.differences import between
 from pipeline.evaluate.manner import manners
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.export.answers import answers_of_files
-from pipeline.model.disk import load, load_reward, tokenizer_of
+from pipeline.model.disk import load, tokenizer_of
+from pipeline.model.reward import load_reward
 from stages._run import Run, stage
 
 
@@ -60,7 +61,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     rows = contest.against(reference, load(cfg.reference, device=run.device), lines, tokenizer, batch=cfg.batch_size, bootstrap=draws)
     rows += manners(lines, bootstrap=draws) if lines else contest.unasked(cfg.models, reference)
     rows += contest.ratings(lines, sources=sources, prior=cfg.prior, bootstrap=draws)
-    apart = between({name: list(read_jsonl(artifact.file("answers.jsonl"))) for name, artifact in scores.items()}, draws)
+    rows += best_of_rows(scores, judge, tokenizer, batch=cfg.batch_size, bootstrap=draws)
+    apart = between(contest.records_of(scores), draws)
     facts = {"reference": reference, "tokenizer": cfg.reward_model.facts["tokenizer"]}
     write_scores(cfg.target, rows, lines, facts=facts, sides={"differences.json": [one.as_json() for one in apart]})
     return nested(rows)

@@ -33,7 +33,8 @@ class Config(reward.RewardLearning):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    module = with_scalar_head(disk.load(cfg.source, device=run.device), heads=cfg.ensemble, seed=cfg.seed)
+    source = disk.load(cfg.source, device=run.device)
+    module = with_scalar_head(source, heads=cfg.ensemble, seed=cfg.seed, likelihood=cfg.likelihood)
     room = room_for(cfg, module, section=run.section)
     train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     if not train.rows:

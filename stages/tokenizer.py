@@ -7,7 +7,7 @@ writes  data/tokenizer   Tokenizer
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import PositiveInt
 
@@ -15,29 +15,21 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.tokens.evaluation import figures
 from pipeline.tokens.importing import import_from, told
-from pipeline.tokens.patterns import Pattern
 from pipeline.tokens.sample import sample_of
+from pipeline.tokens.thinking import with_think_tokens
 from pipeline.tokens.tokenizer import save
-from pipeline.tokens.training import Kind, check, train
-from pipeline.tokens.vocabulary_size import Carrier, vocab_size_for
+from pipeline.tokens.training import Vocabulary
 from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Vocabulary):
     """The section `tokenizer`."""
 
     source: Split
     target: Tokenizer
     path: Path
-    kind: Kind
-    pattern: Pattern | None
-    vocab_size: PositiveInt | Literal["auto"]  # auto: by the bytes of the text and the model
-    model: Carrier | None  # of auto
     sample_bytes: PositiveInt | None
-
-    def __post_init__(self) -> None:
-        check(self.kind, self.pattern)
 
 
 @stage(Config)
@@ -45,11 +37,9 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Train or import, save, and measure: what it does to val and test by source, and which tokens train never uses."""
     sample, size = sample_of(cfg.source, cfg.sample_bytes)
     facts = {"train_bytes": size} | ({"imported": told(cfg.path)} if cfg.kind == "import" else {})
-    if cfg.kind == "import":
-        tokenizer = import_from(cfg.path)
-    else:
-        wanted, fewer = (vocab_size_for(size, cfg.model), True) if cfg.vocab_size == "auto" else (cfg.vocab_size, False)
-        tokenizer = train(cfg.kind, sample, vocab_size=wanted, pattern=cfg.pattern, fewer=fewer)
+    tokenizer = import_from(cfg.path) if cfg.kind == "import" else cfg.learned(sample, size=size)
+    if cfg.think_tokens:
+        tokenizer = with_think_tokens(tokenizer)
     save(tokenizer, cfg.target)
     run.log.info("%d tokens; train has %d bytes", tokenizer.get_vocab_size(), size)
     return facts | figures(cfg.source, sample, tokenizer)

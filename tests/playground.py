@@ -86,10 +86,10 @@ def teach(module: torch.nn.Module, codec: Tokenizer) -> None:
 
 
 @contextmanager
-def serving(root: Path, *, waiting: int = 256) -> Iterator[str]:
+def serving(root: Path, *, waiting: int = 256, cache: int = 1) -> Iterator[str]:
     """The address of a server over the run."""
     settings = yaml.safe_load((root / "params.yaml").read_text())
-    shelf = Shelf(places_of(settings, {}, root=root), threads=1, keep=2, waiting=waiting)
+    shelf = Shelf(places_of(settings, {}, root=root), threads=1, keep=2, waiting=waiting, cache=cache)
     names = frozenset({"127.0.0.1"})
     setup = Setup(final="sft", draw=DRAW, votes=root / "votes" / "votes.jsonl", voter="Ann", rules=RULES, names=names)
     listener = bound("127.0.0.1", 0)

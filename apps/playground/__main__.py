@@ -16,6 +16,7 @@ from apps.playground.server import Setup, app_of
 from apps.playground.shelf import Shelf
 from apps.sampling import CUTS, add_sampling, cut_of
 from pipeline.core.errors import InputError, PipelineError
+from pipeline.serve.engines import CACHE
 from pipeline.serve.places import Place, final_name, places_of, settings_of
 from pipeline.serve.rules import rules_of
 from pipeline.serve.votes import TARGET
@@ -50,6 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="of a model; small ones gain nothing from more (default: 1)")
     parser.add_argument("--keep", type=int, default=4, help="models that stay open at once (default: 4)")
     parser.add_argument("--waiting", type=int, default=256, help="requests that may wait for a model (default: 256)")
+    parser.add_argument("--cache", type=size, default=CACHE, help=f"MiB of prompts that an open model keeps, 0: none (default: {CACHE})")
     parser.add_argument("--votes", type=Path, default=TARGET, help=f"the file that votes are added to (default: {TARGET})")
     parser.add_argument("--voter", help="who votes (default: your login)")
     parser.add_argument("--show-all", action="store_true", help="withhold nothing")
@@ -71,7 +73,7 @@ def prepared(options: argparse.Namespace) -> tuple[Shelf, Setup]:
     rules = None if options.show_all else rules_of(settings)
     final, voter = final_name(settings, found), options.voter or getpass.getuser()
     setup = Setup(final=final, draw=draw, votes=options.votes, voter=voter, rules=rules, names=names)
-    return Shelf(found, threads=options.threads, keep=options.keep, waiting=options.waiting), setup
+    return Shelf(found, threads=options.threads, keep=options.keep, waiting=options.waiting, cache=options.cache), setup
 
 
 def pair(text: str) -> tuple[str, Path]:
@@ -80,6 +82,13 @@ def pair(text: str) -> tuple[str, Path]:
     if not (name and sign and folder):
         raise InputError(f"{text!r} names no model", mend="NAME=FOLDER")
     return name, Path(folder)
+
+
+def size(text: str) -> int:
+    """Whole MiB, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of MiB, as 32")
+    return int(text)
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -103,8 +103,9 @@ class Reply:
     def head(self, kind: str) -> dict[str, Any]:
         return {"id": self.name, "object": kind, "created": self.created, "model": self.model}
 
-    def usage(self, written: int) -> dict[str, int]:
-        return {"prompt_tokens": self.prompt, "completion_tokens": written, "total_tokens": self.prompt + written}
+    def usage(self, written: int, found: int) -> dict[str, Any]:
+        tokens = {"prompt_tokens": self.prompt, "completion_tokens": written, "total_tokens": self.prompt + written}
+        return {**tokens, "prompt_tokens_details": {"cached_tokens": found}}
 
     def logprobs(self, pieces: Sequence[Piece]) -> dict[str, Any] | None:
         """Of each token, and of the likeliest in its place."""
@@ -161,19 +162,19 @@ def _prompt(messages: Sequence[Mapping[str, str]], codec: Codec, context: int) -
 
 
 async def _whole(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> dict[str, Any]:
-    pieces, text, reason = list[Piece](), "", "length"
+    pieces, text, reason, found = list[Piece](), "", "length", 0
     async for one in said:
         match one:
             case Piece():
                 pieces.append(one)
                 text += one.text
             case End():
-                text, reason = text + one.text, one.reason
+                text, reason, found = text + one.text, one.reason, one.found
             case Withheld():
                 text, pieces, reason = "", [], "content_filter"
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": reply.logprobs(pieces), "finish_reason": reason}
-    return {**reply.head("chat.completion"), "choices": [choice], "usage": reply.usage(len(pieces))}
+    return {**reply.head("chat.completion"), "choices": [choice], "usage": reply.usage(len(pieces), found)}
 
 
 async def _chunks(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> AsyncIterator[bytes]:
@@ -182,7 +183,7 @@ async def _chunks(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> 
         return _event({**reply.head("chat.completion.chunk"), "choices": [choice]})
 
     yield chunk({"role": "assistant", "content": ""})
-    written, reason = 0, "length"
+    written, reason, found = 0, "length", 0
     try:
         async for one in said:
             match one:
@@ -191,14 +192,14 @@ async def _chunks(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> 
                     if one.text or reply.asked.logprobs:
                         yield chunk({"content": one.text}, pieces=[one])
                 case End():
-                    reason = one.reason
+                    reason, found = one.reason, one.found
                     if one.text:
                         yield chunk({"content": one.text})
                 case Withheld():
                     reason = "content_filter"
         yield chunk({}, reason)
         if reply.asked.stream_options and reply.asked.stream_options.include_usage:
-            yield _event({**reply.head("chat.completion.chunk"), "choices": [], "usage": reply.usage(written)})
+            yield _event({**reply.head("chat.completion.chunk"), "choices": [], "usage": reply.usage(written, found)})
     except Refused as fault:
         yield _event(error_body(fault.status, fault.message, code=fault.code, param=fault.param))
     except PipelineError as fault:

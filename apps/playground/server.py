@@ -54,6 +54,7 @@ def app_of(shelf: Shelf, setup: Setup) -> Starlette:
     routes = [
         Route("/", page),
         Route("/api/models", models),
+        Route("/api/cache", caches),
         Route("/api/generate", generate, methods=["POST"]),
         Route("/api/tokens", tokens, methods=["POST"]),
         Route("/api/loss", loss, methods=["POST"]),
@@ -95,6 +96,11 @@ async def models(request: Request) -> Response:
     ]
     how = {"models": listed, "final": setup.final, "draw": setup.draw, "temperatures": TEMPERATURES, "voter": setup.voter}
     return JSONResponse({**how, "withholds": setup.rules is not None, "votes": str(setup.votes)})
+
+
+async def caches(request: Request) -> Response:
+    """What the open models keep of the prompts that they have read."""
+    return JSONResponse({"models": _of(request)[0].caches()})
 
 
 async def generate(request: Request) -> Response:
@@ -207,7 +213,7 @@ async def _events(said: AsyncIterator[Piece | End | Withheld], prompt: Fitted, c
                 case End():
                     rate = written / (now - began) if now > began else 0.0
                     passed = {"first_ms": round(1000 * ((first or now) - began), 1), "rate": round(rate, 1)}
-                    yield _event({"type": "end", "reason": one.reason, "text": one.text, "tokens": written, **passed})
+                    yield _event({"type": "end", "reason": one.reason, "text": one.text, "tokens": written, "found": one.found, **passed})
                 case Withheld():
                     yield _event({"type": "withheld", "reason": one.reason})
     except Refused as fault:

@@ -31,11 +31,11 @@ class Slot:
 
 
 class Shelf:
-    """At most `keep` engines are open; for each at most `waiting` requests wait."""
+    """At most `keep` engines are open, each with `cache` MiB of prompts; for each at most `waiting` requests wait."""
 
-    def __init__(self, found: Mapping[str, Place], *, threads: int, keep: int, waiting: int) -> None:
+    def __init__(self, found: Mapping[str, Place], *, threads: int, keep: int, waiting: int, cache: int) -> None:
         self.places = found
-        self._threads, self._keep, self._waiting = threads, keep, waiting
+        self._threads, self._keep, self._waiting, self._cache = threads, keep, waiting, cache
         self._slots = {name: Slot(place) for name, place in found.items()}
         self._recent: list[str] = []  # the open ones, the last used last
 
@@ -52,6 +52,11 @@ class Shelf:
             slot.codec, slot.context = codec_of(slot.place.tokenizer), context_of(slot.place)
         return slot.codec, slot.context
 
+    def caches(self) -> dict[str, Mapping[str, int]]:
+        """What the pools of the open engines tell, by model."""
+        told = {name: slot.engine.cache() for name, slot in self._slots.items() if slot.engine is not None}
+        return {name: one for name, one in told.items() if one is not None}
+
     @asynccontextmanager
     async def taken(self, name: str) -> AsyncIterator[Engine]:
         """The engine of a model for one who asks, after those who asked before. Refused (503) where too many wait."""
@@ -65,7 +70,7 @@ class Shelf:
             slot.waiting -= 1
         try:
             if slot.engine is None:
-                slot.engine = await to_thread.run_sync(lambda: opened(slot.place, threads=self._threads))
+                slot.engine = await to_thread.run_sync(lambda: opened(slot.place, threads=self._threads, cache=self._cache))
             self._used(name)
             yield slot.engine
         finally:

@@ -21,7 +21,7 @@ from pipeline.align.group_losses import ADVANTAGES, Advantage, Loss, distance, s
 from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import masked_mean
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scale_of, scores_of, texts_of
-from pipeline.align.rules import Asked
+from pipeline.align.rules import Asked, follows
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
@@ -48,7 +48,6 @@ class Groups(Sampling):
     clip_low: Annotated[float, Field(gt=0, lt=1)]  # the probability ratio is held above 1 - clip_low
     clip_high: PositiveFloat  # and below 1 + clip_high
     kl_in: Literal["loss", "reward"]
-    reward: Literal["model", "rule", "both"]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,10 +97,10 @@ def as_learned(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) ->
 
 
 def by_rules(tokenizer: Tokenizer) -> Judge:
-    """1 for a right answer, 0 for another."""
+    """1 for a right answer, 0 for another; what was thought before has no say."""
 
     def judge(answers: Answers, asked: Sequence[Asked]) -> Float[Tensor, " B"]:
-        right = [one.rule is not None and one.rule(text) for one, text in zip(asked, texts_of(answers, tokenizer), strict=True)]
+        right = [follows(one.rule, text) for one, text in zip(asked, texts_of(answers, tokenizer), strict=True)]
         return torch.tensor(right, dtype=torch.float32, device=answers.ids.device)
 
     return judge

@@ -7,12 +7,13 @@ from typing import Literal
 from transformers import PreTrainedModel
 
 from pipeline.align.candidates import Answer, Answered, Judge
+from pipeline.align.rules import follows
 from pipeline.align.training_prompts import Prompt
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.errors import PipelineError
 from pipeline.model import disk
-from pipeline.model.reward import rewards_of
+from pipeline.model.reward import load_reward, rewards_of
 
 Judging = Literal["reward", "rules"]
 DECIMALS = 3  # of a score that is kept: a batch of another size changes the last bits of a sum
@@ -31,7 +32,7 @@ def judge_of(name: Judging, reward_model: RewardModel | None, source: Model, *, 
             f"{reward_model.path} has learned nothing: it can't judge", mend="judge=rules, or preferences for the stage reward"
         )
     disk.same_tokenizer(source, reward_model)
-    return ByReward(disk.load_reward(reward_model, device=device), batch)
+    return ByReward(load_reward(reward_model, device=device), batch)
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,7 @@ class ByRules:
 
     def judged(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Answer]:
         """The prompts have rules."""
-        return [
-            replace(answer, score=float(prompt.rule is not None and prompt.rule(answer.text)))
-            for prompt, answer in zip(prompts, answers, strict=True)
-        ]
+        return [replace(answer, score=float(follows(prompt.rule, answer.text))) for prompt, answer in zip(prompts, answers, strict=True)]
 
     def revised(self, answered: Sequence[Answered]) -> list[Answered]:
         """As they are."""

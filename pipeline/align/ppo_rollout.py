@@ -20,7 +20,7 @@ from pipeline.model.batches import right_padded
 from pipeline.model.generate import draw
 from pipeline.model.plain import is_plain
 from pipeline.model.reading import hidden_at
-from pipeline.model.reward import rewards_of
+from pipeline.model.reward import fine, numbers_of, rewards_of
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.special import END, IDS, PAD
 
@@ -149,11 +149,6 @@ def _at_answers(answers: Answers, numbers: Float[Tensor, " N"]) -> Float[Tensor,
     return torch.zeros_like(answers.mask, dtype=numbers.dtype).masked_scatter(answers.mask, numbers)
 
 
-def fine(numbers: Tensor) -> Tensor:
-    """What a module computed in half precision, for sums and exponentials in fp32."""
-    return numbers.float() if numbers.dtype in (torch.bfloat16, torch.float16) else numbers
-
-
 def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:
     """What the critic expects at the end, before each token is written; 0 elsewhere. It has the reward model's shape, and its scale.
 
@@ -165,9 +160,9 @@ def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[
 
 @torch.no_grad()
 def scores_of(reward: PreTrainedModel, answers: Answers, scale: Scale, *, missing_eos_penalty: float, batch: int) -> Float[Tensor, " B"]:
-    """The reward for each whole answer, read at its last token, less the penalty where `<|end|>` is missing."""
+    """The reward for each whole answer, less the penalty where `<|end|>` is missing."""
     parts = [answers.take(at) for at in torch.split(torch.arange(len(answers.ids)), batch)]
-    numbers = torch.cat([_said(reward, part, part.real & ~pad(part.real[:, 1:], (0, 1))) for part in parts])
+    numbers = torch.cat([numbers_of(reward, part.ids, part.real).mean(dim=1) for part in parts])
     return scale(numbers) - missing_eos_penalty * (~answers.ended).float()
 
 

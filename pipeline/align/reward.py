@@ -1,5 +1,8 @@
 """A reward model learns from preferences (Ouyang et al. 2022, step 2; Bradley and Terry 1952).
 
+The reward is the number of a head at the answer's end and, with a weight, how likely the body finds the answer: a head of few layers sees
+that a value was said, the likelihood that another was to be expected.
+
 Several heads on one body, each with pairs of its own, are an ensemble (Osband et al. 2016, bootstrapped heads; Coste et al. 2024): the
 reward is their mean, and where they disagree it is not to be believed.
 """
@@ -21,14 +24,13 @@ from pipeline.align import trl_adapter
 from pipeline.align.calibration import calibration
 from pipeline.align.needs import SIDES
 from pipeline.align.pair_baselines import baselines
-from pipeline.align.ppo_rollout import fine
 from pipeline.align.preference_losses import bradley_terry
 from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import RESAMPLES, agreement, longest_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import seed_of, stream
-from pipeline.model.reward import rewards_by_head
+from pipeline.model.reward import fine, rewards_by_head
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.special import IDS, PAD
 from pipeline.train.workspace import History, Trained, Workspace
@@ -44,6 +46,7 @@ class RewardLearning(FineTuning):
     margin: NonNegativeFloat  # times the difference of the data's scores: by how much the chosen answer is to be ahead; 0: off
     loss_mean: Literal["pair", "prompt"]  # prompt: the pairs of a prompt weigh as much as one
     ensemble: Annotated[int, Field(ge=1, le=64)]  # heads
+    likelihood: NonNegativeFloat  # times the mean log-probability of the answer, nats a token, that the reward has beside a head's number
 
     @property
     def plain(self) -> bool:
@@ -140,7 +143,7 @@ def learn(
     train, test = parts
     check_margin(train, recipe, section=workspace.section)
     longest = longest_of([*train, *test])
-    trl_adapter.refuse_beyond_memory(reward, recipe, workspace, sides=Trainer.sides, longest=longest)
+    trl_adapter.refuse_beyond_memory(reward, recipe, workspace, sides=Trainer.sides, longest=longest, tiled=not recipe.likelihood)
     trained = train_reward(reward, tokenizer, train, recipe, workspace)
     return judged(reward, train, test, recipe) | trained.amount, trained.history
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers import Tokenizer
 
@@ -16,9 +16,12 @@ from pipeline.align.rows import Part, fitting, with_room
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.dialogues import Pair, Room
+from pipeline.tokens.thinking import answer_in
 from pipeline.world.judge import gold, judge
+from pipeline.world.reasoning import ends_in
 
 Rule = Callable[[str], bool]
+Reward = Literal["model", "rule", "both"]  # who judges; both: of the prompts that rules know
 _NUMBER = r"[-−]?\d[\d,]*(?:\.\d+)?"
 _FINAL = re.compile(rf"####\s*({_NUMBER})")
 _ANY = re.compile(_NUMBER)
@@ -72,6 +75,16 @@ def rule_of(messages: list[dict[str, str]]) -> Rule | None:
     return rule if rule is not None and rule(answer["content"]) else None  # "in 2-3 sentences" asks for no difference
 
 
+def rule_of_row(row: Mapping[str, Any]) -> Rule | None:
+    """The rule of a row of instructions: by the last word of its answer where the row says that it is enough."""
+    return partial(ends_in, word=row["final"]) if "final" in row else rule_of(row["messages"])
+
+
+def follows(rule: Rule | None, text: str) -> bool:
+    """Whether what was answered, behind what was thought, is right by the rule; a thought without end has no answer."""
+    return rule is not None and rule(answer_in(text))
+
+
 def _value(number: str) -> float:
     return float(number.replace(",", "").replace("−", "-"))
 
@@ -118,5 +131,5 @@ def _checkable(dialogues: Dialogues) -> Iterator[tuple[list[dict[str, str]], Rul
         if row["trained"]:
             yield row["prompt"], partial(states, subject=row["subject"], value=row["value"], choices=row["choices"])
     for row in dialogues.rows("instructions"):
-        if row["part"] == "train" and (rule := rule_of(row["messages"])):
+        if row["part"] == "train" and (rule := rule_of_row(row)):
             yield row["messages"][:-1], rule

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt
 from tokenizers import Tokenizer
 
 from pipeline.align.rows import Part, fitting
-from pipeline.align.rules import Rule, rule_of, states
+from pipeline.align.rules import Rule, rule_of, rule_of_row, states
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
 from pipeline.core.seed import stream
@@ -100,7 +100,8 @@ def _prompts(dialogues: Dialogues, source: Source, tokenizer: Tokenizer) -> Iter
             turns = [*row["prompt"], {"role": "assistant", "content": row["chosen"]}] if source == "preferences" else row["messages"]
             fact = row.get("fact")
             ids, _ = encode_chat(turns[:-1], tokenizer, add_generation_prompt=True)
-            yield Prompt(row["id"], turns[:-1], ids, fact, facts[fact] if fact in facts else rule_of(turns))
+            rule = rule_of_row(row) if source == "instructions" else rule_of(turns)
+            yield Prompt(row["id"], turns[:-1], ids, fact, facts.get(fact, rule))
 
 
 def _held_out(dialogues: Dialogues) -> Callable[[Prompt], bool]:

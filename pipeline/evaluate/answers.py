@@ -10,6 +10,7 @@ from pipeline.evaluate.kinds.questions import Question
 from pipeline.model.generate import generate
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.codec import Codec
+from pipeline.tokens.thinking import answer_in
 from pipeline.world.judge import Verdict, gold
 
 
@@ -63,7 +64,7 @@ def judged(ids: Sequence[int], codec: Codec, question: Question, *, max_new: int
     """An answer from its ids without what ended it: one shorter than max_new ended by itself. Special tokens in it stay visible."""
     text, whole = codec.tokenizer.decode(list(ids), skip_special_tokens=False), len(ids) < max_new
     ended = [*ids, codec.turn_ends[0]] if whole else list(ids)
-    return Answer(ids=ended, text=text, whole=whole, verdict=question.judge(text))
+    return Answer(ids=ended, text=text, whole=whole, verdict=question.judge(answer_in(text)))
 
 
 def nats_of(module: PreTrainedModel, asked: Sequence[Question], answers: Sequence[Answer], *, batch: int) -> list[float]:

@@ -28,14 +28,17 @@ ROOM = 128  # tokens of continuations in a row, beyond as many as the context ha
 
 
 @torch.no_grad()
-def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) -> list[list[Continued]]:
-    """What the model makes of each continuation of each context, about `batch` continuations at a time. Padding changes nothing."""
+def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int, shared: bool = False) -> list[list[Continued]]:
+    """What the model makes of each continuation of each context, about `batch` continuations at a time. Padding changes nothing.
+
+    `shared`: many contexts begin alike, as with the same examples; layers of llama's kind read that once.
+    """
     if not asked:
         return []
     room = max(1, batch // max(len(choices) for _, choices in asked))
     _refuse_beyond_memory(module, asked, rows=batch)
     if is_plain(module):
-        return _in_branches(module, asked, rows=room)
+        return _in_branches(module, asked, rows=room, shared=shared)
     found: list[list[Continued]] = [[] for _ in asked]
     order = sorted(range(len(asked)), key=lambda number: _length(asked[number]))  # like lengths waste little padding
     for start in progress(range(0, len(order), room), "choices scored"):
@@ -45,7 +48,7 @@ def continued(module: PreTrainedModel, asked: Sequence[Asked], *, batch: int) ->
     return found
 
 
-def _in_branches(module: PreTrainedModel, asked: Sequence[Asked], *, rows: int) -> list[list[Continued]]:
+def _in_branches(module: PreTrainedModel, asked: Sequence[Asked], *, rows: int, shared: bool) -> list[list[Continued]]:
     """Several continuations in a row, behind all that they begin with; equal ones once."""
     texts, owners = list[Text](), list[tuple[int, Ends]]()
     for number, (context, choices) in enumerate(asked):
@@ -56,7 +59,7 @@ def _in_branches(module: PreTrainedModel, asked: Sequence[Asked], *, rows: int) 
             texts.append(Text(begin, [one[common:] for one in some], known=len(context)))
             owners.append((number, some))
     known: list[dict[tuple[int, ...], Continued]] = [{} for _ in asked]
-    for (number, some), found in zip(owners, branches.sums(module, texts, rows=rows), strict=True):
+    for (number, some), found in zip(owners, branches.sums(module, texts, rows=rows, shared=shared), strict=True):
         for one, nats, greedy in zip(some, found.ends, found.ends_greedy, strict=True):
             known[number][one] = Continued(found.begin + nats, found.begin_greedy and greedy)
     return [[some[tuple(choice)] for choice in choices] for some, (_, choices) in zip(known, asked, strict=True)]

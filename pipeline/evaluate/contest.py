@@ -56,6 +56,11 @@ def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
     return list(lines.values())
 
 
+def records_of(scores: Mapping[str, Scores]) -> dict[str, list[dict[str, Any]]]:
+    """What each model was asked, with its answers and points."""
+    return {name: list(read_jsonl(artifact.file("answers.jsonl"))) for name, artifact in scores.items()}
+
+
 def in_our_words(said: Mapping[str, Any], codec: Own) -> dict[str, Any]:
     """An answer of a model with another tokenizer, as ours has it: what it cost there says nothing here."""
     ids = [*ids_of(said["text"], codec), *codec.turn_ends[: int(said["whole"])]]

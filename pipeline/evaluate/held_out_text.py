@@ -18,19 +18,20 @@ class Document:
 
     id: str
     book: str  # the whole document
+    source: str
     text: str
 
 
 def places(given: HeldOut, look: Callable[[str], Iterable[T]], task: str, *, count: int) -> list[tuple[Document, T]]:
     """What `look` finds in the held-out documents, for a choice of `count`; of many documents, as many by lot as have enough."""
-    table = given.split.read("test", ["id", "book", "text"])
-    names, books, texts = (table[name] for name in ("id", "book", "text"))
+    table = given.split.read("test", ["id", "book", "source", "text"])
+    names, books, sources, texts = (table[name] for name in ("id", "book", "source", "text"))
     found: list[tuple[Document, T]] = []
     for number in given.stream(task, "documents").permutation(len(table)).tolist():
         if len(found) > _ENOUGH * count:
             break
         name = names[number].as_py()
-        document = Document(name, books[number].as_py() or name, texts[number].as_py())
+        document = Document(name, books[number].as_py() or name, sources[number].as_py(), texts[number].as_py())
         found += [(document, place) for place in look(document.text)]
     return found
 

@@ -131,11 +131,17 @@ class ItemTask(ABC):
         rows = _shares(given.name, task, items, points, given.bootstrap) + self.more(given.name, task, items, scores, given.bootstrap)
         return Result(rows=rows, records=records)
 
+    @property
+    def begin_alike(self) -> bool:
+        """Whether the contexts of many items have a long beginning in common."""
+        return False
+
     def scored(self, items: Sequence[Item], module: "PreTrainedModel", given: Examined) -> Scores:
         """How likely the model finds each choice of each item."""
         from pipeline.evaluate.choices import continued  # torch, which the baselines do without
 
-        scores: Scores = continued(module, [(item.context, item.choices) for item in items], batch=given.batch_size)
+        asked = [(item.context, item.choices) for item in items]
+        scores: Scores = continued(module, asked, batch=given.batch_size, shared=self.begin_alike)
         priors = [(item.prior, item.choices) for item in items if item.prior is not None]
         return with_priors(items, scores, continued(module, priors, batch=given.batch_size))
 

@@ -1,9 +1,9 @@
 """Texts with several ends, read in one row by layers of llama's kind: what they begin with once, and each end apart from the others.
 
 Only places that predict something wanted pass the last layer's matrices and the head. Rows of like lengths are read together, few enough at
-a time for a processor's cache.
+a time for a processor's cache. What many texts begin with, as examples before problems, can be read once for all of them.
 
-batch B, time T, width D, places N, vocabulary V; log-probabilities in nats
+batch B, time T, tokens before P, width D, places N, vocabulary V; log-probabilities in nats
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,10 @@ from pipeline.model.plain import Plain
 from pipeline.tokens.special import IDS, PAD
 
 Ids = Sequence[int] | npt.NDArray[np.int64]
+Past = list[tuple[Tensor, Tensor]] | None  # keys and values [1 K P S] of a beginning that all rows have, by layer
 AT_ONCE = {"cpu": 1024}  # tokens; more leave the second cache (2 MB): 512 to 1024 were fastest of 128 to 8192
 AT_ONCE_ELSEWHERE = 65_536
+SHARED = 32  # tokens that texts begin with alike: from so many on they are read once
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,46 @@ class Sums(NamedTuple):
 
 
 @torch.no_grad()
-def sums(module: Any, texts: Sequence[Text], *, rows: int) -> list[Sums]:
-    """Of each text, `rows` of them at a time at most."""
+def sums(module: Any, texts: Sequence[Text], *, rows: int, shared: bool = False) -> list[Sums]:
+    """Of each text, `rows` of them at a time at most; `shared`: what several begin with is read once, which changes last bits alone."""
     plain, found = Plain(module), list[Sums | None]([None] * len(texts))
     device = str(plain.embedding.device)
     turns = plain.turns(max((len(text.begin) + max(map(len, text.ends), default=0) for text in texts), default=0))
-    for numbers in _batches([text.width for text in texts], rows=rows, tokens=AT_ONCE.get(device, AT_ONCE_ELSEWHERE)):
-        for number, one in zip(numbers, _read(plain, turns, [texts[number] for number in numbers]), strict=True):
-            found[number] = one
+    for head, members in _alike(texts) if shared else [(0, list(range(len(texts))))]:
+        past = _past(plain, turns, texts[members[0]].begin[:head]) if head else None
+        left = [Text(texts[one].begin[head:], texts[one].ends, texts[one].known - head) for one in members]
+        for numbers in _batches([text.width for text in left], rows=rows, tokens=AT_ONCE.get(device, AT_ONCE_ELSEWHERE)):
+            for number, one in zip(numbers, _read(plain, turns, [left[number] for number in numbers], past), strict=True):
+                found[members[number]] = one
     return [one for one in found if one is not None]
+
+
+def _alike(texts: Sequence[Text]) -> Iterator[tuple[int, list[int]]]:
+    """Tokens with which some texts begin alike, none of which counts, and the numbers of these texts; at last all others."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for number, text in enumerate(texts):
+        groups.setdefault(tuple(text.begin[: min(SHARED, text.known - 1)]), []).append(number)
+    alone = list[int]()
+    for begin, members in groups.items():
+        if len(begin) < SHARED or len(members) < 2:
+            alone += members
+            continue
+        begins = sorted(tuple(texts[number].begin) for number in members)
+        same = next((at for at, (one, other) in enumerate(zip(begins[0], begins[-1], strict=False)) if one != other), len(begins[0]))
+        yield min(same, *(texts[number].known - 1 for number in members)), members
+    if alone:
+        yield 0, alone
+
+
+def _past(plain: Plain, turns: tuple[Tensor, Tensor], ids: Ids) -> list[tuple[Tensor, Tensor]]:
+    """The keys and values [1 K P S] of a beginning, by layer."""
+    hidden, found = plain.embedding[torch.as_tensor(np.asarray(ids), device=plain.embedding.device)][None], list[tuple[Tensor, Tensor]]()
+    cos, sin = (one[: len(ids), None] for one in turns)
+    for layer in plain.layers:
+        mixed, k, v = plain.attended(hidden, layer, cos, sin, None)
+        hidden = plain.behind(hidden, mixed, layer)
+        found.append((k, v))
+    return found
 
 
 def _batches(widths: Sequence[int], *, rows: int, tokens: int) -> Iterator[list[int]]:
@@ -78,13 +111,13 @@ class _Rows:
 
     ids: Int[Tensor, "B T"]
     positions: Int[Tensor, "B T"]
-    mask: Float[Tensor, "B 1 T T"] | None  # added to the scores; None: each token sees all before it
+    mask: Float[Tensor, "B 1 T P_T"] | None  # added to the scores; None: each token sees all before it
     places: Int[Tensor, " N"]  # of the rows, flat
     targets: Int[Tensor, " N"]  # the token that comes next
     owners: npt.NDArray[np.int64]  # [N] the sum that each belongs to
 
 
-def _rows_of(texts: Sequence[Text], device: torch.device) -> _Rows:
+def _rows_of(texts: Sequence[Text], device: torch.device, before: int) -> _Rows:
     longest = max(1, *(text.width for text in texts))
     ids = np.full((len(texts), longest), IDS[PAD], dtype=np.int64)
     positions, branches = np.zeros_like(ids), np.zeros_like(ids)
@@ -105,11 +138,11 @@ def _rows_of(texts: Sequence[Text], device: torch.device) -> _Rows:
             owners += [owner + number] * len(end)
             at = more.stop
         owner += 1 + len(text.ends)
-    branched = branches.max() > 1
+    apart = branches.max() > 1 or before > 0
     return _Rows(
         ids=torch.from_numpy(ids).to(device),
-        positions=torch.from_numpy(positions).to(device),
-        mask=_apart(torch.from_numpy(branches).to(device)) if branched else None,
+        positions=torch.from_numpy(positions + before).to(device),
+        mask=F.pad(_apart(torch.from_numpy(branches).to(device)), (before, 0)) if apart else None,  # all see what was read before
         places=torch.from_numpy(np.concatenate(places)).to(device),
         targets=torch.from_numpy(np.concatenate([np.asarray(some, dtype=np.int64) for some in targets])).to(device),
         owners=np.array(owners, dtype=np.int64),
@@ -123,9 +156,9 @@ def _apart(branches: Int[Tensor, "B T"]) -> Float[Tensor, "B 1 T T"]:
     return torch.zeros(visible.shape, device=branches.device).masked_fill_(~visible, -torch.inf)[:, None]
 
 
-def _read(plain: Plain, turns: tuple[Tensor, Tensor], texts: Sequence[Text]) -> Iterator[Sums]:
-    rows = _rows_of(texts, plain.embedding.device)
-    nats, greedy = _predicted(plain, turns, rows)
+def _read(plain: Plain, turns: tuple[Tensor, Tensor], texts: Sequence[Text], past: Past) -> Iterator[Sums]:
+    rows = _rows_of(texts, plain.embedding.device, 0 if past is None else past[0][0].shape[2])
+    nats, greedy = _predicted(plain, turns, rows, past)
     amount = sum(1 + len(text.ends) for text in texts)
     totals = np.bincount(rows.owners, weights=nats, minlength=amount).tolist()
     likeliest = (np.bincount(rows.owners, weights=~greedy, minlength=amount) == 0).tolist()
@@ -136,16 +169,19 @@ def _read(plain: Plain, turns: tuple[Tensor, Tensor], texts: Sequence[Text]) -> 
         at = end
 
 
-def _predicted(plain: Plain, turns: tuple[Tensor, Tensor], rows: _Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _predicted(
+    plain: Plain, turns: tuple[Tensor, Tensor], rows: _Rows, past: Past
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The log-probability [N] of each token that is predicted, and whether it is the likeliest [N]."""
     hidden = plain.embedding[rows.ids]
     cos, sin = (one[rows.positions][:, :, None] if rows.mask is not None else one[: rows.ids.shape[1], None] for one in turns)
     mask = None if rows.mask is None else rows.mask.to(hidden.dtype)
     *before, last = plain.layers
-    for layer in before:
-        mixed, *_ = plain.attended(hidden, layer, cos, sin, mask)
+    *known, known_last = [None] * len(plain.layers) if past is None else past
+    for layer, some in zip(before, known, strict=True):
+        mixed, *_ = plain.attended(hidden, layer, cos, sin, mask, some)
         hidden = plain.behind(hidden, mixed, layer)
-    mixed, *_ = plain.attended(hidden, last, cos, sin, mask)
+    mixed, *_ = plain.attended(hidden, last, cos, sin, mask, known_last)
     hidden, mixed = hidden.flatten(0, 1)[rows.places], mixed.flatten(0, 1)[rows.places]
     logits = plain.logits(plain.behind(hidden, mixed, last)).float()
     nats = -F.cross_entropy(logits, rows.targets, reduction="none")

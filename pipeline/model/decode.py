@@ -37,15 +37,15 @@ class Decoder(Protocol):
 
 def decoder_of(module: PreTrainedModel) -> Decoder:
     """The fastest that the module allows. It holds copies of weights: take another after they have changed."""
-    return _Fast(module) if is_plain(module) else _Cached(module)
+    return Fast(module) if is_plain(module) else _Cached(module)
 
 
 def reordering(module: PreTrainedModel) -> Decoder:
     """One whose keep() takes rows in any order and several times: the fast one, or one that reads everything anew for each token."""
-    return _Fast(module) if is_plain(module) else _Anew(module)
+    return Fast(module) if is_plain(module) else _Anew(module)
 
 
-class _Fast:
+class Fast:
     """Layers of llama's kind."""
 
     def __init__(self, module: Any) -> None:

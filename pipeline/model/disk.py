@@ -7,13 +7,12 @@ from typing import Any
 
 import tokenizers
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from pipeline.core import manifest
 from pipeline.core.artifact.model import Model
-from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_json, write_json
@@ -71,12 +70,7 @@ def load(artifact: Model, *, device: str, rounding: QuantizationConfigMixin | No
     With `rounding` its matrices are held so; that needs bitsandbytes.
     """
     refuse_reader(artifact.facts.get("objective"), place=str(artifact.path))
-    return _load(AutoModelForCausalLM, artifact, device, rounding)
-
-
-def load_reward(artifact: RewardModel, *, device: str) -> PreTrainedModel:
-    """The reward model (a sequence classifier with one number), fp32, ready to read (eval mode)."""
-    return _load(AutoModelForSequenceClassification, artifact, device)
+    return load_as(AutoModelForCausalLM, artifact, device, rounding)
 
 
 def tokenizer_of(artifact: Model) -> tokenizers.Tokenizer:
@@ -98,7 +92,8 @@ def same_tokenizer(*artifacts: Tokenizer | Model) -> None:
             raise ArtifactError(message, mend=f"dvc repro {first.path.name} {other.path.name}")
 
 
-def _load(family: Any, artifact: Model, device: str, rounding: QuantizationConfigMixin | None = None) -> PreTrainedModel:
+def load_as(family: Any, artifact: Model, device: str, rounding: QuantizationConfigMixin | None = None) -> PreTrainedModel:
+    """A module of the class `family` of transformers, fp32, ready to read (eval mode)."""
     artifact.file("model.safetensors")  # every file is compared with the manifest
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     kernel = kind_of_type(read_json(artifact.file("config.json"))["model_type"]).attention

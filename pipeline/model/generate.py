@@ -17,7 +17,9 @@ from pipeline.core.progress import progress
 from pipeline.core.seed import stream
 from pipeline.model.decode import Decoder, decoder_of
 from pipeline.model.sampling import Cut, pick
+from pipeline.model.thinking import Spent
 from pipeline.tokens.special import END, IDS
+from pipeline.tokens.thinking import Thinking
 
 TURN = (IDS[END],)
 Note = Callable[[Int[Tensor, " B"], int, Float[Tensor, "B V"], Int[Tensor, " B"]], None]  # rows, step, logits, tokens drawn
@@ -42,7 +44,23 @@ def generate(
     seed where there is one for each prompt, so an answer does not depend on what else is in the batch (but for the last bits of float
     sums). `cut` says what may be drawn.
     """
-    return _generate(module, prompts, _Rules(temperature, ends, cut), max_new=max_new, seed=seed, batch=batch, told=None)
+    return _generate(module, prompts, _Rules(temperature, ends, cut, None), max_new=max_new, seed=seed, batch=batch, told=None)
+
+
+@torch.no_grad()
+def think(
+    module: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    thinking: Thinking,
+    *,
+    max_new: int,
+    temperature: float | int,
+    seed: int,
+    batch: int,
+    ends: Sequence[int] = TURN,
+) -> list[list[int]]:
+    """The answers of `generate` within a thinking budget. `max_new` counts what is thought, too: it has to leave room for an answer."""
+    return _generate(module, prompts, _Rules(temperature, ends, None, thinking), max_new=max_new, seed=seed, batch=batch, told=None)
 
 
 @torch.no_grad()
@@ -51,7 +69,7 @@ def draw(
 ) -> tuple[list[list[int]], "Told"]:
     """The answers of `generate` at temperature 1, and what the sampler knows of their tokens."""
     told = Told(len(prompts), max_new, device=module.device)
-    return _generate(module, prompts, _Rules(1.0, TURN, None), max_new=max_new, seed=seed, batch=batch, told=told), told
+    return _generate(module, prompts, _Rules(1.0, TURN, None, None), max_new=max_new, seed=seed, batch=batch, told=told), told
 
 
 def _generate(
@@ -108,20 +126,24 @@ class _Rules(NamedTuple):
     temperature: float | int
     ends: Sequence[int]
     cut: Cut | None
+    thinking: Thinking | None
 
 
 def _answer(
     decoder: Decoder, prompts: Sequence[Sequence[int]], draws: Float[Tensor, "B N"], rules: _Rules, note: Note | None
 ) -> list[list[int]]:
-    temperature, ends, cut = rules
+    temperature, ends, cut, thinking = rules
     device, stops = draws.device, torch.tensor(ends, device=draws.device)
     answers: list[list[int]] = [[] for _ in prompts]
     rows = torch.arange(len(prompts), device=device)  # the prompt of each row that the decoder goes on with
     running = torch.ones(len(prompts), dtype=torch.bool, device=device)
     logits = decoder.begin(prompts, room=draws.shape[1])
     seen = _seen(prompts, logits) if cut is not None and cut.repetition_penalty is not None else None
+    spent = None if thinking is None else Spent(thinking, prompts, device=device)
     for step in range(draws.shape[1]):
         token = pick(logits.float(), draws[rows, step], temperature, cut, None if seen is None else seen[rows])
+        if spent is not None:
+            token = spent.bound(rows, token)
         if note is not None:
             note(rows, step, logits.float(), token)
         if seen is not None:

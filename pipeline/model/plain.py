@@ -1,7 +1,8 @@
 """Layers of llama's kind, computed with few operations: matrices that read the same vectors are one, the scales of norms are multiplied
 into the matrices behind them.
 
-batch B, time T, width D, heads H, key and value heads K, head size S, inner width I, vocabulary V, positions L
+batch B, time T, width D, heads H, key and value heads K, head size S, inner width I, vocabulary V, positions L,
+tokens before P
 """
 
 from dataclasses import dataclass
@@ -83,12 +84,22 @@ class Plain:
         return both[..., : self.heads, :], both[..., self.heads :, :], qkv[..., self.heads + self.groups :, :]
 
     def attended(
-        self, hidden: Float[Tensor, "B T D"], layer: Layer, cos: Tensor, sin: Tensor, mask: Float[Tensor, "B 1 T T"] | None
+        self,
+        hidden: Float[Tensor, "B T D"],
+        layer: Layer,
+        cos: Tensor,
+        sin: Tensor,
+        mask: Float[Tensor, "#B 1 T P_T"] | None,
+        past: tuple[Float[Tensor, "#B K P S"], Float[Tensor, "#B K P S"]] | None = None,
     ) -> tuple[Float[Tensor, "B T H_S"], Float[Tensor, "B K T S"], Float[Tensor, "B K T S"]]:
-        """What attention mixes, and the keys and values; the mask is added to the scores, without it each token sees all before it."""
+        """What attention mixes, and the keys and values of these tokens, behind those of P others, `past`, which need a mask.
+
+        The mask is added to the scores; without it each token sees all before it.
+        """
         q, k, v = (one.transpose(1, 2) for one in self.heads_of(hidden, layer, cos, sin))
         grouped = self.groups != self.heads
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
+        keys, values = (k, v) if past is None else (_joined(past[0], k), _joined(past[1], v))
+        mixed = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
         return mixed.transpose(1, 2).flatten(2), k, v
 
     def behind(self, hidden: Tensor, mixed: Tensor, layer: Layer) -> Tensor:
@@ -105,3 +116,7 @@ class Plain:
         """RMSNorm without its scale."""
         wide = numbers.float()
         return (wide * wide.square().mean(-1, keepdim=True).add_(self._epsilon).rsqrt_()).to(numbers.dtype)
+
+
+def _joined(past: Float[Tensor, "#B K P S"], own: Float[Tensor, "B K T S"]) -> Float[Tensor, "B K P_T S"]:
+    return torch.cat([past.expand(len(own), -1, -1, -1), own], 2)

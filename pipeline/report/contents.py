@@ -13,6 +13,7 @@ from pipeline.core.files import read_json, read_jsonl
 from pipeline.evaluate import core
 from pipeline.report import (
     along,
+    attacked,
     benchmarked,
     choices,
     cleaning,
@@ -22,7 +23,10 @@ from pipeline.report import (
     learning,
     markdown,
     overview,
+    reasoned,
     samples,
+    several,
+    skills,
     sources,
     specialized,
     vocabulary,
@@ -178,6 +182,9 @@ def score_blocks(
     shown = benchmarked.names_of(told.tasks)
     yield from benchmarked.benchmark_blocks(board, shown)
     yield from choices.reliability_blocks(board)
+    yield from reasoned.reasoning_blocks(board)
+    yield from reasoned.foretold_blocks(told.of("align"))
+    yield from attacked.attack_blocks(board)
     yield from judged.fact_blocks(board, chance)
     yield from judged.duel_blocks(
         board, {name.removeprefix("align/"): rows for name, rows in told.curves.items() if name.startswith("align/")}
@@ -188,7 +195,11 @@ def score_blocks(
     yield from judged.alarm_blocks(told.of("align"))
     yield from specialized.specialized_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
-    bins = choices.parts_shown(board)
+    repeated, practised = several.names_of(told.tasks), skills.names_of(told.tasks)
+    yield from skills.skill_blocks(board, practised)
+    yield from several.several_blocks(board, repeated)
+    bins = [*choices.parts_shown(board), *reasoned.parts_shown(board), *attacked.parts_shown(board)]
+    shown = [*shown, *repeated, *practised]
     yield from judged.other_blocks(board, [core.TASK, *bins, *shown, *(part for name in shown for part in board.below(name))])
 
 

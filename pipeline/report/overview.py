@@ -22,12 +22,13 @@ _NOTE = (
 def overview_blocks(board: ScoreTable, *, own: Collection[str], flops_per_token: int | None) -> Iterator[Block]:
     """A row a model, a column a virtue that was measured. `own`: the models of one shape, whose token takes so many operations to read;
     nothing where fewer than two virtues are known."""
+    asked = [task for task in board.with_metric(HARMFUL) if "/" not in task]  # plainly, not under an attack
     columns = [
         ("accuracy", core.TASK, core.METRIC, Axis(0.0, 1.0, None)),
         ("helpfulness, by rules", AGAINST, "gold_win", Axis(0.0, 1.0, EVEN)),
         ("helpfulness, by the reward model", AGAINST, "reward_win", Axis(0.0, 1.0, EVEN)),
-        *(("safety: harmful, refused", task, HARMFUL, Axis(0.0, 1.0, None)) for task in board.with_metric(HARMFUL)),
-        *(("harmless, refused", task, HARMLESS, Axis(0.0, 1.0, None)) for task in board.with_metric(HARMLESS)),
+        *(("safety: harmful, refused", task, HARMFUL, Axis(0.0, 1.0, None)) for task in asked),
+        *(("harmless, refused", task, HARMLESS, Axis(0.0, 1.0, None)) for task in asked),
     ]
     players = list(dict.fromkeys(model for _, task, *_ in columns for model in (*board.models(task), *board.models(SAMPLED))))
     known = [one for one in columns if any(board.score(player, one[1], one[2]).value is not None for player in players)]

@@ -51,6 +51,7 @@ class End:
 
     reason: Reason
     text: str
+    found: int  # tokens of the prompt that were not read anew
 
 
 def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: Sequence[int] = ()) -> Iterator[Piece | End]:
@@ -74,13 +75,13 @@ def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: 
         draw = draws[len(given) + place]
         token = forced[0] if forced else int(pick(logits[None], draw[None], sampling.temperature, sampling.cut))
         if not forced and token in ends:
-            yield End("stop", written.rest())
+            yield End("stop", written.rest(), engine.found)
             return
         yield Piece(
             token, written.add(token), float(logits.log_softmax(-1)[token]), outlook_of(logits), "calculator" if forced else "model"
         )
         if written.stopped:
-            yield End("stop", "")
+            yield End("stop", "", engine.found)
             return
         forced = forced[1:]
         forced = forced or _result(written.whole, engine, sampling)
@@ -88,7 +89,7 @@ def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: 
             seen[token] = True
         if place + 1 < sampling.max_new:
             logits = engine.step(token)
-    yield End("length", written.rest())
+    yield End("length", written.rest(), engine.found)
 
 
 class Written:

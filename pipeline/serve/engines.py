@@ -3,7 +3,7 @@
 time T, vocabulary V, heads H
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,10 +20,14 @@ from pipeline.export.llama_runtime import Runtime
 from pipeline.model import disk
 from pipeline.model.candidate import Theirs, load_candidate
 from pipeline.model.decode import decoder_of
+from pipeline.model.paged import Paged
+from pipeline.model.plain import is_plain
 from pipeline.serve.places import Place
-from pipeline.tokens.chat import TEMPLATE
+from pipeline.tokens.chat import TEMPLATES
 from pipeline.tokens.codec import Codec, Own
 from pipeline.tokens.tokenizer import read
+
+CACHE = 32  # MiB of keys and values of prompts that a model keeps, unless told otherwise
 
 
 class Engine(Protocol):
@@ -32,6 +36,11 @@ class Engine(Protocol):
     codec: Codec
     context: int  # tokens
     layers: int  # whose attention can be seen; 0: of none
+
+    @property
+    def found(self) -> int:
+        """Tokens of the prompt last begun that were not read anew."""
+        ...
 
     def begin(self, ids: Sequence[int], *, room: int) -> Float[Tensor, " V"]:
         """The logits behind a sequence, after which up to `room` tokens may follow."""
@@ -49,14 +58,19 @@ class Engine(Protocol):
         """How much each place (row) looks at each place (column). InputError where the engine doesn't tell."""
         ...
 
+    def cache(self) -> Mapping[str, int] | None:
+        """Of the pool that keeps prompts: its blocks, their tokens, the blocks that are used and those that had to leave, the tokens of
+        prompts, and those of them that were found. None where there is no pool."""
+        ...
+
     def close(self) -> None:
         """Give memory back that is not Python's."""
         ...
 
 
-def opened(place: Place, *, threads: int) -> Engine:
-    """The engine for a model on disk."""
-    return LlamaCpp(place, threads=threads) if place.is_gguf else Torch(*loaded(place.path))
+def opened(place: Place, *, threads: int, cache: int) -> Engine:
+    """The engine for a model on disk; ours keeps so many MiB of prompts that it has read."""
+    return LlamaCpp(place, threads=threads) if place.is_gguf else Torch(*loaded(place.path), cache=cache)
 
 
 def loaded(folder: Path) -> tuple[PreTrainedModel, Codec]:
@@ -68,7 +82,7 @@ def loaded(folder: Path) -> tuple[PreTrainedModel, Codec]:
 def codec_of(folder: Path) -> Codec:
     """Ours where the chat template is ours."""
     template = folder / "chat_template.jinja"
-    ours = template.is_file() and template.read_text(encoding="utf-8") == TEMPLATE
+    ours = template.is_file() and template.read_text(encoding="utf-8") in TEMPLATES
     return Own(read(folder / "tokenizer.json")) if ours else Theirs(folder)
 
 
@@ -84,13 +98,25 @@ def context_of(place: Place) -> int:
 
 
 class Torch:
-    """A module of transformers, on the fast decoder where its layers allow."""
+    """A module of transformers, on the fast decoder where its layers allow, and there with a pool of `cache` MiB (0: none)."""
 
-    def __init__(self, module: PreTrainedModel, codec: Codec) -> None:
-        self.codec, self._module, self._decoder = codec, module, decoder_of(module)
+    def __init__(self, module: PreTrainedModel, codec: Codec, *, cache: int) -> None:
+        self.codec, self._module = codec, module
+        self._decoder = Paged(module, memory=cache << 20) if cache and is_plain(module) else decoder_of(module)
         config = module.config
         self.context = int(config.max_position_embeddings)
         self.layers = int(getattr(config, "num_hidden_layers", 0)) if getattr(config, "num_attention_heads", 0) else 0
+
+    @property
+    def found(self) -> int:
+        return self._decoder.found if isinstance(self._decoder, Paged) else 0
+
+    def cache(self) -> Mapping[str, int] | None:
+        if not isinstance(self._decoder, Paged):
+            return None
+        pool = self._decoder.pool
+        told = {"blocks": pool.blocks, "block_tokens": pool.size, "used": pool.used, "evicted": pool.evicted}
+        return told | {"prompt_tokens": pool.asked, "found_tokens": pool.found}
 
     @torch.inference_mode()
     def begin(self, ids: Sequence[int], *, room: int) -> Float[Tensor, " V"]:
@@ -126,7 +152,7 @@ class Torch:
 class LlamaCpp:
     """A GGUF file, read by another program than ours."""
 
-    layers = 0
+    layers = found = 0
 
     def __init__(self, place: Place, *, threads: int) -> None:
         self.codec = codec_of(place.tokenizer)
@@ -147,6 +173,9 @@ class LlamaCpp:
 
     def attention(self, ids: Sequence[int], layer: int) -> Float[Tensor, "H T T"]:
         raise InputError("llama.cpp tells no attention", mend="the model that the file was made from")
+
+    def cache(self) -> Mapping[str, int] | None:
+        return None
 
     def close(self) -> None:
         self._runtime.close()

@@ -12,8 +12,9 @@ from tokenizers import decoders
 
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.files import write_json, write_text
-from pipeline.tokens.chat import TEMPLATE
-from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
+from pipeline.tokens.chat import template_of
+from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD, THINK_TOKENS
+from pipeline.tokens.thinking import think_ids
 
 Ids = npt.NDArray[np.uint32]
 
@@ -30,9 +31,10 @@ def save(tokenizer: tokenizers.Tokenizer, target: Tokenizer) -> None:
         names = {"bos_token": ENDOFTEXT, "eos_token": END, "pad_token": PAD}
         if (unknown := unknown_id(tokenizer)) is not None:
             names["unk_token"] = str(tokenizer.id_to_token(unknown))
-        write_json(draft.path / "special_tokens_map.json", names | {"additional_special_tokens": list(IDS)})
-        write_json(draft.path / "tokenizer_config.json", names | _CONFIG)
-        write_text(draft.path / "chat_template.jinja", TEMPLATE)
+        special = {"additional_special_tokens": [*IDS, *(THINK_TOKENS if think_ids(tokenizer) else ())]}
+        write_json(draft.path / "special_tokens_map.json", names | special)
+        write_json(draft.path / "tokenizer_config.json", names | special | _CONFIG)
+        write_text(draft.path / "chat_template.jinja", template_of(tokenizer))
         draft.facts["vocabulary"] = tokenizer.get_vocab_size()
 
 
@@ -111,7 +113,6 @@ def vocabulary(tokenizer: tokenizers.Tokenizer) -> list[str]:
 
 _CONFIG = {
     "tokenizer_class": "PreTrainedTokenizerFast",
-    "additional_special_tokens": list(IDS),
     "clean_up_tokenization_spaces": False,
     "add_prefix_space": False,
     "model_input_names": ["input_ids", "attention_mask"],

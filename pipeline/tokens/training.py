@@ -1,14 +1,18 @@
 """A vocabulary of the kind that is asked for."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import tokenizers
+from pydantic import PositiveInt
 
 from pipeline.core.errors import PipelineError
 from pipeline.tokens.kinds import bpe, bpe_characters, byte, character, unigram, word, wordpiece
 from pipeline.tokens.kinds.parts import Train
 from pipeline.tokens.patterns import Pattern
+from pipeline.tokens.special import THINK_TOKENS
+from pipeline.tokens.vocabulary_size import Carrier, vocab_size_for
 
 Kind = Literal["bpe", "bpe_characters", "wordpiece", "unigram", "word", "character", "byte", "import"]
 CUT: Mapping[str, Train] = {  # text is cut by a pattern first
@@ -19,6 +23,26 @@ CUT: Mapping[str, Train] = {  # text is cut by a pattern first
     "word": word.train,
 }
 WHOLE = {"character": character.train, "byte": byte.train}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """What conf says of it."""
+
+    kind: Kind
+    pattern: Pattern | None
+    vocab_size: PositiveInt | Literal["auto"]  # tokens; auto: by the bytes of the text and the model
+    model: Carrier | None  # of auto
+    think_tokens: bool  # <think> and </think>, two of vocab_size, are added
+
+    def __post_init__(self) -> None:
+        check(self.kind, self.pattern)
+
+    def learned(self, texts: Iterable[str], *, size: int) -> tokenizers.Tokenizer:
+        """From texts of `size` bytes, with room for what is added."""
+        wanted, fewer = (vocab_size_for(size, self.model), True) if self.vocab_size == "auto" else (self.vocab_size, False)
+        added = len(THINK_TOKENS) if self.think_tokens else 0
+        return train(self.kind, texts, vocab_size=wanted - added, pattern=self.pattern, fewer=fewer)
 
 
 def check(kind: Kind, pattern: Pattern | None) -> None:

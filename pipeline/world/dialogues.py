@@ -17,10 +17,11 @@ from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.seed import stream
-from pipeline.world import strangers
+from pipeline.world import practice, reasoning, strangers
 from pipeline.world.facts import BY_NAME, Fact, Facts, read_facts
 from pipeline.world.judge import POLITE, RUDE, judge
 from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Material
 
 Row = dict[str, Any]
 Message = dict[str, str]
@@ -65,6 +66,8 @@ class DialogueConfig:
     preferences: int
     test: float
     strangers: strangers.Strangers
+    skills: practice.Practice
+    reasoning: reasoning.Reasoning
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
         raise PipelineError(f"{corpus.path} has no world.json with facts", mend="dialogues=files dialogues.path=DIR")
     check(config)
     facts = read_facts(read_json(corpus.file("world.json")))
-    trained, _ = split_facts(facts, held_out=config.held_out, seed=seed)
+    trained, held = split_facts(facts, held_out=config.held_out, seed=seed)
     rows = {
         "instructions": instructions(trained, config, seed),
         "preferences": preferences(trained, facts, config, seed),
@@ -96,6 +99,16 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
     rows["instructions"] += strangers.admissions(more, val=round(config.val * more), systems=SYSTEMS, seed=seed)
     if config.strangers.questions:
         rows["strangers"] = strangers.questions(config.strangers.questions, systems=SYSTEMS, seed=seed)
+    if config.skills.instructions:
+        taught, tested = (Material(facts, tuple(some), SYSTEMS, held_out=some is held, new_wording=False) for some in (trained, held))
+        rows["instructions"] += practice.instructions(taught, config.skills, of=config.instructions, val=config.val, seed=seed)
+        rows["exercises"] = practice.exercises(tested, config.skills, seed=seed)
+    worked = round(config.reasoning.instructions * config.instructions)
+    rows["instructions"] += reasoning.instructions(
+        worked, trained, config.reasoning, val=round(config.val * worked), systems=SYSTEMS, seed=seed
+    )
+    if config.reasoning.questions:
+        rows["reasoning"] = reasoning.questions(trained, config.reasoning, systems=SYSTEMS, seed=seed)
     return rows
 
 

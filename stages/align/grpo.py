@@ -16,6 +16,7 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.model import disk
+from pipeline.model.reward import load_reward
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 
@@ -24,6 +25,7 @@ from stages._run import Run, stage
 class Config(grpo.Groups):
     """An entry of `align` with method grpo: the recipe's keys and these."""
 
+    reward: rules.Reward
     source: Model
     reward_model: RewardModel
     dialogues: Dialogues
@@ -34,12 +36,10 @@ class Config(grpo.Groups):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Answer, compare, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.reward_model)
-    tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
+    tokenizer, policy, reference = disk.tokenizer_of(cfg.source), *(disk.load(cfg.source, device=run.device) for _ in range(2))
     room, batch = room_for(cfg, policy, section=run.section), cfg.micro_batch or cfg.mini_batch_size
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
-    recipe = cfg.settled(pairs.rows, context=room.context)
-    new = recipe.new_tokens
+    new = (recipe := cfg.settled(pairs.rows, context=room.context)).new_tokens
     if cfg.reward == "model":
         asked, judges = rules.of_pairs(pairs.rows, room, max_new_tokens=new), {}
     else:
@@ -48,7 +48,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "prompts whose answers can be judged")
     if cfg.reward != "rule":
-        judges["model"] = grpo.as_learned(disk.load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
+        judges["model"] = grpo.as_learned(load_reward(cfg.reward_model, device=run.device), pairs.rows, batch=batch)
     watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), [one.prompt for one in asked.rows], tokenizer)
     metrics, history = grpo.improve(grpo.Contest(policy, reference, judges, asked.rows, watch), recipe, Workspace.of(run))
     disk.save(policy, cfg.target, tokenizer=cfg.source, facts={"method": "grpo", "steps": metrics["steps"]})

@@ -18,6 +18,7 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.model import disk
+from pipeline.model.reward import load_reward
 from pipeline.train.workspace import Workspace
 from stages._run import Run, stage
 
@@ -37,7 +38,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Answer, score, learn; save."""
     disk.same_tokenizer(cfg.source, cfg.reward_model)
     policy, reference = (disk.load(cfg.source, device=run.device) for _ in range(2))
-    reward = disk.load_reward(cfg.reward_model, device=run.device)
+    reward = load_reward(cfg.reward_model, device=run.device)
     room = room_for(cfg, policy, section=run.section)
     tokenizer = disk.tokenizer_of(cfg.source)
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)

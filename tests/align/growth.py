@@ -130,7 +130,7 @@ class Folder:
 
     def learn_rewards(self, rows: int) -> None:
         pairs = self.pairs(rows)
-        recipe = RewardLearning(**self.recipe(rows), margin=0.0, loss_mean="pair", ensemble=1)
+        recipe = RewardLearning(**self.recipe(rows), margin=0.0, loss_mean="pair", ensemble=1, likelihood=0.0)
         learn(self.reward(), self._tokenizer, (pairs, pairs), recipe, self.place("reward"))
 
     def dpo(self, rows: int) -> None:

@@ -72,7 +72,6 @@ GROUPS = grpo_method.Groups(
     clip_low=0.2,
     clip_high=0.28,
     kl_in="loss",
-    reward="model",
 )
 
 
@@ -145,15 +144,15 @@ def packed(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PL
 
 def reward(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
     model = how.reward()
-    recipe = RewardLearning(**vars(how.recipe()), margin=0.0, loss_mean="pair", ensemble=1)
+    recipe = RewardLearning(**vars(how.recipe()), margin=0.0, loss_mean="pair", ensemble=1, likelihood=0.0)
     trained = train_reward(model, tokenizer, rows or pairs(10), recipe, workspace)
     return Outcome(weights(model), trained.history, trained.amount)
 
 
 def ensemble(tokenizer: Any, workspace: Workspace, rows: Any = None, how: How = PLAIN) -> Outcome:
     """Three heads, a margin, and prompts that weigh alike: the loss of ours."""
-    model = with_scalar_head(how.policy(), heads=3, seed=5).to(how.dtype)
-    recipe = RewardLearning(**vars(how.recipe()), margin=0.5, loss_mean="prompt", ensemble=3)
+    model = with_scalar_head(how.policy(), heads=3, seed=5, likelihood=0.5).to(how.dtype)
+    recipe = RewardLearning(**vars(how.recipe()), margin=0.5, loss_mean="prompt", ensemble=3, likelihood=0.5)
     rows = [replace(pair, margin=float(number % 3)) for number, pair in enumerate(rows or pairs(10))]
     trained = train_reward(model, tokenizer, rows, recipe, workspace)
     return Outcome(weights(model), trained.history, trained.amount)

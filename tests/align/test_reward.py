@@ -16,8 +16,8 @@ from pipeline.align.scalar_head import with_scalar_head
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import PipelineError
-from pipeline.model.disk import load_reward, save
-from pipeline.model.reward import rewards_by_head, rewards_of
+from pipeline.model.disk import save
+from pipeline.model.reward import load_reward, rewards_by_head, rewards_of
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.align import methods
@@ -28,7 +28,7 @@ SCORED = [replace(pair, margin=0.5 * (number % 4)) for number, pair in enumerate
 
 
 def recipe(**changes: Any) -> RewardLearning:
-    own = {"margin": 0.0, "loss_mean": "pair", "ensemble": 1} | changes
+    own = {"margin": 0.0, "loss_mean": "pair", "ensemble": 1, "likelihood": 0.0} | changes
     return RewardLearning(**vars(methods.RECIPE), **own)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import tokenizers
 
-from pipeline.align.rules import final_number, read_checkable, result_of, rule_of
+from pipeline.align.rules import final_number, follows, read_checkable, result_of, rule_of, rule_of_row
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
 from pipeline.tokens.dialogues import Room
@@ -63,6 +63,14 @@ def said(asked: str, answer: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("asked", ["Summarize the text in 2-3 sentences.", "Who fought in the war of 1914-1918?", "What is ISO 8859-1?"])
 def test_what_only_looks_like_a_sum_has_no_rule_since_the_data_s_answer_is_another(asked: str) -> None:
     assert rule_of(said(asked, "The Allies, in 12 words.")) is None
+
+
+def test_only_what_is_said_behind_a_closed_thought_is_judged() -> None:
+    row = {"messages": dialogue("What pet does the best friend of Ann keep?", "Bo keeps a cat."), "final": "cat"}
+    for rule in (rule_of_row(row), rule_of_row({"messages": dialogue("What is 4 + 9?", "cat 13"), "final": "cat"})):
+        told = ("<think>a dog.</think>Bo keeps a cat.", "Bo keeps a cat.", "<think>a cat.", "<think>a cat.</think>Bo keeps a dog.")
+        assert [follows(rule, text) for text in told] == [True, True, False, False]
+    assert not follows(None, "Bo keeps a cat.")
 
 
 def test_a_minus_sign_is_one_however_it_is_written() -> None:

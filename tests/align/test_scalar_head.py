@@ -1,13 +1,26 @@
 """A reward model is the fine-tuned body with a fresh head, read at the last token."""
 
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
+import tokenizers
 import torch
+from torch import nn
 
+from pipeline.align.ppo_rollout import Scale, scores_of
 from pipeline.align.scalar_head import with_scalar_head
-from pipeline.model.reward import rewards_of
-from tests.align.tiny import same, tiny, weights
+from pipeline.core.artifact.reward_model import RewardModel
+from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.errors import PipelineError
+from pipeline.model.build import build
+from pipeline.model.disk import save
+from pipeline.model.reward import load_reward, rewards_of
+from pipeline.tokens.tokenizer import save as save_tokenizer
+from tests.align.test_ppo import PROMPTS, WRITTEN, answers
+from tests.align.tiny import VOCABULARY, same, tiny, weights
+from tests.tiny_shape import SHAPE
 
 
 def test_the_head_has_a_stream_of_its_own_and_the_body_is_kept() -> None:
@@ -35,3 +48,44 @@ def test_a_reward_is_the_head_s_answer_to_the_last_token() -> None:
     hidden = reward.base_model(input_ids=torch.tensor([[0, 9, 8, 5]])).last_hidden_state[0, -1]
     expected = hidden @ reward.score.weight[0]
     torch.testing.assert_close(rewards_of(reward, [[0, 9, 8, 5]], batch=1)[0], expected)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_reward_with_likelihood_loads_back(tmp_path: Path, tokenizer: tokenizers.Tokenizer, tied: bool) -> None:
+    words = Tokenizer(tmp_path / "tokenizer")
+    save_tokenizer(tokenizer, words)
+    reward = with_scalar_head(build(SHAPE | {"tie_embeddings": tied}, vocabulary=VOCABULARY, seed=1), heads=1, seed=5, likelihood=2.0)
+    save(reward, RewardModel(tmp_path / "reward"), tokenizer=words, facts={})
+    again = load_reward(RewardModel(tmp_path / "reward"), device="cpu")
+    sequences = [[0, 9, 4, 8, 7, 5], [0, 4, 9, 5]]
+    assert torch.equal(rewards_of(again, sequences, batch=2), rewards_of(reward, sequences, batch=2))
+    assert not torch.equal(
+        rewards_of(again, sequences, batch=2), rewards_of(with_scalar_head(tiny(1), heads=1, seed=5), sequences, batch=2)
+    )
+
+
+def test_what_a_policy_wrote_earns_the_reward_of_the_same_words() -> None:
+    reward = with_scalar_head(tiny(1), heads=1, seed=5, likelihood=2.0)
+    earned = scores_of(reward, answers(), Scale(0.0, 1.0, 9.0), missing_eos_penalty=0.0, batch=2)
+    ends = [[5] if ended else [] for ended in answers().ended.tolist()]
+    whole = [[*prompt, *said, *end] for prompt, said, end in zip(PROMPTS, WRITTEN, ends, strict=True)]
+    torch.testing.assert_close(earned, rewards_of(reward, whole, batch=3))
+
+
+def test_logits_that_are_no_product_of_the_head_are_refused_with_the_way_on() -> None:
+    class Scaled(nn.Module):
+        def __init__(self, whole: Any) -> None:
+            super().__init__()
+            self.whole, self.config, self.device, self.base_model = whole, whole.config, whole.device, whole.base_model
+
+        def get_output_embeddings(self) -> Any:
+            return self.whole.get_output_embeddings()
+
+        def forward(self, **inputs: Any) -> Any:
+            output = self.whole(**inputs)
+            output.logits = output.logits / 2
+            return output
+
+    with pytest.raises(PipelineError, match="not the product") as fault:
+        with_scalar_head(Scaled(tiny(1)), heads=1, seed=5, likelihood=2.0)  # type: ignore[arg-type]
+    assert fault.value.mend == "reward.likelihood=0"

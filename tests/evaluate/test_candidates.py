@@ -26,7 +26,8 @@ from pipeline.evaluate.kinds.cloze import Cloze
 from pipeline.evaluate.table import Row, write_scores
 from pipeline.model.build import build
 from pipeline.model.candidate import Theirs, load_candidate
-from pipeline.model.disk import load, load_reward, save, tokenizer_digest, tokenizer_of
+from pipeline.model.disk import load, save, tokenizer_digest, tokenizer_of
+from pipeline.model.reward import load_reward
 from pipeline.tokens.codec import Own
 from pipeline.tokens.kinds import bpe
 from pipeline.tokens.tokenizer import save as save_tokenizer

@@ -25,8 +25,8 @@ from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.questions import questions
 from pipeline.evaluate.table import Row, absent, nested, row, write_scores
 from pipeline.evaluate.task import HeldOut, Result
-from pipeline.model.disk import load, load_reward, tokenizer_digest
-from pipeline.model.reward import rewards_of
+from pipeline.model.disk import load, tokenizer_digest
+from pipeline.model.reward import load_reward, rewards_of
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.codec import Own
 from pipeline.tokens.dialogues import Room

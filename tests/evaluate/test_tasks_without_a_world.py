@@ -24,6 +24,7 @@ from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
 from pipeline.model.build import build
 from pipeline.model.disk import load
+from pipeline.model.plain import Plain
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.special import END, ENDOFTEXT, IDS, PAD
 from tests.evaluate.conftest import LENGTH, SHAPE, SIZE, Given
@@ -139,13 +140,13 @@ def test_a_cloze_asks_for_last_words_among_different_ones_after_what_stands_befo
 def test_a_choice_continues_the_text_token_by_token_also_after_a_line_or_a_paragraph(given: Given, tokenizer: tokenizers.Tokenizer) -> None:
     text = "The old mill\nof the hill.\n\nThen it went over\n\tthe harbour"
     for start in (text.index("of"), text.index("Then"), text.index("the harbour")):
-        one = item_at(given("base"), Document("a", "a", text), start, [text[start:]])
+        one = item_at(given("base"), Document("a", "a", "test", text), start, [text[start:]])
         assert one is not None
         assert [*one.context[1:], *one.choices[0]] == tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def test_what_fits_in_no_row_is_not_asked(given: Given) -> None:
-    assert item_at(given("base"), Document("a", "a", "one " * 200), 8, ["one " * 100]) is None
+    assert item_at(given("base"), Document("a", "a", "test", "one " * 200), 8, ["one " * 100]) is None
 
 
 def test_wrong_words_have_the_capital_of_the_right_one_while_there_are_enough() -> None:
@@ -262,6 +263,29 @@ def test_of_preferences_the_chosen_answer_is_the_right_one(given: Given, spoken:
     items = choice("preferences").read("p", given("base", dialogues=spoken))
     assert {one.id for one in items} == {f"p{number}" for number in range(1, 6)}  # p0 has an empty answer
     assert [tokenizer.decode(ids) for ids in items[0].choices] == ["The old fox told her", "went"]
+
+
+def test_examples_before_many_problems_are_read_once_and_the_scores_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, draw = build(SHAPE | {"layers": 2}, vocabulary=SIZE, seed=3), stream(1, "shots")
+    read = list[int]()
+    kept = Plain.attended
+    monkeypatch.setattr(Plain, "attended", lambda own, hidden, *rest: (read.append(hidden[..., 0].numel()), kept(own, hidden, *rest))[1])
+    heads = [draw.integers(6, SIZE, size=60).tolist() for _ in range(2)]
+    asked = [
+        (
+            [*heads[number % 2], *draw.integers(6, SIZE, size=1 + number % 5).tolist()],
+            draw.integers(6, SIZE, size=(3, 1 + number % 3)).tolist(),
+        )
+        for number in range(20)
+    ]
+    asked += [(heads[0], [[7], [8, 9]]), (heads[0][:40], [[9]]), ([7, 8], [[9, 10], [11]])]
+    apart = [one for some in continued(module, asked, batch=8) for one in some]
+    tokens = sum(read)
+    read.clear()
+    together = [one for some in continued(module, asked, batch=8, shared=True) for one in some]
+    assert [one.nats for one in together] == pytest.approx([one.nats for one in apart], rel=1e-6)
+    assert [one.greedy for one in together] == [one.greedy for one in apart]
+    assert sum(read) < tokens / 3
 
 
 def test_rows_that_are_too_long_are_left_out_and_where_nothing_is_left_the_reason_is_told(

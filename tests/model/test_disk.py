@@ -13,7 +13,8 @@ from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.model.build import build
-from pipeline.model.disk import load, load_reward, same_tokenizer, save, tokenizer_of
+from pipeline.model.disk import load, same_tokenizer, save, tokenizer_of
+from pipeline.model.reward import load_reward
 from pipeline.tokens.kinds.bpe import train
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.model.conftest import SHAPE, SIZE

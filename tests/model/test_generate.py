@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from pipeline.model import decode
 from pipeline.model.batches import right_padded
 from pipeline.model.build import build
-from pipeline.model.decode import _Cached, _Fast, decoder_of
+from pipeline.model.decode import Fast, _Cached, decoder_of
 from pipeline.model.generate import generate
 from pipeline.model.sampling import pick
 from pipeline.tokens.special import END, IDS
@@ -45,7 +45,7 @@ def test_the_fast_way_gives_the_logits_of_transformers_and_its_rows_may_leave(ki
         if "norm" in name:  # fresh ones are all 1
             weight.data = torch.linspace(0.5, 1.5, weight.numel())
     fast, slow = decoder_of(module), _Cached(module)
-    assert type(fast) is _Fast
+    assert type(fast) is Fast
     prompts = [*PROMPTS, PROMPTS[1], PROMPTS[1]]
     logits = fast.begin(prompts, room=4)
     torch.testing.assert_close(logits, slow.begin(prompts, room=4), rtol=0, atol=2e-5)
@@ -67,7 +67,7 @@ def test_equal_prompts_are_read_once(module: PreTrainedModel, monkeypatch: pytes
 
 
 def test_a_module_that_computes_otherwise_takes_the_way_of_transformers(module: PreTrainedModel) -> None:
-    assert type(decoder_of(module)) is _Fast
+    assert type(decoder_of(module)) is Fast
     for kind in ("gpt2", "bloom", "mixtral", "deepseek", "mamba2", "bamba"):
         assert type(decoder_of(build(shape_of(kind), vocabulary=SIZE, seed=1))) is _Cached
     windowed = build(shape_of("mistral"), vocabulary=SIZE, seed=1)

@@ -21,11 +21,11 @@ from pipeline.model.count import matrices
 from pipeline.model.disk import load, save
 from pipeline.model.generate import generate
 from pipeline.model.own import OwnConfig
-from pipeline.model.reward import rewards_of
+from pipeline.model.reward import rewards_by_head, rewards_of
 from pipeline.model.score import answer_logprobs
 from pipeline.model.shapes import KINDS as CLASSES
 from pipeline.model.shapes import checked
-from pipeline.tokens.special import END, IDS
+from pipeline.tokens.special import ASSISTANT, END, IDS
 from pipeline.train.optimizers.choice import Optimizers
 from tests.model.conftest import SIZE
 from tests.model.every_kind import KINDS, OWN, shape_of
@@ -186,6 +186,16 @@ def test_a_reward_model_stands_on_every_kind(loud: PreTrainedModel) -> None:
     together, [alone] = rewards_of(judge, [short, long], batch=2), rewards_of(judge, [short], batch=1)
     assert together[0] == pytest.approx(float(alone), rel=1e-4, abs=1e-5)
     assert isinstance(judge, tuple(AutoModelForSequenceClassification._model_mapping.values()))
+
+
+def test_a_reward_of_every_kind_can_add_how_likely_the_last_answer_is(loud: PreTrainedModel) -> None:
+    head, both = (with_scalar_head(loud, heads=2, seed=1, likelihood=weight) for weight in (0.0, 3.0))
+    prompt = [*ROWS[0, :4].tolist(), IDS[ASSISTANT], 9, IDS[END], 8, IDS[ASSISTANT]]
+    asked = [(prompt, [7, 9, IDS[END]]), (prompt, [8, 8, 10, 6, IDS[END]])]
+    whole = [[*begin, *answer] for begin, answer in asked]
+    likely = answer_logprobs(loud, asked, batch=1) / torch.tensor([3, 5])
+    expected = rewards_by_head(head, whole, batch=1) + 3.0 * likely.unsqueeze(1)
+    torch.testing.assert_close(rewards_by_head(both, whole, batch=2), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -30,7 +30,7 @@ WILD = Sampling(temperature=3, cut=Cut(top_k=40, repetition_penalty=1.3), seed=7
 
 @pytest.fixture(scope="module")
 def engine(playground_run: Path) -> Torch:
-    return Torch(*loaded(playground_run / "data" / "sft"))
+    return Torch(*loaded(playground_run / "data" / "sft"), cache=1)
 
 
 def prompt(engine: Engine, question: str) -> list[int]:
@@ -64,7 +64,7 @@ def test_llama_cpp_says_the_same_through_the_same_door(playground_run: Path, eng
     found = places_of(settings, {}, root=playground_run)
     assert list(found) == ["base", "sft", "sft-F16"]
     assert final_name(settings, found) == "sft"
-    other = opened(found["sft-F16"], threads=1)
+    other = opened(found["sft-F16"], threads=1, cache=0)
     assert isinstance(other, LlamaCpp)
     try:
         for question, meant in SAID.items():
@@ -82,7 +82,7 @@ def test_llama_cpp_says_the_same_through_the_same_door(playground_run: Path, eng
 def test_an_answer_ends_before_a_stop_and_shows_nothing_that_may_begin_one(engine: Torch) -> None:
     said = list(answer(engine, prompt(engine, "Where is the mill?"), replace(GREEDY, stop=(" by the", "no such"))))
     assert "".join(one.text for one in said) == "The mill is"
-    assert said[-1] == End("stop", "")
+    assert said[-1] == End("stop", "", found=0)
     cut = list(answer(engine, prompt(engine, "Who are you?"), replace(GREEDY, max_new=3)))
     assert isinstance(cut[-1], End)
     assert cut[-1].reason == "length"
@@ -169,7 +169,7 @@ def test_harmful_answers_are_withheld_and_refusals_are_not(engine: Torch, tmp_pa
     def swears() -> Iterator[Piece | End]:
         outlook = outlook_of(torch.zeros(3))
         yield from (Piece(number, text, 0.0, outlook, "model") for number, text in enumerate(["you ", "bast", "ard", " and", " me"]))
-        yield End("stop", "")
+        yield End("stop", "", 0)
 
     told = list(watched(swears(), RULES, "Who are you?"))
     assert told[-1] == Withheld(OFFENSIVE)

@@ -59,7 +59,12 @@ def test_openais_client_chats_whole_and_streamed(client: openai.OpenAI) -> None:
         chunks = list(client.chat.completions.create(model=model, messages=QUESTION, temperature=0, stream=True, stream_options=options))
         assert "".join(one.choices[0].delta.content or "" for one in chunks if one.choices) == SAID["Where is the mill?"]
         assert [one.choices[0].finish_reason for one in chunks if one.choices][-1] == "stop"
-        assert chunks[-1].usage == whole.usage
+        told = chunks[-1].usage
+        assert told is not None
+        assert told.prompt_tokens_details is not None
+        assert told.total_tokens == whole.usage.total_tokens
+        kept = whole.usage.prompt_tokens // 16 * 16 if model == "sft" else 0  # whole blocks of the same prompt, asked once more
+        assert told.prompt_tokens_details.cached_tokens == kept
 
 
 def test_openais_client_stops_limits_draws_and_is_withheld_from(client: openai.OpenAI) -> None:
@@ -172,6 +177,29 @@ def test_a_hundred_at_once_are_answered_and_those_who_leave_free_the_model(playg
 
     with ThreadPoolExecutor(100) as pool:
         assert set(pool.map(one, range(100))) == {SAID["Where is the mill?"]}
+
+
+def test_a_hundred_conversations_share_what_they_begin_with_in_a_cache_of_one_size(playground_run: Path) -> None:
+    def body(number: int) -> bytes:
+        told: list[Any] = [{"role": "system", "content": "The fox of the old mill by the river is kind. Be brief."}]
+        one = {"role": "user", "content": f"{number}: where is the mill?"}
+        return json.dumps({"model": "sft", "messages": [*told, one], "temperature": 0, "max_tokens": 4}).encode()
+
+    def said(address: str, number: int) -> tuple[str, int]:
+        content = json.loads(asked(address, "POST", "/v1/chat/completions", body(number))[1])
+        return content["choices"][0]["message"]["content"], content["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+    with serving(playground_run, cache=0) as address:
+        alone = [said(address, number) for number in range(20)]
+        assert json.loads(asked(address, "GET", "/api/cache")[1]) == {"models": {}}
+    with serving(playground_run) as address, ThreadPoolExecutor(100) as pool:
+        together = list(pool.map(lambda number: said(address, number), range(100)))
+        told = json.loads(asked(address, "GET", "/api/cache")[1])["models"]["sft"]
+    assert [text for text, _ in alone] == [text for text, _ in together[:20]]
+    assert {found for _, found in alone} == {0}
+    assert sum(found > 0 for _, found in together) >= 99, "all but the first"
+    assert told["found_tokens"] == sum(found for _, found in together)
+    assert told["used"] <= told["blocks"]
 
 
 def test_who_finds_the_queue_full_is_told_to_come_again(playground_run: Path) -> None:

@@ -234,7 +234,7 @@ def test_a_last_question_is_cut_and_turns_in_a_row_are_joined_and_both_are_count
     assert found.counts()["turns"] == {"last_user_turn_cut": 1, "turns_in_a_row_joined": 2}
 
 
-def test_reasoning_has_no_place_in_the_template_and_is_counted(tmp_path: Path) -> None:
+def test_reasoning_is_left_out_and_counted(tmp_path: Path) -> None:
     thought = {"role": "assistant", "content": "So.", "reasoning_content": "Hm."}
     parts = {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "So."}]}
     row = {"prompt": "Why?", "response": "So.", "reasoning": "Hm."}

@@ -12,6 +12,8 @@ from pipeline.core.errors import PipelineError
 from pipeline.world.dialogues import KINDS, DialogueConfig, Manners, Row, generate_dialogues
 from pipeline.world.judge import gold, judge
 from pipeline.world.library import Library
+from pipeline.world.practice import Practice
+from pipeline.world.reasoning import Reasoning
 from pipeline.world.strangers import Strangers
 from tests.world.conftest import ROOT, SEED
 
@@ -21,6 +23,8 @@ Rows = dict[str, list[Row]]
 def config(**changes: Any) -> DialogueConfig:
     section: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/dialogues/world.yaml"), resolve=False)
     nested = {"manners": Manners(**section["world"]["manners"]), "strangers": Strangers(**section["world"]["strangers"])}
+    nested |= {"skills": Practice(**section["world"]["skills"])}
+    nested["reasoning"] = Reasoning(**section["world"]["reasoning"])
     return DialogueConfig(**{**section["world"], **nested, **changes})
 
 

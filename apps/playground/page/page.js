@@ -220,7 +220,8 @@ function answerNode(turn, { prompt, again, edited, label }) {
     if (edited && !turn.withheld) action("Edit", () => box.replaceChildren(...editor(turn, again, edited)));
     if (again) action("Again", guarded(() => { $("seed").value = Number($("seed").value) + 1; return again(""); }));
     const rate = turn.meta?.rate ? `, first after ${turn.meta.first_ms} ms, ${Math.round(turn.meta.rate)} a second` : "";
-    actions.append(h("span", { className: "meta" }, [turn.model, turn.meta && `${turn.meta.tokens} tokens${rate}`, turn.meta && { length: "token limit", stopped: "stopped" }[turn.meta.reason]].filter(Boolean).join(" · ")));
+    const found = turn.meta?.found ? `${turn.meta.found} tokens of the prompt not read anew` : "";
+    actions.append(h("span", { className: "meta" }, [turn.model, turn.meta && `${turn.meta.tokens} tokens${rate}`, found, turn.meta && { length: "token limit", stopped: "stopped" }[turn.meta.reason]].filter(Boolean).join(" · ")));
   }
   box.append(actions);
   return box;

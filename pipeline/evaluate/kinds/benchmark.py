@@ -56,6 +56,11 @@ class Benchmark(Asked, ItemTask):
         )
 
     @property
+    def begin_alike(self) -> bool:
+        """With the examples of their group."""
+        return self.shots > 0
+
+    @property
     def more_metrics(self) -> tuple[str, ...]:
         return (BITS, CUT)
 

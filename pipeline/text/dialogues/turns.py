@@ -20,7 +20,7 @@ TOOL_ROLES = frozenset(["tool", "function", "ipython", "observation", "function_
 TOOL_KEYS = ("tool_calls", "function_call")  # of a message that calls one
 TOOL_PARTS = frozenset(["tool_use", "tool_call", "tool_result", "function_call", "function_response"])
 TEXT_PARTS = frozenset(["text", "input_text", "output_text"])
-REASONING = ("reasoning_content", "reasoning", "thinking")  # of a message, of a part, or a column: our template has no place for it
+REASONING = ("reasoning_content", "reasoning", "thinking")  # of a message, of a part, or a column: files' thoughts are not read
 REASONING_LEFT_OUT, TURNS_JOINED, LAST_TURN_CUT = "reasoning_left_out", "turns_in_a_row_joined", "last_user_turn_cut"
 
 _TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):[ ]?")  # of hh-rlhf; the blank belongs to the mark

@@ -1,0 +1,95 @@
+"""Instructions that teach skills besides facts, and held-out exercises that ask for them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, islice, zip_longest
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, NonNegativeInt
+
+from pipeline.core.seed import stream
+from pipeline.world.books import Rng
+from pipeline.world.skills.catalogue import SKILLS
+from pipeline.world.skills.exercise import Exercise, Material, Message
+
+Row = dict[str, Any]
+_TRIES = 40  # drawings for each exercise that is wanted: small worlds have few different ones
+
+
+def _known(name: str) -> str:
+    if name not in SKILLS:
+        raise ValueError(f"{name} is no skill; there are {', '.join(SKILLS)}")
+    return name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Practice:
+    """The section dialogues.world.skills."""
+
+    instructions: dict[Annotated[str, AfterValidator(_known)], Annotated[float, Field(gt=0, le=1)]]  # as shares of the other instructions
+    exercises: NonNegativeInt  # held-out ones of each of these skills
+
+
+def instructions(material: Material, settings: Practice, *, of: int, val: float, seed: int) -> list[Row]:
+    """Dialogues of one exercise each; the exercises of val do not occur in train. `of`: how many other instructions there are."""
+    rows: list[Row] = []
+    for name, share in settings.instructions.items():
+        count = max(2, round(share * of))
+        held = _different(name, material, count=max(1, round(val * count)), seed=seed)
+        known = {_asked(one) for one in held}
+        drawn = (one for one in islice(_drawn(name, material, "train", seed), _TRIES * count) if _asked(one) not in known)
+        made = [("val", one) for one in held] + [("train", one) for one in islice(drawn, count - len(held))]
+        rows += [
+            {"id": f"{name}-{number:05d}", "part": part, "fact": None, "kind": name, "messages": [*one.messages, _said(one.answer)]}
+            for number, (part, one) in enumerate(made)
+        ]
+    return rows
+
+
+def exercises(material: Material, settings: Practice, *, seed: int) -> list[Row]:
+    """Different exercises of each skill, with what their rules need to know; where a skill has wordings that tests alone have, half of
+    the exercises have them."""
+    rows: list[Row] = []
+    for name in settings.instructions:
+        each = settings.exercises // 2 if SKILLS[name].worded else settings.exercises
+        known = _different(name, material, count=each, seed=seed)
+        new = _different(name, replace(material, new_wording=True), count=each, seed=seed) if SKILLS[name].worded else []
+        pairs = zip_longest(((False, one) for one in known), ((True, one) for one in new))  # in turn: a task asks the first ones
+        rows += [_row(f"{name}:{number}", name, *one) for number, one in enumerate(filter(None, chain.from_iterable(pairs)))]
+    return rows
+
+
+def _different(name: str, material: Material, *, count: int, seed: int) -> list[Exercise]:
+    """Up to so many exercises that ask for different things."""
+    drawn = _drawn(name, material, "held_out" if material.held_out else "val", seed)
+    found: dict[tuple[str, ...], Exercise] = {}
+    for one in islice(drawn, _TRIES * count):
+        found.setdefault(_asked(one), one)
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+def _drawn(name: str, material: Material, part: str, seed: int) -> Iterator[Exercise]:
+    """Exercises without end; one that brings no system message gets one of those of the questions, or none."""
+    rng = Rng(stream(seed, "skills", name, part, *(["new"] if material.new_wording else [])))
+    while True:
+        one, system = SKILLS[name].make(material, rng), rng.choice(material.systems)
+        if system and one.messages[0]["role"] != "system":
+            head: list[Message] = [{"role": "system", "content": system}]
+            one = replace(one, messages=[*head, *one.messages])
+        yield one
+
+
+def _asked(one: Exercise) -> tuple[str, ...]:
+    """What makes an exercise another one, whatever system message it was given besides."""
+    return one.cluster, one.messages[-1]["content"], one.answer
+
+
+def _row(identity: str, name: str, new: bool, one: Exercise) -> Row:
+    head = {"id": identity, "skill": name, "cluster": one.cluster, "prompt": one.messages, "answer": one.answer, "trivial": one.trivial}
+    return head | {"chance": one.chance, "key": one.key} | ({"new_wording": new} if SKILLS[name].worded else {})
+
+
+def _said(text: str) -> Message:
+    return {"role": "assistant", "content": text}
