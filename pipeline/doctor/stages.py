@@ -81,11 +81,11 @@ def need_of(block: Block, settings: Mapping[str, Any], module: "PreTrainedModel"
     group, _, entry = block.folder.partition("/")
     if block.name == "pretrain":
         own = settings["pretrain"]
-        rows = rows_by_lot(own["micro_batch"], length=settings["tokenize"]["sequence_length"], vocabulary=int(module.config.vocab_size))
+        full = rows_by_lot(own["micro_batch"], length=settings["tokenize"]["sequence_length"], vocabulary=int(module.config.vocab_size))
         objective: ObjectiveKind = TypeAdapter(Objective).validate_json(json.dumps(own["objective"]))
         if objective.kind == "span":
             return None  # an encoder and a decoder, whose module this is not
-        need = objective.over(rows, context=settings["model"]["context"], seed=1).need(module)
+        need = objective.over(full, context=settings["model"]["context"], seed=1).need(module)
         return need, own["micro_batch"], 1 + own["distillation"]["teachers"], "pretrain.micro_batch"
     section = settings.get(group, {}) if not entry else settings.get(group, {}).get(entry, {})
     method, at = section.get("method", group), ".".join(block.folder.split("/"))

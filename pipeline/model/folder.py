@@ -1,5 +1,6 @@
-"""The folder that a model goes on from: whether one lies there, and how long rows it reads. Imports no transformers."""
+"""A model's folder: whether one lies there to go on from, and how many tokens it reads by its config.json. Imports no transformers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ OTHER = f"{INIT_FROM}=DIR, a folder with config.json, safetensors and tokenizer.
 def has_model(folder: Path) -> bool:
     """Whether something lies there: an empty folder stands for no model."""
     return folder.is_dir() and any(path.name != ".gitkeep" for path in folder.iterdir())
+
+
+def context_of(config: Mapping[str, Any]) -> int | None:
+    """The tokens that a model with this config.json reads at most, GPT-2's by its own name; None where it does not say."""
+    return next((int(config[key]) for key in ("max_position_embeddings", "n_positions") if config.get(key)), None)
 
 
 def refuse_context(folder: Path, config: Any, asked: Any) -> None:
