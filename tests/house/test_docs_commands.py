@@ -4,12 +4,9 @@ The log is left out: it tells what was run on its day. Those of extending.md are
 has been added.
 """
 
-import atexit
 import importlib.util
 import re
 import shlex
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -21,10 +18,9 @@ from dvc.cli import parse_args
 from dvc.cli.parser import DvcParserError
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
-from transformers import Qwen3Config
 
 from pipeline.core.errors import PipelineError
-from pipeline.tokens.kinds.bpe import train as train_bpe
+from tests.checkpoint import checkpoint
 from tests.house.test_drawing_and_settings import BLOCKS, DEFAULT, GROUPS, LISTS, ROOT, composed, faults, leaves
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "log.md")]
@@ -93,16 +89,6 @@ def ready(override: str) -> str:
     value = value if "[" in value or "{" in value else value.split(",")[0]
     place = checkpoint if key == "model.init_from" else lambda: OWN_TEXT
     return f"{STANDS_FOR.sub('one', key)}={STANDS_FOR.sub(lambda _: place(), value)}"
-
-
-@cache
-def checkpoint() -> str:
-    """A folder as a reader may have one, as far as the plan looks into it."""
-    folder = Path(tempfile.mkdtemp(prefix="checkpoint-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    Qwen3Config(max_position_embeddings=4096).save_pretrained(folder)
-    train_bpe(["the old fox " * 9], vocab_size=264, pattern="gpt2").save(str(folder / "tokenizer.json"))
-    return str(folder)
 
 
 def commands_of(page: Path) -> Iterator[Command]:

@@ -24,7 +24,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def test_a_run_from_a_checkpoint_needs_its_folder_alone_and_a_killed_one_ends_with_the_same_bits(clone: Clone, checkpoint: Path) -> None:
-    words = ("model=folder", f"model.init_from={checkpoint}", "pretrain.duration=20steps")
+    words = ("model=folder", f"model.init_from={checkpoint}", "pretrain.duration=20steps", "budget.max_length=256")
     try:
         clone.run(".venv/bin/python", "-m", "stages.plan", "--params", *words)
         assert clone.repro_and_kill("pretrain", after=1, patience_s=240)
