@@ -55,10 +55,10 @@ heal-lock: setup
 	@$(V)/python -m apps.heal
 
 test: setup ## run all tests, the smoke chain among them, on two cores
-	$(V)/python -m pytest -n 2 --dist loadfile
+	$(V)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## run the tests without the chain
-	$(V)/python -m pytest -n 2 --dist loadfile -m "not smoke"
+	$(V)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not smoke"
 
 check: setup ## format, lint, types, import contracts
 	$(V)/ruff format --check .

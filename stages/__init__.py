@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from pipeline.core.compiled import keep_compiled
-from pipeline.core.heap import ENVIRONMENT, keep_freed
+from pipeline.core.heap import ENVIRONMENT, keep_freed, leave_at_end
 from pipeline.core.interrupt import keep_interrupts
 
 STARTED = time.perf_counter()  # imports count as time of the stage
@@ -31,4 +31,5 @@ os.environ.update(FIXED)
 gc.set_threshold(50_000, 20)  # what imports make stays: to look for garbage in it again and again takes a tenth of a start
 keep_interrupts()
 keep_freed()
+leave_at_end()
 keep_compiled(Path(os.environ.get("DVC_ROOT", ".")) / ".run" / "numba")

@@ -188,7 +188,6 @@ class Stage:
                 _ranks.launch(".".join(("stages", *self.path)), sys.argv[1:], ranks=hardware.ranks, nodes=hardware.nodes)
                 return
             run_stage(self, settings, entry)
-            gc.freeze()  # at its end Python would look once more for cycles among all that was imported: 0.3 s
         except PipelineError as fault:
             log.error("%s", in_full(fault))
             log.debug("where", exc_info=True)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,9 +98,9 @@ def _mend(fault: str, overrides: Sequence[str]) -> str:
 
 def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
     """The section as a frozen dataclass. One PipelineError tells all faults, each with its dotted key."""
-    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
     try:
-        return TypeAdapter(config).validate_json(json.dumps(section))
+        checked: A = _adapter(config).validate_json(json.dumps(section))  # type: ignore[arg-type]  # to mypy not every class has a hash
+        return checked
     except ValidationError as faults:
         if (whole := _whole(section, faults)) is not None:
             return typed(config, whole, at=at)
@@ -112,6 +113,13 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
         lines = [f"{key}: {', or: '.join(messages)} (found {value!r:.80})" for key, (messages, value) in told.items()]
         message = "\n  ".join(["settings that can't be used", *lines])
         raise PipelineError(message, mend=f"correct {', '.join(told)} in conf/ or on the command line") from faults
+
+
+@cache
+def _adapter(config: Any) -> TypeAdapter[Any]:
+    """What checks sections of a class: making it takes ten times as long as a check."""
+    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    return TypeAdapter(config)
 
 
 def _known_as(key: str, config: Any) -> str:

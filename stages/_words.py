@@ -4,7 +4,8 @@ import argparse
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,11 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
     from, then what is left. A file is judged by its own lines, since to compose takes a quarter of a second.
     """
     words: list[str] = []
-    composed = plain(compose(words))
+    composed = _composed(words)
     for choose in (_global_files, _lists, _files):
         if more := list(choose(words, composed, settings)):
             words += more
-            composed = plain(compose(words))
+            composed = _composed(words)
     conf = _unresolved(words)
     while rest := differences(composed, settings):
         keys = {key_of(word) for word in rest}
@@ -47,7 +48,7 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
         words += free or rest
         if len(free) in (0, len(rest)):
             break
-        composed = plain(compose(words))
+        composed = _composed(words)
     return words
 
 
@@ -97,11 +98,10 @@ def _is_below(key: str, choice: str) -> bool:
         entries = names.strip("[]").split(",")
         return not names.startswith("[") or ("." in key and key.split(".")[1] not in entries)
     path = CONF / group / f"{names}.yaml"
-    if not path.is_file() or not (group in GLOBAL or _reaches_out(path)):
+    if group not in GLOBAL and not _reaches_out(path):
         return False
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    overridden = [name.partition("/")[2] for entry in content.get("defaults", ()) for name in entry]
-    return section in overridden or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
+    content = _content(path)
+    return section in _chosen(content) or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
 
 
 def told_words(settings: Mapping[str, Any]) -> list[str]:
@@ -129,7 +129,7 @@ def print_differences(settings: Mapping[str, Any]) -> list[str]:
 
 def deviations(settings: Mapping[str, Any]) -> list[dict[str, str]]:
     """Each value that differs from conf/ with its default, for the report; as in a command line, a dash for one that is not there."""
-    defaults = plain(compose([]))
+    defaults = _composed([])
     told, wanted = ({keys: value for keys, value in _leaves(tree, ()) if ".".join(keys[:1]) not in UNTOLD} for tree in (settings, defaults))
     changed = [keys for keys in {**wanted, **told} if keys not in told or keys not in wanted or not same(told[keys], wanted[keys])]
     return [
@@ -172,28 +172,44 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
 def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Files that set values of many sections. They choose other files too, so they are tried."""
     chosen, rest = list(words), differences(composed, settings)
-    for group, files in _reaching_out(settings).items():
-        left = {word: differences(plain(compose([*chosen, word])), settings) for word in (f"{group}={file}" for file in files) if rest}
+    others = sorted({path.parent.name for path in CONF.glob("*/*.yaml") if _reaches_out(path)} - {*GLOBAL})
+    for group in (*GLOBAL, *others):
+        if len(rest) < 2:
+            return  # the file's own word would be as long a way to say it
+        paths = [path for path in (CONF / group).glob("*.yaml") if group in GLOBAL or _reaches_out(path)]
+        files = [path.stem for path in paths if _may_help(_content(path), composed, settings)]
+        left = {word: differences(_composed([*chosen, word]), settings) for word in (f"{group}={file}" for file in files)}
         best = min(sorted(left), key=lambda word: len(left[word]), default=None)
         if best is not None and len(left[best]) + 1 < len(rest) and not _of_one_section({*rest} - {*left[best]}, composed, settings):
             chosen, rest = [*chosen, best], left[best]
             yield best
 
 
-def _reaching_out(settings: Mapping[str, Any]) -> dict[str, list[str]]:
-    """These files by group: all of GLOBAL, and the few of other groups whose own values are in force."""
-    found = {group: [path.stem for path in (CONF / group).glob("*.yaml")] for group in GLOBAL}
-    for path in sorted(CONF.glob("*/*.yaml")):
-        if path.parent.name not in GLOBAL and _reaches_out(path):
-            own = [(keys, value) for keys, value in _leaves(yaml.safe_load(path.read_text(encoding="utf-8")), ()) if "${" not in str(value)]
-            if all(same(value, _at(settings, keys)) for keys, value in own):
-                found.setdefault(path.parent.name, []).append(path.stem)
-    return found
+def _may_help(content: Mapping[str, Any], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a global file may spare words: it mends a value that is wrong so far, or chooses files for a section that is."""
+
+    def mends(keys: Sequence[str], value: Any) -> bool:
+        wanted = _at(settings, keys)
+        elsewhere = isinstance(value, str) and "${" in value
+        return wanted is not ABSENT and (elsewhere or same(value, wanted)) and not same(_at(composed, keys), wanted)
+
+    wrong = {group for group in _chosen(content) if not same(composed.get(group), settings.get(group))}
+    return bool(wrong) or any(mends(keys, value) for keys, value in _leaves(content, ()))
 
 
 def _reaches_out(path: Path) -> bool:
-    """Whether a file chooses those of other groups."""
-    return "- override /" in path.read_text(encoding="utf-8")
+    """Whether a file, of whatever group, chooses those of other groups."""
+    return path.is_file() and "- override /" in path.read_text(encoding="utf-8")
+
+
+def _chosen(content: Mapping[str, Any]) -> set[str]:
+    """The groups that a global file chooses files for: `pretrain` of `override /pretrain: adamw`."""
+    return {name.partition("/")[2] for entry in content.get("defaults", ()) if isinstance(entry, Mapping) for name in entry}
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """What a file of conf/ holds; nothing where there is none."""
+    return (yaml.safe_load(path.read_bytes()) if path.is_file() else None) or {}
 
 
 def _of_one_section(said: Set[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
@@ -214,6 +230,18 @@ def _files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[
     for group, section in settings.items():
         if (CONF / group).is_dir() and not same(section, composed.get(group)):
             yield from _best(group, composed, settings)
+
+
+def _composed(words: Sequence[str]) -> Mapping[str, Any]:
+    """The settings that words give, to be read only. A table of experiments asks for the same ones again and again."""
+    files = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(CONF.resolve().rglob("*.yaml")))
+    return _composed_from(files, tuple(words))
+
+
+@lru_cache(maxsize=64)
+def _composed_from(files: Hashable, words: tuple[str, ...]) -> Mapping[str, Any]:
+    """As long as the files of conf/ are these."""
+    return plain(compose(words))
 
 
 def _unresolved(words: Sequence[str]) -> Any:

@@ -11,7 +11,7 @@ REAL = ROOT.parent / "shared" / "data"  # real text beside the checkout, where t
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First come the files that take minutes, so that two workers, which take whole files, end together."""
+    """First come the files that take minutes, so that two workers, which take whole files in this order, end together."""
     items.sort(key=lambda item: "/smoke/" not in item.nodeid)
 
 

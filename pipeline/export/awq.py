@@ -22,7 +22,7 @@ _LEAST = 1e-6  # of the largest mean square: inputs below it count as much
 
 
 def scaled(module: PreTrainedModel, products: Mapping[str, Products], *, group_size: int) -> PreTrainedModel:
-    """A copy whose linear layers lose less by rounding to nearest in 4 bits. `products`: gptq.input_products of them."""
+    """A copy whose linear layers lose less by rounding to nearest in 4 bits. `products`: gptq.steering_products of them."""
     found = copy.deepcopy(module)
     with torch.no_grad():
         for producer, consumers in _folds(found):

@@ -26,7 +26,7 @@ from pipeline.core.progress import progress
 from pipeline.export import awq, parity
 from pipeline.export.architectures import GROUPED, refuse_groups, refuse_packing
 from pipeline.export.folder_reader import ends_missed, strings_cut_otherwise
-from pipeline.export.gptq import Quantized, input_products
+from pipeline.export.gptq import Quantized, steering_products
 from pipeline.export.packed import PackedType, Products, description, packed, quantized, rounding_inputs
 from pipeline.export.papers import WEIGHTS, write_beside
 from pipeline.export.parity import Fault, Limit, WeightBounds, weight_limits
@@ -63,7 +63,8 @@ def export(
     probe = probe_of(source, tokens, split, settings)
     layers = layers_of(module)
     steered = {*GROUPED} & set(settings.types) if settings.calibration_rows else set()
-    products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if steered else 0), layers)
+    rows = calibration_rows(source, tokens, settings.calibration_rows if steered else 0)
+    products = steering_products(module, rows, layers, seed=settings.seed)
     wanted = torch_logits(module, probe)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}}
     wrong: dict[str, list[Fault]] = {}

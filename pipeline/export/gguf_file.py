@@ -7,6 +7,7 @@ The same module and tokenizer give the same bytes: no date, no host, no path goe
 
 import json
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,7 +65,7 @@ def write_gguf(
 
     Matrices get the type, those of keep_f16 F16 (llama.cpp multiplies quantized matrices with 8-bit activations); norms, biases and
     learned positions stay F32; below Q8_0 the embeddings have Q8_0, which saves most of the loss that 4 bits bring to a small model.
-    `products` are gptq's input_products of the steered_layers; only the types of gguf_types.STEERED ask for them. `notes` go
+    `products` are gptq's steering_products of the steered_layers; only the types of gguf_types.STEERED ask for them. `notes` go
     into the metadata.
     Raises PipelineError for a kind of model that has no form here.
     """
@@ -103,29 +104,31 @@ def steered_layers(module: PreTrainedModel, types: Sequence[FileType], keep_f16:
     return [layer for key in steered for layer in layers[key]]
 
 
-def read_weights(path: Path, config: PreTrainedConfig) -> dict[str, Array]:
-    """The weights of a file that write_gguf wrote, dequantized, under the names of `opened`: what the file really says."""
+@dataclass(frozen=True)
+class Held:
+    """What a file says, under the names of `opened`."""
+
+    weights: dict[str, Array]  # dequantized
+    types: dict[str, Type]  # a tied head has the embedding's
+
+
+def read_gguf(path: Path, config: PreTrainedConfig) -> Held:
+    """A file that write_gguf wrote."""
     architecture = architecture_of(config.model_type)
-    layers = _layers(config, architecture)
+    names, layers = _names(config, architecture), _layers(config, architecture)
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
+    types = {at: tensors[to].tensor_type for at, to in names.items() if to in tensors}
     weights: dict[str, Array] = {}
-    for tensor in gguf.GGUFReader(path).tensors:
+    for name, tensor in tensors.items():
         shape = tuple(int(size) for size in reversed(tensor.shape))
         weight = decode(tensor.data, tensor.tensor_type).reshape(shape)
-        heads = _heads(tensor.name, config) if architecture.interleaved else 0
+        heads = _heads(name, config) if architecture.interleaved else 0
         weight = _halves(weight, heads) if heads else weight
-        weight = np.ascontiguousarray(weight.T) if _turned(layers[tensor.name][0], architecture) else weight
-        parts = weight if tensor.name.split(".")[-2].endswith(_EXPERTS) else [weight]
-        end = tensor.name.rpartition(".")[2]
-        weights |= {f"{layer}.{end}": part for layer, part in zip(layers[tensor.name], parts, strict=True)}
-    return weights
-
-
-def read_types(path: Path, config: PreTrainedConfig) -> dict[str, Type]:
-    """The type of each tensor of a file that write_gguf wrote, under the names of `opened`; a tied head has the embedding's."""
-    architecture = architecture_of(config.model_type)
-    found = {tensor.name: tensor.tensor_type for tensor in gguf.GGUFReader(path).tensors}
-    types = {at: found[to] for at, to in _names(config, architecture).items() if to in found}
-    return {"lm_head.weight": types[f"{architecture.root}.{architecture.embedding}.weight"]} | types
+        weight = np.ascontiguousarray(weight.T) if _turned(layers[name][0], architecture) else weight
+        parts = weight if name.split(".")[-2].endswith(_EXPERTS) else [weight]
+        end = name.rpartition(".")[2]
+        weights |= {f"{layer}.{end}": part for layer, part in zip(layers[name], parts, strict=True)}
+    return Held(weights, {"lm_head.weight": types[f"{architecture.root}.{architecture.embedding}.weight"]} | types)
 
 
 def _wide(config: PreTrainedConfig, keep_f16: Sequence[Matrix]) -> set[str]:

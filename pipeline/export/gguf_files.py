@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from pydantic import NonNegativeInt, PositiveInt
@@ -21,10 +21,10 @@ from pipeline.export.experts import opened
 from pipeline.export.gguf_file import Matrix, steered_layers, write_gguf
 from pipeline.export.gguf_parity import Original, measure
 from pipeline.export.gguf_types import STEERED, FileType, refuse_types
-from pipeline.export.gptq import input_products
+from pipeline.export.gptq import steering_products
 from pipeline.export.papers import modelfile, notes_of
 from pipeline.export.parity import Bounds, Fault
-from pipeline.export.probe import Probing, calibration_rows, probe_of, torch_logits
+from pipeline.export.probe import Probing, calibration_rows, encoder, probe_of, torch_logits
 from pipeline.export.release import OnFailure, dropped
 from pipeline.model.disk import load, tokenizer_digest
 from pipeline.model.kinds.gpt2 import ACTIVATIONS
@@ -63,10 +63,12 @@ def export(
     layers = steered_layers(module, settings.types, settings.keep_f16)
     logits = torch_logits(module, probe)
     module = opened(module)
-    products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if layers else 0), layers)
+    rows = calibration_rows(source, tokens, settings.calibration_rows if layers else 0)
+    products = steering_products(module, rows, layers, seed=settings.seed)
     notes = notes_of(bill)
     write = partial(write_gguf, name=settings.name, keep_f16=settings.keep_f16, products=products, notes=notes)
-    original = Original(module=module, folder=source.path, probe=probe, logits=logits, products=products)
+    encode = {special: cache(encoder(source.path, special=special)) for special in (False, True)}
+    original = Original(module=module, encode=encode, probe=probe, logits=logits, products=products)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(original.logits, probe.targets)}}
     wrong: dict[str, list[Fault]] = {}
     with target.writing() as draft:

@@ -12,9 +12,9 @@ from gguf import GGMLQuantizationType as Type
 from transformers import PreTrainedModel
 
 from pipeline.export import parity
-from pipeline.export.gguf_file import read_types, read_weights
+from pipeline.export.gguf_file import read_gguf
 from pipeline.export.llama_runtime import Runtime
-from pipeline.export.probe import Probe, encoder, torch_logits
+from pipeline.export.probe import Probe, torch_logits
 from pipeline.export.rounding import filled, rounded_inputs, row_errors, to_nearest
 from pipeline.tokens.special import ENDS
 
@@ -26,10 +26,10 @@ class Original:
     """The fp32 model that files are made of, and what it says."""
 
     module: PreTrainedModel  # experts opened
-    folder: Path  # its tokenizer
+    encode: Mapping[bool, Callable[[str], Sequence[int]]]  # by its tokenizer; True: a literal <|user|> becomes its token
     probe: Probe
     logits: parity.Logits
-    products: Mapping[str, npt.NDArray[np.float64]]  # gptq's input_products
+    products: Mapping[str, npt.NDArray[np.float64]]  # gptq's steering_products
 
 
 def measure(path: Path, original: Original, *, threads: int) -> dict[str, Any]:
@@ -42,7 +42,8 @@ def measure(path: Path, original: Original, *, threads: int) -> dict[str, Any]:
     kl, perplexity                   llama.cpp against the fp32 model
     """
     found, differ, missed = _runtime(path, original, threads=threads)
-    held, types = read_weights(path, original.module.config), read_types(path, original.module.config)
+    file = read_gguf(path, original.module.config)
+    held, types = file.weights, file.types
     nearest = to_nearest(original.module, types)
     errors = row_errors(held, nearest, original.module, _weights(original.products, types))
     worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
@@ -80,9 +81,7 @@ def _runtime(path: Path, original: Original, *, threads: int) -> tuple[parity.Lo
         differ = [
             text
             for special in (False, True)  # a literal <|user|> in data is text; in a prompt that a program wrote it is a token
-            for text in parity.token_differences(
-                probe.strings, encoder(original.folder, special=special), _reader(runtime, special=special)
-            )
+            for text in parity.token_differences(probe.strings, original.encode[special], _reader(runtime, special=special))
         ]
         found = np.concatenate([runtime.logits(row.tolist()) for row in probe.rows])[probe.kept]
         missed = sum(not runtime.ends(token) for token in ENDS)

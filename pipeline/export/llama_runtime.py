@@ -3,8 +3,11 @@
 xllamacpp's own interface is a chat server without a tokenizer and without logits; the shared object inside it is the whole
 of llama.cpp. The two parameter structs are passed as opaque blocks that are larger than the real ones: on x86-64 a large
 struct goes by value on the stack as the last argument and returns through a hidden buffer, so surplus bytes do no harm,
-and no layout but the first fields of llama_context_params and llama_batch must be known. That ties this file to one
+and no layout but some fields of llama_context_params and those of llama_batch must be known. That ties this file to one
 version of the package; requirements.lock pins it.
+
+Keys and values are kept in fp32, without flash attention, which computes in f16 whatever it is given: so nothing is rounded but
+what the file's types say, and what llama.cpp makes of a file is what `rounding` foretells.
 """
 
 import ctypes
@@ -21,6 +24,9 @@ import numpy.typing as npt
 
 from pipeline.core.errors import PipelineError
 
+_FLASH, _KEYS, _VALUES = 13, 26, 27  # places of int32 in llama_context_params: flash_attn_type, type_k, type_v
+_AS_USUAL = (-1, 1, 1)  # automatic, F16, F16
+_EXACT = (0, 0, 0)  # off, F32, F32
 _OPAQUE = 1024  # bytes; the real structs of parameters are about 100 to 250
 
 
@@ -42,6 +48,7 @@ class Runtime:
         head = ctypes.cast(ctypes.byref(settings), ctypes.POINTER(ctypes.c_uint32))
         head[0] = head[1] = head[2] = context  # n_ctx, n_batch, n_ubatch: a sequence is one batch
         head[3] = 1  # n_seq_max
+        _be_exact(settings)
         self._context = self._library.llama_init_from_model(self._model, settings)
         if not self._context:
             raise PipelineError(f"llama.cpp can't run {path.name}: {_complaint()}", mend="a smaller context")
@@ -128,6 +135,16 @@ class Runtime:
 
 class _Params(ctypes.Structure):
     _fields_ = (("block", ctypes.c_uint8 * _OPAQUE),)
+
+
+def _be_exact(settings: _Params) -> None:
+    """F32 for keys and values, no flash attention; PipelineError where the fields are not where they were."""
+    fields = ctypes.cast(ctypes.byref(settings), ctypes.POINTER(ctypes.c_int32))
+    places = (_FLASH, _KEYS, _VALUES)
+    if tuple(fields[place] for place in places) != _AS_USUAL:
+        raise PipelineError("this xllamacpp has other llama_context_params than the one that is pinned", mend="make setup")
+    for place, value in zip(places, _EXACT, strict=True):
+        fields[place] = value
 
 
 class _Batch(ctypes.Structure):

@@ -27,7 +27,7 @@ from pipeline.core.progress import progress
 from pipeline.export import parity
 from pipeline.export.architectures import refuse_graph
 from pipeline.export.folder_reader import strings_cut_otherwise
-from pipeline.export.gptq import in_8_bits, input_products, quantize
+from pipeline.export.gptq import in_8_bits, quantize, steering_products
 from pipeline.export.onnx_graph import BLOCK, Held, graph_of
 from pipeline.export.onnx_names import FILES, FOLDER, OnnxType
 from pipeline.export.onnx_session import Session
@@ -89,7 +89,8 @@ def export(
     probe = probe_of(source, tokens, split, settings)
     steered = {"q4"} & set(settings.types) if settings.calibration_rows else set()
     layers = _layers(module) if steered else []
-    products = input_products(module, calibration_rows(source, tokens, settings.calibration_rows if steered else 0), layers)
+    rows = calibration_rows(source, tokens, settings.calibration_rows if steered else 0)
+    products = steering_products(module, rows, layers, seed=settings.seed)
     wanted = torch_logits(module, probe)
     report: dict[str, Any] = {"fp32": {"perplexity": parity.perplexity(wanted, probe.targets)}}
     wrong: dict[str, list[Fault]] = {}

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tokenizers
 import torch
 from pydantic import PositiveInt
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.model import Model
@@ -21,6 +22,8 @@ from pipeline.export.strings import strings
 from pipeline.model.disk import tokenizer_digest
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.rows import open_rows
+
+_TOKENS = 1024  # that are read at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +74,16 @@ def calibration_rows(source: Model, tokens: Tokens, count: int) -> npt.NDArray[n
 
 
 def torch_logits(module: PreTrainedModel, probe: Probe) -> parity.Logits:
-    """Logits [N, V] at the kept positions, fp32, a row at a time as the runtime reads them."""
+    """Logits [N, V] at the kept positions, fp32."""
     with torch.inference_mode():
-        rows = [module(input_ids=torch.from_numpy(row[None]), use_cache=False).logits[0].float().numpy() for row in probe.rows]
-    return np.concatenate(rows)[probe.kept]
+        parts = [module(input_ids=some, use_cache=False).logits.flatten(0, 1).float().numpy() for some in in_parts(probe.rows)]
+    return np.concatenate(parts)[probe.kept]
+
+
+def in_parts(rows: npt.NDArray[np.int64]) -> Sequence[Tensor]:
+    """The rows [R, T], so many at a time that their logits need little memory."""
+    parts: Sequence[Tensor] = torch.from_numpy(rows).split(max(1, _TOKENS // max(1, rows.shape[-1])))
+    return parts
 
 
 def encoder(folder: Path, *, special: bool) -> Callable[[str], Sequence[int]]:

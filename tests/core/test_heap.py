@@ -1,4 +1,4 @@
-"""What malloc does with freed memory."""
+"""What malloc does with freed memory, and Python with what is left at the end."""
 
 import os
 import subprocess
@@ -32,3 +32,20 @@ def test_freed_arrays_are_not_cleared_by_the_system_again():
     without = pages_of_third_round("")
     assert pages_of_third_round("from pipeline.core.heap import keep_freed; keep_freed()") < without / 5
     assert pages_of_third_round("import stages") < without / 5
+
+
+CYCLE = """
+class Left:
+    def __del__(self):
+        print("looked for")
+import {package}
+left = Left()
+left.itself = left
+del left
+"""
+
+
+@pytest.mark.parametrize(("package", "said"), [("json", "looked for\n"), ("stages", ""), ("apps", "")])
+def test_a_stage_and_an_app_end_without_a_last_look_for_garbage(package: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", CYCLE.format(package=package)], capture_output=True, text=True, check=True)
+    assert done.stdout == said

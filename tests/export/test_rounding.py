@@ -5,12 +5,13 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import pytest
 import torch
 from gguf import GGMLQuantizationType as Type
 
 from pipeline.core.artifact.model import Model
 from pipeline.core.seed import stream
-from pipeline.export.gguf_file import read_types, read_weights, write_gguf
+from pipeline.export.gguf_file import read_gguf, write_gguf
 from pipeline.export.gguf_types import FileType
 from pipeline.export.gptq import damped, quantize
 from pipeline.export.llama_runtime import Runtime
@@ -69,8 +70,9 @@ def test_what_rounding_leaves_as_it_is_must_be_so_in_the_file() -> None:
     assert row_errors(moved, nearest, layer, {}) == {"up.weight": np.inf}
 
 
-def test_llama_cpp_is_off_by_what_rounding_its_inputs_makes(model: Callable[..., Model], tmp_path: Path) -> None:
-    source = model("qwen3")
+@pytest.mark.parametrize(("shape", "scale"), [("qwen3", 4), ("llama", 16)])  # flash attention, in f16, makes 1.15 and 1.25 of F16
+def test_llama_cpp_is_off_by_what_rounding_its_inputs_makes(shape: str, scale: float, model: Callable[..., Model], tmp_path: Path) -> None:
+    source = model(shape, scale=scale)
     module = load(source, device="cpu")
     row = stream(1, "row").integers(len(IDS), SIZE, size=(1, LENGTH))
     kinds: tuple[FileType, ...] = ("F16", "Q8_0")
@@ -78,9 +80,10 @@ def test_llama_cpp_is_off_by_what_rounding_its_inputs_makes(model: Callable[...,
         path = tmp_path / f"{kind}.gguf"
         write_gguf(path, module, source.path, kind=kind, name="tiny", keep_f16=(), products={}, notes={})
         held = load(source, device="cpu")
-        held.load_state_dict({name: torch.tensor(weight) for name, weight in read_weights(path, held.config).items()}, strict=False)
+        held.load_state_dict({name: torch.tensor(weight) for name, weight in read_gguf(path, held.config).weights.items()}, strict=False)
         with Runtime(path, context=LENGTH, threads=1) as runtime, torch.inference_mode():
             found, exact = runtime.logits(row[0].tolist()), held(input_ids=torch.from_numpy(row)).logits[0].numpy()
-            with rounded_inputs(held, read_types(path, held.config)):
+            with rounded_inputs(held, read_gguf(path, held.config).types):
                 rounded = held(input_ids=torch.from_numpy(row)).logits[0].numpy()
-        assert 0.8 < np.abs(found - exact).mean() / np.abs(rounded - exact).mean() < 1.25, kind
+        most = 1.05 if kind == "F16" else 1.25
+        assert 1 / most < np.abs(found - exact).mean() / np.abs(rounded - exact).mean() < most, kind

@@ -19,7 +19,7 @@ class Clone:
     """A copy of every file that git would take, in a git repository of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = self.made_in = folder
         folder.mkdir(parents=True)
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
@@ -35,6 +35,14 @@ class Clone:
         self.run("git", "init", "--quiet")
         self.bring_up()
         self.commit("a clone")
+
+    @classmethod
+    def copied(cls, whole: Path, folder: Path, *, made_in: Path) -> "Clone":
+        """A copy of a clone, with what it has run, data and cache, in the folder `made_in`."""
+        shutil.copytree(whole, folder, symlinks=True)
+        own = cls.__new__(cls)
+        own.folder, own.made_in = folder, made_in
+        return own
 
     @property
     def environment(self) -> dict[str, str]:

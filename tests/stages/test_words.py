@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
+from stages import _words
 from stages._settings import compose, plain
 from stages._words import applied, deviations, differences, print_differences, save, words_of
 
@@ -50,6 +51,21 @@ def test_a_value_that_is_gone_a_new_one_and_text_that_needs_quotes(defaults: dic
     told = differences(defaults, other)
     assert plain(compose(told)) == other
     assert {"~corpus.world.toxic", "+corpus.world.more=[a,1.5]"} <= set(told)
+
+
+def test_one_value_is_told_without_a_try_of_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(_words, "compose", lambda words, **how: asked.append(list(words)) or compose(words, **how))
+    assert words_of(plain(compose(["align.dpo.beta=0.31"]))) == ["align.dpo.beta=0.31"]
+    assert len(asked) <= 3
+
+
+def test_an_edit_of_conf_is_seen(elsewhere: Path) -> None:
+    settings = plain(compose(["seed=4"]))
+    assert words_of(settings) == ["seed=4"]
+    config = Path("conf/config.yaml")
+    config.write_text(config.read_text().replace("\nseed: 1", "\nseed: 4"))
+    assert words_of(settings) == []
 
 
 STRINGS = [
