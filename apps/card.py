@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from apps.prices import add_prices
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
@@ -29,8 +30,7 @@ FOLDER = "safetensors"
 def main() -> None:
     """Write the folder; push it where a place is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--price", type=float, help="$ an hour of the machine")
-    parser.add_argument("--watts", type=float, help="of the machine")
+    add_prices(parser)
     parser.add_argument("--hub", help="user/name: push the folder there; a token as huggingface_hub finds it")
     options = parser.parse_args()
     try:

@@ -12,13 +12,15 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from apps.held import Held
+from apps.held import held as held_by_run
 from pipeline.core.owned import remove_folder
 from pipeline.doctor.finding import size
 
@@ -28,6 +30,7 @@ SPARED = {"log", "notes", "numba"}  # folders of .run/ that are small, or of the
 WHOLE = {"damaged"}  # that go as one
 KEEPS = {"all": ("--workspace", "--all-commits", "--all-experiments"), "workspace": ("--workspace",)}
 DAY_S = 86400
+MOST_RUNS = 15  # that are shown, those first that hold most by themselves
 KEY = re.compile(r"[0-9a-f]{16}")
 
 
@@ -59,6 +62,8 @@ def main() -> None:
     grid.add_row("DVC's cache, all runs", size(bytes_in(CACHE)), size(sum(path.stat().st_size for path in objects)))
     grid.add_row(".run/, work in progress", size(bytes_in(RUN)), size(sum(one.bytes for one in leftovers)))
     console.print(grid)
+    if runs := held_by_run(CACHE, in_git=in_git):
+        console.print("", by_run(runs), "", sep="\n")
     for one in leftovers:
         console.print(f"  {one.path}: {size(one.bytes)}, untouched for {one.days:.0f} days")
     if not objects and not leftovers:
@@ -73,6 +78,18 @@ def main() -> None:
             if not held(one.path):
                 remove_folder(one.path)
         console.print(f"removed {len(objects)} objects of the cache and {len(leftovers)} folders")
+
+
+def by_run(runs: Sequence[Held]) -> Table:
+    """What each holds of the cache, and what would go with it alone."""
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column, justify in (("run", "left"), ("holds", "right"), ("no other does", "right")):
+        grid.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for run in runs[:MOST_RUNS]:
+        grid.add_row(run.name, size(run.all), size(run.own))
+    if rest := runs[MOST_RUNS:]:
+        grid.add_row(f"{len(rest)} more", "", size(sum(run.own for run in rest)))
+    return grid
 
 
 def refuse_shared() -> None:

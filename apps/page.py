@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from apps.prices import add_prices
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_text
@@ -25,8 +26,7 @@ STAGE = "report"
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--price", type=float, help="$ an hour of the machine")
-    parser.add_argument("--watts", type=float, help="of the machine")
+    add_prices(parser)
     options = parser.parse_args()
     try:
         write(price=options.price, watts=options.watts)

@@ -25,6 +25,7 @@ from pipeline.export.architectures import GROUPED, refuse_graph, refuse_groups, 
 from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.export.web_limits import bytes_of, check_characters, refuse_bytes, refuse_web
+from pipeline.model.folder import FOLDER, has_model
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
 from stages._mends import in_full
@@ -223,12 +224,30 @@ def faults_of_kinds(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
         if path == reward:
             mend = f"{key}={next((path for path in reversed(settings['models'].values()) if path != reward), 'data/sft')}"
             yield PipelineError(f"{key} is {reward}, a reward model: no one can talk to it", mend=mend)
+    try:
+        settings = {**settings, "model": started_from(settings["model"])}
+    except PipelineError as fault:
+        yield fault
+        return
     checks = [partial(check_format, name, settings) for name in settings["export"]]
     for check in (*checks, partial(check_tokenizer, settings)):
         try:
             check()
         except PipelineError as fault:
             yield fault
+
+
+def started_from(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's words, of model=folder those of the model that lies there. PipelineError where pretrain can't go on from it."""
+    folder = Path(str(model["init_from"]))
+    if model["kind"] != FOLDER and not has_model(folder):
+        return dict(model)
+    from pipeline.model.shapes import checked, unfolded  # costs transformers; fresh weights do without
+    from pipeline.model.start import config_for
+
+    found: dict[str, Any] = unfolded(model)
+    config_for(folder, checked(found))
+    return found
 
 
 def check_format(name: str, settings: Mapping[str, Any]) -> None:

@@ -86,8 +86,9 @@ def comments_of(files: Sequence[Path], at: str) -> dict[str, str]:
     for path in files:
         for key, value, comment in _keys(path):
             name, said = key if key.startswith(f"{at}.") else f"{at}.{key}", comment
-            if origin := _ORIGIN.fullmatch(value):
-                group, _, inner = origin[1].partition(".")
+            origin = _ORIGIN.fullmatch(value)
+            group, _, inner = origin[1].partition(".") if origin else ("", "", "")
+            if origin and group != at.partition(".")[0]:  # else it is said here
                 theirs = comments_of(ways(group), group)
                 said = comment or theirs.get(origin[1], "")
                 if not inner:

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import difflib
 import json
 import os
 import re
@@ -61,7 +62,22 @@ def compose(overrides: Sequence[str], *, resolve: bool = True) -> Any:
             f"conf/ can't be read: {fault}", mend="correct that line: YAML is indented by blanks, each key stands once"
         ) from fault
     except (HydraException, OmegaConfBaseException) as fault:
+        if unknown := _unknown_file(str(fault), overrides):
+            raise unknown from fault
         raise PipelineError(f"conf/ can't be composed: {fault}", mend=_mend(str(fault), overrides)) from fault
+
+
+def _unknown_file(fault: str, overrides: Sequence[str]) -> PipelineError | None:
+    """A file of a group that is not there, in fewer words than Hydra's; the word with the one that may be meant is the mend."""
+    found = re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", fault)
+    if not found or not (folder := Path("conf", found[1])).is_dir():
+        return None
+    group, files = found[1], sorted(path.stem for path in folder.glob("*.yaml"))
+    word = next((word for word in overrides if word.partition("=")[0] == group), f"{group}={found[2]}")
+    near = difflib.get_close_matches(found[2], files, n=1) or files
+    return PipelineError(
+        f"conf/{group} has no {found[2]}; it has {', '.join(files)}", mend=", or ".join(word.replace(found[2], file) for file in near)
+    )
 
 
 def _mend(fault: str, overrides: Sequence[str]) -> str:

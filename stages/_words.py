@@ -97,9 +97,10 @@ def _is_below(key: str, choice: str) -> bool:
     if section == group:
         entries = names.strip("[]").split(",")
         return not names.startswith("[") or ("." in key and key.split(".")[1] not in entries)
-    if group not in GLOBAL:
+    path = CONF / group / f"{names}.yaml"
+    if group not in GLOBAL and not _reaches_out(path):
         return False
-    content = _content(CONF / group / f"{names}.yaml")
+    content = _content(path)
     return section in _chosen(content) or any(".".join(keys) == key for keys, _ in _leaves(content, ()))
 
 
@@ -171,10 +172,12 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
 def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Files that set values of many sections. They choose other files too, so they are tried."""
     chosen, rest = list(words), differences(composed, settings)
-    for group in GLOBAL:
+    others = sorted({path.parent.name for path in CONF.glob("*/*.yaml") if _reaches_out(path)} - {*GLOBAL})
+    for group in (*GLOBAL, *others):
         if len(rest) < 2:
             return  # the file's own word would be as long a way to say it
-        files = [path.stem for path in (CONF / group).glob("*.yaml") if _may_help(_content(path), composed, settings)]
+        paths = [path for path in (CONF / group).glob("*.yaml") if group in GLOBAL or _reaches_out(path)]
+        files = [path.stem for path in paths if _may_help(_content(path), composed, settings)]
         left = {word: differences(_composed([*chosen, word]), settings) for word in (f"{group}={file}" for file in files)}
         best = min(sorted(left), key=lambda word: len(left[word]), default=None)
         if best is not None and len(left[best]) + 1 < len(rest) and not _of_one_section({*rest} - {*left[best]}, composed, settings):
@@ -192,6 +195,11 @@ def _may_help(content: Mapping[str, Any], composed: Mapping[str, Any], settings:
 
     wrong = {group for group in _chosen(content) if not same(composed.get(group), settings.get(group))}
     return bool(wrong) or any(mends(keys, value) for keys, value in _leaves(content, ()))
+
+
+def _reaches_out(path: Path) -> bool:
+    """Whether a file, of whatever group, chooses those of other groups."""
+    return path.is_file() and "- override /" in path.read_text(encoding="utf-8")
 
 
 def _chosen(content: Mapping[str, Any]) -> set[str]:

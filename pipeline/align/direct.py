@@ -22,6 +22,7 @@ from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
 from pipeline.align import adapters, trl_adapter
 from pipeline.align.handed_on import hand_on
+from pipeline.align.needs import SIDES
 from pipeline.align.pairs import ranked, rows_of
 from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import agreement, longest_of, read_pairs, room_for
@@ -76,7 +77,7 @@ class ReferenceFree(FineTuning):
 class Trainer(trl_adapter.Sealed, Loop):  # type: ignore[misc]
     """The loop of transformers around a loss that is written here."""
 
-    arguments, sides = DPOConfig, 2
+    arguments, sides = DPOConfig, SIDES["dpo"]
 
     def __init__(self, model: PreTrainedModel, **more: Any) -> None:
         super().__init__(model, **more)

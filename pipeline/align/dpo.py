@@ -15,6 +15,7 @@ from trl import DPOConfig, DPOTrainer
 
 from pipeline.align import trl_adapter
 from pipeline.align.implicit import implicit_rewards
+from pipeline.align.needs import SIDES
 from pipeline.align.pairs import ranked, rows_of
 from pipeline.align.recipe import FineTuning
 from pipeline.align.rows import agreement, longest_of
@@ -39,7 +40,7 @@ class DirectPreferences(FineTuning):
 class Trainer(trl_adapter.Sealed, DPOTrainer):
     """Direct preference loss."""
 
-    method, arguments, sides = "dpo", DPOConfig, 2
+    method, arguments, sides = "dpo", DPOConfig, SIDES["dpo"]
 
     def compute_loss(self, model: Any, inputs: dict[str, Tensor], *more: Any, **named: Any) -> Any:
         """The preference is a mean over pairs, the sft term one over the tokens of the chosen answers."""

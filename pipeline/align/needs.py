@@ -7,6 +7,15 @@ from transformers import PreTrainedModel
 from pipeline.model import memory
 from pipeline.model.memory import Need
 
+SIDES = {
+    "sft": 1,
+    "kto": 1,
+    "reward": 2,
+    "dpo": 2,
+    "cpo": 2,
+    "orpo": 2,
+    "simpo": 2,
+}  # sequences of a row, by method
 _COLUMNS = 64  # bytes a token of the whole batch: three columns of 8 in this batch and in the next, which is fetched ahead, and their lists
 _TILE, _TILES = 4096, 7  # tokens that TRL's fused head takes at once, and what it holds of them, in logits (measured)
 

@@ -22,6 +22,7 @@ from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from pipeline.align import trl_adapter
 from pipeline.align.calibration import calibration
+from pipeline.align.needs import SIDES
 from pipeline.align.pair_baselines import baselines
 from pipeline.align.preference_losses import bradley_terry
 from pipeline.align.recipe import FineTuning
@@ -77,7 +78,7 @@ class Objective(RewardTrainer):
 class Trainer(trl_adapter.Sealed, Objective):
     """Bradley-Terry loss."""
 
-    method, arguments, sides, no_tokens = "reward", RewardConfig, 2, OWN
+    method, arguments, sides, no_tokens = "reward", RewardConfig, SIDES["reward"], OWN
 
     def compute_loss(self, model: Any, inputs: dict[str, Tensor], *more: Any, **named: Any) -> Tensor:
         """A mean over pairs."""

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from pipeline.model.memory import Need
+    from pipeline.model.objectives.base import ObjectiveKind
     from pipeline.pretraining.dry_step import Measured
 
 LAST, OTHER, DRY = "last run", "last run, with other settings", "dry step"
-SIDES = {"sft": 1, "reward": 2, "dpo": 2, "cpo": 2, "orpo": 2, "simpo": 2, "kto": 1}  # sequences of a row, by method
 HELD = {"dpo": 2, "kto": 2}  # models: the one that learns and the one that it is compared with
 LEARN, PLAYERS = {"ppo": 2, "grpo": 1}, {"ppo": 4, "grpo": 3}  # models that learn; that are held
 
@@ -72,15 +72,21 @@ def tokens_read(duration: Duration, *, batch: int, tokens: int | None) -> float 
 
 def need_of(block: Block, settings: Mapping[str, Any], module: "PreTrainedModel") -> "tuple[Need, int, int, str] | None":
     """(what a step takes beyond the models, rows at once, models that are held, key of the rows); None where nothing is estimated."""
+    from pydantic import TypeAdapter
+
     from pipeline.align import needs
-    from pipeline.model import memory
-    from pipeline.model.memory import Need
+    from pipeline.model.objectives.choice import Objective
+    from pipeline.tokens.rows import rows_by_lot
 
     group, _, entry = block.folder.partition("/")
     if block.name == "pretrain":
-        length = settings["tokenize"]["sequence_length"]
-        row = memory.learning(module, tokens=length) + memory.logits(module, tokens=length, copies=4)
-        return Need(memory.state(module), row), settings["pretrain"]["micro_batch"], 1, "pretrain.micro_batch"
+        own = settings["pretrain"]
+        full = rows_by_lot(own["micro_batch"], length=settings["tokenize"]["sequence_length"], vocabulary=int(module.config.vocab_size))
+        objective: ObjectiveKind = TypeAdapter(Objective).validate_json(json.dumps(own["objective"]))
+        if objective.kind == "span":
+            return None  # an encoder and a decoder, whose module this is not
+        need = objective.over(full, context=settings["model"]["context"], seed=1).need(module)
+        return need, own["micro_batch"], 1 + own["distillation"]["teachers"], "pretrain.micro_batch"
     section = settings.get(group, {}) if not entry else settings.get(group, {}).get(entry, {})
     method, at = section.get("method", group), ".".join(block.folder.split("/"))
     if group not in ("sft", "reward", "align") or (section.get("adapter") or {"method": "full"})["method"] != "full":
@@ -93,9 +99,9 @@ def need_of(block: Block, settings: Mapping[str, Any], module: "PreTrainedModel"
         rows = [min(section["micro_batch"] or size, size) for size in (section["rollout_batch"], section["mini_batch_size"])]
         need, at_once = max(zip(steps, rows, strict=True), key=lambda one: one[0].once + one[0].row * one[1])
         return need, at_once, PLAYERS[method], f"{at}.micro_batch"
-    if method in SIDES:
+    if method in needs.SIDES:
         batch = section["batch_size"]
-        at_once, sides = section["micro_batch"] or batch, SIDES[method]
+        at_once, sides = section["micro_batch"] or batch, needs.SIDES[method]
         need = needs.fine_tuning(module, batch=batch, at_once=at_once, sides=sides, longest=longest, tiled=True)
         return need, at_once, HELD.get(method, 1), f"{at}.micro_batch"
     return None

@@ -1,7 +1,7 @@
 """What every kind of model has: the field's common words, and what the rooms around ask of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,6 +13,15 @@ from pipeline.core.errors import PipelineError
 
 STEP = 32  # widths are multiples of it, so that 4-bit blocks fit
 Fault = tuple[str, str]  # what is wrong, and a setting that mends it
+WORDS = {  # of conf/model, in transformers' configurations
+    "layers": "num_hidden_layers",
+    "hidden_size": "hidden_size",
+    "heads": "num_attention_heads",
+    "kv_heads": "num_key_value_heads",
+    "intermediate_size": "intermediate_size",
+    "activation": "hidden_act",
+    "tie_embeddings": "tie_word_embeddings",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +47,7 @@ class Kind(ABC):
     )
     any_mask: ClassVar[bool] = False  # whether a mask of T x T can tell which tokens see which, in both directions too
     joins: ClassVar[tuple[str, ...]]  # modules whose output joins the residual stream, by the end of their names
+    own: ClassVar[Mapping[str, str]] = {}  # its own words, and those that it calls otherwise, in transformers' configuration
 
     def __post_init__(self) -> None:
         if faults := list(self.faults()):
@@ -65,6 +75,11 @@ class Kind(ABC):
     @abstractmethod
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration; `common` has the vocabulary and the special tokens."""
+
+    @classmethod
+    def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
+        """The words of conf/model that this configuration has, read in rows of `context` tokens; what it does not say is left out."""
+        return {ours: getattr(config, theirs) for ours, theirs in {**WORDS, **cls.own}.items() if hasattr(config, theirs)}
 
     @property
     def inner(self) -> int:
@@ -106,6 +121,12 @@ class Ungrouped(Kind):
         if self.kv_heads != self.heads:
             message = f"{self.model_type} has no grouped heads: kv_heads {self.kv_heads} would have no effect"
             yield message, f"model.kv_heads={self.heads}"
+
+    @classmethod
+    def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
+        """As many groups as heads."""
+        words = super().words_of(config, context=context)
+        return words | {"kv_heads": words["heads"]}
 
 
 @dataclass(frozen=True, kw_only=True)

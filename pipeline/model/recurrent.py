@@ -37,6 +37,11 @@ class Recurrent(Kind):
         """None of a model with heads."""
         yield from ()
 
+    @classmethod
+    def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
+        """tanh, where the configuration does not say."""
+        return {"activation": "tanh"} | super().words_of(config, context=context)
+
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """The configuration. max_position_embeddings is the longest sequence that rows are made for, layer_types what is cached."""
         own: dict[str, Any] = {

@@ -1,14 +1,19 @@
-"""The kinds that conf/model may name. A new kind is a file in kinds/ and its class here."""
+"""The kinds that conf/model may name. A new kind is a file in kinds/ and its class here.
+
+`kind: folder` stands for the kind and the shape of the model in init_from, a folder in transformers' layout.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError
-from transformers import PretrainedConfig
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from transformers import AutoConfig, PretrainedConfig
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import InputError, PipelineError
+from pipeline.model.folder import FOLDER, INIT_FROM, OTHER, has_model, refuse_context
 from pipeline.model.kind import Kind
 from pipeline.model.kinds.bamba import Bamba
 from pipeline.model.kinds.bloom import Bloom
@@ -27,8 +32,46 @@ from pipeline.model.kinds.transformer import Transformer
 from pipeline.model.t5 import EncoderDecoder
 
 _Any = Qwen3 | Llama | Gpt2 | Bloom | Mistral | Mixtral | Deepseek | Mamba2 | Bamba | Rnn | Lstm | Gru | Cnn | Transformer
-Shape = Annotated[_Any, Field(discriminator="kind")]
 KINDS: tuple[type[Kind], ...] = get_args(_Any)
+
+
+def unfolded(content: Any) -> Any:
+    """A shape of kind folder as one of the kind of the model there, in its widths; any other as it is.
+
+    InputError where there is no such model, or it is of a kind that is not among ours or reads fewer tokens than `context`.
+    """
+    if not isinstance(content, Mapping) or content.get("kind") != FOLDER:
+        return content
+    folder = Path(str(content.get("init_from")))
+    if not has_model(folder):
+        raise InputError(f"model=folder takes the model in {INIT_FROM}, and {folder} is empty", mend=OTHER)
+    config, context = config_of(folder), content.get("context")
+    kind = kind_of(config)
+    refuse_context(folder, config, context)
+    words = kind.words_of(config, context=context if isinstance(context, int) else 0)
+    return {**content, **words, "kind": name_of(kind)}
+
+
+Shape = Annotated[_Any, Field(discriminator="kind"), BeforeValidator(unfolded)]
+
+
+def config_of(folder: Path) -> PretrainedConfig:
+    """transformers' configuration of the model in a folder. InputError where there is none that is one of ours."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{INIT_FROM} is {folder}, which has no config.json", mend=OTHER)
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+        kind_of(config)
+    except (OSError, ValueError) as fault:  # no JSON; a type that transformers does not know
+        raise InputError(f"{folder}/config.json can't be read: {' '.join(str(fault).split())[:200]}", mend=OTHER) from fault
+    except PipelineError as fault:
+        raise InputError(f"{folder}: {fault.message}", mend=fault.mend) from fault
+    return config
+
+
+def name_of(kind: type[Kind]) -> str:
+    """The word of conf/model for a kind."""
+    return str(kind.__annotations__["kind"].__args__[0])
 
 
 def kind_of(config: PretrainedConfig) -> type[Kind]:
@@ -48,10 +91,11 @@ def kind_of_type(model_type: str) -> type[Kind]:
 
 def checked(content: Mapping[str, Any]) -> Kind:
     """The shape, or one message with all that is wrong with it."""
-    named = {kind.__annotations__["kind"].__args__[0]: kind for kind in KINDS}
+    named = {name_of(kind): kind for kind in KINDS}
+    content = unfolded(content)
     kind = named.get(content.get("kind", ""))
     if kind is None:
-        raise PipelineError(f"a model of kind {content.get('kind')!r} is unknown", mend=f"model.kind={'|'.join(named)}")
+        raise PipelineError(f"a model of kind {content.get('kind')!r} is unknown", mend=f"model.kind={'|'.join([*named, FOLDER])}")
     try:
         shape: Kind = TypeAdapter(kind).validate_json(json.dumps(content, default=str))
     except ValidationError as faults:

@@ -12,22 +12,21 @@ import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokenizer import Tokenizer
-from pipeline.core.errors import InputError, PipelineError
+from pipeline.core.errors import InputError
 from pipeline.core.files import read_json
 from pipeline.core.manifest import NAME
 from pipeline.model.build import build, completed, special_ids
+from pipeline.model.folder import INIT_FROM, OTHER, has_model, refuse_context
 from pipeline.model.kind import Kind
-from pipeline.model.shapes import kind_of
+from pipeline.model.shapes import config_of, kind_of, name_of
 from pipeline.tokens.special import IDS
 
-KEY = "model.init_from"
 DROPOUTS = ("attn_pdrop", "embd_pdrop", "resid_pdrop", "attention_dropout", "hidden_dropout")  # transformers' own; model.dropout is ours
-OTHER = f"{KEY}=DIR, a folder with config.json, safetensors and tokenizer.json"
 
 
 def start(shape: Kind, tokenizer: Tokenizer, *, seed: int) -> PreTrainedModel:
@@ -40,9 +39,9 @@ def start(shape: Kind, tokenizer: Tokenizer, *, seed: int) -> PreTrainedModel:
     folder = shape.init_from
     ours = Path(tokenizer.file("tokenizer.json"))
     vocabulary = vocabulary_of(tokenizer)
-    if not folder.is_dir() or not any(path.name != ".gitkeep" for path in folder.iterdir()):
+    if not has_model(folder):
         return build(asdict(shape), vocabulary=vocabulary, seed=seed)
-    config = _config(folder, shape)
+    config = config_for(folder, shape)
     places = _places(folder, ours, config)
     theirs = _weights(folder, config)
     config.update({"vocab_size": vocabulary} | special_ids())
@@ -60,22 +59,15 @@ def vocabulary_of(tokenizer: Tokenizer) -> int:
     return len(_vocabulary(Path(tokenizer.file("tokenizer.json"))))
 
 
-def _config(folder: Path, shape: Kind) -> PretrainedConfig:
-    """The folder's configuration, if it can be trained on under this shape."""
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{KEY} is {folder}, which has no config.json", mend=OTHER)
-    config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
-    try:
-        kind = kind_of(config)
-    except PipelineError as fault:
-        raise InputError(f"{folder}: {fault.message}", mend=fault.mend) from fault
-    name = kind.__name__.lower()
+def config_for(folder: Path, shape: Kind) -> PretrainedConfig:
+    """The folder's configuration, if it can be trained on under this shape; else InputError."""
+    config = config_of(folder)
+    kind = kind_of(config)
     if not isinstance(shape, kind):
-        raise InputError(f"{folder} is a model of kind {name}, the settings have {type(shape).__name__.lower()}", mend=f"model={name}")
-    context = int(getattr(config, "max_position_embeddings", None) or shape.context)
-    if context < shape.context:
-        raise InputError(f"{folder} reads {context} tokens, model.context is {shape.context}", mend=f"model.context={context}")
-    config.max_position_embeddings = context
+        message = f"{folder} is a model of kind {name_of(kind)}, the settings have {name_of(type(shape))}"
+        raise InputError(message, mend=f"model={name_of(kind)}")
+    refuse_context(folder, config, shape.context)
+    config.max_position_embeddings = getattr(config, "max_position_embeddings", None) or shape.context
     for name in DROPOUTS:
         if hasattr(config, name):
             setattr(config, name, 0.0)
@@ -105,7 +97,7 @@ def _places(folder: Path, ours: Path, config: PretrainedConfig) -> list[int | No
     """For each of our ids the id that the folder's model has for that token; None for special tokens that it does not know."""
     file = folder / "tokenizer.json"
     if not file.is_file():
-        raise InputError(f"{KEY} is {folder}, which has no tokenizer.json: what its ids mean is not known", mend=OTHER)
+        raise InputError(f"{INIT_FROM} is {folder}, which has no tokenizer.json: what its ids mean is not known", mend=OTHER)
     theirs, own = _vocabulary(file), _vocabulary(ours)
     missing, foreign = own.keys() - theirs.keys() - IDS.keys(), theirs.keys() - own.keys()
     if missing or foreign or _merges(file) != _merges(ours):

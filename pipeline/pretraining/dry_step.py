@@ -15,6 +15,7 @@ from pipeline.core.files import read_json
 from pipeline.model import count
 from pipeline.model.build import build
 from pipeline.model.objective import NextToken
+from pipeline.tokens.importing import content_of, new_ids
 from pipeline.tokens.rows import rows_by_lot
 from pipeline.train.precision import Precision, products
 
@@ -66,7 +67,9 @@ def setting_of(settings: Mapping[str, Any], *, vocabulary: int) -> Setting:
 
 
 def vocabulary_of(settings: Mapping[str, Any], metrics: Path) -> int:
-    """Tokens: as set, as the last run of `tokenizer` has it in the file of its metrics, or a usual number."""
+    """Tokens: of a file to import, as set, as the last run of `tokenizer` has it in the file of its metrics, or a usual number."""
+    if settings["tokenizer"]["kind"] == "import":
+        return 1 + max(new_ids(content_of(Path(settings["tokenizer"]["path"]))).values())
     asked = settings["tokenizer"]["vocab_size"]
     return asked if isinstance(asked, int) else read_json(metrics)["vocabulary"] if metrics.is_file() else UNKNOWN
 

@@ -20,6 +20,7 @@ from pipeline.export.llama_runtime import Runtime
 from pipeline.model import disk
 from pipeline.model.candidate import Theirs, load_candidate
 from pipeline.model.decode import decoder_of
+from pipeline.model.folder import context_of as context_told
 from pipeline.model.paged import Paged
 from pipeline.model.plain import is_plain
 from pipeline.serve.places import Place
@@ -88,13 +89,12 @@ def codec_of(folder: Path) -> Codec:
 
 def context_of(place: Place) -> int:
     """The tokens that a model reads at most."""
-    config = read_json(place.tokenizer / "config.json")
-    found = next((config[key] for key in ("max_position_embeddings", "n_positions") if key in config), None)  # the latter is GPT-2's
+    found = context_told(read_json(place.tokenizer / "config.json"))
     if found is None:
         raise InputError(
             f"{place.tokenizer}/config.json does not say how many tokens the model reads", mend="max_position_embeddings in it"
         )
-    return int(found)
+    return found
 
 
 class Torch:

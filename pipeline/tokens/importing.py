@@ -16,6 +16,7 @@ from pipeline.core.errors import InputError
 from pipeline.tokens.special import IDS
 from pipeline.tokens.tokenizer import encode, safe
 
+OLDER = ("vocab.json", "tokenizer.model", "vocab.txt")  # of checkpoints without a tokenizer.json, which transformers makes of them
 MEND = "tokenizer.path=FILE, a tokenizer.json of the library tokenizers; or tokenizer=bpe"
 
 
@@ -23,7 +24,10 @@ def file_of(path: Path) -> Path:
     """The tokenizer.json that a path names: the file, or the one in a folder. InputError where there is none."""
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
-        raise InputError(f"tokenizer=import reads {file}, which is not there", mend=MEND)
+        older = [name for name in OLDER if (path / name).is_file()]
+        program = f"from transformers import AutoTokenizer as A; A.from_pretrained('{path}').save_pretrained('{path}')"
+        mend = f'.venv/bin/python -c "{program}", which makes it of {older[0]}' if older else MEND
+        raise InputError(f"tokenizer=import reads {file}, which is not there", mend=mend)
     return file
 
 

@@ -1,6 +1,7 @@
 """`make gc`: only what no run needs goes, and only when told to."""
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -87,3 +88,26 @@ def test_nothing_goes_while_a_queue_runs(checkout, monkeypatch, capsys) -> None:
         with pytest.raises(SystemExit, match="experiments of the queue are running"):
             run(monkeypatch, capsys, "--free")
         assert OLD in there(checkout)
+
+
+def test_each_run_is_told_with_what_it_holds_and_what_no_other_does(checkout, monkeypatch, capsys) -> None:
+    def stored(name: str, content: bytes) -> None:
+        path = checkout / ".dvc/cache/files/md5" / name[:2] / name[2:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def locked(*names: str) -> str:
+        return "stages:\n  corpus:\n    outs:\n" + "".join(f"    - path: data/{name[:3]}\n      md5: {name}\n" for name in names)
+
+    shared, first, second, folder = ("a" * 32, "b" * 32, "c" * 32, f"{'d' * 32}.dir")
+    for name, megabytes in ((shared, 3), (first, 1), (second, 5)):
+        stored(name, bytes(megabytes * 1_000_000))
+    stored(folder, json.dumps([{"md5": second, "relpath": "x"}]).encode())
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost"]
+    (checkout / "dvc.lock").write_text(locked(shared, first))
+    for command in (["add", "dvc.lock"], ["commit", "--quiet", "-m", "one"]):
+        subprocess.run([*git, *command], check=True)
+    (checkout / "dvc.lock").write_text(locked(shared, folder, "e" * 32))
+    lines = [line.split() for line in run(monkeypatch, capsys).splitlines()]
+    assert ["workspace", "8", "MB", "5", "MB"] in lines
+    assert [line[-4:] for line in lines if line[:1] == ["commit"]] == [["4", "MB", "1", "MB"]]

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,53 @@ def test_under_an_agent_of_a_sweep_the_whole_run_is_the_one_that_is_waited_for_a
         run = next(record.run for record in wandb_runs.records(path) if record.WhichOneof("record_type") == "run")
         found[run.job_type] = run.run_id, run.sweep_id
     assert found == {"pretrain": ("run-8-pretrain", ""), "pipeline": ("r1", "s1")}
+
+
+def test_trackio_keeps_the_same_runs_in_a_database_here_and_asks_no_network(finished: Path) -> None:
+    pytest.importorskip("trackio", reason="an optional package: .venv/bin/pip install 'trackio>=0.43,<0.44'")
+    Path("params.yaml").write_text(yaml.safe_dump(SETTINGS | {"track": TRACK | {"kind": "trackio", "folder": ".run/trackio"}}))
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    nobody = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+    environment = {**os.environ, **nobody, "PYTHONPATH": path, "PIPELINE_RUN": "run-9"}
+    command = [sys.executable, "-m", "apps.publish"]
+    told = subprocess.run(command, cwd=finished, env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert "as group run-9 of project proof; trackio's files lie in .run/trackio" in told.stdout
+    rows: dict[str, list[tuple[int, dict[str, object]]]] = {}
+    with closing(sqlite3.connect(finished / ".run/trackio/proof.db")) as database:
+        for name, step, metrics in database.execute("select run_name, step, metrics from metrics order by id"):
+            rows.setdefault(name, []).append((step, json.loads(metrics)))
+    assert {*rows} == {"run-9", "run-9-corpus", "run-9-pretrain", "run-9-align/dpo"}
+    assert rows["run-9-pretrain"][:2] == [(1, {"loss": 4.5}), (2, {"loss": 3.5, "val_loss": 3.25})]
+    assert rows["run-9-pretrain"][-1][1] == {"val_loss": 1.5}
+    last = rows["run-9"][-1][1]
+    assert (last["pretrain/val_loss"], last["corpus/documents"], last["align/dpo/accuracy"]) == (1.5, 3, 0.9)
+
+
+SENT = """
+import logging, sys
+from pipeline.core.track import PipelineRun, Track
+from stages._run import send_whole
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+def made(name):
+    print("made", name)
+    return PipelineRun(name=name, job="pipeline", config={}, metrics={"loss": 1.5}, curves={}, tables={}, page=None, artifacts={}, files={})
+for kind, folder in (("none", "a"), ("wandb", "here"), ("wandb", "file")):
+    send_whole(Track(kind=kind, project="p", mode="offline", folder=folder), "run-1", logging.getLogger(), made)
+"""
+
+
+def test_the_report_sends_the_whole_run_under_dvc_and_no_fault_of_a_tracker_stops_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_API_KEY": ""}
+    environment.pop("DVC_STAGE", None)
+
+    def said(**more: str) -> list[str]:
+        command = [sys.executable, "-c", SENT]
+        done = subprocess.run(command, cwd=tmp_path, env=environment | more, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    assert said() == [], "by hand params.yaml is not what ran"
+    assert said(DVC_STAGE="report") == ["made run-1", "made run-1", "the run as a whole was not sent to wandb; make publish sends it"]
+    (file,) = tmp_path.glob("here/wandb/offline-run-*/*.wandb")
+    assert file.name == "run-run-1-pipeline.wandb"

@@ -14,6 +14,8 @@ from pipeline.core.remaining import told_key
 from pipeline.doctor import data, machine
 from pipeline.doctor.stages import DRY, LAST, OTHER, lacks, times, with_memory
 from pipeline.model.build import blank
+from pipeline.pretraining.dry_step import vocabulary_of
+from pipeline.tokens.kinds.bpe import train as train_bpe
 from stages._settings import compose, plain
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +126,19 @@ def test_every_training_stage_has_an_estimate_and_a_lack_names_rows_that_fit(set
     need = with_memory(look, block, settings, module, free=None).memory or 0
     (lack,) = lacks([with_memory(look, block, settings, module, free=int(0.9 * need))])
     assert 0 < takes(lack.mend or "")["pretrain"]["micro_batch"] < settings["pretrain"]["micro_batch"]
+
+
+def test_memory_is_estimated_by_the_objective_and_by_the_vocabulary_that_is_imported(settings, blocks, tmp_path) -> None:
+    module, block = blank(settings["model"], vocabulary=512), named(blocks, "pretrain")
+
+    def need(*words: str) -> int:
+        other = plain(compose(["size=smoke", *words]))
+        return with_memory(times([block], other, tmp_path)[0], block, other, module, free=None).memory or 0
+
+    assert need("objective=multi_token") > need() > 0
+    assert need("objective=span") == 0, "its module is another: nothing is said"
+    train_bpe(["the old fox " * 9], vocab_size=270, pattern="gpt2").save(str(tmp_path / "tokenizer.json"))
+    assert vocabulary_of(plain(compose(["tokenizer=import", f"tokenizer.path={tmp_path}"])), tmp_path / "none") == 270
 
 
 @pytest.fixture

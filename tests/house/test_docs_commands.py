@@ -20,6 +20,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.core.errors import PipelineError
+from tests.checkpoint import checkpoint
 from tests.house.test_drawing_and_settings import BLOCKS, DEFAULT, GROUPS, LISTS, ROOT, composed, faults, leaves
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "log.md")]
@@ -86,7 +87,8 @@ def ready(override: str) -> str:
     """One override as it can be composed."""
     key, _, value = override.partition("=")
     value = value if "[" in value or "{" in value else value.split(",")[0]
-    return f"{STANDS_FOR.sub('one', key)}={STANDS_FOR.sub(OWN_TEXT, value)}"
+    place = checkpoint if key == "model.init_from" else lambda: OWN_TEXT
+    return f"{STANDS_FOR.sub('one', key)}={STANDS_FOR.sub(lambda _: place(), value)}"
 
 
 def commands_of(page: Path) -> Iterator[Command]:

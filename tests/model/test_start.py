@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import tokenizers
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import InputError
-from pipeline.model.build import build
+from pipeline.model.build import Shape, build, configure
 from pipeline.model.disk import save
 from pipeline.model.shapes import checked
 from pipeline.model.start import start
@@ -21,7 +22,8 @@ from pipeline.tokens.kinds.bpe import train
 from pipeline.tokens.special import IDS
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.model.conftest import SIZE
-from tests.model.every_kind import shape_of
+from tests.model.every_kind import KINDS, shape_of
+from tests.tiny_shape import SHAPE
 
 IDS_OF_ROWS = torch.arange(len(IDS), len(IDS) + 40)[None]
 
@@ -139,3 +141,18 @@ def test_weights_that_are_not_whole_are_told(hurt: Any, told: str, module: PreTr
     with pytest.raises(InputError, match=told) as fault:
         started(tmp_path / "released", tokenizer)
     assert fault.value.mend.startswith("model.init_from=DIR")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shape_of_kind_folder_is_the_one_that_the_folder_was_made_of(kind: str, tmp_path: Path) -> None:
+    asked = checked(shape_of(kind, init_from=str(tmp_path)))
+    configure(asked, vocabulary=SIZE).save_pretrained(tmp_path)
+    others = {"kind": "folder", "layers": 9, "hidden_size": 96, "activation": "relu", "tie_embeddings": False}
+    told = TypeAdapter(Shape).validate_json(json.dumps(SHAPE | {"init_from": str(tmp_path)} | others))
+    assert configure(told, vocabulary=SIZE).to_dict() == configure(asked, vocabulary=SIZE).to_dict()
+
+
+def test_an_empty_folder_is_no_kind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is empty") as fault:
+        checked(SHAPE | {"kind": "folder", "init_from": str(tmp_path)})
+    assert fault.value.mend.startswith("model.init_from=DIR, a folder with config.json")

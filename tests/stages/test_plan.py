@@ -11,6 +11,8 @@ import pytest
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
+from pipeline.model.build import configure
+from pipeline.model.shapes import checked
 from pipeline.tokens.kinds.bpe import train as train_bpe
 from stages import _checks, _plan
 from stages._checks import faults_between, faults_of_kinds, faults_of_names, faults_of_paths, faults_of_sections
@@ -188,6 +190,28 @@ def test_a_tokenizer_to_import_is_looked_at_before_anything_runs(tmp_path: Path)
     assert "tokenizer.json, which is not there" in fault.message
     train_bpe(["the old fox " * 9], vocab_size=264, pattern="gpt2").save(str(tmp_path / "tokenizer.json"))
     assert list(faults_of_kinds(plain(compose(words)))) == []
+
+
+def test_a_checkpoint_is_looked_at_before_anything_runs_by_its_own_kind_and_widths(tmp_path: Path) -> None:
+    words = ["model=folder", f"model.init_from={tmp_path}"]
+
+    def found(*more: str) -> list[tuple[str, str]]:
+        return [(fault.message, fault.mend) for fault in faults_of_kinds(plain(compose([*words, *more])))]
+
+    assert "is empty" in found()[0][0]
+    shape = plain(compose(["model=bloom"]))["model"] | {"hidden_size": 96, "context": 300}
+    configure(checked(shape), vocabulary=270).save_pretrained(tmp_path)
+    (tmp_path / "vocab.json").write_text("{}")
+    (form, _), (tokenizer, program) = found()
+    assert form.startswith("a model of kind bloom has no GGUF form")
+    assert tokenizer.endswith("tokenizer.json, which is not there")
+    assert program.startswith(f".venv/bin/python -c \"from transformers import AutoTokenizer as A; A.from_pretrained('{tmp_path}')")
+    train_bpe(["the old fox " * 9], vocab_size=270, pattern="gpt2").save(str(tmp_path / "tokenizer.json"))
+    assert found("export=[transformers]") == []
+    (short,) = found("export=[transformers]", "model.context=512")
+    assert short == (f"{tmp_path} reads 300 tokens, model.context is 512", "model.context=300")
+    (other,) = found("export=[transformers]", "model=llama")
+    assert other == (f"{tmp_path} is a model of kind bloom, the settings have llama", "model=bloom")
 
 
 def test_a_copy_of_an_entry_that_kept_its_target_is_refused_though_the_section_was_checked(settings, tmp_path, monkeypatch) -> None:

@@ -100,6 +100,14 @@ def test_a_key_that_hydra_does_not_know_is_refused():
 def test_a_group_that_does_not_exist_is_refused_with_those_that_do():
     with pytest.raises(PipelineError, match=r"minhash(.|\n)*mend"):
         compose(["dedup=fuzzy"])
+    for word, mend in (
+        ("model=llamma", "model=llama"),
+        ("align=[dpo,ppoo]", "align=[dpo,ppo]"),
+        ("track=mlflow", "track=none, or track=trackio"),
+    ):
+        with pytest.raises(PipelineError, match=f"conf/{word.partition('=')[0]} has no") as fault:
+            compose([word])
+        assert fault.value.mend.startswith(mend)
 
 
 def test_a_stage_writes_its_artifact_metrics_curve_and_log_and_cleans_up(place):

@@ -19,6 +19,7 @@ SAID = [
     ["align=[dpo,ppo,dpo_strong]", "align.ppo.source=data/align/dpo"],
     ["select=gopher", "dedup=exact", "hardware=cpu", "contest.resamples=123"],
     ["split.benchmarks=data/examples", "align.dpo.beta=0.3"],
+    ["size=smoke", "model=folder", "model.init_from=data/examples"],
 ]
 
 
@@ -118,6 +119,8 @@ def test_more_words_go_on_from_what_is_applied() -> None:
             ["data=own", "data.path=/"],
             ["data=own", "data.path=/"],
         ),
+        (["model=folder", "model.init_from=data/a"], ["model.init_from=data/b"], ["model=folder", "model.init_from=data/b"]),
+        (["tokenizer=byte", "size=smoke"], ["model=folder"], ["size=smoke", "model=folder"]),
         (["dedup=semantic", "dedup.embeddings.threshold=0.9"], ["dedup=minhash"], []),
         (["align.dpo.beta=0.3", "align.ppo.kl_target=2.0"], ["align=[ppo]"], ["align=[ppo]", "align.ppo.kl_target=2.0"]),
         (["data=own", "data.path=data/examples", "budget.max_length=64"], ["data.path=data/input"], ["data=own", "budget.max_length=64"]),

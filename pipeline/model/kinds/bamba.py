@@ -4,7 +4,7 @@ The documents of a packed row are read one by one, as mamba2's.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -38,6 +38,12 @@ class Bamba(Rotary):
     chunk_size: PositiveInt  # tokens that the scan takes at once: speed and memory
 
     model_type: ClassVar[str] = "bamba"
+    own: ClassVar[Mapping[str, str]] = {
+        "expand": "mamba_expand",
+        "state_size": "mamba_d_state",
+        "conv_size": "mamba_d_conv",
+        "chunk_size": "mamba_chunk_size",
+    }
     compiles: ClassVar[bool] = False
     joins: ClassVar[tuple[str, ...]] = ("self_attn.o_proj", "mamba.out_proj", "feed_forward.down_proj")
 
@@ -48,6 +54,11 @@ class Bamba(Rotary):
             message = f"attention_every {self.attention_every} of {self.layers} layers leaves no layer with a state, or none with attention"
             yield message, "model.attention_every=2" if self.layers > 1 else "model.layers=2"
         yield from self.faults_of_half_heads()
+
+    @classmethod
+    def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
+        """Attention as often as its first layer of it says."""
+        return super().words_of(config, context=context) | {"attention_every": config.attn_layer_indices[0] + 1}
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""

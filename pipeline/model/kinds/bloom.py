@@ -37,6 +37,11 @@ class Bloom(Ungrouped):
             message = f"bloom has an inner width of 4 x hidden_size: intermediate_size {self.intermediate_size} would have no effect"
             yield message, "model.intermediate_size=auto"
 
+    @classmethod
+    def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
+        """One inner width and one activation."""
+        return super().words_of(config, context=context) | {"intermediate_size": "auto", "activation": "gelu"}
+
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration. max_position_embeddings is ours: the longest sequence that rows are made for."""
         own: dict[str, Any] = {

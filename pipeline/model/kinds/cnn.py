@@ -5,7 +5,7 @@ Dauphin et al. 2017 (the gate), van den Oord et al. 2016 (the reach).
 batch B, time T, width D
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -39,6 +39,7 @@ class Cnn(Kind):
     dilation: PositiveInt  # they stand so many times further apart than those of the layer below; 1: side by side in all
 
     model_type: ClassVar[str] = "cnn"
+    own: ClassVar[Mapping[str, str]] = {"conv_size": "conv_kernel", "dilation": "dilation"}
     attention: ClassVar[str] = "eager"  # it has no such kernel
     joins: ClassVar[tuple[str, ...]] = ("convolution.o_proj",)
 

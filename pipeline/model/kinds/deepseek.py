@@ -3,7 +3,7 @@
 The feed-forward parts are dense. Experts are mixtral's: those of DeepSeek are balanced by a bias that transformers does not train.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +23,7 @@ class Deepseek(Ungrouped):
     q_rank: PositiveInt | None  # numbers from which queries are made; null: from the whole width
 
     model_type: ClassVar[str] = "deepseek_v3"
+    own: ClassVar[Mapping[str, str]] = {"kv_rank": "kv_lora_rank", "q_rank": "q_lora_rank"}
     any_mask: ClassVar[bool] = True
     joins: ClassVar[tuple[str, ...]] = ("self_attn.o_proj", "mlp.down_proj")
 

@@ -1,5 +1,6 @@
 """Learned positions, LayerNorm, a feed-forward part without a gate (Radford et al. 2019)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +19,7 @@ class Gpt2(Ungrouped):
     activation: Literal["gelu", "relu", "silu"]
 
     model_type: ClassVar[str] = "gpt2"
+    own: ClassVar[Mapping[str, str]] = {"intermediate_size": "n_inner", "activation": "activation_function"}
     any_mask: ClassVar[bool] = True
     joins: ClassVar[tuple[str, ...]] = ("attn.c_proj", "mlp.c_proj")
 
@@ -25,6 +27,14 @@ class Gpt2(Ungrouped):
     def inner(self) -> int:
         """As it stands, or four times the width."""
         return 4 * self.hidden_size if self.intermediate_size == "auto" else self.intermediate_size
+
+    @classmethod
+    def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
+        """The activation by our name."""
+        words = super().words_of(config, context=context)
+        names = {theirs: ours for ours, theirs in ACTIVATIONS.items()}
+        activation = names.get(words["activation"], words["activation"])
+        return words | {"activation": activation, "intermediate_size": words["intermediate_size"] or "auto"}
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration. Its own dropout is off: build puts ours in every kind alike."""

@@ -3,7 +3,7 @@
 The scan in plain torch goes on through a row, so the documents of a packed one are read one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -30,6 +30,13 @@ class Mamba2(Kind):
     chunk_size: PositiveInt  # tokens that the scan takes at once: speed and memory
 
     model_type: ClassVar[str] = "mamba2"
+    own: ClassVar[Mapping[str, str]] = {
+        "heads": "num_heads",
+        "kv_heads": "n_groups",
+        "state_size": "state_size",
+        "conv_size": "conv_kernel",
+        "chunk_size": "chunk_size",
+    }
     attention: ClassVar[str] = "eager"  # it has no such kernel
     compiles: ClassVar[bool] = False
     joins: ClassVar[tuple[str, ...]] = ("mixer.out_proj",)
@@ -45,6 +52,11 @@ class Mamba2(Kind):
         if self.inner % self.hidden_size:
             message = f"mamba2 has an inner width that is a multiple of hidden_size {self.hidden_size}, not {self.intermediate_size}"
             yield message, "model.intermediate_size=auto"
+
+    @classmethod
+    def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
+        """Its inner width is told by `expand`."""
+        return super().words_of(config, context=context) | {"intermediate_size": config.expand * config.hidden_size}
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration. max_position_embeddings is ours: the longest sequence that rows are made for."""

@@ -1,6 +1,6 @@
 """llama whose tokens see a window of those before them (Jiang et al. 2023)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +18,7 @@ class Mistral(Rotary):
     window: PositiveInt | None  # tokens that a token sees, itself among them; null: all
 
     model_type: ClassVar[str] = "mistral"
+    own: ClassVar[Mapping[str, str]] = {"window": "sliding_window"}
 
     def faults(self) -> Iterator[Fault]:
         """Also a window that hides nothing."""
@@ -25,6 +26,12 @@ class Mistral(Rotary):
         if self.window is not None and self.window >= self.context:
             message = f"window {self.window} would have no effect on {self.context} tokens of context"
             yield message, "model.window=null"
+
+    @classmethod
+    def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
+        """No window where it hides nothing of such rows."""
+        words = super().words_of(config, context=context)
+        return words | {"window": None if (words["window"] or context) >= context else words["window"]}
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """transformers' configuration."""

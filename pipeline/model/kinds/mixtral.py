@@ -1,6 +1,6 @@
 """llama with several feed-forward parts, of which a router chooses some for each token (Jiang et al. 2024)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -22,6 +22,11 @@ class Mixtral(Rotary):
     balance_loss: NonNegativeFloat  # times the balance of the experts, added to the loss (Fedus et al. 2022); 0: not counted
 
     model_type: ClassVar[str] = "mixtral"
+    own: ClassVar[Mapping[str, str]] = {
+        "experts": "num_local_experts",
+        "experts_per_token": "num_experts_per_tok",
+        "balance_loss": "router_aux_loss_coef",
+    }
     joins: ClassVar[tuple[str, ...]] = ("self_attn.o_proj", ".mlp")
 
     def faults(self) -> Iterator[Fault]:

@@ -3,7 +3,7 @@
 batch B, time T, tokens that are seen S (with those in the cache), heads H, head width K
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -53,6 +53,9 @@ class Transformer(Kind):
     window: PositiveInt | None  # tokens that a token sees, itself among them, or of a block
 
     model_type: ClassVar[str] = "transformer"
+    own: ClassVar[Mapping[str, str]] = {
+        name: name for name in ("gated", "positions", "norm", "norm_weights", "biases", "pattern", "window")
+    }
     joins: ClassVar[tuple[str, ...]] = ("self_attn.o_proj", "mlp.down_proj")
 
     @property
@@ -73,7 +76,6 @@ class Transformer(Kind):
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:
         """The configuration. layer_types is what is cached: all, whatever the pattern."""
-        same = ("gated", "positions", "norm", "norm_weights", "biases", "pattern", "window")
         own: dict[str, Any] = {
             "num_hidden_layers": self.layers,
             "hidden_size": self.hidden_size,
@@ -84,7 +86,7 @@ class Transformer(Kind):
             "max_position_embeddings": self.context,
             "layer_types": ["full_attention"] * self.layers,
         }
-        return TransformerConfig(**own, **{name: getattr(self, name) for name in same}, **common)
+        return TransformerConfig(**own, **{name: getattr(self, name) for name in self.own}, **common)
 
     @classmethod
     def held(cls, config: PretrainedConfig, *, tokens: int) -> int:

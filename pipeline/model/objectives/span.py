@@ -24,6 +24,7 @@ from pipeline.core.seed import seed_of
 from pipeline.model import count
 from pipeline.model.ahead import Numbers
 from pipeline.model.build import completed, special_ids
+from pipeline.model.folder import has_model
 from pipeline.model.held_out import SlidingWindow
 from pipeline.model.kind import Kind
 from pipeline.model.objectives.base import PLAIN, Data, Noised, ObjectiveKind, Terms, Told
@@ -66,7 +67,7 @@ class Span(ObjectiveKind):
 
     def start(self, shape: Kind, tokenizer: Tokenizer, *, seed: int) -> PreTrainedModel:
         """Fresh weights. PipelineError where there is a model to go on from."""
-        if shape.init_from.is_dir() and any(path.name != ".gitkeep" for path in shape.init_from.iterdir()):
+        if has_model(shape.init_from):
             raise PipelineError(f"objective=span can't go on from {shape.init_from}", mend="model.init_from=data/init_from, left empty")
         own, tokens = EncoderDecoder(**{name: getattr(shape, name) for name in SIZES}), vocabulary_of(tokenizer)
         words = {"vocab_size": tokens + self.sentinels, "first_sentinel_id": tokens, **special_ids()}

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.model.folder import context_of
 from pipeline.report.figures import number
 from pipeline.report.sandbox.words import LESSONS, READING
 
@@ -129,7 +130,7 @@ def architecture_of_folder(config: Mapping[str, Any], shapes: Mapping[str, Seque
         tensors=_in_order([{"name": name, "shape": list(shape)} for name, shape in shapes.items()]),
         width=next(shape[-1] for name, shape in shapes.items() if any(word in name for word in ("embed", "wte"))),
         heads=config.get("num_attention_heads") or config.get("n_head"),
-        context=next((config[key] for key in ("max_position_embeddings", "n_positions") if key in config), _CONTEXT),
+        context=context_of(config) or _CONTEXT,
         vocabulary=config["vocab_size"],
     )
 

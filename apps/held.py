@@ -1,0 +1,90 @@
+"""What each run holds of DVC's cache: the workspace, experiments, and commits with a dvc.lock of their own."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from apps.revisions import experiments
+from pipeline.report.revisions import WORKSPACE, git
+
+LOCK = "dvc.lock"
+_NAME = re.compile(rb"md5: ([0-9a-f]{32}(?:\.dir)?)\b")
+
+
+@dataclass(frozen=True)
+class Held:
+    """Bytes of a run in the cache."""
+
+    name: str
+    all: int
+    own: int  # of these, what no other run holds
+
+
+def held(cache_folder: Path, *, in_git: bool) -> list[Held]:
+    """Of each run that has something there, those first that have most to themselves. Runs with the same data are one, the newest."""
+    runs: dict[frozenset[str], str] = {}
+    for name, lock in locks(in_git=in_git):
+        objects = frozenset(one for one in objects_of(lock, cache_folder) if size_of(one, cache_folder))
+        if objects:
+            runs.setdefault(objects, name)
+    holders = Counter(one for objects in runs for one in objects)
+    found = [
+        Held(
+            name,
+            sum(size_of(one, cache_folder) for one in objects),
+            sum(size_of(one, cache_folder) for one in objects if holders[one] == 1),
+        )
+        for objects, name in runs.items()
+    ]
+    return sorted(found, key=lambda run: (-run.own, -run.all, run.name))
+
+
+def locks(*, in_git: bool) -> Iterator[tuple[str, bytes]]:
+    """Every dvc.lock that is known, with the name of its run."""
+    if Path(LOCK).is_file():
+        yield WORKSPACE, Path(LOCK).read_bytes()
+    if not in_git or not git("rev-list", "--all", "--max-count=1"):
+        return
+    named: Mapping[str, str] = experiments()
+    for name, commit in named.items():
+        if listed(commit):
+            yield f"experiment {name}", git("show", f"{commit}:./{LOCK}")
+    for line in git("log", "--branches", "--tags", "HEAD", "--format=%h %cs", "--diff-filter=AM", "--", LOCK).decode().splitlines():
+        commit, date = line.split()
+        yield f"commit {commit} of {date}", git("show", f"{commit}:./{LOCK}")
+
+
+def listed(commit: str) -> bool:
+    """Whether a commit has a dvc.lock."""
+    return bool(git("ls-tree", "--name-only", commit, "--", LOCK).strip())
+
+
+def objects_of(lock: bytes, cache_folder: Path) -> Iterator[str]:
+    """The objects that a dvc.lock names, and the files of its folders. What it only read and did not make is in no cache."""
+    for name in {found.decode() for found in _NAME.findall(lock)}:
+        yield name
+        if name.endswith(".dir"):
+            yield from files_of(name, cache_folder)
+
+
+@cache
+def files_of(name: str, cache_folder: Path) -> tuple[str, ...]:
+    """The objects of a folder's files."""
+    path = path_of(name, cache_folder)
+    return tuple(row["md5"] for row in json.loads(path.read_bytes())) if path.is_file() else ()
+
+
+@cache
+def size_of(name: str, cache_folder: Path) -> int:
+    """Bytes of an object; 0 where it is not there."""
+    path = path_of(name, cache_folder)
+    return path.stat().st_size if path.is_file() else 0
+
+
+def path_of(name: str, cache_folder: Path) -> Path:
+    """Where the cache has it."""
+    return cache_folder / "files/md5" / name[:2] / name[2:]
