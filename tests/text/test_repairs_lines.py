@@ -166,6 +166,16 @@ def test_the_code_of_this_repository_stays_as_it_is() -> None:
     assert changed == []
 
 
+def test_a_list_of_mappings_is_yaml_though_most_values_are_prose() -> None:
+    entry = "- name: lamp\n  about: A small light that stands on the table, and is lit in the evening by whoever comes home first.\n"
+    listed = (
+        entry
+        + entry.replace("lamp", "bowl")
+        + "  and: It was broken once, on a winter evening, and has been mended with a thin line of gold since.\n"
+    ) * 3
+    assert clean_text(listed, SETTINGS)[0].strip() == listed.strip()
+
+
 @pytest.mark.shared
 @pytest.mark.skipif(not DATA.is_dir(), reason="no shared data beside the checkout")
 def test_a_second_cleaning_of_real_books_changes_nothing() -> None:

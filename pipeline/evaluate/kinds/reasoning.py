@@ -23,8 +23,7 @@ from pipeline.world.reasoning import ends_in, steps_of
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-ACCURACY, THINKS, TOKENS, SLIPPED, MENDED = "accuracy", "thinks", "tokens", "slipped", "mended"
-METRICS = (ACCURACY, THINKS, TOKENS, SLIPPED, MENDED)
+METRICS = ACCURACY, THINKS, TOKENS, SLIPPED, MENDED = "accuracy", "thinks", "tokens", "slipped", "mended"
 BUDGET = "budget_"  # before the tokens of one: a part of the task
 NO_QUESTIONS = "these dialogues have no questions that take steps: experiment=reasoning"
 NO_TOKENS = f"the model's vocabulary has no {THINK}"

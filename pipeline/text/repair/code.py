@@ -176,8 +176,11 @@ def _is_recipe(lines: Sequence[str], start: int, stop: int) -> bool:
 
 
 def _is_keyed(lines: Sequence[str], start: int, stop: int) -> bool:
-    """Whether a block is YAML: keys in small letters, their values and items, some of them deeper than others or short."""
-    keys = deeper = plain = items = 0
+    """Whether a block is YAML: keys in small letters, their values and items, some of them deeper than others or short.
+
+    Half of the values may be prose; more of them in a list of mappings, whose keys stand below each other.
+    """
+    keys = deeper = plain = items = mappings = 0
     for place in range(start, stop):
         short = lines[place].strip()
         depth = _depth(lines[place])
@@ -185,13 +188,15 @@ def _is_keyed(lines: Sequence[str], start: int, stop: int) -> bool:
             continue
         if _KEY.match(short):
             keys += 1
+            mappings += short.startswith("- ")
             plain += not _YAML_VALUE.fullmatch(short)
         elif _YAML_ITEM.match(short):
             items += depth > 0 or keys > 0
         elif not (place > start and depth > _depth(lines[start])):
             return False
         deeper += place > start and depth != _depth(lines[start])
-    return 2 * plain <= keys and (keys >= _KEYS or (keys >= _LEAST and deeper > 0) or (keys >= 1 and items > 0 and deeper > 0))
+    listed = mappings >= _LEAST and deeper >= mappings
+    return (listed or 2 * plain <= keys) and (keys >= _KEYS or (keys >= _LEAST and deeper > 0) or (keys >= 1 and items > 0 and deeper > 0))
 
 
 def _within_strings(lines: Sequence[str], kinds: str) -> list[bool]:
