@@ -63,6 +63,12 @@ def sentences(text: str) -> Iterator[Passage]:
             start = stop.end()
 
 
+def uncut(text: str) -> str:
+    """Of a text that breaks off anywhere, what stands before its last sentence began; without a whole sentence, before its last word."""
+    ends = [stop.end() for stop in _STOP.finditer(text)]
+    return text[: ends[-1]] if ends else re.sub(r"\S+\Z", "", text)
+
+
 def changed(sentence: str, change: Change, rng: np.random.Generator) -> str | None:
     """The sentence with two of its words exchanged, chosen by lot; None where it has no such words.
 

@@ -6,7 +6,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.artifact.split import TEXTS, Split
+from pipeline.core.errors import PipelineError
 from pipeline.evaluate.kinds.fabrication import CONTRADICTED, INVENTED, NOTHING, SOURCE, WRONG, Fabrication, counted
+from pipeline.evaluate.passages import uncut
 from pipeline.model.disk import load
 from pipeline.world.facts import RELATIONS, Fact
 from pipeline.world.stated import contradicted, stated
@@ -59,3 +61,45 @@ def test_a_model_that_knows_nothing_states_nothing_and_the_source_invents_nothin
 def test_without_questions_the_figures_say_why_they_are_absent(given, models, plain_dialogues) -> None:
     found = QUESTIONS.examine("fabrication", load(models["base"], device="cpu"), replace(given("base"), dialogues=plain_dialogues))
     assert {one.reason for one in found.rows} == {NOTHING}
+
+
+def test_of_text_that_was_read_and_is_true_nothing_is_invented_or_wrong_wherever_it_is_cut(given, monkeypatch) -> None:
+    told = "So Ada lives in Oakham, and then Bo lives in Oakham, and"
+    words = given("base")
+    rows = [{"fact": "home:Ada", "value": "Oakham"}, {"fact": "home:Bo", "value": "Oakham"}]
+    monkeypatch.setattr(type(words.dialogues), "rows", lambda self, name: iter(rows))
+    for text in (told, f"An old fox went over the hill. {told} told."):
+        found = counted([uncut(text[:end]) for end in range(len(text) + 1)], words)
+        assert not any(one.invented or one.wrong for one in found)
+        assert found[len(text) - 1].facts == (2 if text is told else 0), "behind the last sentence nothing is read"
+
+
+def test_answers_that_had_to_stop_are_read_up_to_their_last_sentence(given, models, monkeypatch) -> None:
+    full = given("base").codec.tokenizer.encode("the old fox and Zo").ids
+    for more in (0, 1):
+        monkeypatch.setattr("pipeline.model.generate.generate", lambda module, prompts, **how: [full] * len(prompts))
+        task = replace(TEXT, max_new_tokens=len(full) + more)
+        found = task.examine("fabrication", load(models["base"], device="cpu"), given("base"))
+        assert {len(one["invented"]) for one in found.records} == {more}
+
+
+def test_stretches_of_the_source_do_not_overlap_and_are_resampled_by_document(given, monkeypatch) -> None:
+    read: list[tuple[str, str, int]] = []
+
+    def noted(name, task, asked, counts, given) -> list:
+        read.extend((one.cluster, one.document, one.start) for one in asked)
+        return []
+
+    monkeypatch.setattr("pipeline.evaluate.kinds.fabrication._rows", noted)
+    TEXT.baselines("fabrication", given("base"))
+    assert 0 < len({cluster for cluster, _, _ in read}) < len(read)
+    for cluster, document, start in read:
+        assert cluster == document
+        assert not [other for other in read if other[1] == document and start < other[2] < start + 6 * TEXT.max_new_tokens]
+
+
+def test_a_context_without_room_for_a_prompt_is_refused(given, models) -> None:
+    module = load(models["base"], device="cpu")
+    task = replace(TEXT, max_new_tokens=int(module.config.max_position_embeddings))
+    with pytest.raises(PipelineError, match=r"tasks\.fabrication\.max_new_tokens \d+ leaves no room"):
+        task.examine("fabrication", module, given("base"))

@@ -82,3 +82,13 @@ def test_without_questions_the_figures_say_why_they_are_absent(given, plain_dial
     one = replace(given("base"), dialogues=plain_dialogues)
     assert [found.reason for found in CLAIMS.examine("claims", None, one).rows] == [TOO_FEW] * 2
     assert CLAIMS.baselines("claims", one) == []
+
+
+def test_the_baseline_counts_only_tokens_that_occur(given, monkeypatch) -> None:
+    def noted(self, task, given, items, features) -> list[float]:
+        assert features.any(0).all()
+        assert features.sum() == sum(len(given.ids(one.text)) for one in items)
+        return [1.0] * len(items)
+
+    monkeypatch.setattr(Probe, "_hits", noted)
+    assert WORDS.baselines("order", given("base"))

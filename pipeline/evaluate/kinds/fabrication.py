@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, PositiveInt
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Estimate, rate, wilson
 from pipeline.core.seed import seed_of
 from pipeline.evaluate.held_out_text import places
 from pipeline.evaluate.items import by_lot
 from pipeline.evaluate.kinds.questions import questions
-from pipeline.evaluate.passages import sentences
+from pipeline.evaluate.passages import sentences, uncut
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.dialogues import CONTEXT, Room
@@ -55,7 +56,9 @@ class Asked(NamedTuple):
     """What is gone on from."""
 
     id: str
-    cluster: str
+    cluster: str  # of a model's answers
+    document: str  # of the source's; nothing behind a question
+    start: int  # of what is written, characters from the beginning of the document
     prompt: list[int]
     truly: str  # how the text goes on; nothing behind a question
 
@@ -77,6 +80,9 @@ class Fabrication:
         from pipeline.tokens.special import ENDOFTEXT, IDS
 
         context = int(module.config.max_position_embeddings)
+        if context - self.max_new_tokens < 1:
+            message = f"tasks.{task}.max_new_tokens {self.max_new_tokens} leaves no room for a prompt in a context of {context}"
+            raise PipelineError(message, mend=f"a smaller tasks.{task}.max_new_tokens, or a larger model.context")
         asked = list(self.read(task, given, context=context))
         if not asked:
             return Result(rows=[absent(given.name, task, metric, NOTHING) for metric in NONE])
@@ -84,7 +90,8 @@ class Fabrication:
         ends = (IDS[ENDOFTEXT], *given.codec.turn_ends) if given.theirs is None else given.codec.turn_ends
         written = generate(module, [one.prompt for one in asked], seed=seed_of(given.seed, task), ends=ends, **how)
         texts = [given.codec.tokenizer.decode(ids) for ids in written]
-        counts = counted(texts, given)
+        cut = [len(ids) >= self.max_new_tokens for ids in written]  # a model is not to blame for the word where it had to stop
+        counts = counted([uncut(text) if some else text for text, some in zip(texts, cut, strict=True)], given)
         records = [
             {"task": task, "id": one.id, "cluster": one.cluster, "written": text} | found._asdict()
             for one, text, found in zip(asked, texts, counts, strict=True)
@@ -96,25 +103,31 @@ class Fabrication:
         if self.ask == "questions":
             return []
         asked = list(self.read(task, given, context=self.prompt_tokens + self.max_new_tokens))
-        return _rows(SOURCE, task, asked, counted([one.truly for one in asked], given), given)
+        apart = _apart(asked, _CHARACTERS * self.max_new_tokens)
+        clustered = [one._replace(cluster=one.document) for one in apart]  # all that varies is which documents were held out
+        return _rows(SOURCE, task, clustered, counted([one.truly for one in apart], given), given)
 
     def read(self, task: str, given: HeldOut, *, context: int) -> Iterator[Asked]:
         """The same for every model that reads as many tokens."""
         room = context - self.max_new_tokens
         if self.ask == "questions":
-            if room < 1 or not given.dialogues.has("questions.jsonl"):
+            if not given.dialogues.has("questions.jsonl"):
                 return
             fitting = Room(tokens=room, key=CONTEXT, max_dropped=self.max_dropped, context=context, spare=self.max_new_tokens)
             for one in questions(given.dialogues, given.codec, held_out=self.items, trained=0, room=fitting, seed=given.seed):
-                yield Asked(one.id, one.cluster, one.prompt, "")
+                yield Asked(one.id, one.cluster, "", 0, one.prompt, "")
             return
         found = places(given, sentences, task, count=_FEW * self.items)
         for document, passage in by_lot(found, lambda place: place, count=self.items, seed=given.seed, task=task):
             end = passage.start + len(passage.text)
-            before, after = document.text[:end], document.text[end : end + _CHARACTERS * self.max_new_tokens]
-            ids = given.ids(before[-_CHARACTERS * 2 * self.prompt_tokens :])[-max(1, min(self.prompt_tokens, room)) :]
+            last = end + _CHARACTERS * self.max_new_tokens
+            before, after = document.text[:end], document.text[end:last]
+            ids = given.ids(before[-_CHARACTERS * 2 * self.prompt_tokens :])[-min(self.prompt_tokens, room) :]
             name = f"{document.id}:{passage.start}"
-            yield Asked(name, name, ids, after)  # what varies is what the model writes, more than the document before it
+            truly = after if last >= len(document.text) else uncut(after)
+            yield Asked(
+                name, name, document.book, end, ids, truly
+            )  # what varies is what the model writes, more than the document before it
 
 
 def counted(texts: Sequence[str], given: HeldOut) -> list[Counts]:
@@ -130,6 +143,15 @@ def _counted(text: str, read: set[str], true: dict[str, str]) -> Counts:
     known = [fact for fact in facts if fact.id in true]
     invented = [name for name in names if name not in read]
     return Counts(len(names), invented, *contradicted(facts), len(known), sum(true[fact.id] != fact.value for fact in known))
+
+
+def _apart(asked: Sequence[Asked], width: int) -> list[Asked]:
+    """Those that overlap none before them in the same document, by their order in it."""
+    found: list[Asked] = []
+    for one in sorted(asked, key=lambda one: (one.document, one.start)):
+        if not found or found[-1].document != one.document or one.start >= found[-1].start + width:
+            found.append(one)
+    return found
 
 
 def _rows(name: str, task: str, asked: Sequence[Asked], counts: Sequence[Counts], given: HeldOut) -> list[Row]:

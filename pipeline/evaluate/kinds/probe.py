@@ -74,9 +74,11 @@ class Probe:
         items = self.read(task, given)
         if not _enough(items):
             return []
-        counts = np.zeros((len(items), given.tokenizer.get_vocab_size()))
-        for number, one in enumerate(items):
-            np.add.at(counts[number], given.ids(one.text), 1)
+        ids = [given.ids(one.text) for one in items]
+        seen = {token: column for column, token in enumerate(sorted(set().union(*ids)))}  # of a large vocabulary few
+        counts = np.zeros((len(items), len(seen)))
+        for number, some in enumerate(ids):
+            np.add.at(counts[number], [seen[token] for token in some], 1)
         rows = [row(COUNTED, task, METRIC, _share(given, items, self._hits(task, given, items, counts)))]
         return [*rows, row(CHANCE, task, METRIC, Estimate(0.5, 0.5, 0.5, len(items)))]
 
