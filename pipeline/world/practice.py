@@ -1,6 +1,6 @@
 """Instructions that teach skills besides facts, and held-out exercises that ask for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from typing import Annotated, Any
@@ -38,7 +38,7 @@ def instructions(material: Material, settings: Practice, *, of: int, val: float,
         held = _different(name, material, count=max(1, round(val * count)), seed=seed)
         known = {_asked(one) for one in held}
         drawn = (one for one in islice(_drawn(name, material, "train", seed), _TRIES * count) if _asked(one) not in known)
-        made = [("val", one) for one in held] + [("train", one) for one in islice(drawn, count - len(held))]
+        made = [("val", one) for one in held] + [("train", one) for one in _halves(drawn, count - len(held))]
         rows += [
             {"id": f"{name}-{number:05d}", "part": part, "fact": None, "kind": name, "messages": [*one.messages, _said(one.answer)]}
             for number, (part, one) in enumerate(made)
@@ -62,12 +62,30 @@ def exercises(material: Material, settings: Practice, *, seed: int) -> list[Row]
 def _different(name: str, material: Material, *, count: int, seed: int) -> list[Exercise]:
     """Up to so many exercises that ask for different things."""
     drawn = _drawn(name, material, "held_out" if material.held_out else "val", seed)
-    found: dict[tuple[str, ...], Exercise] = {}
-    for one in islice(drawn, _TRIES * count):
-        found.setdefault(_asked(one), one)
-        if len(found) == count:
+    return _halves(_unlike(islice(drawn, _TRIES * count)), count)
+
+
+def _unlike(drawn: Iterable[Exercise]) -> Iterator[Exercise]:
+    """Each that asks for something else than those before it."""
+    known = set[tuple[str, ...]]()
+    for one in drawn:
+        if _asked(one) not in known:
+            known.add(_asked(one))
+            yield one
+
+
+def _halves(drawn: Iterable[Exercise], count: int) -> list[Exercise]:
+    """The first ones, up to `count`; where a skill has two kinds of answers, as many of each as there are of the rarer kind, or one more:
+    of true claims there are fewer different ones than of false ones."""
+    each: dict[str, list[tuple[int, Exercise]]] = {}
+    for number, one in enumerate(drawn):
+        some = each.setdefault(one.half, [])
+        if not one.half or len(some) < (count + 1) // 2:
+            some.append((number, one))
+        if sum(map(len, each.values())) == count:
             break
-    return list(found.values())
+    most = min(map(len, each.values())) + 1 if len(each) > 1 else count
+    return [one for _, one in sorted((pair for some in each.values() for pair in some[:most]), key=lambda pair: pair[0])]
 
 
 def _drawn(name: str, material: Material, part: str, seed: int) -> Iterator[Exercise]:

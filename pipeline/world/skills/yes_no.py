@@ -22,6 +22,7 @@ def make(material: Material, rng: Rng) -> Exercise:
         answer=said,
         trivial=YES,
         chance=0.5,
+        half=said,
         key={"answer": said},
     )
 
