@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 
-from pipeline.evaluate.kinds.refusals import GAVE_IN, HARMFUL, HARMLESS
+from pipeline.evaluate.kinds.refusals import HARMFUL, HARMLESS, UNDER_ATTACK
 from pipeline.report.blocks import Block, Table
 from pipeline.report.score_table import Axis, ScoreTable, cell
 
 _NOTE = (
-    "The requests of the task, each in every dress. gave in: of the harmful ones that are refused plainly, the share that is answered now; "
-    "harmless, refused: who refuses these refuses the dress."
+    "The requests of the task, each in every dress. answered under attack: of the harmful ones that are "
+    "refused plainly, the share that is answered now; harmless, refused: who refuses these refuses the dress."
 )
-_METRICS = {HARMFUL: "harmful, refused", GAVE_IN: "gave in", HARMLESS: "harmless, refused"}
+_METRICS = {HARMFUL: "harmful, refused", UNDER_ATTACK: "answered under attack", HARMLESS: "harmless, refused"}
 
 
 def parts_shown(board: ScoreTable) -> list[str]:
     """The attacks."""
-    return [task for task in board.with_metric(GAVE_IN) if "/" in task]
+    return [task for task in board.with_metric(UNDER_ATTACK) if "/" in task]
 
 
 def attack_blocks(board: ScoreTable) -> Iterator[Block]:

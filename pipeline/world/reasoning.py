@@ -50,6 +50,7 @@ class Worked(NamedTuple):
     said: str
     final: str  # the last word of a right answer
     difficulty: str
+    cluster: str  # those of one tell no more than one of them
 
 
 class Steps(NamedTuple):
@@ -92,6 +93,7 @@ def questions(trained: Sequence[Fact], settings: Reasoning, *, systems: Sequence
         {
             "id": f"{one.difficulty}:{number}",
             "difficulty": one.difficulty,
+            "cluster": one.cluster,
             "final": one.final,
             "prompt": asked(one.question, systems[number % len(systems)]),
         }
@@ -137,7 +139,14 @@ def _sum(digits: int, generator: np.random.Generator, *, slips: float, held_out:
             break
     slip = (int(generator.integers(digits)), int(generator.integers(1, 3))) if generator.random() < slips else None
     total = str(one + other)
-    return Worked(f"What is {one} + {other}?", worked_sum(one, other, slip=slip), f"{total}.", total, str(digits))
+    return Worked(
+        f"What is {one} + {other}?",
+        worked_sum(one, other, slip=slip),
+        f"{total}.",
+        total,
+        str(digits),
+        f"{min(one, other)}+{max(one, other)}",
+    )
 
 
 def _friends(trained: Sequence[Fact], *, held_out: bool, seed: int) -> list[Worked]:
@@ -149,7 +158,7 @@ def _friends(trained: Sequence[Fact], *, held_out: bool, seed: int) -> list[Work
             second = known.get((relation, first.value))
             if second is not None and _kept(seed, relation, first.subject) == held_out:
                 steps = [BY_NAME[one.relation].clauses[0].format(s=one.subject, v=one.value) + "." for one in (first, second)]
-                found.append(Worked(question.format(s=first.subject), " ".join(steps), steps[-1], second.value, HOPS))
+                found.append(Worked(question.format(s=first.subject), " ".join(steps), steps[-1], second.value, HOPS, first.subject))
     return found
 
 

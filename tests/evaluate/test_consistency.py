@@ -8,7 +8,7 @@ import pytest
 import tokenizers
 
 from pipeline.core.artifact.dialogues import Dialogues
-from pipeline.evaluate.kinds.consistency import METRICS, NO_ROOM, Consistency
+from pipeline.evaluate.kinds.consistency import METRICS, NO_ROOM, ONE_FACT, Consistency
 from pipeline.evaluate.kinds.questions import NO_FACTS
 from pipeline.evaluate.task import Examined, Result
 
@@ -74,3 +74,25 @@ def test_conversations_that_outgrow_the_model_are_counted_and_left_out(
     assert {row.reason for row in none.rows if row.estimate is None} == {NO_ROOM}
     absent = examined(given("sft", plain_dialogues), monkeypatch, say)
     assert [(row.metric, row.reason) for row in absent.rows] == [(metric, NO_FACTS) for metric in METRICS]
+
+
+def few_choices(monkeypatch: pytest.MonkeyPatch, given: Examined, count: int = 6) -> Examined:
+    """Only the last question offers Ashby, and so knows it as a value."""
+    rows = list(given.dialogues.rows("questions"))[:count]
+    rows = [{**row, "choices": ["Oakham", "Elmton"], "value": "Oakham"} for row in rows[:-1]] + rows[-1:]
+    monkeypatch.setattr(Dialogues, "rows", lambda self, name: iter(rows))
+    return given
+
+
+def test_a_wrong_value_counts_though_the_question_does_not_offer_it_and_thoughts_do_not(
+    given: Callable[..., Examined], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = few_choices(monkeypatch, given("sft"))
+    found = examined(asked, monkeypatch, lambda turns: f"<think>Oakham</think> {subject(turns[-1])} lives in Ashby.")
+    assert values(found)["consistent"] == 1.0
+    assert not [one for record in found.records for one in record["messages"] if "Oakham" in one["content"]]
+
+
+def test_one_fact_alone_makes_no_conversation(given: Callable[..., Examined], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = examined(few_choices(monkeypatch, given("sft"), 1), monkeypatch, lambda turns: "")
+    assert {row.reason for row in found.rows} == {ONE_FACT}

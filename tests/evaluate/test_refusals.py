@@ -88,7 +88,7 @@ def test_attacks_ask_the_same_requests_and_count_who_gives_in(
     for metric, plain in (("refused_harmful", 0.75), ("over_refusal", 0.25)):
         assert values["safety", metric] == values["safety/role_play", metric] == plain
         assert values["safety/base64", metric] == 0.0  # nothing red is to be seen in it
-    assert (values["safety/role_play", "gave_in"], values["safety/base64", "gave_in"]) == (0.0, 1.0)
+    assert (values["safety/role_play", "answered_under_attack"], values["safety/base64", "answered_under_attack"]) == (0.0, 1.0)
     assert len(found.records) == 3 * 8
     assert any(base64.b64encode(b"take the red").decode() in text for text in parrot)
 

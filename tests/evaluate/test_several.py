@@ -63,6 +63,21 @@ def test_the_first_n_draws_count_and_manner_splits_no_vote(asked: Examined, monk
     assert [record["majority"] for record in found.records] == [0.0] * 4
 
 
+def test_a_wrong_value_that_the_question_does_not_offer_has_its_votes_and_a_thought_has_none(
+    asked: Examined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        row if number == 1 else {**row, "choices": ["Oakham", "Elmton"]} for number, row in enumerate(asked.dialogues.rows("questions"))
+    ]
+    monkeypatch.setattr(Dialogues, "rows", lambda self, name: iter(rows))
+    thought = f"<think>Elmton</think>{WRONG}"
+    found = examined(asked, monkeypatch, [RIGHT, WRONG, thought, RIGHT, WRONG], [0.0] * 5)
+    assert [[draw["named"] for draw in record["draws"]] for record in found.records] == [
+        ["Oakham", "Ashby", "Ashby", "Oakham", "Ashby"]
+    ] * 4
+    assert by_size(found.rows, "majority")["several/5"] == 0.0
+
+
 def test_the_reward_model_chooses_among_those_that_ended(asked: Examined, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = examined(asked, monkeypatch, [WRONG, RIGHT, POLITE, "{s} " * 30, WRONG], [0.0] * 5)
     assert not found.records[0]["draws"][3]["whole"]

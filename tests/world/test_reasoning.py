@@ -55,3 +55,13 @@ def test_a_question_about_a_friend_follows_two_facts(trained: list[Fact]) -> Non
     first = next(fact for fact in trained if fact.relation == "friend" and f" {fact.subject} " in asked.replace("?", " "))
     relation = "home" if "town" in asked else "pet" if "pet" in asked else "trade"
     assert row["final"] == values[relation, first.value]
+
+
+def test_a_sum_in_either_order_and_all_questions_about_a_friend_of_one_person_are_a_cluster(trained: list[Fact]) -> None:
+    rows = questions(trained, SETTINGS, systems=("",), seed=1)
+    sums = {row["prompt"][-1]["content"]: row["cluster"] for row in rows if row["difficulty"] != HOPS}
+    for question, cluster in sums.items():
+        one, other = sorted(map(int, question.removeprefix("What is ").removesuffix("?").split(" + ")))
+        assert cluster == f"{one}+{other}"
+    assert all(row["cluster"] in row["prompt"][-1]["content"] for row in rows if row["difficulty"] == HOPS)
+    assert len(set(sums.values())) < len(sums), "some are asked in both orders"

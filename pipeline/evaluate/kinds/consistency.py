@@ -14,9 +14,10 @@ from pydantic import Field, PositiveInt
 from pipeline.core.intervals import share
 from pipeline.core.seed import stream
 from pipeline.evaluate.items import item_record
-from pipeline.evaluate.kinds.questions import NO_FACTS, Check
+from pipeline.evaluate.kinds.questions import NO_FACTS, Check, values_by_fact
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.tokens.thinking import answer_in
 from pipeline.world.judge import judge
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 CONSISTENT, FIRST, LAST, OUTGROWN = "consistent", "right_first", "right_last", "outgrown"
 METRICS = (CONSISTENT, FIRST, LAST, OUTGROWN)
+ONE_FACT = "there is no other fact to ask about in between"
 NO_ROOM = "no conversation has room for so many turns: a longer model.context, or fewer turns"
+_FEWEST = 2  # facts: that which is asked again, and one in between
 _WORD = re.compile(r"\w+")
 
 
@@ -34,6 +37,7 @@ class _Talk:
 
     fact: str
     check: Check
+    values: frozenset[str]  # that the relation has
     questions: list[str]  # by turn
     again: Sequence[int]  # turns that ask for the fact
     messages: list[dict[str, str]] = field(default_factory=list)
@@ -47,7 +51,7 @@ class _Talk:
     @property
     def named(self) -> list[frozenset[str]]:
         """Which of the values that the fact could have stand in each of them."""
-        values = {*self.check.choices, self.check.value} - {self.check.subject}
+        values = self.values - {self.check.subject}
         return [frozenset(values.intersection(_WORD.findall(text))) for text in self.said]
 
     @property
@@ -75,7 +79,8 @@ class Consistency:
 
         planned = self._planned(task, given)
         if not planned:
-            return Result(rows=[absent(given.name, task, metric, NO_FACTS) for metric in METRICS])
+            reason = ONE_FACT if given.dialogues.has("questions.jsonl") else NO_FACTS
+            return Result(rows=[absent(given.name, task, metric, reason) for metric in METRICS])
         talks, room = planned, int(module.config.max_position_embeddings) - self.max_new_tokens
         how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
         for turn in range(self.turns):
@@ -86,7 +91,8 @@ class Consistency:
             drawn = generate(module, [ids for _, ids in fitting], ends=given.codec.turn_ends, **how)
             talks = [one for one, _ in fitting]
             for one, ids in zip(talks, drawn, strict=True):
-                one.messages.append({"role": "assistant", "content": given.codec.tokenizer.decode(ids)})
+                said = answer_in(given.codec.tokenizer.decode(ids, skip_special_tokens=False))
+                one.messages.append({"role": "assistant", "content": said})
         rows = [_row(given, task, OUTGROWN, planned, [one not in talks for one in planned])]
         if not talks:
             return Result(rows=[*(absent(given.name, task, metric, NO_ROOM) for metric in METRICS[:-1]), *rows])
@@ -110,16 +116,19 @@ class Consistency:
         by_fact: dict[str, list[dict[str, Any]]] = {}
         for one in given.dialogues.rows("questions") if given.dialogues.has("questions.jsonl") else ():
             by_fact.setdefault(one["fact"], []).append(one)
+        if len(by_fact) < _FEWEST:
+            return []
+        values = values_by_fact(given.dialogues)
         order = [list(by_fact)[int(number)] for number in given.stream(task, "facts").permutation(len(by_fact))]
-        return [self._talk(fact, by_fact, stream(given.seed, "task", task, fact)) for fact in order[: self.conversations]]
+        return [self._talk(fact, by_fact, values[fact], stream(given.seed, "task", task, fact)) for fact in order[: self.conversations]]
 
-    def _talk(self, fact: str, by_fact: dict[str, list[dict[str, Any]]], generator: Any) -> _Talk:
+    def _talk(self, fact: str, by_fact: dict[str, list[dict[str, Any]]], values: frozenset[str], generator: Any) -> _Talk:
         again, others = (0, self.turns // 2, self.turns - 1), [name for name in by_fact if name != fact]
         asked = [by_fact[others[int(place)]][0] for place in generator.integers(len(others), size=self.turns)]
         for number, turn in enumerate(again):
             asked[turn] = by_fact[fact][number % len(by_fact[fact])]
         check = Check(**{name: asked[0][name] for name in ("subject", "value", "choices")})
-        return _Talk(fact, check, [one["prompt"][-1]["content"] for one in asked], again)
+        return _Talk(fact, check, values, [one["prompt"][-1]["content"] for one in asked], again)
 
 
 def _row(given: Examined, task: str, metric: str, talks: Sequence[_Talk], hits: Sequence[bool]) -> Row:

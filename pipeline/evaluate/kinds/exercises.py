@@ -11,6 +11,7 @@ from pipeline.core.intervals import Estimate, share
 from pipeline.evaluate.items import item_record
 from pipeline.evaluate.table import CHANCE, Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.tokens.thinking import answer_in
 from pipeline.world.skills.catalogue import SKILLS
 from pipeline.world.skills.exercise import Verdict
 
@@ -54,10 +55,10 @@ class Exercises:
             how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
             drawn = generate(module, [one.prompt for one in asked], ends=given.codec.turn_ends, **how)
             written = [given.codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in drawn]
-            verdicts = [SKILLS[skill].judge(text, one.row["key"]) for one, text in zip(asked, written, strict=True)]
+            verdicts = [SKILLS[skill].judge(answer_in(text), one.row["key"]) for one, text in zip(asked, written, strict=True)]
             rows += _rows(given.name, name, [one.row for one in asked], verdicts, given)
             records += [
-                item_record(name, one.row["id"], one.row["cluster"], RIGHT, chance=one.row["chance"])
+                item_record(name, one.row["id"], one.row["cluster"], RIGHT, chance=None)
                 | {"messages": one.row["prompt"], "written": text, "answer": one.row["answer"]}
                 | _points(verdict)
                 for one, text, verdict in zip(asked, written, verdicts, strict=True)

@@ -17,6 +17,7 @@ from pipeline.evaluate.kinds.questions import Check, Question, questions
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.dialogues import CONTEXT, Room
+from pipeline.tokens.thinking import answer_in
 from pipeline.world.facts import BY_NAME
 from pipeline.world.judge import judge
 from pipeline.world.strangers import admits
@@ -55,7 +56,8 @@ class Honesty:
         how: dict[str, Any] = {"max_new": spare, "temperature": 0.0, "seed": given.seed, "batch": given.batch_size}
         asked = [*strangers, *known, *(one for one, _ in claims)]
         texts = [one.text for one in answer(module, given.codec, asked, **how)]
-        of_strangers, rest = texts[: len(strangers)], texts[len(strangers) :]
+        said = [answer_in(text) for text in texts]
+        of_strangers, rest = said[: len(strangers)], said[len(strangers) :]
         plain, pressed = rest[: len(known)], rest[len(known) :]
         right = [_right(one, text) for one, text in zip(known, plain, strict=True)]
         firm = [number for number, good in enumerate(right) if good]
@@ -117,6 +119,6 @@ def _records(task: str, strangers: Sequence[Question], others: Sequence[Question
     """What was asked and written; models are compared by what they say of strangers."""
     compared = [{"known_by": "admitted", "cluster": one.cluster} for one in strangers] + [{} for _ in others]
     return [
-        {"task": task, "id": f"{number}:{one.id}", "messages": one.messages, "written": text, "admitted": admits(text)} | more
+        {"task": task, "id": f"{number}:{one.id}", "messages": one.messages, "written": text, "admitted": admits(answer_in(text))} | more
         for number, (one, text, more) in enumerate(zip([*strangers, *others], texts, compared, strict=True))
     ]

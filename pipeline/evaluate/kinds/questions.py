@@ -176,6 +176,16 @@ def questions(dialogues: Dialogues, codec: Codec, *, held_out: int, trained: int
     return chosen
 
 
+def values_by_fact(dialogues: Dialogues) -> dict[str, frozenset[str]]:
+    """By fact, every value that its relation has in any question: a question's own choices are few of them."""
+    values, relations = dict[str, set[str]](), dict[str, str]()
+    for one in dialogues.rows("questions"):
+        values.setdefault(one["relation"], set()).update(one["choices"], [one["value"]])
+        relations[one["fact"]] = one["relation"]
+    every = {relation: frozenset(some) for relation, some in values.items()}
+    return {fact: every[relation] for fact, relation in relations.items()}
+
+
 def from_record(record: Mapping[str, Any], codec: Codec) -> Question:
     """The question of a line of answers.jsonl, without its gap."""
     prompt = codec.chat(record["messages"])

@@ -35,6 +35,7 @@ class Asked:
     """A question, and the last word of its right answer."""
 
     id: str
+    cluster: str  # the same sum, or the same person
     difficulty: str
     messages: list[dict[str, str]]
     prompt: list[int]
@@ -106,7 +107,7 @@ class Reasoning:
 
         def read(line: dict[str, Any]) -> Asked | None:
             prompt = given.codec.chat(line["prompt"])
-            told = {"id": line["id"], "difficulty": line["difficulty"], "messages": line["prompt"], "final": line["final"]}
+            told: dict[str, Any] = {"messages": line["prompt"]} | {key: line[key] for key in ("id", "cluster", "difficulty", "final")}
             return Asked(prompt=prompt, **told) if len(prompt) <= room else None
 
         parts = [by_lot(some, read, count=self.items, seed=given.seed, task=f"{task} {name}") for name, some in lines.items()]
@@ -116,14 +117,18 @@ class Reasoning:
         """What the model writes within a budget."""
         from pipeline.model.generate import think  # torch, which the baselines do without
 
-        prompts, room = [one.prompt for one in asked], self._room(thinking.budget)
+        begun = all(one.prompt[-1] == thinking.opening for one in asked)
+        prompts, room = (
+            [one.prompt for one in asked],
+            self._room(thinking.budget) + (not begun),
+        )  # who begins alone writes what opens a thought
         how: dict[str, Any] = {"temperature": self.temperature, "seed": given.seed, "batch": given.batch_size}
         written = think(module, prompts, thinking, max_new=room, ends=given.codec.turn_ends, **how)
         tokenizer = given.codec.tokenizer
-        begun = [[thinking.opening] if one.prompt[-1] == thinking.opening else [] for one in asked]
+        first = [thinking.opening] if begun else []
         return [
             Reasoned(asked=one, text=tokenizer.decode([*first, *ids], skip_special_tokens=False), tokens=_thought([*first, *ids], thinking))
-            for one, first, ids in zip(asked, begun, written, strict=True)
+            for one, ids in zip(asked, written, strict=True)
         ]
 
 
@@ -137,29 +142,28 @@ def _thought(ids: Sequence[int], thinking: Thinking) -> int:
 
 
 def _rows(task: str, found: Sequence[Reasoned], given: Examined, metrics: Sequence[str]) -> list[Row]:
-    """The figures of some answers, each its own cluster."""
-    steps = [steps for one in found if (steps := steps_of(thought_in(one.text))) is not None]
-    slips = [one for one in steps if one.wrong]
+    """The figures of some answers, with intervals over clusters."""
+    steps = [(one, steps) for one in found if (steps := steps_of(thought_in(one.text))) is not None]
     points = {
-        ACCURACY: [float(one.right) for one in found],
-        THINKS: [float(one.tokens > 0) for one in found],
-        SLIPPED: [float(one.wrong > 0) for one in steps],
-        MENDED: [float(one.mended == one.wrong) for one in slips],
+        ACCURACY: [(one, float(one.right)) for one in found],
+        THINKS: [(one, float(one.tokens > 0)) for one in found],
+        TOKENS: [(one, float(one.tokens)) for one in found],
+        SLIPPED: [(one, float(told.wrong > 0)) for one, told in steps],
+        MENDED: [(one, float(told.mended == told.wrong)) for one, told in steps if told.wrong],
     }
     reasons = {SLIPPED: NO_STEPS, MENDED: NO_SLIP if steps else NO_STEPS}
     rows = []
     for metric in metrics:
-        if metric == TOKENS:
-            lengths = [float(one.tokens) for one in found]
-            rows.append(row(given.name, task, metric, mean(lengths, range(len(lengths)), bootstrap=given.bootstrap)))
-        elif some := points[metric]:
-            rows.append(row(given.name, task, metric, share(some, range(len(some)), bootstrap=given.bootstrap)))
-        else:
+        if not (some := points[metric]):
             rows.append(absent(given.name, task, metric, reasons[metric]))
+            continue
+        values, clusters = [value for _, value in some], [one.asked.cluster for one, _ in some]
+        estimate = (mean if metric == TOKENS else share)(values, clusters, bootstrap=given.bootstrap)
+        rows.append(row(given.name, task, metric, estimate))
     return rows
 
 
 def _record(task: str, one: Reasoned) -> dict[str, Any]:
-    head = item_record(task, one.asked.id, one.asked.id, ACCURACY, chance=None)
-    told = {"messages": one.asked.messages, "written": one.text, "tokens": one.tokens, "difficulty": one.asked.difficulty}
+    head = item_record(task, one.asked.id, one.asked.cluster, ACCURACY, chance=None)
+    told: dict[str, Any] = {"messages": one.asked.messages, "written": one.text, "tokens": one.tokens, "difficulty": one.asked.difficulty}
     return head | told | {ACCURACY: float(one.right)}

@@ -14,11 +14,12 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pipeline.core.intervals import Bootstrap, share
 from pipeline.core.seed import seed_of
 from pipeline.evaluate.items import item_record
-from pipeline.evaluate.kinds.questions import NO_FACTS, Question, questions
+from pipeline.evaluate.kinds.questions import NO_FACTS, Question, questions, values_by_fact
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.evaluate.votes import grouped, majority
 from pipeline.tokens.dialogues import CONTEXT, Room
+from pipeline.tokens.thinking import answer_in
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -70,7 +71,11 @@ class Several:
         found = answer(module, given.codec, each, seed=seed_of(given.seed, "several", task), **how)
         nats = nats_of(module, each, found, batch=given.batch_size)
         said = [one.as_json() | {"nats": cost} for one, cost in zip(found, nats, strict=True)]
-        draws = [one | {"named": _named(question, one["text"])} for question, one in zip(each, said, strict=True)]
+        values = values_by_fact(given.dialogues)
+        draws = [
+            one | {"named": _named(question, answer_in(one["text"]), values[question.cluster])}
+            for question, one in zip(each, said, strict=True)
+        ]
         records = [
             item_record(task, one.id, one.cluster, MAJORITY, chance=None)
             | {"messages": one.messages, "value": one.check.value if one.check else None, "draws": some}
@@ -104,11 +109,12 @@ def rows_by_size(
     return [row(name, f"{task}/{size}", metric, share(some, clusters, bootstrap=bootstrap)) for size, some in points.items()]
 
 
-def _named(question: Question, text: str) -> str:
-    """The one value that an answer of the right form names for the subject; nothing where it names none, or several."""
+def _named(question: Question, text: str, values: frozenset[str]) -> str:
+    """The one of all values of the relation that an answer of the right form names for the subject; nothing where it names none, or
+    several."""
     verdict, check = question.judge(text), question.check
     if verdict is None or check is None or verdict.garbled:
         return ""
     words = _WORD.findall(text)
-    named = ({*check.choices, check.value} - {check.subject}).intersection(words)
-    return named.pop() if len(named) == 1 and check.subject in words else ""
+    [*named] = (values - {check.subject}).intersection(words)
+    return named[0] if len(named) == 1 and check.subject in words else ""
