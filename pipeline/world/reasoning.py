@@ -138,15 +138,8 @@ def _sum(digits: int, generator: np.random.Generator, *, slips: float, held_out:
         if _kept(seed, "sum", min(one, other), max(one, other)) == held_out:
             break
     slip = (int(generator.integers(digits)), int(generator.integers(1, 3))) if generator.random() < slips else None
-    total = str(one + other)
-    return Worked(
-        f"What is {one} + {other}?",
-        worked_sum(one, other, slip=slip),
-        f"{total}.",
-        total,
-        str(digits),
-        f"{min(one, other)}+{max(one, other)}",
-    )
+    total, cluster = str(one + other), f"{min(one, other)}+{max(one, other)}"
+    return Worked(f"What is {one} + {other}?", worked_sum(one, other, slip=slip), f"{total}.", total, str(digits), cluster)
 
 
 def _friends(trained: Sequence[Fact], *, held_out: bool, seed: int) -> list[Worked]:

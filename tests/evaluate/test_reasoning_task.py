@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
+from pipeline.core.intervals import wilson
 from pipeline.evaluate.kinds.reasoning import METRICS, NO_QUESTIONS, NO_SLIP, NO_TOKENS, Reasoning
 from pipeline.tokens.thinking import think_ids, with_think_tokens
 from pipeline.tokens.tokenizer import load
@@ -20,13 +21,8 @@ SUMS = {"1": ("3 + 4", "7", "3+4=7"), "2": ("15 + 16", "31", "5+6=12, no, 5+6=11
 def asked(given, artifact, folder):
     target = Dialogues(folder)
     rows = [
-        {
-            "id": f"{name}:{number}",
-            "difficulty": name,
-            "cluster": terms,
-            "final": final,
-            "prompt": [{"role": "user", "content": f"What is {terms}?"}],
-        }
+        {"id": f"{name}:{number}", "difficulty": name, "cluster": terms, "final": final}
+        | {"prompt": [{"role": "user", "content": f"What is {terms}?"}]}
         for name, (terms, final, _) in SUMS.items()
         for number in range(3)
     ]
@@ -46,9 +42,8 @@ def answers(asked, monkeypatch):
         return tokenizer.encode(text, add_special_tokens=False).ids
 
     def write(module, prompts, thinking, *, max_new, **how) -> list[list[int]]:
-        assert max_new == thinking.budget + 1 + TASK.max_new_tokens + (prompts[0][-1] != opening), (
-            "what opens a thought takes no room from it"
-        )
+        alone = prompts[0][-1] != opening  # then what opens a thought is written, too
+        assert max_new == thinking.budget + 1 + TASK.max_new_tokens + alone
         found = []
         for prompt in prompts:
             _, final, steps = SUMS["2" if "15" in tokenizer.decode(prompt) else "1"]
@@ -72,8 +67,8 @@ def test_accuracy_rises_with_the_budget_and_thoughts_grow_with_difficulty(asked,
     assert told["reasoning", "slipped"].value == told["reasoning", "mended"].value == 1.0
     assert told["reasoning", "slipped"].n == 2  # of the sums that were worked out
     assert {record["cluster"] for record in found.records} == {"3 + 4", "15 + 16"}
-    both = told["reasoning/2", "accuracy"]
-    assert (both.low, both.high) == (both.value, both.value) or both.high - both.low > 0.75, "one sum asked twice is one cluster"
+    assert told["reasoning/1", "accuracy"].value == 1
+    assert told["reasoning/1", "accuracy"].low == wilson(1, 1)[0], "one sum asked twice is one cluster"
     assert {record["id"] for record in found.records if record["accuracy"]} == {
         record["id"] for record in found.records if record["id"][0] == "1"
     }
