@@ -58,7 +58,7 @@ class Asked(NamedTuple):
     id: str
     cluster: str  # of a model's answers
     document: str  # of the source's; nothing behind a question
-    start: int  # of what is written, characters from the beginning of the document
+    start: int  # of what is written, characters from the beginning of the document or chapter
     prompt: list[int]
     truly: str  # how the text goes on; nothing behind a question
 
@@ -125,9 +125,8 @@ class Fabrication:
             ids = given.ids(before[-_CHARACTERS * 2 * self.prompt_tokens :])[-min(self.prompt_tokens, room) :]
             name = f"{document.id}:{passage.start}"
             truly = after if last >= len(document.text) else uncut(after)
-            yield Asked(
-                name, name, document.book, end, ids, truly
-            )  # what varies is what the model writes, more than the document before it
+            # a model's answers are their own clusters: what varies is what it writes, more than the document before it
+            yield Asked(name, name, document.book, end, ids, truly)
 
 
 def counted(texts: Sequence[str], given: HeldOut) -> list[Counts]:
@@ -146,10 +145,13 @@ def _counted(text: str, read: set[str], true: dict[str, str]) -> Counts:
 
 
 def _apart(asked: Sequence[Asked], width: int) -> list[Asked]:
-    """Those that overlap none before them in the same document, by their order in it."""
+    """Those that overlap none before them in the same text, by their order in it."""
     found: list[Asked] = []
-    for one in sorted(asked, key=lambda one: (one.document, one.start)):
-        if not found or found[-1].document != one.document or one.start >= found[-1].start + width:
+    ends: dict[str, int] = {}  # by the id of a document or chapter
+    for one in sorted(asked, key=lambda one: one.start):
+        text = one.id.rpartition(":")[0]
+        if one.start >= ends.get(text, 0):
+            ends[text] = one.start + width
             found.append(one)
     return found
 

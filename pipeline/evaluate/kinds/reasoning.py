@@ -118,10 +118,8 @@ class Reasoning:
         from pipeline.model.generate import think  # torch, which the baselines do without
 
         begun = all(one.prompt[-1] == thinking.opening for one in asked)
-        prompts, room = (
-            [one.prompt for one in asked],
-            self._room(thinking.budget) + (not begun),
-        )  # who begins alone writes what opens a thought
+        room = self._room(thinking.budget) + (not begun)  # who begins alone writes what opens a thought
+        prompts = [one.prompt for one in asked]
         how: dict[str, Any] = {"temperature": self.temperature, "seed": given.seed, "batch": given.batch_size}
         written = think(module, prompts, thinking, max_new=room, ends=given.codec.turn_ends, **how)
         tokenizer = given.codec.tokenizer

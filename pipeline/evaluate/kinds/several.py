@@ -72,10 +72,8 @@ class Several:
         nats = nats_of(module, each, found, batch=given.batch_size)
         said = [one.as_json() | {"nats": cost} for one, cost in zip(found, nats, strict=True)]
         values = values_by_fact(given.dialogues)
-        draws = [
-            one | {"named": _named(question, answer_in(one["text"]), values[question.cluster])}
-            for question, one in zip(each, said, strict=True)
-        ]
+        named = [_named(one, answer_in(drawn.text), values[one.cluster]) for one, drawn in zip(each, found, strict=True)]
+        draws = [one | {"named": value} for one, value in zip(said, named, strict=True)]
         records = [
             item_record(task, one.id, one.cluster, MAJORITY, chance=None)
             | {"messages": one.messages, "value": one.check.value if one.check else None, "draws": some}
