@@ -57,7 +57,8 @@ class ByReward:
 
     def judged(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Answer]:
         """Read at the token that ends the answer."""
-        scores = rewards_of(self.reward, [[*prompt.ids, *one.ids] for prompt, one in zip(prompts, answers, strict=True)], batch=self.batch)
+        sequences = [[*prompt.ids, *one.ids] for prompt, one in zip(prompts, answers, strict=True)]
+        scores = rewards_of(self.reward, sequences, batch=self.batch, begins=[len(prompt.ids) for prompt in prompts])
         return [replace(answer, score=round(score, DECIMALS)) for answer, score in zip(answers, scores.tolist(), strict=True)]
 
     def revised(self, answered: Sequence[Answered]) -> list[Answered]:

@@ -20,7 +20,7 @@ from pipeline.model.batches import right_padded
 from pipeline.model.generate import draw
 from pipeline.model.plain import is_plain
 from pipeline.model.reading import hidden_at
-from pipeline.model.reward import fine, numbers_of, rewards_of
+from pipeline.model.reward import fine, numbers_of, rewards_of, without_likelihood
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.special import END, IDS, PAD
 
@@ -37,6 +37,11 @@ class Answers:
     mask: Bool[Tensor, "B T"]
     ended: Bool[Tensor, " B"]  # the policy stopped by itself within max_new_tokens
 
+    @property
+    def begins(self) -> Int[Tensor, " B"]:
+        """Where what the policy wrote begins, in ids."""
+        return self.real.sum(dim=1) - self.mask.sum(dim=1)
+
     def take(self, at: Int[Tensor, " N"]) -> "Answers":
         """Some of the dialogues, no longer than the longest of them."""
         longest = int(self.real[at].sum(dim=1).max())
@@ -50,6 +55,7 @@ class Scale:
     mean: float
     deviation: float
     bound: float
+    expected: float  # mean of the heads alone: where a critic, a copy of them, begins
 
     def __call__(self, numbers: Tensor) -> Tensor:
         return ((numbers - self.mean) / self.deviation).clamp(-self.bound, self.bound)
@@ -57,14 +63,16 @@ class Scale:
 
 def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> Scale:
     """Mean and deviation of the reward over both answers of the first preferences."""
-    sequences = [[*pair.prompt, *answer] for pair in pairs[:SCALE_PAIRS] for answer in (pair.chosen, pair.rejected)]
-    rewards = rewards_of(reward, sequences, batch=batch).double()
+    some = [(pair.prompt, answer) for pair in pairs[:SCALE_PAIRS] for answer in (pair.chosen, pair.rejected)]
+    sequences, begins = [[*prompt, *answer] for prompt, answer in some], [len(prompt) for prompt, _ in some]
+    rewards = rewards_of(reward, sequences, batch=batch, begins=begins).double()
     deviation = rewards.std(correction=0).item()
     if not deviation > 0:
         raise PipelineError(
             "the reward model gives every answer the same score: there is nothing to learn from it", mend="a longer reward.duration"
         )
-    return Scale(rewards.mean().item(), deviation, SCORE_BOUND)
+    heads = rewards_of(without_likelihood(reward), sequences, batch=batch)
+    return Scale(rewards.mean().item(), deviation, SCORE_BOUND, heads.double().mean().item())
 
 
 def sample_answers(
@@ -150,19 +158,19 @@ def _at_answers(answers: Answers, numbers: Float[Tensor, " N"]) -> Float[Tensor,
 
 
 def values_of(critic: PreTrainedModel, answers: Answers, scale: Scale) -> Float[Tensor, "B T"]:
-    """What the critic expects at the end, before each token is written; 0 elsewhere. It has the reward model's shape, and its scale.
+    """What the critic expects at the end, before each token is written; 0 elsewhere. It has the reward model's heads, and its scale.
 
     Of several heads it is their mean.
     """
     values = _said(critic, answers, pad(answers.mask, (0, 1)))
-    return _at_answers(answers, (values - scale.mean) / scale.deviation)
+    return _at_answers(answers, (values - scale.expected) / scale.deviation)
 
 
 @torch.no_grad()
 def scores_of(reward: PreTrainedModel, answers: Answers, scale: Scale, *, missing_eos_penalty: float, batch: int) -> Float[Tensor, " B"]:
     """The reward for each whole answer, less the penalty where `<|end|>` is missing."""
     parts = [answers.take(at) for at in torch.split(torch.arange(len(answers.ids)), batch)]
-    numbers = torch.cat([numbers_of(reward, part.ids, part.real).mean(dim=1) for part in parts])
+    numbers = torch.cat([numbers_of(reward, part.ids, part.real, part.begins).mean(dim=1) for part in parts])
     return scale(numbers) - missing_eos_penalty * (~answers.ended).float()
 
 

@@ -154,7 +154,8 @@ def judged(reward: PreTrainedModel, train: Sequence[Pair], test: Sequence[Pair],
     heads: list[Tensor] = []
 
     def scores(dialogues: list[tuple[list[int], list[int]]]) -> Tensor:
-        heads.append(rewards_by_head(reward, [[*prompt, *answer] for prompt, answer in dialogues], batch=recipe.at_once))
+        sequences, begins = [[*prompt, *answer] for prompt, answer in dialogues], [len(prompt) for prompt, _ in dialogues]
+        heads.append(rewards_by_head(reward, sequences, batch=recipe.at_once, begins=begins))
         return heads[-1].mean(dim=1)
 
     found = agreement(test, scores, seed=seed)

@@ -43,7 +43,8 @@ def best_of_rows(
 
 def _scored(record: Mapping[str, Any], judge: PreTrainedModel, codec: Own, *, batch: int) -> dict[str, Any]:
     prompt = codec.chat(record["messages"])
-    rewards = rewards_of(judge, [(*prompt, *one["ids"]) for one in record["draws"]], batch=batch).tolist()
+    dialogues = [(*prompt, *one["ids"]) for one in record["draws"]]
+    rewards = rewards_of(judge, dialogues, batch=batch, begins=[len(prompt)] * len(dialogues)).tolist()
     draws = [
         {**one, "reward": reward if one["whole"] else reward - UNFINISHED} for one, reward in zip(record["draws"], rewards, strict=True)
     ]

@@ -138,11 +138,12 @@ def add_rewards(lines: Sequence[Line], reward: PreTrainedModel | None, tokenizer
         return
     asked, _ = prompts(lines, tokenizer)
     said = [(prompt, one) for prompt, line in zip(asked, lines, strict=True) for one in _said(line)]
-    different = {(*prompt, *one["ids"]): 0.0 for prompt, one in said}
-    for dialogue, score in zip(different, rewards_of(reward, list(different), batch=batch).tolist(), strict=True):
-        different[dialogue] = score
+    different = list(dict.fromkeys((tuple(prompt), tuple(one["ids"])) for prompt, one in said))
+    begins = [len(prompt) for prompt, _ in different]
+    scores = rewards_of(reward, [[*prompt, *ids] for prompt, ids in different], batch=batch, begins=begins)
+    given = dict(zip(different, scores.tolist(), strict=True))
     for prompt, one in said:
-        one["reward"] = different[*prompt, *one["ids"]]
+        one["reward"] = given[tuple(prompt), tuple(one["ids"])]
 
 
 def against(

@@ -3,6 +3,7 @@
 batch B, longest sequence L, heads H, dialogues N
 """
 
+import copy
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -56,17 +57,29 @@ def likelihood_of(config: PreTrainedConfig) -> float:
     return float(getattr(config, "likelihood", 0.0))
 
 
-def numbers_of(judge: PreTrainedModel, ids: Int[Tensor, "B L"], real: Bool[Tensor, "B L"]) -> Float[Tensor, "B H"]:
-    """The heads' numbers at the last token and, with a weight, that times the mean log-probability (nats a token) of the last answer.
+def without_likelihood(judge: PreTrainedModel) -> PreTrainedModel:
+    """The same weights, read by the heads alone."""
+    heads = copy.copy(judge)
+    heads.config = copy.copy(judge.config)
+    heads.config.likelihood = 0.0
+    return heads
 
-    The latter is SimPO's reward (Meng et al. 2024, eq. 4). Sequences are padded on the right. Gradients flow.
+
+def numbers_of(
+    judge: PreTrainedModel, ids: Int[Tensor, "B L"], real: Bool[Tensor, "B L"], begins: Int[Tensor, " B"] | None = None
+) -> Float[Tensor, "B H"]:
+    """The heads' numbers at the last token and, with a weight, that times the mean log-probability (nats a token) of the answer.
+
+    The latter is SimPO's reward (Meng et al. 2024, eq. 4). The answer stands from `begins` on; None: behind the last `<|assistant|>`, which
+    a policy may write itself. Sequences are padded on the right. Gradients flow.
     """
     last = real & ~pad(real[:, 1:], (0, 1))
     weight, score = likelihood_of(judge.config), judge.get_submodule("score")
     if not weight:
         numbers: Tensor = fine(score(hidden_at(judge, ids, real, last)))
         return numbers
-    said = (real & _behind_last_header(ids))[:, 1:]
+    behind = _behind_last_header(ids) if begins is None else torch.arange(ids.shape[1], device=ids.device) >= begins.unsqueeze(1)
+    said = (real & behind)[:, 1:]
     foretelling = pad(said, (0, 1))
     hidden = hidden_at(judge, ids, real, foretelling | last)
     at_end = last[foretelling | last]
@@ -94,16 +107,20 @@ def _behind_last_header(ids: Int[Tensor, "B L"]) -> Bool[Tensor, "B L"]:
     return (headers.flip(1).cumsum(1).flip(1) == 0) & headers.any(dim=1, keepdim=True)
 
 
-def rewards_of(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, batch: int) -> Float[Tensor, " N"]:
-    """The judge's number for each dialogue, read at its last token, `batch` at a time; no unit, only differences mean something.
+def rewards_of(
+    judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, batch: int, begins: Sequence[int] | None = None
+) -> Float[Tensor, " N"]:
+    """The judge's number for each dialogue, `batch` at a time; no unit, only differences mean something.
 
-    Of a judge with several heads it is their mean.
+    Of a judge with several heads it is their mean. `begins` says where the answers begin, as in `numbers_of`.
     """
-    return rewards_by_head(judge, sequences, batch=batch).mean(dim=1)
+    return rewards_by_head(judge, sequences, batch=batch, begins=begins).mean(dim=1)
 
 
 @torch.no_grad()
-def rewards_by_head(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, batch: int) -> Float[Tensor, "N H"]:
+def rewards_by_head(
+    judge: PreTrainedModel, sequences: Sequence[Sequence[int]], *, batch: int, begins: Sequence[int] | None = None
+) -> Float[Tensor, "N H"]:
     """The number of each head of the judge for each dialogue."""
     judge.eval()  # type: ignore[no-untyped-call]
     rewards = torch.empty(len(sequences), int(judge.config.num_labels or 1), device=judge.device)
@@ -114,5 +131,6 @@ def rewards_by_head(judge: PreTrainedModel, sequences: Sequence[Sequence[int]], 
     for start in progress(range(0, len(order), batch), "rewards"):
         numbers = order[start : start + batch]
         ids, real = right_padded([sequences[number] for number in numbers], fill=IDS[PAD], device=str(judge.device))
-        rewards[numbers] = judge(input_ids=ids, attention_mask=real.long()).logits.float()
+        first = None if begins is None else torch.tensor([begins[number] for number in numbers], device=judge.device)
+        rewards[numbers] = numbers_of(judge, ids, real, first).float()
     return rewards

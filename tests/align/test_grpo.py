@@ -126,7 +126,7 @@ def test_an_answer_that_is_cut_is_counted_and_pays(tmp_path: Path) -> None:
 def test_the_reward_model_reads_the_end_that_it_was_trained_with_and_no_padding() -> None:
     judge = methods.fresh_reward()
     answers = pack_answers([[0, 9, 8], [0, 7]], [[30, 31], [40, 41, 42, 43]], max_new_tokens=4, device="cpu")
-    found = by_model(judge, Scale(0.0, 1.0, 99.0), batch=2)(answers, [])
+    found = by_model(judge, Scale(0.0, 1.0, 99.0, 0.0), batch=2)(answers, [])
     alone = [judge(input_ids=torch.tensor([ids])).logits.item() for ids in ([0, 9, 8, 30, 31, IDS[END]], [0, 7, 40, 41, 42, 43])]
     assert found.tolist() == pytest.approx(alone, rel=1e-4, abs=1e-6)
     assert IDS[PAD] != IDS[END]

@@ -23,7 +23,7 @@ from tests.align.conftest import Undisturbed
 from tests.align.tiny import VOCABULARY, ordered, pairs, same, tiny, words, workspace
 from tests.model.every_kind import shape_of
 
-PLAIN = Scale(0.0, 1.0, 99.0)
+PLAIN = Scale(0.0, 1.0, 99.0, 0.0)
 PROMPTS = [[0, 9, 8], [0, 7], [0, 20, 21, 22, 23]]
 WRITTEN = [[30, 31], [], [40, 41, 42, 43]]  # in a room of 4: the first two ended, the last did not
 
@@ -86,7 +86,7 @@ def test_an_answer_without_end_pays_and_a_score_is_bounded() -> None:
     judge = methods.fresh_reward()
     free, dear = (scores_of(judge, answers(), PLAIN, missing_eos_penalty=penalty, batch=9) for penalty in (0.0, 2.5))
     torch.testing.assert_close(free - dear, torch.tensor([0.0, 0.0, 2.5]))
-    assert Scale(10.0, 2.0, 4.0)(torch.tensor([14.0, 99.0])).tolist() == [2.0, 4.0]
+    assert Scale(10.0, 2.0, 4.0, 10.0)(torch.tensor([14.0, 99.0])).tolist() == [2.0, 4.0]
 
 
 def test_the_judge_has_mean_zero_and_deviation_one_over_the_preferences() -> None:
@@ -151,7 +151,7 @@ def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
         embedding[liked] = 3 * judge.score.weight[0] / judge.score.weight[0].norm()
         judge.score.weight *= 5
     prompts = [[0, *words(generator, 2, 6)] for _ in range(16)]
-    scale = Scale(0.0, 1.0, 4.0)
+    scale = Scale(0.0, 1.0, 4.0, 0.0)
     settings = dataclasses.replace(
         methods.SETTINGS.lasting(16), rollout_batch=32, mini_batch_size=8, max_new_tokens=3, kl_coef=0.001, kl_target=99.0
     )

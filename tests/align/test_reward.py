@@ -119,7 +119,7 @@ def test_an_ensemble_is_one_artifact_that_loads_back(tmp_path: Path, tokenizer: 
 
 
 def test_the_critic_that_begins_as_an_ensemble_expects_what_its_heads_do_on_average() -> None:
-    critic, scale = with_scalar_head(tiny(1), heads=3, seed=5), Scale(0.5, 2.0, 9.0)
+    critic, scale = with_scalar_head(tiny(1), heads=3, seed=5), Scale(0.5, 2.0, 9.0, 0.5)
     values = values_of(critic, answers(), scale)
     before_end = critic(input_ids=torch.tensor([[0, 9, 8, 30, 31]])).logits[0].mean()
     torch.testing.assert_close(values[0, 4], (before_end - 0.5) / 2.0)

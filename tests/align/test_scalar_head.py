@@ -1,6 +1,7 @@
 """A reward model is the fine-tuned body with a fresh head, read at the last token."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import tokenizers
 import torch
 from torch import nn
 
-from pipeline.align.ppo_rollout import Scale, scores_of
+from pipeline.align.ppo_rollout import Scale, given, pack_answers, scale_of, scores_of, values_of
 from pipeline.align.scalar_head import with_scalar_head
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.tokenizer import Tokenizer
@@ -17,9 +18,11 @@ from pipeline.core.errors import PipelineError
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.model.reward import load_reward, rewards_of
+from pipeline.model.score import answer_logprobs
+from pipeline.tokens.special import ASSISTANT, IDS
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.align.test_ppo import PROMPTS, WRITTEN, answers
-from tests.align.tiny import VOCABULARY, same, tiny, weights
+from tests.align.tiny import VOCABULARY, pairs, same, tiny, weights
 from tests.tiny_shape import SHAPE
 
 
@@ -66,10 +69,10 @@ def test_a_reward_with_likelihood_loads_back(tmp_path: Path, tokenizer: tokenize
 
 def test_what_a_policy_wrote_earns_the_reward_of_the_same_words() -> None:
     reward = with_scalar_head(tiny(1), heads=1, seed=5, likelihood=2.0)
-    earned = scores_of(reward, answers(), Scale(0.0, 1.0, 9.0), missing_eos_penalty=0.0, batch=2)
+    earned = scores_of(reward, answers(), Scale(0.0, 1.0, 99.0, 0.0), missing_eos_penalty=0.0, batch=2)
     ends = [[5] if ended else [] for ended in answers().ended.tolist()]
     whole = [[*prompt, *said, *end] for prompt, said, end in zip(PROMPTS, WRITTEN, ends, strict=True)]
-    torch.testing.assert_close(earned, rewards_of(reward, whole, batch=3))
+    torch.testing.assert_close(earned, rewards_of(reward, whole, batch=3, begins=[len(prompt) for prompt in PROMPTS]))
 
 
 def test_logits_that_are_no_product_of_the_head_are_refused_with_the_way_on() -> None:
@@ -89,3 +92,29 @@ def test_logits_that_are_no_product_of_the_head_are_refused_with_the_way_on() ->
     with pytest.raises(PipelineError, match="not the product") as fault:
         with_scalar_head(Scaled(tiny(1)), heads=1, seed=5, likelihood=2.0)  # type: ignore[arg-type]
     assert fault.value.mend == "reward.likelihood=0"
+
+
+@pytest.mark.parametrize("last", [4, 9])
+def test_a_policy_that_writes_a_header_gains_nothing_by_it(last: int) -> None:
+    """Its tokens count from where it was asked on, whatever they are."""
+    policy = tiny(1)
+    reward, heads = (with_scalar_head(policy, heads=1, seed=5, likelihood=weight) for weight in (2.0, 0.0))
+    prompt, wrote = [0, 9, 8, IDS[ASSISTANT]], [30, 31, IDS[ASSISTANT], 32, IDS[ASSISTANT] if last == 4 else last]
+    likely = answer_logprobs(policy, [(prompt, wrote)], batch=1) / len(wrote)
+    expected = rewards_of(heads, [[*prompt, *wrote]], batch=1) + 2.0 * likely
+    some = pack_answers([prompt], [wrote], max_new_tokens=len(wrote), device="cpu")
+    torch.testing.assert_close(scores_of(reward, some, Scale(0.0, 1.0, 99.0, 0.0), missing_eos_penalty=0.0, batch=1), expected)
+    torch.testing.assert_close(rewards_of(reward, [[*prompt, *wrote]], batch=1, begins=[len(prompt)]), expected)
+
+
+def test_the_critic_begins_with_what_the_heads_expect_and_not_with_the_likelihood() -> None:
+    reward, some = with_scalar_head(tiny(1), heads=1, seed=5, likelihood=2.0), pairs(6)
+    scale = scale_of(reward, some, batch=4)
+    asked = [(pair.prompt, answer) for pair in some for answer in (pair.chosen, pair.rejected)]
+    whole = given([prompt for prompt, _ in asked], [answer for _, answer in asked], [True] * len(asked), device="cpu")
+    heads = with_scalar_head(tiny(1), heads=1, seed=5)
+    expected = rewards_of(heads, [[*prompt, *answer] for prompt, answer in asked], batch=4).mean()
+    assert scale.expected == pytest.approx(expected.item(), rel=1e-5)
+    assert abs(scale.mean - scale.expected) > 1
+    before_end = values_of(reward, whole, scale)
+    torch.testing.assert_close(before_end, values_of(heads, whole, replace(scale, mean=scale.expected)))

@@ -17,7 +17,7 @@ TASK = Belief(kind="belief", claims=SETTINGS, claim_seed=1, items=100, ngram=2)
 def test_belief_is_the_probability_of_the_value_against_its_contrary_by_number_of_books(given, monkeypatch):
     sure = {tuple(item.context): item.group == "5" for item in TASK.read("belief", given("base"))}
 
-    def continued(module, asked, *, batch):
+    def continued(module, asked, *, batch, shared=False):
         return [[Continued(math.log(0.3 if sure[tuple(context)] else 0.1), False), Continued(math.log(0.1), False)] for context, _ in asked]
 
     monkeypatch.setattr("pipeline.evaluate.choices.continued", continued)
