@@ -64,7 +64,7 @@ def sentences(text: str) -> Iterator[Passage]:
 
 
 def uncut(text: str) -> str:
-    """Of a text that breaks off anywhere, what stands before its last sentence began; without a whole sentence, before its last word."""
+    """Of a text that breaks off anywhere, what ends with its last whole sentence; without one, what stands before its last word."""
     ends = [stop.end() for stop in _STOP.finditer(text)]
     return text[: ends[-1]] if ends else re.sub(r"\S+\Z", "", text)
 
