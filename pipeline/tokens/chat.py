@@ -19,9 +19,8 @@ TEMPLATE = (
     "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}\n"
 )
 _SPOKEN = "message['content']"
-_THOUGHT = (
-    f"('{THINK}' + message['{REASONING}'] + '{THINK_END}' if message['{REASONING}'] is string and message['role'] == 'assistant' else '')"
-)
+_THINKS = f"message['{REASONING}'] is string and message['role'] == 'assistant'"
+_THOUGHT = f"('{THINK}' + message['{REASONING}'] + '{THINK_END}' if {_THINKS} else '')"
 THINKING_TEMPLATE = TEMPLATE.replace(_SPOKEN, f"{_THOUGHT} + {_SPOKEN}")  # of a vocabulary with the two tokens
 TEMPLATES = (TEMPLATE, THINKING_TEMPLATE)
 

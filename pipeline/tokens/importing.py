@@ -2,8 +2,8 @@
 
 The product knows its six special tokens by their ids, 0 to 5, in masks, rows and rewards; a foreign vocabulary has other tokens there.
 So its tokens keep their order and come after ours, the holes closed: a model that was trained with the file itself has other ids. A
-special token that bears one of our names becomes ours, and its own <think> and </think> become special: no text spells them. What the file adds around a text (its post-processor), pads or cuts is left
-out: the chat template writes <|endoftext|> itself.
+special token that bears one of our names becomes ours; its own <think> and </think> become special, so that no text spells them. What the
+file adds around a text (its post-processor), pads or cuts is left out: the chat template writes <|endoftext|> itself.
 """
 
 import json
