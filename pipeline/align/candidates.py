@@ -20,12 +20,14 @@ from pipeline.align.rows import room_for
 from pipeline.align.training_prompts import Asked, Asking, Prompt, read_prompts
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
+from pipeline.core.errors import PipelineError
 from pipeline.core.files import once, read_jsonl, write_jsonl
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.model import disk, memory
 from pipeline.model.generate import generate
 from pipeline.tokens.special import END, IDS
+from pipeline.tokens.thinking import think_ids
 from pipeline.train.workspace import Workspace
 
 SHARD = 32  # prompts whose answers are written together: what a kill can cost
@@ -127,7 +129,7 @@ def gather(
 def sampled(
     module: PreTrainedModel, tokenizer: Tokenizer, prompts: Sequence[Prompt], recipe: Candidates, *, new_tokens: int
 ) -> list[Answered]:
-    """So many answers to each prompt, not judged yet; those that can't be used say why."""
+    """So many answers to each prompt, not judged yet; those that can't be used say why. PipelineError where a thought begins one."""
     asked = [(prompt, turn) for prompt in prompts for turn in range(recipe.answers)]
     ids = generate(
         module,
@@ -137,9 +139,19 @@ def sampled(
         seed=[seed_of(recipe.seed, "candidates", str(prompt.ids), turn) for prompt, turn in asked],
         batch=recipe.batch_size,
     )
+    refuse_thoughts(ids, tokenizer)
     special = frozenset(number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special)
     groups = [ids[start : start + recipe.answers] for start in range(0, len(ids), recipe.answers)]
     return [Answered(prompt, list(_told(own, tokenizer, special, new_tokens))) for prompt, own in zip(prompts, groups, strict=True)]
+
+
+def refuse_thoughts(answers: Sequence[Sequence[int]], tokenizer: Tokenizer) -> None:
+    """PipelineError where an answer begins with a thought: it could not be used, and pairs of the others alone would teach not to think."""
+    around = think_ids(tokenizer)
+    if around is not None and any(ids and ids[0] == around[0] for ids in answers):
+        raise PipelineError(
+            "the model thinks before it answers, and preferences are made of answers alone", mend="tokenizer.think_tokens=false"
+        )
 
 
 def counts(gathered: Sequence[Answered]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.repetition import distinct
+from pipeline.tokens.thinking import answer_in
 from pipeline.train.workspace import History, Workspace, mean_of
 
 TAIL = 5  # steps whose mean is compared, at least
@@ -67,7 +68,7 @@ class Guards:
             found["perplexity"] = math.exp(min(nats, MOST_NATS))
         if self.gold:
             texts = texts_of(answers, self.tokenizer)
-            scores = [self.gold[tuple(prompt)](text) for prompt, text in zip(prompts, texts, strict=True)]
+            scores = [self.gold[tuple(prompt)](answer_in(text)) for prompt, text in zip(prompts, texts, strict=True)]
             found["gold"] = float(np.mean(scores))
         return found
 

@@ -9,6 +9,7 @@ Log-probabilities in nats; a gain is a mean over the tokens of the rest.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,8 @@ def teach(
     refuse_beyond_context(recipe, context, section=place.section)
     thinking, batch = needed_thinking(tokenizer, budget=recipe.new_tokens), recipe.micro_batch or recipe.rollout_batch
     text, held_out = (open_rows(tokens, part, tokenizer_digest=digest) for part in ("train", "val"))
-    train = passages_of(text, recipe, most=recipe.passages, opening=thinking.opening)
+    drawn = passages_of(text, recipe, most=recipe.passages, opening=thinking.opening)
+    train = by_beginning(drawn)
     if not train:
         return hand_on(source, target, f"documents of {recipe.shown + recipe.foretold} tokens"), []
     asked = [Asked(one.prompt, None) for one in train]
@@ -86,7 +88,7 @@ def teach(
     disk.save(policy, target, tokenizer=source, facts={"method": "passages", "steps": metrics["steps"]})
     val = passages_of(held_out, recipe, most=recipe.held_out, opening=thinking.opening)
     told = measured({"before": reference, "after": policy}, reference, val, thinking, recipe)
-    return metrics | {"passages": len(train), "foretold": told}, history
+    return metrics | {"passages": len(train), "same_beginning": len(drawn) - len(train), "foretold": told}, history
 
 
 def passages_of(rows: Rows, recipe: Foretelling, *, most: int, opening: int) -> list[Passage]:
@@ -105,6 +107,11 @@ def passages_of(rows: Rows, recipe: Foretelling, *, most: int, opening: int) -> 
     return found
 
 
+def by_beginning(passages: Sequence[Passage]) -> list[Passage]:
+    """Of those that show the same the first: a prompt has one rest."""
+    return list({tuple(one.prompt): one for one in reversed(passages)}.values())[::-1]
+
+
 def refuse_beyond_context(recipe: Foretelling, context: int, *, section: str) -> None:
     """PipelineError where a model can't read what is shown, thought and foretold at once."""
     around = 6  # tokens of the turns and of the thought
@@ -114,11 +121,15 @@ def refuse_beyond_context(recipe: Foretelling, context: int, *, section: str) ->
 
 
 def by_passage(reference: PreTrainedModel, passages: Sequence[Passage], *, closing: int, batch: int) -> Judge:
-    """What a thought gains; 0 for one that has no end."""
-    known = {tuple(one.prompt): (one, plain) for one, plain in zip(passages, plainly(reference, passages, closing, batch), strict=True)}
+    """What a thought gains; 0 for one that has no end. The prompts of the passages are different."""
+
+    @cache
+    def known() -> dict[tuple[int, ...], tuple[Passage, Tensor]]:  # when judged first: in the precision of what it is compared with
+        plain = plainly(reference, passages, closing, batch)
+        return {tuple(one.prompt): (one, value) for one, value in zip(passages, plain, strict=True)}
 
     def judge(answers: Answers, asked: Sequence[Asked]) -> Float[Tensor, " B"]:
-        own, plain = zip(*(known[tuple(one.prompt)] for one in asked), strict=True)
+        own, plain = zip(*(known()[tuple(one.prompt)] for one in asked), strict=True)
         thoughts = [thought_of(ids, closing) for ids in written(answers)]
         found = gains(reference, own, thoughts, torch.stack(plain), closing=closing, batch=batch)
         return found.to(answers.ids.device)

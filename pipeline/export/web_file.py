@@ -41,7 +41,7 @@ from pipeline.export.web_limits import INSTEAD, check_characters, refuse_bytes, 
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
 from pipeline.model.kind import head_size_of
 from pipeline.tokens.kinds import bpe
-from pipeline.tokens.special import ENDOFTEXT, IDS
+from pipeline.tokens.special import ENDOFTEXT, IDS, THINK_TOKENS, UNKNOWN
 from pipeline.tokens.tokenizer import unknown_id, vocabulary
 
 FILE, LESSONS = "model.json", "lessons.json"
@@ -166,7 +166,7 @@ def merges_of(tokenizer: tokenizers.Tokenizer) -> list[str]:
 
 
 def _by_character(names: list[str]) -> bool:
-    return all(len(name) == 1 for name in names if not (name.startswith("<|") and name.endswith("|>")))
+    return all(len(name) == 1 for name in names if name not in {*IDS, UNKNOWN, *THINK_TOKENS})
 
 
 def check_of(own: PreTrainedModel, content: Mapping[str, Any], texts: Sequence[str]) -> dict[str, str]:

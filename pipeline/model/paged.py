@@ -36,7 +36,8 @@ class Paged(Fast):
         """The logits behind a prompt, of which what the pool holds is not read. The last token always is."""
         (ids,) = prompts
         plain, pool, names = self._plain, self.pool, self.pool.names(ids)
-        blocks = pool.held(names[: (len(ids) - 1) // SIZE])
+        held = pool.held(names)
+        blocks = held[: (len(ids) - 1) // SIZE]
         pool.use(names)
         self.found = len(blocks) * SIZE
         pool.asked, pool.found = pool.asked + len(ids), pool.found + self.found
@@ -48,7 +49,7 @@ class Paged(Fast):
         for start in range(self.found, len(ids), SIZE):
             hidden = self._read(embedded[:, start : start + SIZE], start)
             end = start + SIZE
-            if end <= len(ids) and (block := pool.room(names)) is not None:
+            if len(held) * SIZE < end <= len(ids) and (block := pool.room(names)) is not None:
                 self._stored[:, :, block] = cache[:, :, 0, :, start:end]
                 pool.hold(names[start // SIZE], block)
         pool.use(names)

@@ -24,7 +24,7 @@ from pipeline.model.build import build, completed, special_ids
 from pipeline.model.folder import INIT_FROM, OTHER, has_model, refuse_context
 from pipeline.model.kind import Kind
 from pipeline.model.shapes import config_of, kind_of, name_of
-from pipeline.tokens.special import IDS
+from pipeline.tokens.special import IDS, THINK_TOKENS
 
 DROPOUTS = ("attn_pdrop", "embd_pdrop", "resid_pdrop", "attention_dropout", "hidden_dropout")  # transformers' own; model.dropout is ours
 
@@ -99,7 +99,7 @@ def _places(folder: Path, ours: Path, config: PretrainedConfig) -> list[int | No
     if not file.is_file():
         raise InputError(f"{INIT_FROM} is {folder}, which has no tokenizer.json: what its ids mean is not known", mend=OTHER)
     theirs, own = _vocabulary(file), _vocabulary(ours)
-    missing, foreign = own.keys() - theirs.keys() - IDS.keys(), theirs.keys() - own.keys()
+    missing, foreign = own.keys() - theirs.keys() - {*IDS, *THINK_TOKENS}, theirs.keys() - own.keys()
     if missing or foreign or _merges(file) != _merges(ours):
         message = f"{folder} has another tokenizer than the text's: {len(missing)} tokens are unknown to it, {len(foreign)} only it has"
         raise InputError(message, mend=f"tokenizer=import tokenizer.path={folder}")

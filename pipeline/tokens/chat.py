@@ -19,7 +19,8 @@ TEMPLATE = (
     "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}\n"
 )
 _SPOKEN = "message['content']"
-_THOUGHT = f"('{THINK}' + message['{REASONING}'] + '{THINK_END}' if message['{REASONING}'] is defined else '')"
+_THINKS = f"message['{REASONING}'] is string and message['role'] == 'assistant'"
+_THOUGHT = f"('{THINK}' + message['{REASONING}'] + '{THINK_END}' if {_THINKS} else '')"
 THINKING_TEMPLATE = TEMPLATE.replace(_SPOKEN, f"{_THOUGHT} + {_SPOKEN}")  # of a vocabulary with the two tokens
 TEMPLATES = (TEMPLATE, THINKING_TEMPLATE)
 
@@ -53,8 +54,8 @@ def encode_chat(
 
 
 def _thoughts(message: Mapping[str, str], tokenizer: tokenizers.Tokenizer) -> list[int]:
-    """What stands before the words; nothing in a message without thoughts."""
-    if REASONING not in message:
+    """What stands before the words; nothing in a message without thoughts, or of another role than the assistant."""
+    if message.get(REASONING) is None or message["role"] != "assistant":
         return []
     if (around := think_ids(tokenizer)) is None:
         raise InputError(f"a message has {REASONING}, and the tokenizer has no {THINK}", mend="tokenizer.think_tokens=true")

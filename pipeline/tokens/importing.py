@@ -2,8 +2,8 @@
 
 The product knows its six special tokens by their ids, 0 to 5, in masks, rows and rewards; a foreign vocabulary has other tokens there.
 So its tokens keep their order and come after ours, the holes closed: a model that was trained with the file itself has other ids. A
-special token that bears one of our names becomes ours. What the file adds around a text (its post-processor), pads or cuts is left
-out: the chat template writes <|endoftext|> itself.
+special token that bears one of our names becomes ours; its own <think> and </think> become special, so that no text spells them. What the
+file adds around a text (its post-processor), pads or cuts is left out: the chat template writes <|endoftext|> itself.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import tokenizers
 
 from pipeline.core.errors import InputError
-from pipeline.tokens.special import IDS
+from pipeline.tokens.special import IDS, THINK_TOKENS
 from pipeline.tokens.tokenizer import encode, safe
 
 OLDER = ("vocab.json", "tokenizer.model", "vocab.txt")  # of checkpoints without a tokenizer.json, which transformers makes of them
@@ -55,7 +55,8 @@ def import_from(path: Path) -> tokenizers.Tokenizer:
             mend="a tokenizer.json of type BPE, WordPiece or WordLevel",
         )
     ours = [_added(name, number) for name, number in IDS.items()]
-    theirs = [row | {"id": moved[row["id"]]} for row in content["added_tokens"] if row["content"] not in IDS]
+    others = [row for row in content["added_tokens"] if row["content"] not in IDS]
+    theirs = [row | {"id": moved[row["id"]], "special": row["special"] or row["content"] in THINK_TOKENS} for row in others]
     content |= {"added_tokens": ours + theirs, "post_processor": None, "truncation": None, "padding": None}
     tokenizer = safe(tokenizers.Tokenizer.from_str(json.dumps(content)))
     _check(tokenizer, path)
@@ -87,9 +88,10 @@ def _check(tokenizer: tokenizers.Tokenizer, path: Path) -> None:
     """Ids as promised, and no text that speaks as the template."""
     if [tokenizer.token_to_id(name) for name in IDS] != list(IDS.values()):
         raise InputError(f"{file_of(path)} leaves no room for our special tokens at 0 to {len(IDS) - 1}", mend=MEND)
-    for name in IDS:
+    reserved = {tokenizer.token_to_id(name) for name in (*IDS, *THINK_TOKENS)}
+    for name in (*IDS, *THINK_TOKENS):
         for text in (name, f" {name} ", f"a{name}b"):
-            if min(encode([text], tokenizer)[0], default=len(IDS)) < len(IDS):
+            if not reserved.isdisjoint(encode([text], tokenizer)[0]):
                 raise InputError(
                     f"{file_of(path)} reads the text {name!r} as the special token itself: data could speak as the template",
                     mend="a tokenizer.json that parts letters and signs, or tokenizer=bpe",

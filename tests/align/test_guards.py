@@ -125,6 +125,7 @@ ADA = {"fact": "home:Ada", "subject": "Ada", "value": "Bree", "choices": ["Bree"
 
 def test_the_known_score_is_watched_only_where_each_prompt_has_one(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
     right, wrong = (tokenizer.encode(f"Ada lives in {place}.", add_special_tokens=False).ids for place in ("Bree", "Dale"))
+    right = tokenizer.encode("<think>Dale?</think>", add_special_tokens=False).ids + right
     prompts = [[0, 9], [0, 8]]
     answers = pack_answers(prompts, [right, wrong], max_new_tokens=99, device="cpu")
     train = [Pair(prompt, [7], [8], "rude", "home:Ada") for prompt in prompts]

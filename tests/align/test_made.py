@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from pipeline.align import candidates, constitution, made
 from pipeline.align.best_of_n import best_and_worst, kl_bound, pairs
-from pipeline.align.candidates import Answer, Answered, Candidates, counts, gather, sampled
+from pipeline.align.candidates import Answer, Answered, Candidates, counts, gather, refuse_thoughts, sampled
 from pipeline.align.chat_model import open_chat
 from pipeline.align.constitution import ByModel, ByPrinciples, Principle, broken_shares, critiques, revisions
 from pipeline.align.judges import ByReward, ByRules, judge_of
@@ -37,6 +37,8 @@ from pipeline.model.batches import right_padded
 from pipeline.model.disk import save
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.dialogues import Room
+from pipeline.tokens.special import THINK
+from pipeline.tokens.thinking import with_think_tokens
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from stages._run import Hardware, Run
 from stages._settings import typed
@@ -402,3 +404,11 @@ def test_the_constitution_of_conf_prefers_the_polite_answer_about_the_question()
     scores = [one.score or 0.0 for one in ByPrinciples(principles).judged([prompt] * 4, [Answer(text, [], None) for text in texts])]
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) == 4
+
+
+def test_a_source_that_thinks_is_refused(tokenizer: tokenizers.Tokenizer) -> None:
+    thinking = with_think_tokens(tokenizers.Tokenizer.from_str(tokenizer.to_str()))
+    opening = thinking.token_to_id(THINK)
+    refuse_thoughts([[7, opening], []], thinking)
+    with pytest.raises(PipelineError, match="thinks before it answers"):
+        refuse_thoughts([[7], [opening, 7]], thinking)

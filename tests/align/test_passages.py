@@ -14,6 +14,7 @@ from pipeline.align.grpo import Contest, improve
 from pipeline.align.passages import (
     Foretelling,
     Passage,
+    by_beginning,
     by_passage,
     gains,
     measured,
@@ -27,6 +28,7 @@ from pipeline.align.rules import Asked
 from pipeline.core.errors import PipelineError
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.thinking import Thinking
+from pipeline.train.precision import products
 from tests.align import methods
 from tests.align.tiny import same, tiny, weights, workspace
 
@@ -77,6 +79,15 @@ def test_a_thought_gains_what_it_adds_to_the_likelihood_of_the_rest_and_nothing_
     answers = pack_answers([one.prompt for one in some], [[50, 60, CLOSE, 9], [7, 8, 9, 10], [CLOSE, 9]], max_new_tokens=4, device="cpu")
     judged = by_passage(reference, some, closing=CLOSE, batch=2)(answers, [Asked(one.prompt, None) for one in some])
     torch.testing.assert_close(judged, found)
+    judge = by_passage(reference, some, closing=CLOSE, batch=2)
+    with products("bf16", "cpu"):  # both sides of a gain alike
+        told, plain = judge(answers, [Asked(one.prompt, None) for one in some]), plainly(reference, some, CLOSE, 2)
+        assert told.tolist() == gains(reference, some, [[50, 60], None, []], plain, closing=CLOSE, batch=2).tolist() != found.tolist()
+
+
+def test_passages_that_begin_alike_are_one() -> None:
+    first, second = made(2)
+    assert by_beginning([first, dataclasses.replace(first, rest=[9, 9, 9]), second]) == [first, second]
 
 
 def test_closed_thoughts_are_learned_from_and_twice_the_same(tmp_path: Path) -> None:

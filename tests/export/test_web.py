@@ -21,6 +21,7 @@ from pipeline.export.web_limits import bytes_of
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens.kinds import character
+from pipeline.tokens.thinking import with_think_tokens
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.export.conftest import BILL, LENGTH
 from tests.packed import write_tokens
@@ -28,6 +29,12 @@ from tests.tiny_shape import SHAPE
 
 SETTINGS = Web(max_bytes=100_000, merges=40, excerpt=200, strings=100, rows=4, bounds=WeightBounds(row_error=3, kl=3), seed=1)
 Export = Callable[..., dict[str, Any]]
+
+
+def test_think_tokens_leave_a_vocabulary_of_characters_one() -> None:
+    tokenizer = with_think_tokens(character.train(["the cat"], vocab_size=64))
+    content = web_file.content_of(build(SHAPE, vocabulary=tokenizer.get_vocab_size(), seed=1), tokenizer, {})
+    assert content["vocabulary"][-2:] == ["<think>", "</think>"]
 
 
 @pytest.fixture(scope="module")

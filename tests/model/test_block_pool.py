@@ -87,5 +87,7 @@ def test_logits_and_tokens_are_those_without_a_pool_whatever_was_read_before(pro
                 torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
     assert used.found == (len(prompts[0]) - 1) // SIZE * SIZE
     assert used.pool.found > 0
+    for own in (used.pool, tiny.pool):
+        assert own.used + len(own._free) == own.blocks, "a prompt of whole blocks that is asked again loses none"
     assert (tiny.pool.blocks, tiny.pool.used) == (1, 1)
     assert tiny.pool.evicted > 0

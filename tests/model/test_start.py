@@ -19,7 +19,8 @@ from pipeline.model.disk import save
 from pipeline.model.shapes import checked
 from pipeline.model.start import start
 from pipeline.tokens.kinds.bpe import train
-from pipeline.tokens.special import IDS
+from pipeline.tokens.special import IDS, THINK_TOKENS
+from pipeline.tokens.thinking import with_think_tokens
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.model.conftest import SIZE
 from tests.model.every_kind import KINDS, shape_of
@@ -101,6 +102,13 @@ def test_another_tokenizer_than_the_text_s_is_refused_with_the_import_of_it(base
     assert fault.value.mend == f"tokenizer=import tokenizer.path={base}"
 
 
+def test_think_tokens_that_a_model_does_not_know_get_the_mean(base: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    own = tokenizers.Tokenizer.from_file(str(tokenizer.file("tokenizer.json")))
+    save_tokenizer(with_think_tokens(own), thinking := Tokenizer(tmp_path / "thinking"))
+    table = started(base, thinking).get_input_embeddings().weight
+    torch.testing.assert_close(table[-len(THINK_TOKENS) :], table[:SIZE].mean(0).expand(len(THINK_TOKENS), -1))
+
+
 @pytest.mark.parametrize("lost", ["config.json", "tokenizer.json", "model.safetensors"])
 def test_a_folder_that_lacks_a_file_is_told(lost: str, module: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path) -> None:
     released(module, tokenizer, tmp_path / "released")
@@ -150,6 +158,14 @@ def test_a_shape_of_kind_folder_is_the_one_that_the_folder_was_made_of(kind: str
     others = {"kind": "folder", "layers": 9, "hidden_size": 96, "activation": "relu", "tie_embeddings": False}
     told = TypeAdapter(Shape).validate_json(json.dumps(SHAPE | {"init_from": str(tmp_path)} | others))
     assert configure(told, vocabulary=SIZE).to_dict() == configure(asked, vocabulary=SIZE).to_dict()
+
+
+def test_a_folder_of_bamba_without_attention_is_told(tmp_path: Path) -> None:
+    config = configure(checked(shape_of("bamba")), vocabulary=SIZE)
+    config.attn_layer_indices = []
+    config.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="attn_layer_indices is empty"):
+        checked(SHAPE | {"kind": "folder", "init_from": str(tmp_path)})
 
 
 def test_an_empty_folder_is_no_kind(tmp_path: Path) -> None:

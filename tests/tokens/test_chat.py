@@ -54,9 +54,13 @@ def test_transformers_renders_thoughts_as_they_are_trained(thinking: Tokenizer) 
     from transformers import AutoTokenizer
 
     theirs = AutoTokenizer.from_pretrained(str(thinking.path))
-    some = THOUGHTS[:4]  # transformers reads tokens in what a user says; we never do
+    none = {"role": "assistant", "reasoning_content": None, "content": "No."}
+    others = {"role": "user", "reasoning_content": "mine", "content": "And?"}
+    some = [*THOUGHTS[:4], others, none]  # transformers reads tokens in what a user says; we never do
     ids, _ = encode_chat(some, load(thinking), add_generation_prompt=False)
     assert theirs.apply_chat_template(some, return_dict=False) == ids
+    bare = [{name: one[name] for name in ("role", "content")} for one in (others, none)]
+    assert ids == encode_chat([*THOUGHTS[:4], *bare], load(thinking), add_generation_prompt=False)[0]
     assert theirs.apply_chat_template(TALK, return_dict=False) == encode_chat(TALK, load(thinking), add_generation_prompt=False)[0]
 
 

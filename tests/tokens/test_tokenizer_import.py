@@ -11,7 +11,7 @@ from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from pipeline.core.errors import InputError
 from pipeline.tokens.importing import content_of, import_from, new_ids, told
 from pipeline.tokens.patterns import pattern_of
-from pipeline.tokens.special import ENDOFTEXT, IDS
+from pipeline.tokens.special import ENDOFTEXT, IDS, THINK_TOKENS
 from pipeline.tokens.tokenizer import encode
 
 
@@ -80,6 +80,13 @@ def test_added_tokens_that_are_words_stay_words(texts: list[str], tmp_path: Path
     theirs.add_tokens([AddedToken("<fox>", normalized=False)])
     ours = import_from(written(theirs, tmp_path))
     assert [ours.id_to_token(number) for number in encode(["<fox>"], ours)[0]] == ["<fox>"]
+
+
+def test_no_text_spells_a_thought_of_a_file_whose_own_think_tokens_are_words(texts: list[str], tmp_path: Path) -> None:
+    theirs = foreign_bpe(texts)
+    theirs.add_tokens([AddedToken(name, normalized=False) for name in THINK_TOKENS])
+    ours = import_from(written(theirs, tmp_path))
+    assert not {ours.token_to_id(name) for name in THINK_TOKENS} & set(encode(["a<think>b</think>"], ours)[0])
 
 
 @pytest.mark.parametrize("key", ["added_tokens", "normalizer", "pre_tokenizer"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.seed import stream
 from pipeline.world.books import Rng
 from pipeline.world.dialogues import SYSTEMS, split_facts
@@ -202,3 +203,10 @@ def test_every_wording_of_a_fact_is_read_back() -> None:
 def test_a_skill_that_nobody_knows_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValidationError, match=r"juggling is no skill; there are summary, bullets"):
         TypeAdapter(Practice).validate_python({"instructions": {"juggling": 0.1}, "exercises": 8})
+
+
+@pytest.mark.parametrize("name", ["summary", "bullets"])
+def test_a_world_with_fewer_facts_than_a_passage_states_is_told(name: str) -> None:
+    few = Material(FACTS, tuple(HELD_OUT[:2]), SYSTEMS, held_out=True, new_wording=False)
+    with pytest.raises(PipelineError, match="need 3 facts"):
+        exercises(few, Practice(instructions={name: 0.1}, exercises=2), seed=1)

@@ -21,6 +21,7 @@ from transformers import (
 )
 from transformers.modeling_layers import GenericForSequenceClassification
 
+from pipeline.core.errors import InputError
 from pipeline.model.apart import is_packed, read_apart
 from pipeline.model.kind import Fault, Rotary
 from pipeline.model.scan import scan_cached, scan_flops, scan_numbers
@@ -57,7 +58,9 @@ class Bamba(Rotary):
 
     @classmethod
     def words_of(cls, config: PretrainedConfig, *, context: int) -> dict[str, Any]:
-        """Attention as often as its first layer of it says."""
+        """Attention as often as its first layer of it says. InputError where none attends."""
+        if not config.attn_layer_indices:
+            raise InputError("the configuration has no layer with attention: attn_layer_indices is empty", mend="a folder of kind mamba2")
         return super().words_of(config, context=context) | {"attention_every": config.attn_layer_indices[0] + 1}
 
     def configure(self, common: dict[str, Any]) -> PretrainedConfig:

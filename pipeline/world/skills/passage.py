@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pipeline.core.errors import PipelineError
 from pipeline.world.books import Rng
 from pipeline.world.facts import Fact
 from pipeline.world.skills.exercise import Key, Material
@@ -35,7 +36,11 @@ class Passage:
 
 
 def passage(material: Material, rng: Rng) -> Passage:
-    """A passage about facts that may be asked; none of them in its first wording, which a summary has."""
+    """A passage about facts that may be asked; none of them in its first wording, which a summary has. PipelineError where there are
+    fewer than a passage states."""
+    if len(material.asked) < FACTS:
+        message = f"summaries and bullets need {FACTS} facts of either side, the world has {len(material.asked)} on one"
+        raise PipelineError(message, mend="dialogues.world.held_out=0.5, or a larger corpus.world.people")
     story = [one.text for one in material.writer.paragraph(rng).sentences if not one.fact][:STORY]
     facts = rng.shuffled(material.asked)[:FACTS]
     told = [reworded(fact, rng) for fact in facts]
