@@ -179,6 +179,8 @@ def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: M
         paths = [path for path in (CONF / group).glob("*.yaml") if group in GLOBAL or _reaches_out(path)]
         files = [path.stem for path in paths if _may_help(_content(path), composed, settings)]
         left = {word: differences(_composed([*chosen, word]), settings) for word in (f"{group}={file}" for file in files)}
+        if group == "experiment":  # one that brings an entry which the run has not is another experiment
+            left = {word: more for word, more in left.items() if not any(one.startswith("~") for one in {*more} - {*rest})}
         best = min(sorted(left), key=lambda word: len(left[word]), default=None)
         if best is not None and len(left[best]) + 1 < len(rest) and not _of_one_section({*rest} - {*left[best]}, composed, settings):
             chosen, rest = [*chosen, best], left[best]

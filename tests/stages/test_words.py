@@ -53,6 +53,14 @@ def test_a_value_that_is_gone_a_new_one_and_text_that_needs_quotes(defaults: dic
     assert {"~corpus.world.toxic", "+corpus.world.more=[a,1.5]"} <= set(told)
 
 
+def test_an_experiment_that_the_run_is_not_is_never_named() -> None:
+    """experiment=belief exports nothing either, but plants claims."""
+    said = ["data=own", "dedup=none", "tasks=[text,dialogues]", "export=[]"]
+    told = words_of(plain(compose(said)))
+    assert not [word for word in told if word.startswith("experiment=")]
+    assert plain(compose(told)) == plain(compose(said))
+
+
 def test_one_value_is_told_without_a_try_of_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
     monkeypatch.setattr(_words, "compose", lambda words, **how: asked.append(list(words)) or compose(words, **how))
