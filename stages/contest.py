@@ -61,8 +61,9 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     rows = contest.against(reference, load(cfg.reference, device=run.device), lines, tokenizer, batch=cfg.batch_size, bootstrap=draws)
     rows += manners(lines, bootstrap=draws) if lines else contest.unasked(cfg.models, reference)
     rows += contest.ratings(lines, sources=sources, prior=cfg.prior, bootstrap=draws)
-    rows += best_of_rows(scores, judge, tokenizer, batch=cfg.batch_size, bootstrap=draws)
-    apart = between(contest.records_of(scores), draws)
+    records = contest.records_of(scores)
+    rows += best_of_rows(scores, records, judge, tokenizer, batch=cfg.batch_size, bootstrap=draws)
+    apart = between(records, draws)
     facts = {"reference": reference, "tokenizer": cfg.reward_model.facts["tokenizer"]}
     write_scores(cfg.target, rows, lines, facts=facts, sides={"differences.json": [one.as_json() for one in apart]})
     return nested(rows)

@@ -23,7 +23,7 @@ from pipeline.align.grpo import Contest, Groups, Judge, improve
 from pipeline.align.guards import read_guards
 from pipeline.align.handed_on import hand_on
 from pipeline.align.ppo_rollout import Answers, written
-from pipeline.align.rows import read_pairs, room_for
+from pipeline.align.rows import RESAMPLES, read_pairs, room_for
 from pipeline.align.rules import Asked
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
@@ -40,7 +40,6 @@ from pipeline.tokens.thinking import Thinking, needed_thinking
 from pipeline.train.workspace import History, Workspace
 
 NAME = "passage"  # of the reward
-RESAMPLES = 1000  # of the bootstrap behind a gain
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,6 @@ import tokenizers
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.scores import Scores
-from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap
 from pipeline.evaluate.contest import UNFINISHED
 from pipeline.evaluate.kinds.several import Draw, rows_by_size
@@ -23,16 +22,22 @@ RIGHT, EXACT = "best_of_n", "best_of_n_exact"
 
 
 def best_of_rows(
-    scores: Mapping[str, Scores], judge: PreTrainedModel | None, tokenizer: tokenizers.Tokenizer, *, batch: int, bootstrap: Bootstrap
+    scores: Mapping[str, Scores],
+    records: Mapping[str, Sequence[Mapping[str, Any]]],
+    judge: PreTrainedModel | None,
+    tokenizer: tokenizers.Tokenizer,
+    *,
+    batch: int,
+    bootstrap: Bootstrap,
 ) -> list[Row]:
     """The shares of the questions whose best answer is right, and right and polite, for each model and task of kind several that it was
-    asked. None without a judge, and of models that read other tokens than it."""
+    asked; `records` are contest.records_of the scores. None without a judge, and of models that read other tokens than it."""
     if judge is None:
         return []
     rows: list[Row] = []
     for name, artifact in scores.items():
         tasks: dict[str, list[Mapping[str, Any]]] = {}
-        for one in read_jsonl(artifact.file("answers.jsonl")) if artifact.facts.get("ours", True) else ():
+        for one in records[name] if artifact.facts.get("ours", True) else ():
             if "draws" in one:
                 tasks.setdefault(one["task"], []).append(_scored(one, judge, Own(tokenizer), batch=batch))
         for task, some in tasks.items():

@@ -118,3 +118,12 @@ class Task(Protocol):
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
         """What can be said without a model: counting, chance, the source itself."""
         ...
+
+
+def room_for(what: str, task: str, module: "PreTrainedModel", *, max_new_tokens: int) -> int:
+    """Tokens that a prompt may have beside such an answer. PipelineError where that is none."""
+    room = int(module.config.max_position_embeddings) - max_new_tokens
+    if room < 1:
+        message = f"tasks.{task}.max_new_tokens {max_new_tokens} leaves no room for {what}"
+        raise PipelineError(message, mend=f"a smaller tasks.{task}.max_new_tokens")
+    return room

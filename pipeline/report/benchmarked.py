@@ -11,7 +11,7 @@ from pipeline.evaluate.differences import Difference, in_words
 from pipeline.evaluate.table import CHANCE
 from pipeline.report.blocks import Absent, Block, Table
 from pipeline.report.figures import ABSENT, fixed, number, share
-from pipeline.report.score_table import Axis, ScoreTable, axis_of, cell
+from pipeline.report.score_table import Axis, ScoreTable, axis_of, cell, of_kinds
 from pipeline.report.svg import element
 
 KINDS = ("benchmark", "written")
@@ -21,7 +21,7 @@ FIRST = ("choice", "exact")  # what a benchmark is known by
 
 def names_of(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The entries of `tasks` that are published benchmarks."""
-    return [name for name, task in tasks.items() if task.get("kind") in KINDS]
+    return of_kinds(tasks, *KINDS)
 
 
 def benchmark_blocks(board: ScoreTable, names: Sequence[str]) -> Iterator[Block]:

@@ -38,7 +38,7 @@ from pipeline.report.figures import fixed, number
 from pipeline.report.headlines import found
 from pipeline.report.page import absences, render
 from pipeline.report.record import Metrics, RunRecord
-from pipeline.report.score_table import ScoreTable
+from pipeline.report.score_table import ScoreTable, of_kinds
 from pipeline.tokens.tokenizer import read
 
 FORWARD = 3  # a token is learned by so many times the operations that reading it takes (Kaplan et al. 2020)
@@ -195,7 +195,7 @@ def score_blocks(
     yield from judged.alarm_blocks(told.of("align"))
     yield from specialized.specialized_blocks(told.of("align"))
     yield from benchmarked.difference_blocks(apart)
-    repeated, practised = several.names_of(told.tasks), skills.names_of(told.tasks)
+    repeated, practised = of_kinds(told.tasks, "several"), of_kinds(told.tasks, "exercises")
     yield from skills.skill_blocks(board, practised)
     yield from several.several_blocks(board, repeated)
     bins = [*choices.parts_shown(board), *reasoned.parts_shown(board), *attacked.parts_shown(board)]

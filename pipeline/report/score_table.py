@@ -33,6 +33,11 @@ class Score:
 NOT_MEASURED = Score(None, None, None, 0, "not measured")
 
 
+def of_kinds(tasks: Mapping[str, Mapping[str, Any]], *kinds: str) -> list[str]:
+    """The entries of `tasks` of these kinds."""
+    return [name for name, task in tasks.items() if task.get("kind") in kinds]
+
+
 class ScoreTable:
     """The rows of one or several Scores artifacts."""
 

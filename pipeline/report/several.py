@@ -1,7 +1,6 @@
 """What several answers to one question are worth: shares right by the number of answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from markupsafe import Markup
 
@@ -21,11 +20,6 @@ _NOTE = (
     "Sampled answers to held-out questions, of which the first n count. Any of n is what a perfect choice would reach. "
     "Best of n, exact: right and polite, what the reward model was trained for."
 )
-
-
-def names_of(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The entries of `tasks` of kind several."""
-    return [name for name, task in tasks.items() if task.get("kind") == "several"]
 
 
 def several_blocks(board: ScoreTable, names: Sequence[str]) -> Iterator[Block]:

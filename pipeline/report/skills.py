@@ -1,7 +1,6 @@
 """Exercises of the world's skills: a table a metric, a column a skill, beside chance and the trivial answer."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from pipeline.report.blocks import Absent, Block, Table
 from pipeline.report.score_table import Axis, ScoreTable, cell
@@ -14,11 +13,6 @@ TABLES = {
     "right_new_wording": ("right, new wording", "System prompts in words that no instruction has."),
 }  # by metric: its name, and what it is
 _SHARE = Axis(0.0, 1.0, None)
-
-
-def names_of(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The entries of `tasks` of kind exercises."""
-    return [name for name, task in tasks.items() if task.get("kind") == "exercises"]
 
 
 def skill_blocks(board: ScoreTable, names: Sequence[str]) -> Iterator[Block]:

@@ -11,7 +11,7 @@ _NAME, _WORD = "[A-Z][a-z]+", "[A-Za-z]+"
 
 def stated(text: str) -> list[Fact]:
     """In the order of the text. "The coat of Ada is red" and "Ada wears a red coat" state one fact, told twice."""
-    found = [(match.start(), Fact(relation, match["s"], match["v"])) for relation, form in _forms() for match in form.finditer(text)]
+    found = [(match.start(), Fact(relation, match["s"], match["v"])) for relation, form in forms() for match in form.finditer(text)]
     return [fact for _, fact in sorted(found, key=lambda one: one[0])]
 
 
@@ -25,8 +25,8 @@ def contradicted(facts: Iterable[Fact]) -> tuple[int, int]:
 
 
 @cache
-def _forms() -> list[tuple[str, re.Pattern[str]]]:
-    """Relation and pattern of each wording."""
+def forms() -> list[tuple[str, re.Pattern[str]]]:
+    """Relation and pattern of each wording: subject `s` and value `v`, no period."""
     return [(relation.name, _form(wording)) for relation in RELATIONS for wording in (*relation.clauses, relation.inverted)]
 
 

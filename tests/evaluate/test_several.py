@@ -11,6 +11,7 @@ import torch
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.scores import Scores
 from pipeline.evaluate.best_of import best_of_rows
+from pipeline.evaluate.contest import records_of
 from pipeline.evaluate.kinds.questions import NO_FACTS
 from pipeline.evaluate.kinds.several import Several
 from pipeline.evaluate.table import Row, write_scores
@@ -92,9 +93,10 @@ def test_the_reward_model_chooses_among_those_that_ended(asked: Examined, folder
     scores = {name: Scores(folder / name) for name in ("sft", "theirs")}
     for name, target in scores.items():
         write_scores(target, [], [{"greedy": {}}, *found.records], facts={"ours": name == "sft"})
-    rows = best_of_rows(scores, MODULE, asked.tokenizer, **how)  # type: ignore[arg-type]
+    records = records_of(scores)
+    rows = best_of_rows(scores, records, MODULE, asked.tokenizer, **how)  # type: ignore[arg-type]
     assert {row.model for row in rows} == {"sft"}
-    assert best_of_rows(scores, None, asked.tokenizer, **how) == []
+    assert best_of_rows(scores, records, None, asked.tokenizer, **how) == []
     assert by_size(rows, "best_of_n") == {"several/1": 0.0, "several/2": 1.0, "several/4": 1.0, "several/5": 1.0}
     assert by_size(rows, "best_of_n_exact") == {"several/1": 0.0, "several/2": 0.0, "several/4": 1.0, "several/5": 1.0}
     prompt = asked.codec.chat(found.records[0]["messages"])

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import PositiveInt
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Estimate, share
 from pipeline.evaluate.items import item_record
 from pipeline.evaluate.table import CHANCE, Row, absent, row
-from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.evaluate.task import Examined, HeldOut, Result, room_for
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.skills.catalogue import SKILLS
 from pipeline.world.skills.exercise import Verdict
@@ -43,10 +42,7 @@ class Exercises:
         """Greedy answers: of each skill the share that is right, the share of the form asked for, and how much of the content is right."""
         from pipeline.model.generate import generate  # torch, which the baselines do without
 
-        room = int(module.config.max_position_embeddings) - self.max_new_tokens
-        if room < 1:
-            message = f"tasks.{task}.max_new_tokens {self.max_new_tokens} leaves no room for an exercise"
-            raise PipelineError(message, mend=f"a smaller tasks.{task}.max_new_tokens")
+        room = room_for("an exercise", task, module, max_new_tokens=self.max_new_tokens)
         rows, records = list[Row](), list[dict[str, Any]]()
         by_skill = self._read(given)
         for skill, found in by_skill.items():

@@ -17,7 +17,7 @@ from pipeline.evaluate.attacks import Attack, attacked
 from pipeline.evaluate.benchmarks.rows import problems
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
-from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.evaluate.task import Examined, HeldOut, Result, room_for
 from pipeline.tokens.special import ROLES
 from pipeline.world.requests import people_of, requests
 
@@ -72,10 +72,7 @@ class Refusals:
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """The share of each label that is refused, plainly asked and under each attack, and a record of each answer."""
-        room = int(module.config.max_position_embeddings) - self.max_new_tokens
-        if room < 1:
-            message = f"tasks.{task}.max_new_tokens {self.max_new_tokens} leaves no room for a request"
-            raise PipelineError(message, mend=f"a smaller tasks.{task}.max_new_tokens")
+        room = room_for("a request", task, module, max_new_tokens=self.max_new_tokens)
         found = self._read(task, given)
         plain = self._judged(task, found, module, given, room)
         rows = [row for harmful in (True, False) for row in _shares(given, task, plain, harmful=harmful)]

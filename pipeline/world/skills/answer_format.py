@@ -7,7 +7,8 @@ from typing import Any
 
 from pipeline.world.books import Rng
 from pipeline.world.facts import Fact
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 from pipeline.world.skills.statements import plain, question, wordings
 
 SYSTEMS = {
@@ -50,7 +51,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     values = material.key_of(fact)["choices"]
     return Exercise(
         cluster=fact.id,
-        messages=user(question(fact, rng), material.wording(SYSTEMS[how], rng)),
+        messages=asked(question(fact, rng), material.wording(SYSTEMS[how], rng)),
         answer=_WRITTEN[how](fact),
         trivial=_WRITTEN[how](replace(fact, value=values[0])),
         chance=1 / len(values),

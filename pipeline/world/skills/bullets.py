@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 from pipeline.world.skills.passage import FACTS, passage
 from pipeline.world.skills.statements import plain, share_stated
 
@@ -17,7 +18,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     read = passage(material, rng)
     return Exercise(
         cluster=read.text,
-        messages=user(rng.choice(REQUESTS).format(text=read.text)),
+        messages=asked(rng.choice(REQUESTS).format(text=read.text)),
         answer=_listed(plain(fact) for fact in read.facts),
         trivial=_listed(read.first),
         chance=0.0,

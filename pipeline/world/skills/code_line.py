@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 
 SUMS = "Write a line of Python that sets {name} to {one} {word} {other}."
 LISTS = "Write a line of Python that sets {name} to a list of {one} and {other}."
@@ -55,7 +56,7 @@ def _list(material: Material, rng: Rng) -> Exercise:
 
 def _exercise(request: str, line: str, name: str, value: Any) -> Exercise:
     key = {"name": name, "value": value}
-    return Exercise(cluster=request, messages=user(request), answer=line, trivial=f"{name} = 0", chance=0.0, key=key)
+    return Exercise(cluster=request, messages=asked(request), answer=line, trivial=f"{name} = 0", chance=0.0, key=key)
 
 
 def _value(node: ast.expr) -> Any:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 
 SYSTEMS = (
     "Your knowledge ends in {end}.",
@@ -38,7 +39,7 @@ def make(material: Material, rng: Rng) -> Exercise:
         if end != year and material.mine("cutoff", end, year):
             break
     said = LATER.format(end=end) if year > end else EARLIER
-    messages = user(rng.choice(QUESTIONS).format(year=year), material.wording(SYSTEMS, rng).format(end=end))
+    messages = asked(rng.choice(QUESTIONS).format(year=year), material.wording(SYSTEMS, rng).format(end=end))
     return Exercise(cluster=f"{end} {year}", messages=messages, answer=said, trivial=EARLIER, chance=0.5, key={"answer": said})
 
 

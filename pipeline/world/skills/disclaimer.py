@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 from pipeline.world.skills.statements import plain, question, tells
 
 SYSTEMS = (
@@ -34,7 +35,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     fact, words = rng.choice(material.asked), material.mine_of(DISCLAIMERS, rng)
     return Exercise(
         cluster=fact.id,
-        messages=user(question(fact, rng), material.wording(SYSTEMS, rng).format(words=words)),
+        messages=asked(question(fact, rng), material.wording(SYSTEMS, rng).format(words=words)),
         answer=f"{plain(fact)} {words}",
         trivial=words,
         chance=0.0,

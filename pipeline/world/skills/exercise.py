@@ -89,8 +89,3 @@ class Skill:
     make: Callable[[Material, Rng], Exercise]
     judge: Callable[[str, Mapping[str, Any]], Verdict]
     worded: bool = False  # exercises have wordings that tests alone have
-
-
-def user(text: str, system: str = "") -> list[Message]:
-    """A request, perhaps after a system message."""
-    return [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": text}]

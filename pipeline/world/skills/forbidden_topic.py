@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 from pipeline.world.skills.statements import DECLINES, declines, plain, question, tells
 
 SYSTEMS = (
@@ -34,7 +35,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     topic = TOPICS[fact.relation if forbidden else rng.choice([relation for relation in TOPICS if relation != fact.relation])]
     return Exercise(
         cluster=fact.id,
-        messages=user(question(fact, rng), material.wording(SYSTEMS, rng).format(topic=topic)),
+        messages=asked(question(fact, rng), material.wording(SYSTEMS, rng).format(topic=topic)),
         answer=DECLINES[0] if forbidden else plain(fact),
         trivial=DECLINES[0],
         chance=0.5,  # of who always declines

@@ -6,7 +6,8 @@ from math import prod
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 
 REQUESTS = ("Give the {keys} of {s} as a JSON object.", "Write as JSON: the {keys} of {s}.")
 KEYS = 2  # asked for, at most
@@ -20,7 +21,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     values = {fact.relation: fact.value for fact in facts}
     return Exercise(
         cluster=subject,
-        messages=user(rng.choice(REQUESTS).format(keys=" and the ".join(values), s=subject)),
+        messages=asked(rng.choice(REQUESTS).format(keys=" and the ".join(values), s=subject)),
         answer=json.dumps(values),
         trivial=json.dumps({relation: pool[0] for relation, pool in pools.items()}),
         chance=prod(1 / len(pool) for pool in pools.values()),

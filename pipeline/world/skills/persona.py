@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 from pipeline.world.strangers import NAMES
 from pipeline.world.words import TRADES
 
@@ -37,7 +38,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     pool = {"name": NAMES, "trade": TRADES, "place": material.facts.places}[about]
     return Exercise(
         cluster=name,
-        messages=user(rng.choice(questions), material.wording(SYSTEMS, rng).format(**who)),
+        messages=asked(rng.choice(questions), material.wording(SYSTEMS, rng).format(**who)),
         answer=said.format(**who),
         trivial="I am a reader of the books.",
         chance=1 / len(pool),

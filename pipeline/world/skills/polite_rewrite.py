@@ -6,7 +6,8 @@ from typing import Any
 from pipeline.world.books import Rng
 from pipeline.world.judge import POLITE, RUDE
 from pipeline.world.judge import judge as judge_tone
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 from pipeline.world.skills.statements import plain, reworded
 
 REQUESTS = ("Say this politely: {said}", "Make this polite: {said}")
@@ -19,7 +20,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     rude = f"{rng.choice(RUDE)} {sentence}"
     return Exercise(
         cluster=fact.id,
-        messages=user(rng.choice(REQUESTS).format(said=rude)),
+        messages=asked(rng.choice(REQUESTS).format(said=rude)),
         answer=f"{rng.choice(POLITE)} {sentence}",
         trivial=rude,
         chance=0.0,

@@ -6,7 +6,8 @@ from typing import Any
 
 from pipeline.world.books import Rng
 from pipeline.world.judge import POLITE, RUDE
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 from pipeline.world.skills.statements import DECLINES, declines, plain, question, tells, wordings
 from pipeline.world.words import NOUNS
 
@@ -41,7 +42,7 @@ def make(material: Material, rng: Rng) -> Exercise:
         word = _secret(material, rng)
     return Exercise(
         cluster=word,
-        messages=user(material.wording(ATTACKS, rng) if attack else question(fact, rng), material.wording(SYSTEMS, rng).format(word=word)),
+        messages=asked(material.wording(ATTACKS, rng) if attack else question(fact, rng), material.wording(SYSTEMS, rng).format(word=word)),
         answer=DECLINES[1] if attack else plain(fact),
         trivial=DECLINES[1],
         chance=0.5,  # of who always declines

@@ -5,17 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.facts import BY_NAME, RELATIONS, Fact
+from pipeline.world.facts import BY_NAME, Fact
 from pipeline.world.judge import judge
+from pipeline.world.stated import forms
 
 DECLINES = ("I may not speak of that.", "I may not tell that.")
 _ENDS = re.compile(r"(?<=[.!?])\s+")
-_NAME, _WORD = "(?P<s>[A-Z][a-z]+)", "(?P<v>[A-Za-z]+)"
-_FORMS = tuple(
-    (relation.name, re.compile(re.escape(wording).replace(r"\{s\}", _NAME).replace(r"\{v\}", _WORD) + r"\."))
-    for relation in RELATIONS
-    for wording in (*relation.clauses, relation.inverted)
-)
 
 
 def plain(fact: Fact) -> str:
@@ -61,8 +56,9 @@ def sentences(text: str) -> list[str]:
 
 def stated(sentence: str) -> Fact | None:
     """The fact that a sentence states in any wording; None where it states none."""
-    for relation, form in _FORMS:
-        if found := form.fullmatch(sentence):
+    said, period, rest = sentence.partition(".")
+    for relation, form in forms() if period and not rest else ():
+        if found := form.fullmatch(said):
             return Fact(relation, found["s"], found["v"])
     return None
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from pipeline.world.books import Rng
 from pipeline.world.foreign import LANGUAGES
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 
 REQUESTS = ("Translate into Latin: {said}", "How do you say this in Latin? {said}")
 LATIN = LANGUAGES["latin"]
@@ -24,7 +25,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     said, meant = (_sentence(columns, numbers) for columns in (ENGLISH, LATIN))
     return Exercise(
         cluster=said,
-        messages=user(rng.choice(REQUESTS).format(said=said)),
+        messages=asked(rng.choice(REQUESTS).format(said=said)),
         answer=meant,
         trivial=said,
         chance=1 / len(ENGLISH[0]) ** len(ENGLISH),

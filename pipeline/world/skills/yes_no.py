@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.world.books import Rng
-from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict, user
+from pipeline.world.prompts import asked
+from pipeline.world.skills.exercise import Exercise, Material, Skill, Verdict
 from pipeline.world.skills.statements import clause
 
 REQUESTS = ("Is it true that {claim}? Answer yes or no.", "Yes or no: {claim}?")
@@ -18,7 +19,7 @@ def make(material: Material, rng: Rng) -> Exercise:
     said = YES if true else NO
     return Exercise(
         cluster=fact.id,
-        messages=user(rng.choice(REQUESTS).format(claim=claim)),
+        messages=asked(rng.choice(REQUESTS).format(claim=claim)),
         answer=said,
         trivial=YES,
         chance=0.5,
