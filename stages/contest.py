@@ -49,8 +49,8 @@ class Config:
 @stage(Config, shared=("models", "files"))
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Gather the answers, let the files answer too, score, compare, rate."""
-    scores = {name: Scores(cfg.scores / name) for name in cfg.models}
-    lines, tokenizer = contest.lines_of(scores, cfg.reward_model), tokenizer_of(cfg.reward_model)
+    scores, tokenizer = {name: Scores(cfg.scores / name) for name in cfg.models}, tokenizer_of(cfg.reward_model)
+    lines, records = contest.lines_of(scores, cfg.reward_model), contest.records_of(scores)
     files = answers_of_files(cfg.files, *contest.prompts(lines, tokenizer), threads=cfg.threads) if lines else ()
     sources = contest.enter_files(lines, files, scores, cfg.reward_model, tokenizer)
     judge = None if cfg.reward_model.not_trained else load_reward(cfg.reward_model, device=run.device)
@@ -61,7 +61,6 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     rows = contest.against(reference, load(cfg.reference, device=run.device), lines, tokenizer, batch=cfg.batch_size, bootstrap=draws)
     rows += manners(lines, bootstrap=draws) if lines else contest.unasked(cfg.models, reference)
     rows += contest.ratings(lines, sources=sources, prior=cfg.prior, bootstrap=draws)
-    records = contest.records_of(scores)
     rows += best_of_rows(scores, records, judge, tokenizer, batch=cfg.batch_size, bootstrap=draws)
     apart = between(records, draws)
     facts = {"reference": reference, "tokenizer": cfg.reward_model.facts["tokenizer"]}
