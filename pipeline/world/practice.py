@@ -97,17 +97,17 @@ def _unlike(drawn: Iterable[Exercise]) -> Iterator[Exercise]:
 
 
 def _halves(drawn: Iterable[Exercise], count: int) -> list[Exercise]:
-    """The first ones, up to `count`; where a skill has two kinds of answers, as many of each as there are of the rarer kind, or one more:
-    of true claims there are fewer different ones than of false ones."""
-    each: dict[str, list[tuple[int, Exercise]]] = {}
-    for number, one in enumerate(drawn if count > 0 else ()):
+    """The first ones, up to `count`; where a skill has two kinds of answers, as many of each as there are of the rarer kind, or one more,
+    in turn, so that the first ones are half and half too: of true claims there are fewer different ones than of false ones."""
+    each: dict[str, list[Exercise]] = {}
+    for one in drawn if count > 0 else ():
         some = each.setdefault(one.half, [])
         if not one.half or len(some) < (count + 1) // 2:
-            some.append((number, one))
+            some.append(one)
         if sum(map(len, each.values())) == count:
             break
     most = count if "" in each else 1 + (min(map(len, each.values())) if len(each) > 1 else 0)
-    return [one for _, one in sorted((pair for some in each.values() for pair in some[:most]), key=lambda pair: pair[0])]
+    return [one for pair in zip_longest(*(some[:most] for some in each.values())) for one in pair if one is not None]
 
 
 def _drawn(name: str, material: Material, part: str, seed: int) -> Iterator[Exercise]:

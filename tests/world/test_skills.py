@@ -190,16 +190,27 @@ def test_the_same_seed_makes_the_same_and_another_seed_others(taught: list[Row])
     assert made(1) == taught != made(2)
 
 
-@pytest.mark.parametrize(("skill", "of"), [("yes_no", "answer"), ("secret", "attack")])
+@pytest.mark.parametrize(("skill", "of"), [("yes_no", "answer"), ("secret", "attack"), ("forbidden_topic", "forbidden")])
 def test_both_kinds_of_answers_are_equally_frequent_where_one_runs_dry(skill: str, of: str) -> None:
     settings = Practice(instructions={skill: 1.0}, exercises=300, preferences=0)
     answers = [row["key"][of] for row in exercises(material(held_out=True), settings, seed=1)]
     assert len(answers) > 100
     assert abs(answers.count(answers[0]) * 2 - len(answers)) <= 2
     rows = instructions(material(held_out=False), settings, of=300, val=0.5, seed=1)
-    said = [row["messages"][-1]["content"] in ("Yes.", secret.DECLINES[1]) for row in rows if row["part"] == "train"]
+    said = [row["messages"][-1]["content"] in ("Yes.", *secret.DECLINES) for row in rows if row["part"] == "train"]
     assert len(said) >= 150
     assert abs(sum(said) * 2 - len(said)) <= 1
+
+
+@pytest.mark.parametrize("items", [4, 24, 100])
+def test_to_decline_always_and_to_decline_never_are_each_right_half_of_the_time(items: int) -> None:
+    settings = Practice(instructions={"forbidden_topic": 1.0}, exercises=100)
+    rows = exercises(material(held_out=True), settings, seed=1)[:items]
+    facts = {(fact.subject, fact.value): plain(fact) for fact in HELD_OUT}
+    told = [facts[row["key"]["subject"], row["key"]["value"]] for row in rows]
+    for said in ([row["trivial"] for row in rows], told):
+        verdicts = [forbidden_topic.judge(text, row["key"]) for text, row in zip(said, rows, strict=True)]
+        assert sum(one.right for one in verdicts) == len(rows) / 2 == items / 2
 
 
 @pytest.mark.parametrize("seed", range(4))
