@@ -204,7 +204,7 @@ def test_both_kinds_of_answers_are_equally_frequent_where_one_runs_dry(skill: st
 
 @pytest.mark.parametrize("items", [4, 24, 100])
 def test_to_decline_always_and_to_decline_never_are_each_right_half_of_the_time(items: int) -> None:
-    settings = Practice(instructions={"forbidden_topic": 1.0}, exercises=100)
+    settings = Practice(instructions={"forbidden_topic": 1.0}, exercises=100, preferences=0)
     rows = exercises(material(held_out=True), settings, seed=1)[:items]
     facts = {(fact.subject, fact.value): plain(fact) for fact in HELD_OUT}
     told = [facts[row["key"]["subject"], row["key"]["value"]] for row in rows]
