@@ -199,7 +199,7 @@ def test_a_text_of_ones_own_is_read_cut_looked_at_and_gone_on_with(watched: Watc
     watched.check_quiet()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
 def test_every_view_is_accessible_and_fits(watched: Watched, page: Page, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 844})
