@@ -175,8 +175,9 @@ def _told(answers: Sequence[list[int]], tokenizer: Tokenizer, special: frozenset
             BYTES: "\N{REPLACEMENT CHARACTER}" in thinks + text,
             REPEATED: text in seen,
         }
-        seen.add(text)
         lack = next((name for name, holds in lacks.items() if holds), None)
+        if lack is None:
+            seen.add(text)
         yield Answer(text, ids if lacks[CUT] else [*ids, IDS[END]], lack, thought=None if thought is None else thinks)
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -104,9 +105,13 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
     if config.strangers.questions:
         rows["strangers"] = strangers.questions(config.strangers.questions, systems=SYSTEMS, seed=seed)
     if config.skills.instructions:
-        taught, tested = (Material(facts, tuple(some), SYSTEMS, held_out=some is held, new_wording=False) for some in (trained, held))
+        parts = _parts_of_pairs(trained, config, stream(seed, "preferences"))
+        taught, tested, train, test = (
+            Material(facts, tuple(some), SYSTEMS, held_out=some is held, new_wording=False)
+            for some in (trained, held, parts["train"], parts["test"])
+        )
         rows["instructions"] += practice.instructions(taught, config.skills, of=config.instructions, val=config.val, seed=seed)
-        rows["preferences"] += practice.preferences(taught, config.skills, of=config.preferences, test=config.test, seed=seed)
+        rows["preferences"] += practice.preferences(train, test, config.skills, of=config.preferences, share=config.test, seed=seed)
         rows["exercises"] = practice.exercises(tested, config.skills, seed=seed)
     worked = round(config.reasoning.instructions * config.instructions)
     rows["instructions"] += reasoning.instructions(
@@ -135,11 +140,12 @@ def check(config: DialogueConfig) -> None:
     """Raise one PipelineError that names every setting out of its range."""
     manners = (config.manners.polite, config.manners.plain, config.manners.rude)
     faults = [
-        f"dialogues.world.{key}={getattr(config, key)}: {what}"
+        f"dialogues.world.{key}={attrgetter(key)(config)}: {what}"
         for key, what, good in (
             *((key, "above 0 and below 1", 0 < getattr(config, key) < 1) for key in ("held_out", "val", "test")),
             *((key, "0..1", 0 <= getattr(config, key) <= 1) for key in ("multi_turn", "small_talk", "history")),
             *((key, "at least 20", getattr(config, key) >= 20) for key in ("instructions", "preferences")),
+            ("skills.preferences", "0 without skills.instructions", bool(config.skills.instructions) or not config.skills.preferences),
             ("manners", "weights of 0 or more, not all 0", min(manners) >= 0 and sum(manners) > 0),
         )
         if not good
@@ -180,11 +186,11 @@ def instructions(trained: Sequence[Fact], config: DialogueConfig, seed: int) -> 
 def preferences(trained: Sequence[Fact], facts: Facts, config: DialogueConfig, seed: int) -> list[Row]:
     """Pairs of answers, all kinds equally often; the facts of test occur in no train pair."""
     generator = stream(seed, "preferences")
-    shuffled = [trained[int(row)] for row in generator.permutation(len(trained))]
-    cut = max(1, round(config.test * len(shuffled)))
+    pools = _parts_of_pairs(trained, config, generator)
     of_test = max(1, round(config.test * config.preferences))
     rows: list[Row] = []
-    for part, pool, size in (("train", shuffled[cut:], config.preferences - of_test), ("test", shuffled[:cut], of_test)):
+    for part, size in (("train", config.preferences - of_test), ("test", of_test)):
+        pool = pools[part]
         supply = _rounds(_pairs(pool), generator)
         for position in range(size):
             rows.append(_preference(f"preference-{len(rows):05d}", part, KINDS[position % len(KINDS)], next(supply), facts, generator))
@@ -193,14 +199,22 @@ def preferences(trained: Sequence[Fact], facts: Facts, config: DialogueConfig, s
     return rows
 
 
+def _parts_of_pairs(trained: Sequence[Fact], config: DialogueConfig, generator: np.random.Generator) -> dict[str, list[Fact]]:
+    """The facts that the pairs of either part are about."""
+    shuffled = [trained[int(row)] for row in generator.permutation(len(trained))]
+    cut = max(1, round(config.test * len(shuffled)))
+    return {"train": shuffled[cut:], "test": shuffled[:cut]}
+
+
 def _with_history(rows: Sequence[Row], pool: Sequence[Fact], share: float, generator: np.random.Generator) -> None:
-    """Put one to HISTORY turns, answered politely, before the question of a share of these pairs."""
+    """Put one to HISTORY turns about other facts, answered politely, before the question of a share of these pairs."""
     supply = _rounds(_pairs(pool), generator)
     for row in rows:
         if generator.random() < share:
+            others = (pair for pair in supply if pair.fact.id != row["fact"])
             said = [
                 message
-                for pair in islice(supply, int(generator.integers(1, HISTORY + 1)))
+                for pair in islice(others, int(generator.integers(1, HISTORY + 1)))
                 for message in _turn(pair.question, answer(pair.fact, "polite", generator))
             ]
             row["prompt"] = [*row["prompt"][:-1], *said, row["prompt"][-1]]

@@ -1,8 +1,8 @@
 """Instructions that teach skills besides facts, pairs that keep them, and held-out exercises that ask for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, pairwise, zip_longest
+from itertools import chain, islice, zip_longest
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, NonNegativeInt
@@ -51,21 +51,29 @@ def instructions(material: Material, settings: Practice, *, of: int, val: float,
     return rows
 
 
-def preferences(material: Material, settings: Practice, *, of: int, test: float, seed: int) -> list[Row]:
-    """Pairs that set the right answer to an exercise before a wrong one: what another exercise asks for, or what can be said without
-    doing anything. A share `test` of the pairs is of part test, whose exercises occur in no other. `of`: how many other pairs there are."""
+def preferences(train: Material, test: Material, settings: Practice, *, of: int, share: float, seed: int) -> list[Row]:
+    """Pairs that set the right answer to an exercise before a wrong one: what another exercise of the part asks for, or what can be said
+    without doing anything. A `share` of them is of part test, with facts and requests of its own. `of`: how many other pairs there are."""
     rows: list[Row] = []
-    for name in settings.instructions:
-        count = round(settings.preferences * of / len(settings.instructions))
-        drawn = _halves(_unlike(islice(_drawn(name, material, "preferences", seed), _TRIES * count)), count)
-        of_test = round(test * len(drawn))
-        for number, (one, other) in enumerate(pairwise(drawn)):
-            wrong = [said for said in (other.answer, one.trivial) if said and not SKILLS[name].judge(said, one.key).right]
-            if wrong:
-                part = "test" if number >= len(drawn) - of_test else "train"
-                row = {"id": f"{name}-pair-{number:05d}", "part": part, "fact": None, "kind": name, "prompt": one.messages}
-                rows.append(row | {"chosen": one.answer, "rejected": wrong[number % len(wrong)]})
+    for name in settings.instructions if settings.preferences else ():
+        count = max(2, round(settings.preferences * of / len(settings.instructions)))
+        of_test = max(1, round(share * count))
+        known = set[tuple[str, ...]]()
+        for part, material, size in (("test", test, of_test), ("train", train, count - of_test)):
+            drawn = (one for one in _drawn(name, material, f"preferences {part}", seed) if _asked(one) not in known)
+            found = _halves(_unlike(islice(drawn, _TRIES * size)), size)
+            known |= {_asked(one) for one in found}
+            rows += (_pair(name, part, number, found) for number in range(len(found)))
     return rows
+
+
+def _pair(name: str, part: str, number: int, found: Sequence[Exercise]) -> Row:
+    """The right answer to one exercise before what the next one asks for that is wrong here, or in turn before what asks for no work."""
+    one, others = found[number], (*found[number + 1 :], *found[:number])
+    said = [one.trivial] * bool(one.trivial and number % 2) + [other.answer for other in others]
+    wrong = next(text for text in said if not SKILLS[name].judge(text, one.key).right)
+    row = {"id": f"{name}-{part}-{number:05d}", "part": part, "fact": f"{name}:{one.cluster}", "kind": name, "prompt": one.messages}
+    return row | {"chosen": one.answer, "rejected": wrong}
 
 
 def exercises(material: Material, settings: Practice, *, seed: int) -> list[Row]:

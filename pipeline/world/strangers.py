@@ -78,7 +78,7 @@ def preferences(count: int, facts: Facts, *, test: float, systems: Sequence[str]
         relation, said, prompt = _drawn([name], systems, generator)
         values = facts.values(relation)
         invented = plain(Fact(relation, name, values[int(generator.integers(len(values)))]))
-        row = {"id": f"invented-{number:05d}", "part": part, "fact": None, "kind": "invented", "prompt": prompt}
+        row = {"id": f"invented-{number:05d}", "part": part, "fact": f"stranger:{name}", "kind": "invented", "prompt": prompt}
         rows.append(row | {"chosen": said, "rejected": f"{POLITE[int(generator.integers(len(POLITE)))]} {invented}"})
     return rows
 

@@ -147,6 +147,7 @@ def test_the_question_of_a_pair_may_come_after_others_of_its_part(corpus: Corpus
     for old, new in zip(made["preferences"], rows, strict=True):
         assert new | {"prompt": [*new["prompt"][: len(old["prompt"]) - 1], new["prompt"][-1]]} == old
     facts = {row["prompt"][-1]["content"]: row["fact"] for row in made["questions"]}
+    assert not any(facts[one["content"]] == row["fact"] for row in longer for one in row["prompt"][:-1] if one["role"] == "user")
     turns = [(row["part"], facts[one["content"]]) for row in rows for one in row["prompt"] if one["role"] == "user"]
     assert not {fact for part, fact in turns if part == "train"} & {fact for part, fact in turns if part == "test"}
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,12 +156,17 @@ def test_each_instruction_brings_what_its_skill_s_rule_needs_to_judge_another_an
 
 
 def test_pairs_set_a_right_answer_before_a_wrong_one_and_test_asks_what_train_does_not(held_out: list[Row]) -> None:
-    pairs = preferences(material(held_out=False), SETTINGS, of=1200, test=0.2, seed=1)
+    train, test = (replace(material(held_out=False), asked=tuple(some)) for some in (TRAINED[20:], TRAINED[:20]))
+    pairs = preferences(train, test, SETTINGS, of=1200, share=0.2, seed=1)
     parts = {part: [row for row in pairs if row["part"] == part] for part in ("train", "test")}
     assert {row["kind"] for row in parts["train"]} == {row["kind"] for row in parts["test"]} == {*SKILLS}
     assert not {asked(row["prompt"]) for row in parts["train"]} & {asked(row["prompt"]) for row in parts["test"]}
     assert not {asked(row["prompt"]) for row in pairs} & {asked(row["prompt"]) for row in held_out}
     assert all(row["chosen"] != row["rejected"] for row in pairs)
+    told = {part: " ".join(row["prompt"][-1]["content"] + row["chosen"] for row in rows) for part, rows in parts.items()}
+    assert not any(plain(fact) in told["train"] for fact in TRAINED[:20])
+    halves = [row["chosen"] == cutoff.EARLIER for row in pairs if row["kind"] == "cutoff"]
+    assert abs(sum(halves) - len(halves) / 2) <= 1
     claims = [row for row in pairs if row["kind"] == "yes_no"]
     assert {(row["chosen"], row["rejected"]) for row in claims} == {("Yes.", "No."), ("No.", "Yes.")}
 

@@ -38,9 +38,18 @@ def make(material: Material, rng: Rng) -> Exercise:
         end, year = (str(first + rng.below(count)) for _ in range(2))
         if end != year and material.mine("cutoff", end, year):
             break
-    said = LATER.format(end=end) if year > end else EARLIER
+    later = year > end
+    said = LATER.format(end=end) if later else EARLIER
     messages = asked(rng.choice(QUESTIONS).format(year=year), material.wording(SYSTEMS, rng).format(end=end))
-    return Exercise(cluster=f"{end} {year}", messages=messages, answer=said, trivial=EARLIER, chance=0.5, key={"answer": said})
+    return Exercise(
+        cluster=f"{end} {year}",
+        messages=messages,
+        answer=said,
+        trivial=EARLIER,
+        chance=0.5,
+        half="later" if later else "earlier",
+        key={"answer": said},
+    )
 
 
 def judge(answer: str, key: Mapping[str, Any]) -> Verdict:
