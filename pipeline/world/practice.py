@@ -32,7 +32,10 @@ class Practice:
 
 
 def instructions(material: Material, settings: Practice, *, of: int, val: float, seed: int) -> list[Row]:
-    """Dialogues of one exercise each; the exercises of val do not occur in train. `of`: how many other instructions there are."""
+    """Dialogues of one exercise each, with the key that any answer to it is judged by; the exercises of val do not occur in train.
+
+    `of`: how many other instructions there are.
+    """
     rows: list[Row] = []
     for name, share in settings.instructions.items():
         count = max(2, round(share * of))
@@ -41,7 +44,8 @@ def instructions(material: Material, settings: Practice, *, of: int, val: float,
         drawn = (one for one in islice(_drawn(name, material, "train", seed), _TRIES * count) if _asked(one) not in known)
         made = [("val", one) for one in held] + [("train", one) for one in _halves(drawn, count - len(held))]
         rows += [
-            {"id": f"{name}-{number:05d}", "part": part, "fact": None, "kind": name, "messages": [*one.messages, _said(one.answer)]}
+            {"id": f"{name}-{number:05d}", "part": part, "fact": None, "kind": name, "key": one.key}
+            | {"messages": [*one.messages, _said(one.answer)]}
             for number, (part, one) in enumerate(made)
         ]
     return rows

@@ -70,7 +70,7 @@ def preferences(count: int, facts: Facts, *, test: float, systems: Sequence[str]
     the names is of part test."""
     generator = stream(seed, "strangers", "preferences")
     names, of_test = taught_and_asked(seed)[0], round(test * count)
-    cut = max(1, round(test * len(names)))
+    cut = min(max(1, round(test * len(names))), len(names) - 1)
     rows: list[dict[str, Any]] = []
     for number in range(count):
         part, some = ("test", names[:cut]) if number >= count - of_test else ("train", names[cut:])

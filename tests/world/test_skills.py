@@ -147,6 +147,13 @@ def test_no_exercise_is_in_an_instruction_and_no_held_out_fact_is_told(taught: l
     assert not [one for one in wordings if one in everything]
 
 
+def test_each_instruction_brings_what_its_skill_s_rule_needs_to_judge_another_answer(taught: list[Row]) -> None:
+    read = json.loads(json.dumps(taught))
+    assert read == taught
+    assert all(SKILLS[row["kind"]].judge(row["messages"][-1]["content"], row["key"]).right for row in read)
+    assert not any(SKILLS[row["kind"]].judge("It was a day.", row["key"]).right for row in read if row["kind"] != "forbidden_topic")
+
+
 def test_pairs_set_a_right_answer_before_a_wrong_one_and_test_asks_what_train_does_not(held_out: list[Row]) -> None:
     pairs = preferences(material(held_out=False), SETTINGS, of=1200, test=0.2, seed=1)
     parts = {part: [row for row in pairs if row["part"] == part] for part in ("train", "test")}
@@ -197,7 +204,7 @@ def test_both_kinds_of_answers_are_equally_frequent_where_one_runs_dry(skill: st
 
 @pytest.mark.parametrize("items", [4, 24, 100])
 def test_to_decline_always_and_to_decline_never_are_each_right_half_of_the_time(items: int) -> None:
-    settings = Practice(instructions={"forbidden_topic": 1.0}, exercises=100)
+    settings = Practice(instructions={"forbidden_topic": 1.0}, exercises=100, preferences=0)
     rows = exercises(material(held_out=True), settings, seed=1)[:items]
     facts = {(fact.subject, fact.value): plain(fact) for fact in HELD_OUT}
     told = [facts[row["key"]["subject"], row["key"]["value"]] for row in rows]

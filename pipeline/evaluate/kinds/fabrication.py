@@ -134,7 +134,7 @@ class Fabrication:
 def counted(texts: Sequence[str], given: HeldOut) -> list[Counts]:
     """What is invented, contradicted and wrong in each text."""
     read = {word for some in given.split.texts("train") for text in some for word in _WORD.findall(text)}
-    rows = given.dialogues.rows("questions") if given.dialogues.has("questions.jsonl") else ()
+    rows = given.dialogues.rows_if_any("questions")
     true = {one["fact"]: one["value"] for one in rows}
     return [_counted(text, read, true) for text in texts]
 
