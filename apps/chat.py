@@ -92,10 +92,10 @@ class Talk:
         messages = [*self.messages, {"role": "user", "content": text}]
         prompt = fitted(messages, self.writer.codec, room=self.writer.context - self.sampling.max_new)
         if prompt.forgotten or prompt.cut:
-            lost = [f"the first {prompt.forgotten} messages"] * bool(prompt.forgotten) + [
-                f"the last {len(prompt.cut)} tokens of this one"
-            ] * bool(prompt.cut)
-            print(f"(no longer read: {' and '.join(lost)}; the model reads {self.writer.context} tokens)", file=sys.stderr)
+            forgotten = f"the first {prompt.forgotten} messages" if prompt.forgotten else ""
+            cut = f"the last {len(prompt.cut)} tokens of this one" if prompt.cut else ""
+            lost = " and ".join(filter(None, (forgotten, cut)))
+            print(f"(no longer read: {lost}; the model reads {self.writer.context} tokens)", file=sys.stderr)
         sampling = replace(self.sampling, seed=seed_of(self.sampling.seed, "chat", self.answers))
         self.answers += 1
         written = ""

@@ -27,6 +27,7 @@ from pipeline.core.seed import seed_of
 from pipeline.model import disk, memory
 from pipeline.model.generate import generate
 from pipeline.tokens.chat import REASONING
+from pipeline.tokens.codec import special_token_ids
 from pipeline.tokens.special import END, IDS
 from pipeline.tokens.thinking import think_ids
 from pipeline.train.workspace import Workspace
@@ -60,6 +61,11 @@ class Answer:
     thought: str | None = None  # what was thought before; None: nothing was begun
 
     @property
+    def reasoning(self) -> dict[str, str]:
+        """The thought under its name in messages; nothing where there is none."""
+        return {} if self.thought is None else {REASONING: self.thought}
+
+    @property
     def worth(self) -> float:
         """The score of an answer that was judged."""
         return self.score or 0.0
@@ -80,10 +86,7 @@ class Answered:
 
     def as_json(self) -> dict[str, Any]:
         """For answers.jsonl."""
-        said = [
-            {"text": one.text, "score": one.score, "lack": one.lack} | ({} if one.thought is None else {REASONING: one.thought})
-            for one in self.answers
-        ]
+        said = [{"text": one.text, "score": one.score, "lack": one.lack, **one.reasoning} for one in self.answers]
         return {"id": self.prompt.id, "prompt": self.prompt.messages, "answers": said}
 
 
@@ -145,7 +148,7 @@ def sampled(
         seed=[seed_of(recipe.seed, "candidates", str(prompt.ids), turn) for prompt, turn in asked],
         batch=recipe.batch_size,
     )
-    special = frozenset(number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special)
+    special = special_token_ids(tokenizer)
     groups = [ids[start : start + recipe.answers] for start in range(0, len(ids), recipe.answers)]
     return [Answered(prompt, list(_told(own, tokenizer, special, new_tokens))) for prompt, own in zip(prompts, groups, strict=True)]
 

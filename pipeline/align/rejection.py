@@ -13,7 +13,6 @@ from pydantic import PositiveInt
 
 from pipeline.align.candidates import Answer, Answered, Candidates
 from pipeline.align.judges import Judging
-from pipeline.tokens.chat import REASONING
 
 NONE = "no_answer_good_enough"  # the reason why a prompt gives no instruction
 Row = dict[str, Any]
@@ -47,6 +46,5 @@ def instructions(gathered: Sequence[Answered], *, threshold: float | None, keep:
 
 def instruction(one: Answered, answer: Answer, number: int) -> Row:
     """A row of instructions.jsonl: the prompt with the answer, and with what was thought before it."""
-    thought = {} if answer.thought is None else {REASONING: answer.thought}
-    said = [*one.prompt.messages, {"role": "assistant", **thought, "content": answer.text}]
+    said = [*one.prompt.messages, {"role": "assistant", **answer.reasoning, "content": answer.text}]
     return {"id": f"{one.prompt.id}/{number}", "part": "train", "fact": one.prompt.fact, "messages": said}

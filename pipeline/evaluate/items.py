@@ -110,6 +110,10 @@ class ItemTask(ABC):
         """Rows beside those of the measures."""
         return []
 
+    def more_baselines(self, task: str, items: Sequence[Item], bootstrap: Bootstrap) -> list[Row]:
+        """Rows of players beside the n-gram model and chance; at least one item."""
+        return []
+
     @property
     def more_metrics(self) -> tuple[str, ...]:
         """Their metrics."""
@@ -157,7 +161,7 @@ class ItemTask(ABC):
             guess = sum(1 / len(item.choices) for item in asked) / len(asked)
             chosen = [metric for metric, measure in self.measures.items() if measure.chooses]
             rows += [row(CHANCE, task, metric, Estimate(guess, guess, guess, len(asked))) for metric in chosen]
-        return rows
+        return rows + self.more_baselines(task, items, given.bootstrap)
 
     def _points(self, items: Sequence[Item], scores: Scores) -> dict[str, dict[str, float | None]]:
         """By measure the points of each item; None where it has nothing to choose from."""

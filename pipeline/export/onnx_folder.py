@@ -30,7 +30,7 @@ from pipeline.export.folder_reader import strings_cut_otherwise
 from pipeline.export.gptq import in_8_bits, quantize, steering_products
 from pipeline.export.onnx_graph import BLOCK, Held, graph_of
 from pipeline.export.onnx_names import FILES, FOLDER, OnnxType
-from pipeline.export.onnx_session import Session
+from pipeline.export.onnx_session import Reader, Session
 from pipeline.export.openvino_reader import OpenVino
 from pipeline.export.papers import notes_of, write_beside
 from pipeline.export.parity import Fault, Limit, Times
@@ -107,7 +107,7 @@ def export(
             path.write_bytes(graph_of(module, held, notes=notes).SerializeToString(deterministic=True))
             found: dict[str, Any] = {"bytes": path.stat().st_size, "ids_differ": float(differ)}
             found |= _measure(path, module, probe, wanted, held, _held(module, kind, {}), settings)
-            if faults := parity.faults(path.name, found, _limits(found["rounding"], settings.bounds)):
+            if faults := parity.faults(path.name, found, _limits(found, settings.bounds)):
                 wrong[kind] = faults
                 remove_file(path)
             else:
@@ -201,20 +201,21 @@ def _measure(
     if settings.openvino:
         other = parity.compare(_read(OpenVino(path, threads=settings.threads), probe), meant)
         measured["openvino_mean_logit"] = other["mean_logit"]
-        rounding["openvino_mean_logit"] = rounding["mean_logit"]
     return measured | {"kl": parity.mean_kl(wanted, found), "perplexity": parity.perplexity(found, probe.targets)}
 
 
-def _read(reader: Session | OpenVino, probe: Probe) -> parity.Logits:
+def _read(reader: Reader, probe: Probe) -> parity.Logits:
     """What a reader says at the places of the probe."""
     return np.concatenate([reader.logits(row) for row in probe.rows])[probe.kept]
 
 
-def _limits(rounding: Mapping[str, float], bounds: Bounds) -> list[Limit]:
-    keys = {"mean_logit": "mean_logit", "openvino_mean_logit": "mean_logit", "kl": "kl"}
-    rounded = (
-        Limit(measure=name, rounding=rounding[name], times=getattr(bounds, key), key=f"bounds.{key}")
-        for name, key in keys.items()
-        if name in rounding
-    )
-    return [Limit(measure="ids_differ"), *rounded]
+def _limits(found: Mapping[str, Any], bounds: Bounds) -> list[Limit]:
+    """What the measures of a file may be: the same of either reader."""
+    rounding = found["rounding"]
+    limits = [Limit(measure="ids_differ")]
+    for measure in ("mean_logit", "openvino_mean_logit"):
+        if measure in found:
+            limits.append(Limit(measure=measure, rounding=rounding["mean_logit"], times=bounds.mean_logit, key="bounds.mean_logit"))
+    if "kl" in rounding:
+        limits.append(Limit(measure="kl", rounding=rounding["kl"], times=bounds.kl, key="bounds.kl"))
+    return limits

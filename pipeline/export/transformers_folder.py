@@ -87,8 +87,13 @@ def _measure(folder: Path, module: PreTrainedModel, kind: FolderType, probe: Pro
     """
     reader = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     found = torch_logits(reader, probe)
-    rounded = {name: weight.bfloat16().float().numpy() for name, weight in module.state_dict().items()}
-    meant = wanted if kind == "fp32" else torch_logits(filled(copy.deepcopy(module), rounded), probe)
+    meant = wanted if kind == "fp32" else torch_logits(_in_bf16(module), probe)
     measured = {"ids_differ": float(len(strings_cut_otherwise(folder, probe.strings))), "ends_missed": float(ends_missed(reader))}
     measured |= {"kl": parity.mean_kl(wanted, found)} | parity.compare(found, meant)
     return {"perplexity": parity.perplexity(found, probe.targets)} | measured
+
+
+def _in_bf16(module: PreTrainedModel) -> PreTrainedModel:
+    """The module with its weights rounded, computing in fp32."""
+    rounded = {name: weight.bfloat16().float().numpy() for name, weight in module.state_dict().items()}
+    return filled(copy.deepcopy(module), rounded)

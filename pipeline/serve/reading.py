@@ -10,7 +10,7 @@ import tokenizers
 from pipeline.core.errors import InputError
 from pipeline.serve.engines import Engine
 from pipeline.serve.outlook import outlook_of, shown
-from pipeline.tokens.codec import Codec, ids_of
+from pipeline.tokens.codec import Codec, ids_of, special_token_ids
 
 SEEN = 96  # tokens whose attention is shown: the picture has the square of it
 
@@ -18,7 +18,7 @@ SEEN = 96  # tokens whose attention is shown: the picture has the square of it
 def tokens_of(text: str, tokenizer: tokenizers.Tokenizer, *, special: bool) -> list[dict[str, Any]]:
     """Each token of a text: id, text, and its place in the text as characters. `special`: what spells a special token is that token."""
     found = (believing(tokenizer) if special else tokenizer).encode(text, add_special_tokens=False)
-    names = specials(tokenizer)
+    names = special_token_ids(tokenizer)
     return [
         {"id": token, "text": shown(token, tokenizer), "special": token in names, "start": start, "end": end}
         for token, (start, end) in zip(found.ids, found.offsets, strict=True)
@@ -28,7 +28,7 @@ def tokens_of(text: str, tokenizer: tokenizers.Tokenizer, *, special: bool) -> l
 def losses(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
     """-log p of each token of a text in nats, with what else was likely; the mean, and bits a byte. The first follows the token that begins
     a document, which has no loss where the text spells it."""
-    ids, start, names = fit(text, engine, special=special), list(engine.codec.start), specials(engine.codec.tokenizer)
+    ids, start, names = fit(text, engine, special=special), list(engine.codec.start), special_token_ids(engine.codec.tokenizer)
     logits = engine.logits([*start, *ids])[len(start) - 1 :]
     rows = list[dict[str, Any]]()
     for token, before in zip(ids, logits, strict=False):
@@ -82,11 +82,6 @@ def believing(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
     if tokenizer not in _BELIEVING:
         _BELIEVING[tokenizer] = tokenizers.Tokenizer.from_str(tokenizer.to_str())
     return _BELIEVING[tokenizer]
-
-
-def specials(tokenizer: tokenizers.Tokenizer) -> frozenset[int]:
-    """The ids of the special tokens."""
-    return frozenset(number for number, one in tokenizer.get_added_tokens_decoder().items() if one.special)
 
 
 def _ids(text: str, codec: Codec, *, special: bool) -> list[int]:

@@ -57,3 +57,8 @@ class Own:
 def ids_of(text: str, codec: Codec) -> list[int]:
     """The ids of a plain text."""
     return list(codec.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def special_token_ids(tokenizer: tokenizers.Tokenizer) -> frozenset[int]:
+    """Those of tokens that no text is made of."""
+    return frozenset(number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special)

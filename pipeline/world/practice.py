@@ -1,6 +1,6 @@
 """Instructions that teach skills besides facts, pairs that keep them, and held-out exercises that ask for them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from typing import Annotated, Any
@@ -41,7 +41,7 @@ def instructions(material: Material, settings: Practice, *, of: int, val: float,
         count = max(2, round(share * of))
         held = _different(name, material, count=max(1, round(val * count)), seed=seed)
         known = {_asked(one) for one in held}
-        drawn = (one for one in islice(_drawn(name, material, "train", seed), _TRIES * count) if _asked(one) not in known)
+        drawn = _fresh(_drawn(name, material, "train", seed), known, count=count)
         made = [("val", one) for one in held] + [("train", one) for one in _halves(drawn, count - len(held))]
         rows += [
             {"id": f"{name}-{number:05d}", "part": part, "fact": None, "kind": name, "key": one.key}
@@ -60,8 +60,8 @@ def preferences(train: Material, test: Material, settings: Practice, *, of: int,
         of_test = max(1, round(share * count))
         known = set[tuple[str, ...]]()
         for part, material, size in (("test", test, of_test), ("train", train, count - of_test)):
-            drawn = (one for one in _drawn(name, material, f"preferences {part}", seed) if _asked(one) not in known)
-            found = _halves(_unlike(islice(drawn, _TRIES * size)), size)
+            drawn = _fresh(_drawn(name, material, f"preferences {part}", seed), known, count=size)
+            found = _halves(_unlike(drawn), size)
             known |= {_asked(one) for one in found}
             rows += (_pair(name, part, number, found) for number in range(len(found)))
     return rows
@@ -93,6 +93,11 @@ def _different(name: str, material: Material, *, count: int, seed: int) -> list[
     """Up to so many exercises that ask for different things."""
     drawn = _drawn(name, material, "held_out" if material.held_out else "val", seed)
     return _halves(_unlike(islice(drawn, _TRIES * count)), count)
+
+
+def _fresh(drawn: Iterator[Exercise], known: Set[tuple[str, ...]], *, count: int) -> Iterator[Exercise]:
+    """Those of so many tries for `count` exercises that ask for nothing that is known."""
+    return (one for one in islice(drawn, _TRIES * count) if _asked(one) not in known)
 
 
 def _unlike(drawn: Iterable[Exercise]) -> Iterator[Exercise]:

@@ -74,8 +74,7 @@ def preferences(count: int, facts: Facts, *, test: float, systems: Sequence[str]
     rows: list[dict[str, Any]] = []
     for number in range(count):
         part, some = ("test", names[:cut]) if number >= count - of_test else ("train", names[cut:])
-        name = some[int(generator.integers(len(some)))]
-        relation, said, prompt = _drawn([name], systems, generator)
+        (name, relation), said, prompt = _drawn(some, systems, generator)
         values = facts.values(relation)
         invented = plain(Fact(relation, name, values[int(generator.integers(len(values)))]))
         row = {"id": f"invented-{number:05d}", "part": part, "fact": f"stranger:{name}", "kind": "invented", "prompt": prompt}
@@ -83,12 +82,14 @@ def preferences(count: int, facts: Facts, *, test: float, systems: Sequence[str]
     return rows
 
 
-def _drawn(names: Sequence[str], systems: Sequence[str], generator: np.random.Generator) -> tuple[str, str, list[dict[str, str]]]:
-    """The relation that one of the names is asked for, an admission, and the messages of the question."""
+def _drawn(
+    names: Sequence[str], systems: Sequence[str], generator: np.random.Generator
+) -> tuple[tuple[str, str], str, list[dict[str, str]]]:
+    """One of the names and the relation that is asked for, an admission, and the messages of the question."""
     name = names[int(generator.integers(len(names)))]
     relation, wording = _QUESTIONS[int(generator.integers(len(_QUESTIONS)))]
     said = ADMISSIONS[int(generator.integers(len(ADMISSIONS)))].format(s=name)
-    return relation, said, asked(wording.format(s=name), systems[int(generator.integers(len(systems)))])
+    return (name, relation), said, asked(wording.format(s=name), systems[int(generator.integers(len(systems)))])
 
 
 def questions(count: int, *, systems: Sequence[str], seed: int) -> list[dict[str, Any]]:

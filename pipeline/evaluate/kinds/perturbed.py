@@ -19,7 +19,7 @@ from pipeline.evaluate.kinds.written import METRIC, InWords
 from pipeline.evaluate.perturb import Change, changed
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
-from pipeline.tokens.codec import ids_of
+from pipeline.tokens.codec import ids_of, special_token_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -112,7 +112,7 @@ class Perturbed:
     def _ids(self, ids: Sequence[int], given: HeldOut, rng: Any) -> list[int]:
         """The text between special tokens, changed."""
         codec, found = given.codec, list[int]()
-        special = special_ids(given)
+        special = special_token_ids(given.codec.tokenizer)
         for apart, run in groupby(ids, key=special.__contains__):
             some = list(run)
             text = "" if apart else codec.tokenizer.decode(some, skip_special_tokens=False)
@@ -139,11 +139,6 @@ class Found:
     reason: str  # why there are none
     asked: int  # items, those without a change among them
     pairs: list[Pair]
-
-
-def special_ids(given: HeldOut) -> frozenset[int]:
-    """Those of tokens that no text is made of."""
-    return frozenset(number for number, token in given.codec.tokenizer.get_added_tokens_decoder().items() if token.special)
 
 
 def sizes_of(choices: Sequence[Sequence[int]], item: Item, given: HeldOut) -> list[int]:
