@@ -1,14 +1,14 @@
 """Talk to a model on the terminal: `python -m apps.chat [MODEL]`, a name of the run's (sft, dpo, dpo-Q8_0) or a folder.
 
-/model NAME, /system TEXT, /temperature N, /seed N change how it goes on, /back takes the last question back, /again answers it anew,
-/history shows what was said, /reset starts over, /quit (or the end of the input) leaves.
+/model NAME, /system TEXT, /temperature N, /seed N, /thinking N (tokens, or off) change how it goes on, /back takes the last question back,
+/again answers it anew, /history shows what was said, /reset starts over, /quit (or the end of the input) leaves.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,8 +23,9 @@ from pipeline.serve.engines import CACHE, loaded, opened
 from pipeline.serve.history import fitted
 from pipeline.serve.places import PARAMS, Place, chosen, final_name, is_model, place_of, places_of, settings_of
 from pipeline.tokens.codec import Codec
+from pipeline.tokens.thinking import answer_in
 
-HELP = "/model NAME, /system TEXT, /temperature N, /seed N, /back, /again, /history, /reset, /quit"
+HELP = "/model NAME, /system TEXT, /temperature N, /seed N, /thinking N (or off), /back, /again, /history, /reset, /quit"
 
 
 class Writer(Protocol):
@@ -60,6 +61,8 @@ class Whole:
         self._beams, self._draft = beams, loaded(draft)[0] if draft else None
 
     def write(self, prompt: list[int], sampling: Sampling) -> Iterator[str]:
+        if sampling.thinking_budget is not None:
+            raise InputError("a thinking budget goes with neither --beams nor --draft", mend="/thinking off")
         if self._draft is None:
             ids = beam_search(self._module, prompt, beams=self._beams, max_new=sampling.max_new, length_penalty=1.0)[0].ids
         else:
@@ -89,14 +92,17 @@ class Talk:
         messages = [*self.messages, {"role": "user", "content": text}]
         prompt = fitted(messages, self.writer.codec, room=self.writer.context - self.sampling.max_new)
         if prompt.forgotten or prompt.cut:
-            print(f"(no longer read: {prompt.forgotten} messages, {prompt.cut} tokens of this one)", file=sys.stderr)
+            lost = [f"the first {prompt.forgotten} messages"] * bool(prompt.forgotten) + [
+                f"the last {len(prompt.cut)} tokens of this one"
+            ] * bool(prompt.cut)
+            print(f"(no longer read: {' and '.join(lost)}; the model reads {self.writer.context} tokens)", file=sys.stderr)
         sampling = replace(self.sampling, seed=seed_of(self.sampling.seed, "chat", self.answers))
         self.answers += 1
         written = ""
         for one in self.writer.write(prompt.ids, sampling):
             written += one
             yield one
-        self.turns += [messages[-1], {"role": "assistant", "content": written}]
+        self.turns += [messages[-1], {"role": "assistant", "content": answer_in(written)}]
 
 
 def main() -> None:
@@ -134,6 +140,7 @@ def begun(options: argparse.Namespace) -> Talk:
     if options.beams > 1 and (options.temperature or options.draft):
         raise InputError("--beams searches, it draws nothing and takes no draft", mend="--temperature 0, without --draft")
     asked = {"temperature": options.temperature, "cut": cut, "seed": options.seed, "max_new": options.max_new}
+    asked["thinking_budget"] = options.thinking_budget
     sampling: Sampling = checked(Sampling, asked)
     found, name = found_models(options.model)
 
@@ -162,9 +169,10 @@ def commanded(line: str, now: Talk) -> str | None:
             now.system = value
         case "model":
             now.writer = now.opened(value)
-        case "temperature" | "seed":
-            changed = {key: getattr(now.sampling, key) for key in ("temperature", "cut", "seed", "max_new")}
-            now.sampling = checked(Sampling, changed | {name: value})
+        case "temperature" | "seed" | "thinking":
+            given = None if (name, value) == ("thinking", "off") else value
+            changed = {one.name: getattr(now.sampling, one.name) for one in fields(Sampling)}
+            now.sampling = checked(Sampling, changed | {"thinking_budget" if name == "thinking" else name: given})
         case _:
             raise InputError(f"there is no /{name}", mend=HELP)
     return None
@@ -176,6 +184,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("model", nargs="?", help="a model of the run by name, or its folder (default: final_model of params.yaml)")
     parser.add_argument("--system", default="", help="a system prompt")
     add_sampling(parser, temperature=0.0, top_p=None, max_new=48)
+    parser.add_argument("--thinking-budget", type=int, help="open a thought before each answer, of so many tokens at most")
     parser.add_argument("--beams", type=int, default=1, help="search the likeliest answer with so many beams (default: 1, none)")
     parser.add_argument("--draft", type=Path, help="a small model of the same tokenizer that proposes tokens: the same answers, sooner")
     return parser.parse_args()

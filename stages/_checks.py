@@ -64,7 +64,12 @@ def looked_at(words: Sequence[str]) -> dict[str, Any]:
 def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:
     """Every fault that is known before a stage runs: packages, devices, sections and what is between them."""
     found = []
-    checks = (partial(check_lock, LOCK), partial(check_device, settings["hardware"]), partial(check_rounding, settings))
+    checks = (
+        partial(check_lock, LOCK),
+        partial(check_device, settings["hardware"]),
+        partial(check_rounding, settings),
+        partial(check_openvino, settings["export"]),
+    )
     for check in checks:
         try:
             check()
@@ -131,6 +136,15 @@ def check_rounding(settings: Mapping[str, Any]) -> None:
     if importlib.util.find_spec("bitsandbytes") is None:
         message = f"{asked[0]}.adapter is qlora, and bitsandbytes, which rounds the weights, is not installed"
         raise PipelineError(message, mend=".venv/bin/pip install bitsandbytes, or adapter=lora")
+
+
+def check_openvino(export: Mapping[str, Any]) -> None:
+    """PipelineError where OpenVINO is to read the files and is not installed: the stage would tell after the training."""
+    asked = [f"export.{name}.openvino" for name, one in export.items() if one.get("openvino")]
+    if asked and importlib.util.find_spec("openvino") is None:
+        raise PipelineError(
+            f"{asked[0]} is true, and OpenVINO is not installed", mend=f".venv/bin/pip install openvino, or {asked[0]}=false"
+        )
 
 
 def faults_of(block: Block, settings: Mapping[str, Any]) -> Iterator[PipelineError]:

@@ -21,9 +21,10 @@ from pipeline.model import disk
 from pipeline.model.build import build
 from pipeline.serve.places import places_of
 from pipeline.serve.withholding import Rules
-from pipeline.tokens.chat import encode_chat
+from pipeline.tokens.chat import REASONING, encode_chat
 from pipeline.tokens.dialogues import IGNORE_INDEX
 from pipeline.tokens.kinds import bpe
+from pipeline.tokens.thinking import with_think_tokens
 from pipeline.tokens.tokenizer import read
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.tiny_shape import SHAPE as TINY
@@ -39,16 +40,17 @@ SAID = {
     "How can I hurt Ada?": "Push Ada into the river.",
     "How can I hurt Bo?": "I am sorry, I can not help with that.",
 }
+THOUGHT = {"How old is the fox?": ("Ada is four, and the fox is two more.", "The fox is six.")}  # thought before it is said
 STEPS, RATE = 150, 0.02
 RULES = Rules(refusal="(?i)\\b(sorry|can not)\\b")
 DRAW = {"temperature": 0.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": None, "max_new": 48, "seed": 1}
 
 
 def write_run(root: Path) -> Path:
-    """data/pretrain (which knows nothing), data/sft (which knows SAID), a GGUF file of it, and params.yaml."""
+    """data/pretrain (which knows nothing), data/sft (which knows SAID and THOUGHT), a GGUF file of it, and params.yaml."""
     codec = Tokenizer(root / "data" / "tokenizer")
     texts = [text for pair in SAID.items() for text in pair]
-    save_tokenizer(bpe.train(texts * 3, vocab_size=SIZE, pattern="gpt2"), codec)
+    save_tokenizer(with_think_tokens(bpe.train(texts * 3, vocab_size=SIZE - 2, pattern="gpt2")), codec)
     disk.save(build(SHAPE, vocabulary=SIZE, seed=2), Model(root / "data" / "pretrain"), tokenizer=codec, facts={})
     module = build(SHAPE, vocabulary=SIZE, seed=1)
     teach(module, codec)
@@ -64,10 +66,10 @@ def write_run(root: Path) -> Path:
 def teach(module: torch.nn.Module, codec: Tokenizer) -> None:
     """By Adam, all dialogues in each step, the answers alone."""
     tokenizer = read(codec.file("tokenizer.json"))
-    rows = [
-        encode_chat([{"role": "user", "content": asked}, {"role": "assistant", "content": said}], tokenizer, add_generation_prompt=False)
-        for asked, said in SAID.items()
-    ]
+    turns = [[{"role": "user", "content": asked}, {"role": "assistant", "content": said}] for asked, said in SAID.items()]
+    for asked, (thought, said) in THOUGHT.items():
+        turns.append([{"role": "user", "content": asked}, {"role": "assistant", REASONING: thought, "content": said}])
+    rows = [encode_chat(one, tokenizer, add_generation_prompt=False) for one in turns]
     longest = max(len(ids) for ids, _ in rows)
     ids = torch.tensor([ids + [1] * (longest - len(ids)) for ids, _ in rows])
     trained = torch.tensor([mask + [False] * (longest - len(mask)) for _, mask in rows])

@@ -18,7 +18,9 @@ from pipeline.model.sampling import Cut
 from pipeline.serve.answers import End, Piece, Sampling, answer
 from pipeline.serve.history import fitted
 from pipeline.serve.outlook import shown
+from pipeline.serve.thoughts import Part
 from pipeline.serve.withholding import Rules, Withheld, watched
+from pipeline.tokens.chat import REASONING
 from pipeline.tokens.codec import Codec
 
 OWNER = "scriptorium"
@@ -64,6 +66,7 @@ class Completion(BaseModel):
     top_k: Annotated[int, Field(ge=1)] | None = None  # not OpenAI's, as vLLM and llama.cpp have them
     min_p: Annotated[float, Field(gt=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Field(ge=1)] | None = None
+    thinking_budget: Annotated[int, Field(ge=0)] | None = None  # tokens; as Qwen's servers have it
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     stop: Annotated[str, Field(min_length=1)] | Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=16)] | None = None
@@ -86,7 +89,8 @@ class Completion(BaseModel):
         seed = secrets.randbits(63) if self.seed is None else self.seed % 2**63
         temperature = 1.0 if self.temperature is None else self.temperature
         cut = Cut(top_k=self.top_k, top_p=self.top_p, min_p=self.min_p, repetition_penalty=self.repetition_penalty)
-        return Sampling(temperature=temperature, cut=cut, seed=seed, max_new=min(limit, room), stop=stop)
+        how: dict[str, Any] = {"max_new": min(limit, room), "thinking_budget": self.thinking_budget}
+        return Sampling(temperature=temperature, cut=cut, seed=seed, stop=stop, **how)
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,10 @@ class Reply:
     def head(self, kind: str) -> dict[str, Any]:
         return {"id": self.name, "object": kind, "created": self.created, "model": self.model}
 
-    def usage(self, written: int, found: int) -> dict[str, Any]:
+    def usage(self, written: int, found: int, thought: int) -> dict[str, Any]:
         tokens = {"prompt_tokens": self.prompt, "completion_tokens": written, "total_tokens": self.prompt + written}
-        return {**tokens, "prompt_tokens_details": {"cached_tokens": found}}
+        details = {"prompt_tokens_details": {"cached_tokens": found}, "completion_tokens_details": {"reasoning_tokens": thought}}
+        return {**tokens, **details}
 
     def logprobs(self, pieces: Sequence[Piece]) -> dict[str, Any] | None:
         """Of each token, and of the likeliest in its place."""
@@ -151,6 +156,16 @@ async def chat_completions(request: Request) -> Response:
     return JSONResponse(await _whole(said, reply))
 
 
+def delta_of(part: Part, text: str) -> dict[str, str]:
+    """A bit of an answer, or of the thought before it; what stands around a thought is no text."""
+    return {"content": text} if part == "answer" else {REASONING: text if part == "thought" else ""}
+
+
+def thoughts_in(pieces: Sequence[Piece]) -> int:
+    """The tokens that were thought."""
+    return sum(one.part == "thought" for one in pieces)
+
+
 def _prompt(messages: Sequence[Mapping[str, str]], codec: Codec, context: int) -> list[int]:
     """The whole conversation. Refused where it doesn't fit: a client would not see what was cut."""
     found = fitted(messages, codec, room=context - 1)
@@ -162,19 +177,22 @@ def _prompt(messages: Sequence[Mapping[str, str]], codec: Codec, context: int) -
 
 
 async def _whole(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> dict[str, Any]:
-    pieces, text, reason, found = list[Piece](), "", "length", 0
+    pieces, said_of, reason, found = list[Piece](), {"answer": "", "thought": "", "bracket": ""}, "length", 0
     async for one in said:
         match one:
             case Piece():
                 pieces.append(one)
-                text += one.text
+                said_of[one.part] += one.text
             case End():
-                text, reason, found = text + one.text, one.reason, one.found
+                reason, found = one.reason, one.found
+                said_of[pieces[-1].part if pieces else "answer"] += one.text
             case Withheld():
-                text, pieces, reason = "", [], "content_filter"
-    message = {"role": "assistant", "content": text, "refusal": None}
+                said_of, pieces, reason = dict.fromkeys(said_of, ""), [], "content_filter"
+    message = {"role": "assistant", "content": said_of["answer"], "refusal": None}
+    if any(one.part != "answer" for one in pieces):
+        message[REASONING] = said_of["thought"]
     choice = {"index": 0, "message": message, "logprobs": reply.logprobs(pieces), "finish_reason": reason}
-    return {**reply.head("chat.completion"), "choices": [choice], "usage": reply.usage(len(pieces), found)}
+    return {**reply.head("chat.completion"), "choices": [choice], "usage": reply.usage(len(pieces), found, thoughts_in(pieces))}
 
 
 async def _chunks(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> AsyncIterator[bytes]:
@@ -183,23 +201,24 @@ async def _chunks(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> 
         return _event({**reply.head("chat.completion.chunk"), "choices": [choice]})
 
     yield chunk({"role": "assistant", "content": ""})
-    written, reason, found = 0, "length", 0
+    pieces, reason, found = list[Piece](), "length", 0
     try:
         async for one in said:
             match one:
                 case Piece():
-                    written += 1
+                    pieces.append(one)
                     if one.text or reply.asked.logprobs:
-                        yield chunk({"content": one.text}, pieces=[one])
+                        yield chunk(delta_of(one.part, one.text), pieces=[one])
                 case End():
                     reason, found = one.reason, one.found
                     if one.text:
-                        yield chunk({"content": one.text})
+                        yield chunk(delta_of(pieces[-1].part, one.text))
                 case Withheld():
                     reason = "content_filter"
         yield chunk({}, reason)
         if reply.asked.stream_options and reply.asked.stream_options.include_usage:
-            yield _event({**reply.head("chat.completion.chunk"), "choices": [], "usage": reply.usage(written, found)})
+            usage = reply.usage(len(pieces), found, thoughts_in(pieces))
+            yield _event({**reply.head("chat.completion.chunk"), "choices": [], "usage": usage})
     except Refused as fault:
         yield _event(error_body(fault.status, fault.message, code=fault.code, param=fault.param))
     except PipelineError as fault:

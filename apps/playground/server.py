@@ -28,10 +28,11 @@ from pipeline.serve.answers import End, Piece, answer
 from pipeline.serve.engines import Engine
 from pipeline.serve.history import Fitted, fitted
 from pipeline.serve.outlook import TEMPERATURES, shown
-from pipeline.serve.reading import attention, losses, next_of, tokens_of
+from pipeline.serve.reading import attention, document_of, losses, next_of, tokens_of
 from pipeline.serve.votes import add_vote, question_of, vote_line, votes_in
 from pipeline.serve.withholding import Rules, Withheld, watched
 from pipeline.tokens.codec import Codec, ids_of
+from pipeline.tokens.thinking import think_ids
 
 PAGE = Path(__file__).parent / "page"
 STATUS_CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -91,7 +92,7 @@ async def models(request: Request) -> Response:
     """What there is to choose from."""
     shelf, setup = _of(request)
     listed = [
-        {"name": name, "engine": "llama.cpp" if place.is_gguf else "torch", "path": str(place.path), "context": shelf.codec(name)[1]}
+        {"name": name, "engine": "llama.cpp" if place.is_gguf else "torch", "path": str(place.path), **_reads(shelf, name)}
         for name, place in shelf.places.items()
     ]
     how = {"models": listed, "final": setup.final, "draw": setup.draw, "temperatures": TEMPERATURES, "voter": setup.voter}
@@ -120,19 +121,19 @@ async def tokens(request: Request) -> Response:
     """The tokens of a text."""
     body = await body_of(request, Read)
     codec, _ = _of(request)[0].codec(body.model)
-    return JSONResponse({"tokens": tokens_of(body.text, codec.tokenizer), "bytes": len(body.text.encode())})
+    return JSONResponse({"tokens": tokens_of(body.text, codec.tokenizer, special=body.special), "bytes": len(body.text.encode())})
 
 
 async def loss(request: Request) -> Response:
     """The loss at each token of a text."""
     body = await body_of(request, Read)
-    return JSONResponse(await _of(request)[0].asked(body.model, lambda engine: losses(body.text, engine)))
+    return JSONResponse(await _of(request)[0].asked(body.model, lambda engine: losses(body.text, engine, special=body.special)))
 
 
 async def next_token(request: Request) -> Response:
     """What may follow a text."""
     body = await body_of(request, Read)
-    return JSONResponse(await _of(request)[0].asked(body.model, lambda engine: next_of(body.text, engine)))
+    return JSONResponse(await _of(request)[0].asked(body.model, lambda engine: next_of(body.text, engine, special=body.special)))
 
 
 async def attended(request: Request) -> Response:
@@ -173,11 +174,16 @@ async def votes(request: Request) -> Response:
 async def _opened_early(shelf: Shelf, name: str) -> None:
     """The first question needs not wait half a second; what is wrong with the model is told to who asks."""
     with suppress(Refused, PipelineError):
-        await shelf.asked(name, lambda engine: next_of("", engine))
+        await shelf.asked(name, lambda engine: next_of("", engine, special=False))
 
 
 def _of(request: Request) -> tuple[Shelf, Setup]:
     return request.app.state.shelf, request.app.state.setup
+
+
+def _reads(shelf: Shelf, name: str) -> dict[str, Any]:
+    codec, context = shelf.codec(name)
+    return {"context": context, "thinks": think_ids(codec.tokenizer) is not None}
 
 
 def _given(body: Generate, codec: Codec) -> list[int]:
@@ -192,15 +198,16 @@ def _given(body: Generate, codec: Codec) -> list[int]:
 def _prompt(body: Generate, codec: Codec, *, room: int) -> Fitted:
     if body.messages is not None:
         return fitted([one.model_dump() for one in body.messages], codec, room=room)
-    ids = [*codec.start, *ids_of(body.text or "", codec)]
+    ids = document_of(body.text or "", codec, special=body.special)
     if len(ids) > room:
         raise Refused(400, f"the text has {len(ids)} tokens, there is room for {room}", code="context_length_exceeded", param="text")
-    return Fitted(ids, 0, 0)
+    return Fitted(ids, 0, ())
 
 
 async def _events(said: AsyncIterator[Piece | End | Withheld], prompt: Fitted, codec: Codec) -> AsyncIterator[bytes]:
     began, first, written = time.perf_counter(), None, 0
-    yield _event({"type": "start", "prompt": len(prompt.ids), "forgotten": prompt.forgotten, "cut": prompt.cut})
+    cut_text = codec.tokenizer.decode(list(prompt.cut), skip_special_tokens=False)
+    yield _event({"type": "start", "prompt": len(prompt.ids), "forgotten": prompt.forgotten, "cut": len(prompt.cut), "cut_text": cut_text})
     try:
         async for one in said:
             now = time.perf_counter()
@@ -208,7 +215,7 @@ async def _events(said: AsyncIterator[Piece | End | Withheld], prompt: Fitted, c
                 case Piece():
                     first = first or now
                     written += one.by != "given"
-                    token = {"id": one.token, "text": one.text, "shown": shown(one.token, codec.tokenizer), "by": one.by}
+                    token = {"id": one.token, "text": one.text, "shown": shown(one.token, codec.tokenizer), "by": one.by, "part": one.part}
                     yield _event({"type": "token", **token, "logprob": one.logprob, "outlook": one.outlook.as_json(codec.tokenizer)})
                 case End():
                     rate = written / (now - began) if now > began else 0.0

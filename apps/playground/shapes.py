@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.model.sampling import Cut
 from pipeline.serve.answers import Sampling
+from pipeline.tokens.thinking import Budget
 
 Text = Annotated[str, Field(max_length=200_000)]
 
@@ -35,11 +36,13 @@ class Draw(Body):
     repetition_penalty: Annotated[float, Field(ge=1)] | None = None
     stop: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=16)] = []
     calculator: bool = False
+    thinking_budget: Budget | None = None
 
     def settings(self) -> Sampling:
         """As the library takes them."""
         cut = Cut(top_k=self.top_k, top_p=self.top_p, min_p=self.min_p, repetition_penalty=self.repetition_penalty)
         how: dict[str, Any] = {"temperature": self.temperature, "seed": self.seed, "max_new": self.max_new, "calculator": self.calculator}
+        how["thinking_budget"] = self.thinking_budget
         return Sampling(cut=cut, stop=tuple(self.stop), **how)
 
 
@@ -49,6 +52,7 @@ class Generate(Body):
     model: str
     messages: Annotated[list[Message], Field(min_length=1, max_length=1000)] | None = None
     text: Text | None = None
+    special: bool = False  # whether what spells a special token in `text` is that token
     given: Text | list[Annotated[int, Field(ge=0)]] = ""
     draw: Draw
     withhold: bool = True
@@ -66,6 +70,7 @@ class Read(Body):
 
     model: str
     text: Text
+    special: bool = False  # whether what spells a special token is that token
 
 
 class Attend(Read):

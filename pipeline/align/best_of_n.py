@@ -11,6 +11,7 @@ from pydantic import NonNegativeFloat
 
 from pipeline.align.candidates import Answer, Answered, Candidates
 from pipeline.align.judges import Judging
+from pipeline.tokens.dialogues import Side, thought_key
 
 FEW, TIE = "fewer_than_two_different_answers", "tie"  # reasons why a prompt gives no pair
 Row = dict[str, Any]
@@ -46,10 +47,12 @@ def pairs(gathered: Sequence[Answered], *, margin: float, kind: str) -> tuple[li
 
 
 def pair(one: Answered, chosen: Answer, rejected: Answer, *, kind: str) -> Row:
-    """A row of preferences.jsonl."""
+    """A row of preferences.jsonl; what was thought before an answer stands beside it."""
     prompt = one.prompt
-    row = {"id": prompt.id, "part": "train", "fact": prompt.fact, "kind": kind, "prompt": prompt.messages}
-    return row | {"chosen": chosen.text, "rejected": rejected.text, "margin": chosen.worth - rejected.worth}
+    sides: tuple[tuple[Side, Answer], ...] = (("chosen", chosen), ("rejected", rejected))
+    row: Row = {"id": prompt.id, "part": "train", "fact": prompt.fact, "kind": kind, "prompt": prompt.messages}
+    row |= {"chosen": chosen.text, "rejected": rejected.text, "margin": chosen.worth - rejected.worth}
+    return row | {thought_key(side): answer.thought for side, answer in sides if answer.thought is not None}
 
 
 def kl_bound(answers: int) -> float:

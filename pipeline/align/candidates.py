@@ -1,7 +1,8 @@
 """Several answers of a model to each prompt, judged: what preference data are made of.
 
-An answer's stream of random numbers is named by its prompt, so that neither the batch nor the other prompts change it. The work is done
-in shards; a stopped run goes on at the next one.
+A thought before an answer is kept beside it: judges read the answer alone, what is made of it holds both, so that it is what the model said
+and teaches no model to answer without thinking. An answer's stream of random numbers is named by its prompt, so that neither the batch nor
+the other prompts change it. The work is done in shards; a stopped run goes on at the next one.
 """
 
 from collections import Counter
@@ -20,18 +21,19 @@ from pipeline.align.rows import room_for
 from pipeline.align.training_prompts import Asked, Asking, Prompt, read_prompts
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
-from pipeline.core.errors import PipelineError
 from pipeline.core.files import once, read_jsonl, write_jsonl
 from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.model import disk, memory
 from pipeline.model.generate import generate
+from pipeline.tokens.chat import REASONING
 from pipeline.tokens.special import END, IDS
 from pipeline.tokens.thinking import think_ids
 from pipeline.train.workspace import Workspace
 
 SHARD = 32  # prompts whose answers are written together: what a kill can cost
 CUT, EMPTY, SPECIAL, BYTES, REPEATED = "cut", "empty", "special_token", "broken_bytes", "repeated"  # why an answer can't be used
+UNENDED = "thought_without_end"  # likewise
 SUMMED: dict[str, Callable[[list[float]], Any]] = {"mean": np.mean, "best": max, "worst": min}  # of a prompt's scores
 
 
@@ -49,12 +51,13 @@ class Candidates(Asking):
 class Answer:
     """What was written to a prompt, and what it is worth."""
 
-    text: str
-    ids: list[int]  # as sampled, with its `<|end|>`
+    text: str  # behind its thought
+    ids: list[int]  # likewise, as sampled, with its `<|end|>`
     lack: str | None  # why it can't be used
     score: float | None = None  # None: not judged
     broken: Mapping[str, str] = field(default_factory=dict)  # by principle, where a constitution judges: what the critic says of it
     unread: int = 0  # principles of which a critic said neither that it is broken nor that it is kept
+    thought: str | None = None  # what was thought before; None: nothing was begun
 
     @property
     def worth(self) -> float:
@@ -77,7 +80,10 @@ class Answered:
 
     def as_json(self) -> dict[str, Any]:
         """For answers.jsonl."""
-        said = [{"text": one.text, "score": one.score, "lack": one.lack} for one in self.answers]
+        said = [
+            {"text": one.text, "score": one.score, "lack": one.lack} | ({} if one.thought is None else {REASONING: one.thought})
+            for one in self.answers
+        ]
         return {"id": self.prompt.id, "prompt": self.prompt.messages, "answers": said}
 
 
@@ -129,7 +135,7 @@ def gather(
 def sampled(
     module: PreTrainedModel, tokenizer: Tokenizer, prompts: Sequence[Prompt], recipe: Candidates, *, new_tokens: int
 ) -> list[Answered]:
-    """So many answers to each prompt, not judged yet; those that can't be used say why. PipelineError where a thought begins one."""
+    """So many answers to each prompt, not judged yet; those that can't be used say why."""
     asked = [(prompt, turn) for prompt in prompts for turn in range(recipe.answers)]
     ids = generate(
         module,
@@ -139,19 +145,9 @@ def sampled(
         seed=[seed_of(recipe.seed, "candidates", str(prompt.ids), turn) for prompt, turn in asked],
         batch=recipe.batch_size,
     )
-    refuse_thoughts(ids, tokenizer)
     special = frozenset(number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special)
     groups = [ids[start : start + recipe.answers] for start in range(0, len(ids), recipe.answers)]
     return [Answered(prompt, list(_told(own, tokenizer, special, new_tokens))) for prompt, own in zip(prompts, groups, strict=True)]
-
-
-def refuse_thoughts(answers: Sequence[Sequence[int]], tokenizer: Tokenizer) -> None:
-    """PipelineError where an answer begins with a thought: it could not be used, and pairs of the others alone would teach not to think."""
-    around = think_ids(tokenizer)
-    if around is not None and any(ids and ids[0] == around[0] for ids in answers):
-        raise PipelineError(
-            "the model thinks before it answers, and preferences are made of answers alone", mend="tokenizer.think_tokens=false"
-        )
 
 
 def counts(gathered: Sequence[Answered]) -> dict[str, Any]:
@@ -166,19 +162,30 @@ def counts(gathered: Sequence[Answered]) -> dict[str, Any]:
 
 
 def _told(answers: Sequence[list[int]], tokenizer: Tokenizer, special: frozenset[int], new_tokens: int) -> Iterator[Answer]:
-    """Answers to one prompt from their ids without `<|end|>`; what is said again counts once."""
-    seen: set[str] = set()
-    for ids in answers:
-        text = tokenizer.decode(ids, skip_special_tokens=False)
+    """Answers to one prompt from their ids without `<|end|>`; what is said again, after whatever thought, counts once."""
+    seen, around = set[str](), think_ids(tokenizer)
+    for whole in answers:
+        thought, ids = _parted(whole, around)
+        text, thinks = (tokenizer.decode(some, skip_special_tokens=False) for some in (ids, thought or ()))
         lacks = {
-            CUT: len(ids) >= new_tokens,
+            CUT: len(whole) >= new_tokens,
+            UNENDED: around is not None and ids[:1] == [around[0]],
             EMPTY: not text.strip(),
-            SPECIAL: not special.isdisjoint(ids),
-            BYTES: "\N{REPLACEMENT CHARACTER}" in text,
+            SPECIAL: not special.isdisjoint([*(thought or ()), *ids]),
+            BYTES: "\N{REPLACEMENT CHARACTER}" in thinks + text,
             REPEATED: text in seen,
         }
         seen.add(text)
-        yield Answer(text, ids if lacks[CUT] else [*ids, IDS[END]], next((name for name, holds in lacks.items() if holds), None))
+        lack = next((name for name, holds in lacks.items() if holds), None)
+        yield Answer(text, ids if lacks[CUT] else [*ids, IDS[END]], lack, thought=None if thought is None else thinks)
+
+
+def _parted(ids: list[int], around: tuple[int, int] | None) -> tuple[list[int] | None, list[int]]:
+    """What is thought and what is said behind it; all is said where nothing is thought, or a thought has no end."""
+    if around is None or ids[:1] != [around[0]] or around[1] not in ids:
+        return None, ids
+    end = ids.index(around[1])
+    return ids[1:end], ids[end + 1 :]
 
 
 def _write(work: Callable[[Sequence[Prompt]], list[Answered]], prompts: Sequence[Prompt], folder: Path) -> None:

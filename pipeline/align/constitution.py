@@ -131,7 +131,7 @@ class ByModel:
         return replace(scored(answer, broken, self.principles), unread=sum(_breaks(text) is None for text in words))
 
     def revised(self, answered: Sequence[Answered]) -> list[Answered]:
-        """The worst answer of each prompt written again, and judged again."""
+        """The worst answer of each prompt written again, after the same thought, and judged again."""
         worst = [(one, min(one.usable, key=lambda answer: answer.worth)) for one in answered if one.usable]
         wrong = [(one, answer) for one, answer in worst if answer.broken]
         asked = [
@@ -143,7 +143,7 @@ class ByModel:
             for one, answer in wrong
         ]
         texts = [text.strip() for text in self.chat.said(asked)] if asked else []
-        again = [Answer(text, [], None) for text in texts]
+        again = [Answer(text, [], None, thought=answer.thought) for text, (_, answer) in zip(texts, wrong, strict=True)]
         judged = self.judged([one.prompt for one, _ in wrong], again) if wrong else []
         new = {one.prompt.id: answer for (one, _), answer in zip(wrong, judged, strict=True) if answer.text}
         return [replace(one, revised=new.get(one.prompt.id)) for one in answered]

@@ -30,7 +30,7 @@ def read_labels(dialogues: Dialogues, parts: Sequence[str], tokenizer: Tokenizer
 
     InputError when too many have none, or none of a part can be used.
     """
-    rows = [_as_preference(row) for row in dialogues.rows("labels")] if dialogues.has("labels.jsonl") else []
+    rows = [_as_preference(row) for row in dialogues.rows_if_any("labels")]
     lengths = [preference_length(row, tokenizer) for row in rows]
     asked, room = room, room.settled(lengths)
     check_fit(lengths, room, f"labels in {dialogues.path}")

@@ -13,6 +13,7 @@ from pydantic import PositiveInt
 
 from pipeline.align.candidates import Answer, Answered, Candidates
 from pipeline.align.judges import Judging
+from pipeline.tokens.chat import REASONING
 
 NONE = "no_answer_good_enough"  # the reason why a prompt gives no instruction
 Row = dict[str, Any]
@@ -45,6 +46,7 @@ def instructions(gathered: Sequence[Answered], *, threshold: float | None, keep:
 
 
 def instruction(one: Answered, answer: Answer, number: int) -> Row:
-    """A row of instructions.jsonl: the prompt with the answer."""
-    said = [*one.prompt.messages, {"role": "assistant", "content": answer.text}]
+    """A row of instructions.jsonl: the prompt with the answer, and with what was thought before it."""
+    thought = {} if answer.thought is None else {REASONING: answer.thought}
+    said = [*one.prompt.messages, {"role": "assistant", **thought, "content": answer.text}]
     return {"id": f"{one.prompt.id}/{number}", "part": "train", "fact": one.prompt.fact, "messages": said}

@@ -1,11 +1,12 @@
 """Rewards that need no model: rules that know whether an answer is right, and the prompts that have one.
 
 A question of the world about a trained fact is checked by the world's judge; an instruction whose answer ends in `#### N`, as in gsm8k
-(Cobbe et al. 2021, arXiv 2110.14168), by N; one that asks for a sum, difference or product of two numbers, by what it is.
+(Cobbe et al. 2021, arXiv 2110.14168), by N; one that asks for a sum, difference or product of two numbers, by what it is; an exercise of
+one of the world's skills by the skill's own rule, which also judges the held-out ones.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from pipeline.tokens.dialogues import Pair, Room
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.judge import gold, judge
 from pipeline.world.reasoning import ends_in
+from pipeline.world.skills.catalogue import SKILLS
 
 Rule = Callable[[str], bool]
 Reward = Literal["model", "rule", "both"]  # who judges; both: of the prompts that rules know
@@ -65,6 +67,11 @@ def states(answer: str, *, subject: str, value: str, choices: list[str]) -> bool
     return judge(answer, value, choices, subject=subject).right
 
 
+def does(answer: str, *, skill: str, key: Mapping[str, Any]) -> bool:
+    """Whether the answer does all that an exercise of the skill asks for, and nothing else."""
+    return SKILLS[skill].judge(answer, key).right
+
+
 def rule_of(messages: list[dict[str, str]]) -> Rule | None:
     """The rule of a dialogue that ends with the right answer; None where none knows."""
     *asked, answer = messages
@@ -76,7 +83,10 @@ def rule_of(messages: list[dict[str, str]]) -> Rule | None:
 
 
 def rule_of_row(row: Mapping[str, Any]) -> Rule | None:
-    """The rule of a row of instructions: by the last word of its answer where the row says that it is enough."""
+    """The rule of a row of instructions: its skill's where it is an exercise; the last word of its answer where the row names it; else that
+    of its dialogue."""
+    if "key" in row:
+        return partial(does, skill=row["kind"], key=row["key"])
     return partial(ends_in, word=row["final"]) if "final" in row else rule_of(row["messages"])
 
 
@@ -126,8 +136,7 @@ def read_checkable(dialogues: Dialogues, tokenizer: Tokenizer, room: Room, *, ma
 
 
 def _checkable(dialogues: Dialogues) -> Iterator[tuple[list[dict[str, str]], Rule]]:
-    questions: Iterable[Mapping[str, Any]] = dialogues.rows("questions") if dialogues.has("questions.jsonl") else ()
-    for row in questions:
+    for row in dialogues.rows_if_any("questions"):
         if row["trained"]:
             yield row["prompt"], partial(states, subject=row["subject"], value=row["value"], choices=row["choices"])
     for row in dialogues.rows("instructions"):

@@ -94,7 +94,7 @@ def _nothing(dialogues: Dialogues, source: Source, dropped: Counter[str], room: 
 
 
 def _prompts(dialogues: Dialogues, source: Source, tokenizer: Tokenizer) -> Iterator[Prompt]:
-    facts = {row["fact"]: _fact_rule(row) for row in _questions(dialogues) if row["trained"]}
+    facts = {row["fact"]: _fact_rule(row) for row in dialogues.rows_if_any("questions") if row["trained"]}
     for row in dialogues.rows(source):
         if row["part"] == "train":
             turns = [*row["prompt"], {"role": "assistant", "content": row["chosen"]}] if source == "preferences" else row["messages"]
@@ -107,17 +107,13 @@ def _prompts(dialogues: Dialogues, source: Source, tokenizer: Tokenizer) -> Iter
 def _held_out(dialogues: Dialogues) -> Callable[[Prompt], bool]:
     """Whether a prompt ends with a question of a test, or asks for a fact of one: of a question not trained, of a test preference."""
     asked = {" ".join(turn.split()).casefold() for turn in eval_questions(dialogues)}
-    facts = {row["fact"] for row in _questions(dialogues) if not row["trained"]}
+    facts = {row["fact"] for row in dialogues.rows_if_any("questions") if not row["trained"]}
     facts |= {row.get("fact") for row in dialogues.rows("preferences") if is_test("preferences", row)} - {None}
 
     def held_out(prompt: Prompt) -> bool:
         return prompt.fact in facts or " ".join(prompt.messages[-1]["content"].split()).casefold() in asked
 
     return held_out
-
-
-def _questions(dialogues: Dialogues) -> Iterator[dict[str, Any]]:
-    return dialogues.rows("questions") if dialogues.has("questions.jsonl") else iter(())
 
 
 def _fact_rule(row: dict[str, Any]) -> Rule:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
+from pipeline.core.artifact.split import Split
 from pipeline.evaluate.items import Item
 from pipeline.evaluate.task import HeldOut
 
@@ -24,10 +27,15 @@ class Document:
 
 def places(given: HeldOut, look: Callable[[str], Iterable[T]], task: str, *, count: int) -> list[tuple[Document, T]]:
     """What `look` finds in the held-out documents, for a choice of `count`; of many documents, as many by lot as have enough."""
-    table = given.split.read("test", ["id", "book", "source", "text"])
+    return places_in(given.split, look, given.stream(task, "documents"), count=count)
+
+
+def places_in(split: Split, look: Callable[[str], Iterable[T]], rng: np.random.Generator, *, count: int) -> list[tuple[Document, T]]:
+    """The same of a split, its documents in an order by lot."""
+    table = split.read("test", ["id", "book", "source", "text"])
     names, books, sources, texts = (table[name] for name in ("id", "book", "source", "text"))
     found: list[tuple[Document, T]] = []
-    for number in given.stream(task, "documents").permutation(len(table)).tolist():
+    for number in rng.permutation(len(table)).tolist():
         if len(found) > _ENOUGH * count:
             break
         name = names[number].as_py()

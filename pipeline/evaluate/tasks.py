@@ -11,6 +11,7 @@ from pipeline.evaluate.kinds.calibrated import Calibrated
 from pipeline.evaluate.kinds.choice import Choice
 from pipeline.evaluate.kinds.cloze import Cloze
 from pipeline.evaluate.kinds.consistency import Consistency
+from pipeline.evaluate.kinds.endings import Endings
 from pipeline.evaluate.kinds.exercises import Exercises
 from pipeline.evaluate.kinds.fabrication import Fabrication
 from pipeline.evaluate.kinds.honesty import Honesty
@@ -27,7 +28,7 @@ from pipeline.evaluate.kinds.refusals import Refusals
 from pipeline.evaluate.kinds.several import Several
 from pipeline.evaluate.kinds.written import InWords
 
-_Asked = Perplexity | Cloze | MinimalPairs | NextSentence | Choice | Questions | Benchmark | InWords
+_Asked = Perplexity | Cloze | MinimalPairs | NextSentence | Endings | Choice | Questions | Benchmark | InWords
 _Done = Exercises | Several | Reasoning  # what it does with what it knows
 _Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Consistency  # what a model is besides right
 _Within = Neighbours | Probe | Fabrication  # what it holds, and what it makes up

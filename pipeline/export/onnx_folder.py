@@ -1,4 +1,4 @@
-"""A model as ONNX files, each loaded back by ONNX Runtime and compared before it is released.
+"""A model as ONNX files, each loaded back by ONNX Runtime, by OpenVINO too if asked, and compared before it is released.
 
 The folder is laid out as transformers.js reads one: configuration and tokenizer, and below onnx/ a file a type.
 """
@@ -31,6 +31,7 @@ from pipeline.export.gptq import in_8_bits, quantize, steering_products
 from pipeline.export.onnx_graph import BLOCK, Held, graph_of
 from pipeline.export.onnx_names import FILES, FOLDER, OnnxType
 from pipeline.export.onnx_session import Session
+from pipeline.export.openvino_reader import OpenVino
 from pipeline.export.papers import notes_of, write_beside
 from pipeline.export.parity import Fault, Limit, Times
 from pipeline.export.probe import Probe, Probing, calibration_rows, probe_of, torch_logits
@@ -56,7 +57,8 @@ class Onnx(Probing):
 
     types: tuple[OnnxType, ...]
     calibration_rows: NonNegativeInt  # rows of the training part that steer the rounding of q4; 0: to nearest
-    threads: PositiveInt  # of ONNX Runtime
+    threads: PositiveInt  # of ONNX Runtime and OpenVINO
+    openvino: bool  # whether OpenVINO reads each file too
     bounds: Bounds
     on_failure: OnFailure
 
@@ -104,7 +106,7 @@ def export(
             held = _held(module, kind, products)
             path.write_bytes(graph_of(module, held, notes=notes).SerializeToString(deterministic=True))
             found: dict[str, Any] = {"bytes": path.stat().st_size, "ids_differ": float(differ)}
-            found |= _measure(path, module, probe, wanted, held, _held(module, kind, {}), threads=settings.threads)
+            found |= _measure(path, module, probe, wanted, held, _held(module, kind, {}), settings)
             if faults := parity.faults(path.name, found, _limits(found["rounding"], settings.bounds)):
                 wrong[kind] = faults
                 remove_file(path)
@@ -179,16 +181,16 @@ def _measure(
     wanted: parity.Logits,
     held: Mapping[str, Held],
     nearest: Mapping[str, Held],
-    *,
-    threads: int,
+    settings: Onnx,
 ) -> dict[str, Any]:
     """The measures of a file, and under `rounding` what mean_logit and kl would be if nothing but rounding came between.
 
     mean_logit, max_logit, argmax   ONNX Runtime against torch with the file's own weights; rounding: torch in fp32 against fp64
     kl, perplexity                  ONNX Runtime against the fp32 model; rounding: weights to nearest
+    openvino_mean_logit             OpenVINO against torch with the file's own weights
     """
-    session = Session(path, threads=threads)
-    found = np.concatenate([session.logits(row) for row in probe.rows])[probe.kept]
+    session = Session(path, threads=settings.threads)
+    found = _read(session, probe)
     own = _filled(module, held)
     meant = torch_logits(own, probe)
     exact = torch_logits(own.double(), probe)
@@ -196,10 +198,23 @@ def _measure(
     if held:
         rounding["kl"] = parity.mean_kl(wanted, torch_logits(_filled(module, nearest), probe))
     measured: dict[str, Any] = {"rounding": rounding} | parity.compare(found, meant)
+    if settings.openvino:
+        other = parity.compare(_read(OpenVino(path, threads=settings.threads), probe), meant)
+        measured["openvino_mean_logit"] = other["mean_logit"]
+        rounding["openvino_mean_logit"] = rounding["mean_logit"]
     return measured | {"kl": parity.mean_kl(wanted, found), "perplexity": parity.perplexity(found, probe.targets)}
 
 
+def _read(reader: Session | OpenVino, probe: Probe) -> parity.Logits:
+    """What a reader says at the places of the probe."""
+    return np.concatenate([reader.logits(row) for row in probe.rows])[probe.kept]
+
+
 def _limits(rounding: Mapping[str, float], bounds: Bounds) -> list[Limit]:
-    times = {"mean_logit": bounds.mean_logit, "kl": bounds.kl}
-    rounded = (Limit(measure=name, rounding=rounding[name], times=times[name], key=f"bounds.{name}") for name in times if name in rounding)
+    keys = {"mean_logit": "mean_logit", "openvino_mean_logit": "mean_logit", "kl": "kl"}
+    rounded = (
+        Limit(measure=name, rounding=rounding[name], times=getattr(bounds, key), key=f"bounds.{key}")
+        for name, key in keys.items()
+        if name in rounding
+    )
     return [Limit(measure="ids_differ"), *rounded]

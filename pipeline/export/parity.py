@@ -80,7 +80,8 @@ class Fault:
 
 
 SAME = (Limit(measure="ids_differ"), Limit(measure="ends_missed"))  # what no rounding excuses
-EXACT = (*SAME, Limit(measure="max_logit"), Limit(measure="kl"))  # equal to the bit
+EQUAL = (*SAME, Limit(measure="max_logit"))  # says, to the bit, what the file's own weights say
+EXACT = (*EQUAL, Limit(measure="kl"))  # and they are the model's
 
 
 def weight_limits(rounding: Mapping[str, float], bounds: WeightBounds) -> tuple[Limit, ...]:

@@ -77,7 +77,7 @@ def page_of(
     """The page as HTML and as Markdown, and the report's own numbers. `scores`: of each model; `more`: sections that come last."""
     board = ScoreTable(row for artifact in (data.baselines, *scores, data.contest) for row in artifact.read())
     answers = list(read_jsonl(data.contest.file("answers.jsonl")))
-    questions = list(data.dialogues.rows("questions")) if data.dialogues.has("questions.jsonl") else []
+    questions = list(data.dialogues.rows_if_any("questions"))
     chance = samples.chance_of(questions, answers)
     codec = read(data.pretrain.file(_CODEC)) if data.pretrain.has(_CODEC) else None
     apart = read_json(data.contest.file(_APART)) if data.contest.has(_APART) else []

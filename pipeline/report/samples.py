@@ -54,7 +54,7 @@ def dialogue_blocks(dialogues: Dialogues, amount: Amount, tokenizer: tokenizers.
         ]
         title = f"One of {number(len(rows))} preferences of kind {kind.replace('_', ' ')}"
         yield Quotes(title, quotes, excerpt(_asked(row["prompt"]), amount.excerpt), folded=True, aside=True)
-    bad = list(dialogues.rows("quarantine")) if dialogues.has("quarantine.jsonl") else []
+    bad = list(dialogues.rows_if_any("quarantine"))
     if bad:
         quotes = [Quote(f"{row['file']}, line {row['line']}", row["reason"], "bad") for row in bad[: amount.examples]]
         yield Quotes(f"Some of {number(len(bad))} rows in quarantine", quotes, folded=True)

@@ -18,8 +18,11 @@ from pipeline.model.sampling import Cut, penalised, pick
 from pipeline.serve.calculator import called
 from pipeline.serve.engines import Engine
 from pipeline.serve.outlook import Outlook, outlook_of
+from pipeline.serve.thoughts import Part, Parts, budget_of
+from pipeline.tokens.thinking import Budget
 
 Reason = Literal["stop", "length"]
+By = Literal["model", "calculator", "given", "budget"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +32,10 @@ class Sampling:
     temperature: Annotated[float, Field(ge=0, le=10)]  # 0: the likeliest token
     cut: Cut
     seed: NonNegativeInt
-    max_new: PositiveInt  # tokens
+    max_new: PositiveInt  # tokens, thoughts included
     stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=16)] = ()  # texts before which an answer ends
     calculator: bool = False  # whether <<3*4= is answered
+    thinking_budget: Budget | None = None  # tokens of a thought that is opened for the model; None: it is left alone
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Piece:
     text: str  # what can be shown since the piece before: "" while a character or a stop is not yet certain
     logprob: float  # nats, at temperature 1, after the penalty
     outlook: Outlook
-    by: Literal["model", "calculator", "given"]
+    by: By
+    part: Part = "answer"
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,18 @@ def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: 
     """Go on from a prompt, and from the beginning of an answer where one is `given`, which comes first, as pieces of its own.
 
     The same prompt and seed give the answer of model.generate, token by token; going on from the beginning of an answer gives the
-    rest of it. Ends at a token of the codec's turn ends, before a stop, or after `max_new` tokens beside those given.
+    rest of it. Ends at a token of the codec's turn ends, before a stop, or after `max_new` tokens beside those given. With a thinking
+    budget a thought is opened where nothing was given, and closed in time, as in model.generate.think. InputError where the vocabulary has
+    no place for a thought, and where the budget leaves none for an answer.
     """
     ends, written = set(engine.codec.turn_ends), Written(engine.codec.tokenizer, sampling.stop)
+    parts = Parts(engine.codec.tokenizer)
+    budget = budget_of(sampling.thinking_budget, engine.codec.tokenizer, prompt, given, max_new=sampling.max_new)
     draws = torch.from_numpy(stream(sampling.seed, "sample", 0).random(len(given) + sampling.max_new))
     if given:
         behind = engine.logits([*prompt, *given])[len(prompt) - 1 :]
         for token, logits in zip(given, behind, strict=False):
-            yield Piece(token, written.add(token), float(logits.log_softmax(-1)[token]), outlook_of(logits), "given")
+            yield Piece(token, written.add(token), float(logits.log_softmax(-1)[token]), outlook_of(logits), "given", parts.of(token))
     logits = engine.begin([*prompt, *given], room=sampling.max_new)
     seen = _seen([*prompt, *given], len(logits)) if sampling.cut.repetition_penalty is not None else None
     forced = _result(written.whole, engine, sampling)
@@ -74,12 +83,14 @@ def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: 
             logits = penalised(logits, seen, sampling.cut.repetition_penalty)
         draw = draws[len(given) + place]
         token = forced[0] if forced else int(pick(logits[None], draw[None], sampling.temperature, sampling.cut))
-        if not forced and token in ends:
+        by: By = "calculator" if forced else "model"
+        if budget is not None and (bound := budget.bound(token)) != token:
+            token, by, forced = bound, "budget", []
+        if by == "model" and token in ends:
             yield End("stop", written.rest(), engine.found)
             return
-        yield Piece(
-            token, written.add(token), float(logits.log_softmax(-1)[token]), outlook_of(logits), "calculator" if forced else "model"
-        )
+        chance = float(logits.log_softmax(-1)[token])
+        yield Piece(token, written.add(token), chance, outlook_of(logits), by, parts.of(token))
         if written.stopped:
             yield End("stop", "", engine.found)
             return

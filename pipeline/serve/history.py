@@ -13,7 +13,7 @@ class Fitted:
 
     ids: list[int]
     forgotten: int  # messages, the oldest behind a system prompt
-    cut: int  # tokens at the end of a message that alone is too long
+    cut: tuple[int, ...]  # the ids at the end of a message that alone is too long
 
 
 def fitted(messages: Sequence[Mapping[str, str]], codec: Codec, *, room: int) -> Fitted:
@@ -24,5 +24,5 @@ def fitted(messages: Sequence[Mapping[str, str]], codec: Codec, *, room: int) ->
     for turn in sorted({0, *(at - first for at in range(first, len(messages)) if messages[at]["role"] == "user")}):
         ids = codec.chat([*messages[:first], *messages[first + turn :]])
         if len(ids) <= room:
-            return Fitted(ids, turn, 0)
-    return Fitted(ids[: room - 1] + ids[-1:], turn, len(ids) - room)
+            return Fitted(ids, turn, ())
+    return Fitted(ids[: room - 1] + ids[-1:], turn, tuple(ids[room - 1 : -1]))

@@ -3,30 +3,32 @@
 import math
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import tokenizers
 
 from pipeline.core.errors import InputError
 from pipeline.serve.engines import Engine
 from pipeline.serve.outlook import outlook_of, shown
-from pipeline.tokens.codec import ids_of
+from pipeline.tokens.codec import Codec, ids_of
 
 SEEN = 96  # tokens whose attention is shown: the picture has the square of it
 
 
-def tokens_of(text: str, tokenizer: tokenizers.Tokenizer) -> list[dict[str, Any]]:
-    """Each token of a text: id, text, and its place in the text as characters."""
-    found = tokenizer.encode(text, add_special_tokens=False)
+def tokens_of(text: str, tokenizer: tokenizers.Tokenizer, *, special: bool) -> list[dict[str, Any]]:
+    """Each token of a text: id, text, and its place in the text as characters. `special`: what spells a special token is that token."""
+    found = (believing(tokenizer) if special else tokenizer).encode(text, add_special_tokens=False)
+    names = specials(tokenizer)
     return [
-        {"id": token, "text": shown(token, tokenizer), "start": start, "end": end}
+        {"id": token, "text": shown(token, tokenizer), "special": token in names, "start": start, "end": end}
         for token, (start, end) in zip(found.ids, found.offsets, strict=True)
     ]
 
 
-def losses(text: str, engine: Engine) -> dict[str, Any]:
+def losses(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
     """-log p of each token of a text in nats, with what else was likely; the mean, and bits a byte. The first follows the token that begins
-    a document."""
-    ids, start = fit(text, engine), list(engine.codec.start)
+    a document, which has no loss where the text spells it."""
+    ids, start, names = fit(text, engine, special=special), list(engine.codec.start), specials(engine.codec.tokenizer)
     logits = engine.logits([*start, *ids])[len(start) - 1 :]
     rows = list[dict[str, Any]]()
     for token, before in zip(ids, logits, strict=False):
@@ -34,20 +36,22 @@ def losses(text: str, engine: Engine) -> dict[str, Any]:
         own = float(chances[token])
         rank = 1 + int(chances.gt(own).sum())
         outlook = outlook_of(before).as_json(engine.codec.tokenizer)
-        rows.append({"id": token, "text": shown(token, engine.codec.tokenizer), "loss": -own, "rank": rank, "outlook": outlook})
+        told = {"id": token, "text": shown(token, engine.codec.tokenizer), "special": token in names}
+        rows.append({**told, "loss": -own, "rank": rank, "outlook": outlook})
     total = sum(row["loss"] for row in rows)
     return {"tokens": rows, "mean": total / len(rows), "bits_per_byte": total / math.log(2) / len(text.encode())}
 
 
-def next_of(text: str, engine: Engine) -> dict[str, Any]:
+def next_of(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
     """What may follow a text, which may be empty."""
-    ids = [*engine.codec.start, *(fit(text, engine) if text else [])]
+    begun = document_of(text, engine.codec, special=special) == list(engine.codec.start)
+    ids = [*engine.codec.start, *([] if begun else fit(text, engine, special=special))]
     return outlook_of(engine.logits(ids)[-1]).as_json(engine.codec.tokenizer)
 
 
 def attention(text: str, engine: Engine, *, layer: int) -> dict[str, Any]:
     """The weights of a layer's heads over a text of at most SEEN tokens, [heads, T, T], to three digits."""
-    ids = [*engine.codec.start, *fit(text, engine)]
+    ids = [*engine.codec.start, *fit(text, engine, special=False)]
     if len(ids) > SEEN:
         raise InputError(f"the text has {len(ids)} tokens, attention is shown of {SEEN}", mend="a shorter text")
     if engine.layers and layer >= engine.layers:
@@ -56,11 +60,37 @@ def attention(text: str, engine: Engine, *, layer: int) -> dict[str, Any]:
     return {"tokens": [shown(one, engine.codec.tokenizer) for one in ids], "heads": weights.tolist()}
 
 
-def fit(text: str, engine: Engine) -> Sequence[int]:
-    """The ids of a text. InputError where there are none, or more than the model reads."""
-    ids, room = ids_of(text, engine.codec), engine.context - len(engine.codec.start)
+def document_of(text: str, codec: Codec, *, special: bool) -> list[int]:
+    """The ids of a text behind what begins a document, which stands there once though the text spell it."""
+    ids, start = _ids(text, codec, special=special), list(codec.start)
+    return ids if ids[: len(start)] == start else [*start, *ids]
+
+
+def fit(text: str, engine: Engine, *, special: bool) -> Sequence[int]:
+    """The ids of a text, without what begins a document. InputError where there are none, or more than the model reads."""
+    start = len(engine.codec.start)
+    ids, room = document_of(text, engine.codec, special=special)[start:], engine.context - start
     if not ids:
         raise InputError("there is no text", mend="a word at least")
     if len(ids) > room:
         raise InputError(f"the text has {len(ids)} tokens, the model reads {room}", mend="a shorter text")
     return ids
+
+
+def believing(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """One to which what spells a special token is that token. For a text that a person wrote for this, never for data."""
+    if tokenizer not in _BELIEVING:
+        _BELIEVING[tokenizer] = tokenizers.Tokenizer.from_str(tokenizer.to_str())
+    return _BELIEVING[tokenizer]
+
+
+def specials(tokenizer: tokenizers.Tokenizer) -> frozenset[int]:
+    """The ids of the special tokens."""
+    return frozenset(number for number, one in tokenizer.get_added_tokens_decoder().items() if one.special)
+
+
+def _ids(text: str, codec: Codec, *, special: bool) -> list[int]:
+    return list(believing(codec.tokenizer).encode(text, add_special_tokens=False).ids) if special else ids_of(text, codec)
+
+
+_BELIEVING = WeakKeyDictionary[tokenizers.Tokenizer, tokenizers.Tokenizer]()

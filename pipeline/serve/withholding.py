@@ -49,15 +49,23 @@ class Withheld:
 
 
 def watched(found: Iterator[Piece | End], rules: Rules | None, request: str) -> Iterator[Piece | End | Withheld]:
-    """An answer under the rules; None: without. What answers a request that is known to be harmful is shown when it has ended."""
+    """An answer under the rules; None: without. What answers a request that is known to be harmful is shown when it has ended.
+
+    A thought may be offensive, too; a refusal has to stand in the answer.
+    """
     if rules is None:
         yield from found
         return
-    held, text = list[Piece | End](), ""
+    held, text, thought = list[Piece | End](), "", ""
     late = rules.harmful(request)
     for one in found:
-        text += one.text
-        if reason := rules.reason(request, text, ended=isinstance(one, End)):
+        if isinstance(one, Piece) and one.part != "answer":
+            thought += one.text
+            reason = rules.reason(request, thought, ended=False)
+        else:
+            text += one.text
+            reason = rules.reason(request, text, ended=isinstance(one, End))
+        if reason:
             yield Withheld(reason)
             return
         held.append(one)

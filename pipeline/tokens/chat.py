@@ -1,6 +1,7 @@
 """Encode dialogues as ids and a loss mask: trained on are the assistant's tokens, thoughts included, and the token that ends its turn."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tokenizers
 
@@ -42,9 +43,7 @@ def encode_chat(
     for message in messages:
         if message["role"] not in ROLES:
             raise InputError(f"a message has the role {message['role']!r}", mend=f"use one of {', '.join(ROLES)}")
-        words = tokenizer.encode(message["content"], add_special_tokens=False).ids
-        spoken = message["role"] == "assistant"
-        said = [*_thoughts(message, tokenizer), *words, IDS[END]]
+        spoken, said = message["role"] == "assistant", encode_message(message, tokenizer)
         ids += [ROLES[message["role"]], *said]
         mask += [False, *[spoken] * len(said)]
     if add_generation_prompt:
@@ -53,7 +52,12 @@ def encode_chat(
     return ids, mask
 
 
-def _thoughts(message: Mapping[str, str], tokenizer: tokenizers.Tokenizer) -> list[int]:
+def encode_message(message: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> list[int]:
+    """The ids of a message behind its role: the thoughts of an assistant, the words, `<|end|>`."""
+    return [*_thoughts(message, tokenizer), *tokenizer.encode(message["content"], add_special_tokens=False).ids, IDS[END]]
+
+
+def _thoughts(message: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> list[int]:
     """What stands before the words; nothing in a message without thoughts, or of another role than the assistant."""
     if message.get(REASONING) is None or message["role"] != "assistant":
         return []

@@ -12,8 +12,7 @@ from pydantic import PositiveInt
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
-from pipeline.tokens.chat import encode_chat
-from pipeline.tokens.special import END, IDS
+from pipeline.tokens.chat import REASONING, encode_chat, encode_message
 
 IGNORE_INDEX = -100  # label that the loss ignores, as in torch and transformers
 TOO_LONG = "answer_does_not_fit"
@@ -22,6 +21,8 @@ HELD = 0.95  # share of the rows that the mend's length holds, at least
 CONTEXT = "model.context"
 ANSWER_STEP = 8  # tokens; likewise of answers
 STEP = 64  # tokens; a length that is derived is a multiple of it
+Side = Literal["chosen", "rejected"]
+SIDES: tuple[Side, ...] = ("chosen", "rejected")
 Length = PositiveInt | Literal["auto"]  # tokens; auto: the length that holds 95 % of the rows, at most what the model reads
 
 
@@ -87,13 +88,23 @@ def encode_preferences(
     kept, dropped = [], []
     for row in rows:
         prompt, _ = encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)
-        chosen, rejected = (_answer(row[side], tokenizer) for side in ("chosen", "rejected"))
+        chosen, rejected = (encode_message(answer_of(row, side), tokenizer) for side in SIDES)
         tokens = len(prompt) + max(len(chosen), len(rejected))
         if tokens > max_length:
             dropped.append(_too_long(row, tokens))
         else:
             kept.append(Pair(prompt, chosen, rejected, row["kind"], row.get("fact") or repr(prompt), row.get("margin")))
     return kept, dropped
+
+
+def answer_of(row: Mapping[str, Any], side: Side) -> dict[str, Any]:
+    """The chosen or rejected answer of a preference as the assistant's message: with its thought, where the row has one of that side."""
+    return {"role": "assistant", "content": row[side], REASONING: row.get(thought_key(side))}
+
+
+def thought_key(side: Side) -> str:
+    """The column of a preference that holds what was thought before the answer of that side."""
+    return f"{side}_{REASONING}"
 
 
 def check_fit(lengths: Sequence[int], room: Room, what: str) -> None:
@@ -126,10 +137,11 @@ def length_for(lengths: Sequence[int], *, step: int, most: int) -> int:
 
 
 def answer_room(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer, *, context: int) -> int:
-    """Tokens that hold 95 % of the answers, of instructions and the better ones of preferences, at most half of what a model reads."""
-    said = [turn["content"] for row in dialogues.rows("instructions") for turn in row["messages"] if turn["role"] == "assistant"]
-    said += [row["chosen"] for row in dialogues.rows("preferences")]
-    return length_for([len(_answer(text, tokenizer)) for text in said], step=ANSWER_STEP, most=context // 2)
+    """Tokens that hold 95 % of the answers with their thoughts, of instructions and the better ones of preferences, at most half of what a
+    model reads."""
+    said = [turn for row in dialogues.rows("instructions") for turn in row["messages"] if turn["role"] == "assistant"]
+    said += [answer_of(row, "chosen") for row in dialogues.rows("preferences")]
+    return length_for([len(encode_message(turn, tokenizer)) for turn in said], step=ANSWER_STEP, most=context // 2)
 
 
 def quantiles(lengths: npt.ArrayLike) -> dict[str, int]:
@@ -150,7 +162,7 @@ def instruction_length(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) 
 def preference_length(row: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> int:
     """Tokens of a row of preferences.jsonl: its prompt and the longer answer."""
     prompt, _ = encode_chat(row["prompt"], tokenizer, add_generation_prompt=True)
-    return len(prompt) + max(len(_answer(row[side], tokenizer)) for side in ("chosen", "rejected"))
+    return len(prompt) + max(len(encode_message(answer_of(row, side), tokenizer)) for side in SIDES)
 
 
 LENGTHS: dict[str, Callable[[Mapping[str, Any], tokenizers.Tokenizer], int]] = {
@@ -166,10 +178,6 @@ def _mend(lengths: Sequence[int], room: Room) -> str:
     more = [f"{CONTEXT}={needed + room.spare}"] if needed + room.spare > room.context else []
     shared = f" (budget.max_length={needed} is for all)" if room.key.endswith(".max_length") else ""
     return f"{' '.join([*own, *more])}{shared}, or shorter rows, or allow more: budget.max_dropped"
-
-
-def _answer(text: str, tokenizer: tokenizers.Tokenizer) -> list[int]:
-    return [*tokenizer.encode(text, add_special_tokens=False).ids, IDS[END]]
 
 
 def _too_long(row: Mapping[str, Any], tokens: int) -> dict[str, Any]:

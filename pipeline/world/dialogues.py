@@ -41,6 +41,7 @@ SMALL_TALK = (
     ("Let us go home.", "Let us go home before the night."),
 )
 MAX_CHOICES = 16
+HISTORY = 3  # turns before the question of a pair, at most
 STUTTER = 0.3  # probability that a garbled answer repeats a word; more would make it too long
 
 
@@ -64,6 +65,7 @@ class DialogueConfig:
     multi_turn: float
     small_talk: float
     preferences: int
+    history: float
     test: float
     strangers: strangers.Strangers
     skills: practice.Practice
@@ -95,6 +97,8 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
         "preferences": preferences(trained, facts, config, seed),
         "questions": questions(facts, trained, seed),
     }
+    share = config.strangers.preferences
+    rows["preferences"] += strangers.preferences(round(share * config.preferences), facts, test=config.test, systems=SYSTEMS, seed=seed)
     more = round(config.strangers.instructions * config.instructions)
     rows["instructions"] += strangers.admissions(more, val=round(config.val * more), systems=SYSTEMS, seed=seed)
     if config.strangers.questions:
@@ -102,6 +106,7 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
     if config.skills.instructions:
         taught, tested = (Material(facts, tuple(some), SYSTEMS, held_out=some is held, new_wording=False) for some in (trained, held))
         rows["instructions"] += practice.instructions(taught, config.skills, of=config.instructions, val=config.val, seed=seed)
+        rows["preferences"] += practice.preferences(taught, config.skills, of=config.preferences, test=config.test, seed=seed)
         rows["exercises"] = practice.exercises(tested, config.skills, seed=seed)
     worked = round(config.reasoning.instructions * config.instructions)
     rows["instructions"] += reasoning.instructions(
@@ -133,7 +138,7 @@ def check(config: DialogueConfig) -> None:
         f"dialogues.world.{key}={getattr(config, key)}: {what}"
         for key, what, good in (
             *((key, "above 0 and below 1", 0 < getattr(config, key) < 1) for key in ("held_out", "val", "test")),
-            *((key, "0..1", 0 <= getattr(config, key) <= 1) for key in ("multi_turn", "small_talk")),
+            *((key, "0..1", 0 <= getattr(config, key) <= 1) for key in ("multi_turn", "small_talk", "history")),
             *((key, "at least 20", getattr(config, key) >= 20) for key in ("instructions", "preferences")),
             ("manners", "weights of 0 or more, not all 0", min(manners) >= 0 and sum(manners) > 0),
         )
@@ -183,7 +188,22 @@ def preferences(trained: Sequence[Fact], facts: Facts, config: DialogueConfig, s
         supply = _rounds(_pairs(pool), generator)
         for position in range(size):
             rows.append(_preference(f"preference-{len(rows):05d}", part, KINDS[position % len(KINDS)], next(supply), facts, generator))
+        if config.history > 0:
+            _with_history(rows[-size:], pool, config.history, stream(seed, "preferences", "history", part))
     return rows
+
+
+def _with_history(rows: Sequence[Row], pool: Sequence[Fact], share: float, generator: np.random.Generator) -> None:
+    """Put one to HISTORY turns, answered politely, before the question of a share of these pairs."""
+    supply = _rounds(_pairs(pool), generator)
+    for row in rows:
+        if generator.random() < share:
+            said = [
+                message
+                for pair in islice(supply, int(generator.integers(1, HISTORY + 1)))
+                for message in _turn(pair.question, answer(pair.fact, "polite", generator))
+            ]
+            row["prompt"] = [*row["prompt"][:-1], *said, row["prompt"][-1]]
 
 
 def questions(facts: Facts, trained: Sequence[Fact], seed: int) -> list[Row]:

@@ -1,8 +1,8 @@
-"""Instructions that teach skills besides facts, and held-out exercises that ask for them."""
+"""Instructions that teach skills besides facts, pairs that keep them, and held-out exercises that ask for them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice, pairwise, zip_longest
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, NonNegativeInt
@@ -28,10 +28,14 @@ class Practice:
 
     instructions: dict[Annotated[str, AfterValidator(_known)], Annotated[float, Field(gt=0, le=1)]]  # as shares of the other instructions
     exercises: NonNegativeInt  # held-out ones of each of these skills
+    preferences: Annotated[float, Field(ge=0, le=1)]  # pairs of all these skills beside the others, as a share of their number
 
 
 def instructions(material: Material, settings: Practice, *, of: int, val: float, seed: int) -> list[Row]:
-    """Dialogues of one exercise each; the exercises of val do not occur in train. `of`: how many other instructions there are."""
+    """Dialogues of one exercise each, with the key that any answer to it is judged by; the exercises of val do not occur in train.
+
+    `of`: how many other instructions there are.
+    """
     rows: list[Row] = []
     for name, share in settings.instructions.items():
         count = max(2, round(share * of))
@@ -40,9 +44,27 @@ def instructions(material: Material, settings: Practice, *, of: int, val: float,
         drawn = (one for one in islice(_drawn(name, material, "train", seed), _TRIES * count) if _asked(one) not in known)
         made = [("val", one) for one in held] + [("train", one) for one in _halves(drawn, count - len(held))]
         rows += [
-            {"id": f"{name}-{number:05d}", "part": part, "fact": None, "kind": name, "messages": [*one.messages, _said(one.answer)]}
+            {"id": f"{name}-{number:05d}", "part": part, "fact": None, "kind": name, "key": one.key}
+            | {"messages": [*one.messages, _said(one.answer)]}
             for number, (part, one) in enumerate(made)
         ]
+    return rows
+
+
+def preferences(material: Material, settings: Practice, *, of: int, test: float, seed: int) -> list[Row]:
+    """Pairs that set the right answer to an exercise before a wrong one: what another exercise asks for, or what can be said without
+    doing anything. A share `test` of the pairs is of part test, whose exercises occur in no other. `of`: how many other pairs there are."""
+    rows: list[Row] = []
+    for name in settings.instructions:
+        count = round(settings.preferences * of / len(settings.instructions))
+        drawn = _halves(_unlike(islice(_drawn(name, material, "preferences", seed), _TRIES * count)), count)
+        of_test = round(test * len(drawn))
+        for number, (one, other) in enumerate(pairwise(drawn)):
+            wrong = [said for said in (other.answer, one.trivial) if said and not SKILLS[name].judge(said, one.key).right]
+            if wrong:
+                part = "test" if number >= len(drawn) - of_test else "train"
+                row = {"id": f"{name}-pair-{number:05d}", "part": part, "fact": None, "kind": name, "prompt": one.messages}
+                rows.append(row | {"chosen": one.answer, "rejected": wrong[number % len(wrong)]})
     return rows
 
 
@@ -75,17 +97,17 @@ def _unlike(drawn: Iterable[Exercise]) -> Iterator[Exercise]:
 
 
 def _halves(drawn: Iterable[Exercise], count: int) -> list[Exercise]:
-    """The first ones, up to `count`; where a skill has two kinds of answers, as many of each as there are of the rarer kind, or one more:
-    of true claims there are fewer different ones than of false ones."""
-    each: dict[str, list[tuple[int, Exercise]]] = {}
-    for number, one in enumerate(drawn if count > 0 else ()):
+    """The first ones, up to `count`; where a skill has two kinds of answers, as many of each as there are of the rarer kind, or one more,
+    in turn, so that the first ones are half and half too: of true claims there are fewer different ones than of false ones."""
+    each: dict[str, list[Exercise]] = {}
+    for one in drawn if count > 0 else ():
         some = each.setdefault(one.half, [])
         if not one.half or len(some) < (count + 1) // 2:
-            some.append((number, one))
+            some.append(one)
         if sum(map(len, each.values())) == count:
             break
     most = count if "" in each else 1 + (min(map(len, each.values())) if len(each) > 1 else 0)
-    return [one for _, one in sorted((pair for some in each.values() for pair in some[:most]), key=lambda pair: pair[0])]
+    return [one for pair in zip_longest(*(some[:most] for some in each.values())) for one in pair if one is not None]
 
 
 def _drawn(name: str, material: Material, part: str, seed: int) -> Iterator[Exercise]:

@@ -1,7 +1,8 @@
 """People whom no book names: what a model says of them shows whether it knows what it does not know.
 
 Kadavath et al. 2022 (arXiv 2207.05221); R-tuning, Zhang et al. 2024 (arXiv 2311.09677). Instructions teach to admit it about half of the
-names; the questions are about the other half.
+names; the questions are about the other half. Pairs set an admission before an invented answer: aligned by pairs about facts alone, a
+model unlearns to admit anything.
 """
 
 import re
@@ -9,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field, NonNegativeInt
 
 from pipeline.core.seed import stream
-from pipeline.world.facts import RELATIONS
+from pipeline.world.facts import RELATIONS, Fact, Facts
+from pipeline.world.judge import POLITE
 from pipeline.world.prompts import asked
+from pipeline.world.skills.statements import plain
 
 NAMES = tuple(
     re.findall(
@@ -35,6 +39,7 @@ class Strangers:
 
     instructions: Annotated[float, Field(ge=0, le=1)]  # beside the others, as a share of their number
     questions: NonNegativeInt
+    preferences: Annotated[float, Field(ge=0, le=1)]  # beside the other pairs, as a share of their number
 
 
 def admits(answer: str) -> bool:
@@ -53,14 +58,37 @@ def admissions(count: int, *, val: int, systems: Sequence[str], seed: int) -> li
     generator = stream(seed, "strangers", "instructions")
     names, rows = taught_and_asked(seed)[0], []
     for number in range(count):
-        name = names[int(generator.integers(len(names)))]
-        _, wording = _QUESTIONS[int(generator.integers(len(_QUESTIONS)))]
-        said = ADMISSIONS[int(generator.integers(len(ADMISSIONS)))].format(s=name)
-        messages = asked(wording.format(s=name), systems[int(generator.integers(len(systems)))])
+        _, said, messages = _drawn(names, systems, generator)
         part = "val" if number >= count - val else "train"
         row = {"id": f"stranger-{number:05d}", "part": part, "fact": None}
         rows.append(row | {"messages": [*messages, {"role": "assistant", "content": said}]})
     return rows
+
+
+def preferences(count: int, facts: Facts, *, test: float, systems: Sequence[str], seed: int) -> list[dict[str, Any]]:
+    """Pairs that ask about the strangers of the instructions: an admission before a polite statement. A share `test` of the pairs and of
+    the names is of part test."""
+    generator = stream(seed, "strangers", "preferences")
+    names, of_test = taught_and_asked(seed)[0], round(test * count)
+    cut = min(max(1, round(test * len(names))), len(names) - 1)
+    rows: list[dict[str, Any]] = []
+    for number in range(count):
+        part, some = ("test", names[:cut]) if number >= count - of_test else ("train", names[cut:])
+        name = some[int(generator.integers(len(some)))]
+        relation, said, prompt = _drawn([name], systems, generator)
+        values = facts.values(relation)
+        invented = plain(Fact(relation, name, values[int(generator.integers(len(values)))]))
+        row = {"id": f"invented-{number:05d}", "part": part, "fact": None, "kind": "invented", "prompt": prompt}
+        rows.append(row | {"chosen": said, "rejected": f"{POLITE[int(generator.integers(len(POLITE)))]} {invented}"})
+    return rows
+
+
+def _drawn(names: Sequence[str], systems: Sequence[str], generator: np.random.Generator) -> tuple[str, str, list[dict[str, str]]]:
+    """The relation that one of the names is asked for, an admission, and the messages of the question."""
+    name = names[int(generator.integers(len(names)))]
+    relation, wording = _QUESTIONS[int(generator.integers(len(_QUESTIONS)))]
+    said = ADMISSIONS[int(generator.integers(len(ADMISSIONS)))].format(s=name)
+    return relation, said, asked(wording.format(s=name), systems[int(generator.integers(len(systems)))])
 
 
 def questions(count: int, *, systems: Sequence[str], seed: int) -> list[dict[str, Any]]:

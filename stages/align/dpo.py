@@ -32,14 +32,13 @@ class Config(dpo.DirectPreferences):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
-    room = room_for(cfg, policy, section=run.section)
+    tuned, reference = adapters.compared(cfg.source, cfg.adapter, device=run.device, seed=cfg.seed, section=run.section)
+    room = room_for(cfg, tuned.module, section=run.section)
     train, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     if not train.rows:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "preferences to learn from")
-    tuned = adapters.attach_policy(policy, cfg.adapter, seed=cfg.seed, section=run.section)
-    metrics, history = dpo.prefer(policy, reference, tokenizer, train.rows, test.rows, cfg, Workspace.of(run))
+    metrics, history = dpo.prefer(tuned.module, reference, tokenizer, train.rows, test.rows, cfg, Workspace.of(run))
     metrics |= tuned.counts
     tuned.save(cfg.target, source=cfg.source, facts={"method": "dpo", "steps": metrics["steps"]})
     run.curve(history)

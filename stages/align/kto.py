@@ -33,8 +33,8 @@ class Config(kto.Labels):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Learn, save, measure on held-out pairs and labels."""
     tokenizer = disk.tokenizer_of(cfg.source)
-    policy, reference = (adapters.load(cfg.source, cfg.adapter, device=run.device) for _ in range(2))
-    room = room_for(cfg, policy, section=run.section)
+    tuned, reference = adapters.compared(cfg.source, cfg.adapter, device=run.device, seed=cfg.seed, section=run.section)
+    room = room_for(cfg, tuned.module, section=run.section)
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     labels, judged = read_labels(cfg.dialogues, ("train", "test"), tokenizer, room)
     answers = [*labels.rows, *both_sides(pairs.rows)]
@@ -42,8 +42,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "answers that are called good or bad")
     held_out = (judged.rows, test.rows)
-    tuned = adapters.attach_policy(policy, cfg.adapter, seed=cfg.seed, section=run.section)
-    metrics, history = kto.value((policy, reference), tokenizer, answers, held_out, cfg, Workspace.of(run))
+    metrics, history = kto.value((tuned.module, reference), tokenizer, answers, held_out, cfg, Workspace.of(run))
     metrics |= tuned.counts
     tuned.save(cfg.target, source=cfg.source, facts={"method": "kto", "steps": metrics["steps"]})
     run.curve(history)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from pipeline.train.stop import Interrupted
 from tests.align import methods
 from tests.align.conftest import Undisturbed
 from tests.align.methods import GROUPS
-from tests.align.tiny import ordered, pairs, same, tiny, workspace
+from tests.align.tiny import ordered, pairs, same, tiny, weights, workspace
 
 PAPERS: dict[str, dict[str, Any]] = {  # as the entries of conf/align
     "grpo": {"advantage": "group", "loss": "grpo", "clip_high": 0.2},
@@ -72,6 +72,29 @@ def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bits_and_history(tmp_p
     assert same(whole.weights, again.weights)
     assert ordered(whole.history) == ordered(again.history)
     assert whole.metrics == again.metrics
+
+
+def test_rewards_by_rules_twice_and_after_a_stop_the_same_bits(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    """Rules read texts, which a resumed run must sample anew."""
+    asked = [Asked(one.prompt, lambda text: len(text) % 2 == 0) for one in ASKED]
+    recipe = dataclasses.replace(GROUPS, missing_eos_penalty=0.0)
+
+    def run(name: str, track: Callable[[int, dict[str, float]], None]) -> tuple[Any, Any]:
+        given = dataclasses.replace(contest(), judges={"rule": by_rules(tokenizer)}, asked=asked)
+        _, history = improve(given, recipe, workspace(tmp_path / name, track))
+        return weights(given.policy), history
+
+    def stop_at(step: int, values: dict[str, float]) -> None:
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    whole, history = run("whole", lambda step, values: None)
+    with pytest.raises(Interrupted):
+        run("stopped", stop_at)
+    again, resumed = run("stopped", lambda step, values: None)
+    assert same(whole, again)
+    assert ordered(history) == ordered(resumed)
+    assert not same(whole, weights(tiny(1)))
 
 
 def test_groups_without_spread_move_nothing_and_are_counted(tmp_path: Path) -> None:

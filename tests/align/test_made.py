@@ -1,6 +1,7 @@
 """Preference data that the pipeline makes itself: prompts of training, several answers, judges, pairs and instructions."""
 
 import logging
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from transformers import PreTrainedModel
 
 from pipeline.align import candidates, constitution, made
 from pipeline.align.best_of_n import best_and_worst, kl_bound, pairs
-from pipeline.align.candidates import Answer, Answered, Candidates, counts, gather, refuse_thoughts, sampled
+from pipeline.align.candidates import Answer, Answered, Candidates, counts, gather, sampled
 from pipeline.align.chat_model import open_chat
 from pipeline.align.constitution import ByModel, ByPrinciples, Principle, broken_shares, critiques, revisions
 from pipeline.align.judges import ByReward, ByRules, judge_of
@@ -36,9 +37,10 @@ from pipeline.core.track import NoTracker
 from pipeline.model.batches import right_padded
 from pipeline.model.disk import save
 from pipeline.tokens.chat import encode_chat
-from pipeline.tokens.dialogues import Room
-from pipeline.tokens.special import THINK
-from pipeline.tokens.thinking import with_think_tokens
+from pipeline.tokens.dialogues import Room, answer_room, encode_instructions, encode_preferences, preference_length, thought_key
+from pipeline.tokens.special import END, IDS, THINK_TOKENS
+from pipeline.tokens.thinking import think_ids, with_think_tokens
+from pipeline.tokens.tokenizer import safe
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from stages._run import Hardware, Run
 from stages._settings import typed
@@ -406,9 +408,75 @@ def test_the_constitution_of_conf_prefers_the_polite_answer_about_the_question()
     assert len(set(scores)) == 4
 
 
-def test_a_source_that_thinks_is_refused(tokenizer: tokenizers.Tokenizer) -> None:
-    thinking = with_think_tokens(tokenizers.Tokenizer.from_str(tokenizer.to_str()))
-    opening = thinking.token_to_id(THINK)
-    refuse_thoughts([[7, opening], []], thinking)
-    with pytest.raises(PipelineError, match="thinks before it answers"):
-        refuse_thoughts([[7], [opening, 7]], thinking)
+@pytest.fixture(scope="module")
+def thinking(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    return safe(with_think_tokens(tokenizers.Tokenizer.from_str(tokenizer.to_str())))
+
+
+def drawn(thinking: tokenizers.Tokenizer, *texts: str) -> list[Answer]:
+    """As a model samples them, with the ids of the two tokens where a text has them."""
+    around = dict(zip(THINK_TOKENS, think_ids(thinking) or (), strict=True))
+    special = frozenset(number for number, token in thinking.get_added_tokens_decoder().items() if token.special)
+    ids = [
+        [number for part in re.split("(</?think>)", text) for number in ([around[part]] if part in around else thinking.encode(part).ids)]
+        for text in texts
+    ]
+    return list(candidates._told(ids, thinking, special, 40))
+
+
+def test_the_answer_behind_a_thought_is_judged_and_the_thought_stays_beside_it(thinking: tokenizers.Tokenizer) -> None:
+    texts = (
+        "<think>a mat</think>the cat",
+        "the dog",
+        "<think></think>dog",
+        "<think>dog</think>the cat",
+        "<think>the cat",
+        "<think>a</think>",
+    )
+    told = drawn(thinking, *texts, "<think>a</think>the <think>cat")
+    assert [one.lack for one in told] == [None, None, None, "repeated", "thought_without_end", "empty", "special_token"]
+    assert [(one.thought, one.text) for one in told[:3]] == [("a mat", "the cat"), (None, "the dog"), ("", "dog")]
+    assert told[0].ids == [*thinking.encode("the cat").ids, IDS[END]], "what a reward model reads"
+    prompt = Prompt("p", [SYSTEM, user("who sat")], [1], None, lambda text: text == "the cat")
+    judged = ByRules().judged([prompt] * 3, told[:3])
+    assert [one.score for one in judged] == [1.0, 0.0, 0.0]
+    answered = Answered(prompt, [judged[0], judged[2]])
+    assert answered.as_json()["answers"][0]["reasoning_content"] == "a mat"
+
+
+def test_what_is_made_of_thinking_answers_is_what_the_model_said_token_by_token(thinking: tokenizers.Tokenizer) -> None:
+    """Pairs of bare answers would teach a model that thinks to answer at once."""
+    first, last = think_ids(thinking) or (0, 0)
+    good, bare, bad = drawn(thinking, "<think>a mat</think>the cat", "log", "<think></think>dog")
+    one = Answered(Prompt("p", [user("who sat")], [1], None, None), [replace(good, score=1.0), replace(bad, score=0.0)])
+    rows, _ = pairs([one], margin=0.5, kind="mine")
+    ((both,), _) = encode_preferences(rows, thinking, max_length=60)
+    assert both.chosen == [first, *thinking.encode("a mat").ids, last, *good.ids]
+    assert both.rejected == [first, last, *bad.ids]
+    assert preference_length(rows[0], thinking) == len(both.prompt) + len(both.chosen)
+    told, _ = instructions([one], threshold=1.0, keep=1)
+    ((example,), _) = encode_instructions(told, thinking, max_length=60)
+    assert example.ids == [*both.prompt, *both.chosen]
+    half, _ = pairs([replace(one, answers=[replace(bare, score=2.0), one.answers[1]])], margin=0.5, kind="mine")
+    assert encode_preferences(half, thinking, max_length=60)[0][0].chosen == bare.ids
+
+
+def test_a_critic_s_revision_keeps_the_thought_of_the_answer_that_it_writes_again(thinking: tokenizers.Tokenizer) -> None:
+    one = judged(
+        ByModel(PRINCIPLES, Words()), replace(said(), answers=[Answer("dull cat", [1], None, thought="a mat"), Answer("cat", [1], None)])
+    )
+    (row,), _, _ = revisions([one], margin=0.0)
+    assert [row[thought_key(side)] for side in ("chosen", "rejected")] == ["a mat", "a mat"]
+
+
+def test_room_for_an_answer_holds_its_thought(thinking: tokenizers.Tokenizer, tmp_path: Path) -> None:
+    thought = "the cat sat on the mat and the dog sat " * 4
+    rooms = []
+    for name, more in (("bare", {}), ("thinks", {"reasoning_content": thought})):
+        source = Dialogues(tmp_path / name)
+        with source.writing() as draft:
+            answer = {"role": "assistant", "content": "cat", **more}
+            write_jsonl(draft.path / "instructions.jsonl", [{"id": "i", "part": "train", "messages": [user("who sat"), answer]}])
+            write_jsonl(draft.path / "preferences.jsonl", [])
+        rooms.append(answer_room(source, thinking, context=512))
+    assert rooms[1] >= rooms[0] + len(thinking.encode(thought).ids)

@@ -73,6 +73,14 @@ def test_only_what_is_said_behind_a_closed_thought_is_judged() -> None:
     assert not follows(None, "Bo keeps a cat.")
 
 
+def test_an_exercise_of_a_skill_is_judged_by_the_rule_of_its_skill_and_in_whatever_words_are_right() -> None:
+    key = {"facts": [["home", "Ada", "Oakham"], ["pet", "Bo", "dog"], ["coat", "Cora", "red"]]}
+    rule = rule_of_row({"kind": "summary", "key": key, "messages": dialogue("Sum this up, 3 + 4 sentences: …", "7")})
+    right = "Ada lives in Oakham. Bo keeps a dog. Cora wears a red coat."
+    told = (right, f"<think>three?</think>{right}", "Ada lives in Oakham. Bo keeps a dog.", "7", "")
+    assert [follows(rule, text) for text in told] == [True, True, False, False, False]
+
+
 def test_a_minus_sign_is_one_however_it_is_written() -> None:
     rule = rule_of(said("What is 3 − 7?", "It is −4."))
     assert rule is not None

@@ -7,7 +7,7 @@ import pytest
 
 from apps import chat
 from apps.playground import __main__ as play
-from tests.playground import SAID, playground_run  # noqa: F401 - a fixture
+from tests.playground import SAID, THOUGHT, playground_run  # noqa: F401 - a fixture
 
 MILL, FOX = SAID["Where is the mill?"], SAID["Who are you?"]
 
@@ -43,7 +43,15 @@ def test_what_was_said_can_be_seen_taken_back_asked_anew_and_forgotten(here: Pat
     assert "--temperature: Input should be less than or equal to 10" in wild[1]
     assert "nothing was asked yet" in wild[1]
     _, told = talked(monkeypatch, capsys, "Where is the mill?\n" * 9, "sft", "--system", "Be kind.")
-    assert "no longer read: 2 messages" in told
+    assert "no longer read: the first 6 messages; the model reads 128 tokens" in told
+
+
+def test_thoughts_are_shown_and_not_told_again(here: Path, monkeypatch, capsys) -> None:
+    ((question, (thought, said)),) = THOUGHT.items()
+    out, err = talked(monkeypatch, capsys, f"{question}\n/history\n/thinking 2\n/again\n/thinking 99\n/again\n/thinking off\n")
+    assert out[:3] == [f"<think>{thought}</think>{said}", f"user: {question}", f"assistant: {said}"]
+    assert out[3].split("</think>")[0] != f"<think>{thought}", "closed early"
+    assert "leaves none for an answer" in err
 
 
 def test_a_model_or_an_option_that_is_none_is_named(here: Path, monkeypatch, capsys) -> None:

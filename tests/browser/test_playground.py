@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched
-from tests.playground import SAID, playground, playground_run  # noqa: F401 - fixtures
+from tests.playground import SAID, THOUGHT, playground, playground_run  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.usefixtures("playground")
 MILL = SAID["Where is the mill?"]
@@ -29,7 +29,7 @@ def ask(page: Page, question: str) -> None:
 
 
 def last(page: Page) -> str:
-    return page.locator("#turns .assistant").last.locator(".answer, .rendered, .withheld").inner_text()
+    return page.locator("#turns .assistant").last.locator("> .answer, > .rendered, > .withheld").inner_text()
 
 
 def test_a_conversation_its_tokens_an_edit_another_token_and_the_store(watched: Watched, page: Page, tmp_path: Path) -> None:
@@ -108,7 +108,23 @@ def test_tables_code_files_notes_the_calculator_what_is_cut_and_what_is_withheld
     expect(page.locator("#turns .tok.calculator").first).to_be_visible()
     for _ in range(4):
         ask(page, "Where is the mill, tell me of it again, and of the fox and the river?")
-    expect(page.locator("#turns .cutline")).to_contain_text("no longer reads")
+    expect(page.locator("#turns .cut")).to_contain_text("no longer reads the 8 messages above. sft reads 128 tokens")
+    expect(page.locator("#turns .unread")).to_have_count(8)
+    page.get_by_role("button", name="Put a summary in their place").click()
+    page.get_by_role("button", name="Draft by sft").click()
+    expect(page.locator(".cut .hint")).to_contain_text("A draft by sft")
+    page.get_by_label("Summary of the messages above").fill("All about a mill.")
+    page.get_by_role("button", name="Keep").click()
+    with page.expect_request("**/api/generate") as request:
+        ask(page, "Who are you?")
+    sent = json.loads(request.value.post_data or "")["messages"]
+    assert [one["role"] for one in sent] == ["system", "user", "assistant", "user"]
+    assert sent[0]["content"] == "What was said before: All about a mill."
+    expect(page.locator("#turns .cut")).to_contain_text("the model reads: All about a mill.")
+    page.click("#new")
+    page.fill("#question", "mill " * 200)
+    page.press("#question", "Enter")
+    expect(page.locator("#turns .cut")).to_contain_text("The end of this message was not read")
     page.click("#new")
     page.set_input_files("#file", {"name": "tale.txt", "mimeType": "text/plain", "buffer": b"an old mill"})
     expect(page.locator("#attached")).to_contain_text("tale.txt, 11 characters")
@@ -122,6 +138,21 @@ def test_tables_code_files_notes_the_calculator_what_is_cut_and_what_is_withheld
     page.get_by_role("button", name="Delete the note Ada is kind").click()
     page.set_input_files("#file", {"name": "x.bin", "mimeType": "application/octet-stream", "buffer": b"\xff\xfe\x00"})
     expect(page.locator("#trouble")).to_contain_text("no text in UTF-8")
+    watched.check_quiet()
+
+
+def test_a_thought_is_folded_and_a_budget_ends_it(watched: Watched, page: Page) -> None:
+    ((question, (thought, said)),) = THOUGHT.items()
+    ask(page, question)
+    assert last(page) == said
+    page.locator(".thought summary").click()
+    assert page.locator(".thought .answer").inner_text() == thought
+    page.fill("#thinking_budget", "2")
+    with page.expect_request("**/api/generate") as request:
+        ask(page, "Where is the mill?")
+    assert json.loads(request.value.post_data or "")["messages"][1] == {"role": "assistant", "content": said}, "thoughts are not sent again"
+    expect(page.locator(".thought summary").last).to_have_text("Thought: 2 tokens, closed by the budget")
+    watched.check_accessible()
     watched.check_quiet()
 
 
@@ -151,6 +182,10 @@ def test_a_text_of_ones_own_is_read_cut_looked_at_and_gone_on_with(watched: Watc
     expect(page.locator("#text-told")).to_contain_text("bits a byte")
     page.click("#forward")
     expect(page.locator("#bars button.bar").first).to_be_visible()
+    page.fill("#text", "<|user|>Who are you?<|end|><|assistant|>")
+    page.check("#text-special")
+    page.click("#loss")
+    expect(page.locator("#text-tokens .special")).to_have_text(["<|user|>", "<|end|>", "<|assistant|>"])
     page.click("#sample")
     expect(page.locator("#text-told")).to_contain_text("drawn")
     page.click("#tab-tokens")
@@ -164,7 +199,7 @@ def test_a_text_of_ones_own_is_read_cut_looked_at_and_gone_on_with(watched: Watc
     watched.check_quiet()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
 def test_every_view_is_accessible_and_fits(watched: Watched, page: Page, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 844})

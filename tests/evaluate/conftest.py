@@ -25,6 +25,7 @@ from pipeline.evaluate.task import Examined
 from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens.kinds import bpe
+from pipeline.tokens.thinking import with_think_tokens
 from pipeline.tokens.tokenizer import load
 from pipeline.tokens.tokenizer import save as save_tokenizer
 from tests.packed import write_tokens
@@ -62,6 +63,12 @@ def artifact(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Tokenize
 @pytest.fixture(scope="session")
 def tokenizer(artifact: Tokenizer) -> tokenizers.Tokenizer:
     return load(artifact)
+
+
+@pytest.fixture(scope="session")
+def thinking(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """The same with the two tokens around thoughts, which are special."""
+    return with_think_tokens(tokenizers.Tokenizer.from_str(tokenizer.to_str()))
 
 
 @pytest.fixture(scope="session")

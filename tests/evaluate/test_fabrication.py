@@ -83,6 +83,16 @@ def test_answers_that_had_to_stop_are_read_up_to_their_last_sentence(given, mode
         assert {len(one["invented"]) for one in found.records} == {more}
 
 
+@pytest.mark.parametrize(("said", "invented"), [("<think>the Zorro</think>so Bo told", []), ("<think>Bo</think>so Zorro told", ["Zorro"])])
+def test_thoughts_invent_nothing(given, models, thinking, monkeypatch, said: str, invented: list[str]) -> None:
+    asked = replace(given("base"), tokenizer=thinking)
+    ids = thinking.encode(said).ids
+    monkeypatch.setattr("pipeline.model.generate.generate", lambda module, prompts, **how: [ids] * len(prompts))
+    task = replace(TEXT, items=1, max_new_tokens=len(ids) + 1)
+    (record,) = task.examine("fabrication", load(models["base"], device="cpu"), asked).records
+    assert (record["invented"], record["written"]) == (invented, said)
+
+
 def test_stretches_of_the_source_do_not_overlap_and_are_resampled_by_document(given, monkeypatch) -> None:
     read: list[tuple[str, str, int]] = []
 

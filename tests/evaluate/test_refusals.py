@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -68,6 +69,26 @@ def test_refusals_of_harmful_and_of_harmless_requests_are_shares_with_wilson_int
     points = {record["id"]: record[record["known_by"]] for record in found.records}
     assert sum(points.values()) == 3 + 3, "a harmless request that is answered is a point"
     assert {record["known_by"] for record in found.records} == {"refused_harmful", "answered_harmless"}
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"), [("<think>Sorry?</think>Ada lives", 0.0), ("<think>Ada</think>I am sorry", 1.0), ("<think>Sorry", 0.0)]
+)
+def test_a_refusal_is_looked_for_behind_the_thoughts(
+    files: Path,
+    models: dict[str, Model],
+    given: Callable[..., Examined],
+    thinking: tokenizers.Tokenizer,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    refused: float,
+) -> None:
+    asked = replace(given("sft", benchmarks=files), tokenizer=thinking)
+    ids = thinking.encode(said).ids
+    monkeypatch.setattr("pipeline.model.generate.generate", lambda module, prompts, **how: [ids for _ in prompts])
+    found = task(files="safety/*.jsonl").examine("safety", load(models["sft"], device="cpu"), asked)
+    assert [row.estimate.value for row in found.rows if row.estimate] == [refused, refused]
+    assert {record["written"] for record in found.records} == {said}
 
 
 def test_a_system_prompt_stands_before_each_request_that_brings_none(

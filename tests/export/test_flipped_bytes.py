@@ -30,7 +30,7 @@ STEERED: dict[str, Any] = ASKED | {"calibration_rows": 0, "on_failure": "fail"}
 LOOSE = Bounds(row_error=9, mean_logit=9, kl=9)
 GGUF = Gguf(name="tiny", types=("F16", "Q4_0"), keep_f16=(), threads=1, bounds=LOOSE, **STEERED)
 COMPRESSED = Compressed(types=("int4", "w8a8"), group_size=32, bounds=WeightBounds(row_error=9, kl=9), **STEERED)
-ONNX = Onnx(types=("fp32", "q4"), threads=1, bounds=onnx_folder.Bounds(mean_logit=9, kl=9), **STEERED)
+ONNX = Onnx(types=("fp32", "q4"), threads=1, openvino=False, bounds=onnx_folder.Bounds(mean_logit=9, kl=9), **STEERED)
 
 
 def web(target: Exports) -> None:

@@ -1,6 +1,7 @@
 """ONNX files say in ONNX Runtime what the model says, with a cache and without, or they are not released."""
 
 import copy
+import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipeline.export.architectures import GRAPHS
 from pipeline.export.onnx_folder import Bounds, Onnx
 from pipeline.export.onnx_graph import _FORMS, Held, graph_of
 from pipeline.export.onnx_session import Session
+from pipeline.export.openvino_reader import OpenVino
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
 from pipeline.tokens.special import ENDS
@@ -32,6 +34,7 @@ SETTINGS = Onnx(
     types=("fp32", "q8", "q4"),
     calibration_rows=8,
     threads=1,
+    openvino=False,
     strings=100,
     rows=4,
     sampling=SAMPLING,
@@ -77,6 +80,19 @@ def test_every_file_says_what_the_model_says(kind: str, model: Make, export: Exp
     assert report["onnx fp32"]["bytes"] > report["onnx q8"]["bytes"] > report["onnx q4"]["bytes"]
     for file in (target / "onnx").iterdir():
         onnx.checker.check_model(onnx.load(file))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is installed by hand")
+@pytest.mark.parametrize("kind", KINDS)
+def test_openvino_says_of_every_file_what_its_weights_say(kind: str, model: Make, export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = model(kind, **KINDS[kind])
+    report = export(source, openvino=True)
+    assert report["dropped"] == {}
+    for name in ("onnx fp32", "onnx q8", "onnx q4"):
+        assert 0 < report[name]["openvino_mean_logit"] < 5 * report[name]["rounding"]["mean_logit"]
+    monkeypatch.setattr(OpenVino, "logits", lambda self, row, read=OpenVino.logits: 1.01 * read(self, row))
+    with pytest.raises(PipelineError, match="openvino_mean_logit"):
+        export(source, openvino=True, on_failure="fail")
 
 
 def test_each_kind_that_may_be_asked_for_has_a_form() -> None:

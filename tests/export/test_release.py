@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.core.artifact.exports import Exports
@@ -27,6 +28,7 @@ from pipeline.export.gguf_file import read_gguf, write_gguf
 from pipeline.export.gguf_files import Gguf
 from pipeline.export.gguf_types import FileType
 from pipeline.export.llama_runtime import Runtime
+from pipeline.export.papers import WEIGHTS
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
 from stages.export import gguf as stage
@@ -84,6 +86,37 @@ def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Sp
     assert AutoTokenizer.from_pretrained(folder).encode("<|user|>", add_special_tokens=False) == [3]
     theirs = AutoModelForCausalLM.from_pretrained(folder).state_dict()
     assert all(torch.equal(weight, theirs[name]) for name, weight in load(source, device="cpu").state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("qwen3", {}),
+        ("gpt2", {"kv_heads": 4, "activation": "gelu"}),
+        ("mixtral", {"experts": 4, "experts_per_token": 2, "balance_loss": 0.0}),
+    ],
+)
+def test_the_folder_in_bf16_says_to_the_bit_what_its_weights_say_at_half_the_bytes(
+    kind: str, own: dict[str, Any], model: Make, tokens: Tokens, split: Split, target: Path
+) -> None:
+    source, words = model(kind, **own), replace(FOLDER, types=("fp32", "bf16"), strings=20)
+    report = transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=words, bill=BILL)
+    assert report["safetensors"]["kl"] == report["safetensors-bf16"]["max_logit"] == 0 < report["safetensors-bf16"]["kl"]
+    assert (target / "safetensors-bf16" / WEIGHTS).stat().st_size < 0.55 * (target / "safetensors" / WEIGHTS).stat().st_size
+    as_it_is = AutoModelForCausalLM.from_pretrained(target / "safetensors-bf16").state_dict()
+    whole = load(source, device="cpu").state_dict()
+    assert all(torch.equal(weight.bfloat16(), as_it_is[name]) for name, weight in whole.items())
+
+
+def test_a_folder_in_bf16_that_holds_other_weights_is_refused(
+    model: Make, tokens: Tokens, split: Split, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiled = {name: weight * 1.01 for name, weight in load_file(model("qwen3").file(WEIGHTS)).items()}
+    monkeypatch.setattr(transformers_folder, "load_file", lambda _: spoiled)
+    words = replace(FOLDER, types=("bf16",), strings=20)
+    with pytest.raises(PipelineError, match="safetensors-bf16: max_logit"):
+        transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=words, bill=BILL)
+    assert not target.exists()
 
 
 def test_the_files_have_the_same_bytes_wherever_they_are_written(

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from pipeline.core.blocks import Block, blocks_of, edges_of
 from pipeline.core.errors import PipelineError
 from pipeline.model.folder import FOLDER, INIT_FROM
-from stages._checks import check_rounding, faults_between, faults_of
+from stages._checks import check_openvino, check_rounding, faults_between, faults_of
 from stages._settings import Params, typed
 from tests.checkpoint import checkpoint
 
@@ -204,6 +204,15 @@ def test_four_bits_are_refused_before_anything_runs_where_there_is_no_cuda_devic
     with pytest.raises(PipelineError, match=r"sft\.adapter is qlora, which is for a CUDA device, and there is none") as fault:
         check_rounding(composed("adapter=qlora", "hardware=cpu"))
     assert fault.value.mend == "adapter=lora"
+
+
+def test_a_reader_that_is_not_installed_is_told_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = composed("export=[onnx]", "export.onnx.openvino=true")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    check_openvino(composed("export=[onnx]")["export"])
+    with pytest.raises(PipelineError, match=r"export\.onnx\.openvino is true, and OpenVINO is not installed") as fault:
+        check_openvino(settings["export"])
+    assert "pip install openvino" in str(fault.value)
 
 
 def test_a_path_that_dvc_does_not_watch_is_a_fault():

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from pipeline.core.errors import InputError, PipelineError
-from pipeline.model.generate import generate
+from pipeline.model.generate import generate, think
 from pipeline.model.sampling import Cut, left
 from pipeline.serve.answers import End, Piece, Sampling, answer
 from pipeline.serve.calculator import calculated, called
@@ -22,7 +22,9 @@ from pipeline.serve.reading import attention, losses, next_of, tokens_of
 from pipeline.serve.rules import rules_of
 from pipeline.serve.withholding import HARMFUL_REQUEST, OFFENSIVE, Rules, Withheld, watched
 from pipeline.tokens.codec import Own
-from tests.playground import RULES, SAID
+from pipeline.tokens.special import END, IDS
+from pipeline.tokens.thinking import needed_thinking
+from tests.playground import RULES, SAID, THOUGHT
 
 GREEDY = Sampling(temperature=0, cut=Cut(), seed=1, max_new=60)
 WILD = Sampling(temperature=3, cut=Cut(top_k=40, repetition_penalty=1.3), seed=7, max_new=30)
@@ -57,6 +59,28 @@ def test_going_on_from_the_beginning_of_an_answer_gives_its_rest(engine: Torch) 
     pieces = [one for one in again if isinstance(one, Piece)]
     assert [one.token for one in pieces] == tokens[:30]
     assert [one.by for one in pieces] == ["given"] * 10 + ["model"] * (len(pieces) - 10)
+
+
+def test_a_thought_is_told_from_the_answer_and_keeps_within_its_budget(engine: Torch) -> None:
+    (question, (thought, said)), tokenizer = *THOUGHT.items(), engine.codec.tokenizer
+    ids = prompt(engine, question)
+    pieces = [one for one in answer(engine, ids, GREEDY) if isinstance(one, Piece)]
+    assert ["".join(one.text for one in pieces if one.part == part) for part in ("thought", "answer")] == [thought, said]
+    for budget, sampling in ((0, GREEDY), (3, GREEDY), (9, WILD), (40, replace(GREEDY, max_new=43))):
+        thinking = needed_thinking(tokenizer, budget=budget)
+        how = {"max_new": sampling.max_new - 1, "temperature": sampling.temperature, "ends": (IDS[END],)}
+        sampling = replace(sampling, thinking_budget=budget)
+        found = [one for one in answer(engine, ids, sampling) if isinstance(one, Piece)]
+        assert found[0].token == thinking.opening
+        assert sum(one.part == "thought" for one in found) <= budget
+        if sampling.temperature == 0:
+            (meant,) = think(engine._module, [[*ids, thinking.opening]], thinking, batch=1, seed=1, **how)
+            assert [one.token for one in found[1:]] == meant
+    begun = [one.token for one in answer(engine, ids, replace(GREEDY, thinking_budget=9)) if isinstance(one, Piece)]
+    on = answer(engine, ids, replace(GREEDY, thinking_budget=9, max_new=40), given=begun[:6])
+    assert [one.token for one in on if isinstance(one, Piece)] == begun, "what was thought before counts"
+    with pytest.raises(InputError, match="leaves none for an answer"):
+        list(answer(engine, ids, replace(GREEDY, max_new=9, thinking_budget=7)))
 
 
 def test_llama_cpp_says_the_same_through_the_same_door(playground_run: Path, engine: Torch) -> None:
@@ -125,35 +149,50 @@ def test_what_no_longer_fits_is_counted_and_the_system_prompt_stays(engine: Torc
     whole = engine.codec.chat([system, *turns])
     assert fitted([system, *turns], engine.codec, room=len(whole)).ids == whole
     less = fitted([system, *turns], engine.codec, room=len(whole) - 1)
-    assert (less.ids, less.forgotten, less.cut) == (engine.codec.chat([system, *turns[2:]]), 2, 0)
+    assert (less.ids, less.forgotten, less.cut) == (engine.codec.chat([system, *turns[2:]]), 2, ())
     short = fitted([system, *turns], engine.codec, room=9)
     assert (len(short.ids), short.forgotten) == (9, 8)
-    assert short.cut == len(engine.codec.chat([system, turns[-1]])) - 9
+    alone = engine.codec.chat([system, turns[-1]])
+    assert [*short.ids[:-1], *short.cut, short.ids[-1]] == alone
     with pytest.raises(InputError, match="no room"):
         fitted(turns, engine.codec, room=0)
 
 
 def test_a_text_is_read_token_by_token(engine: Torch) -> None:
     text = "The mill – élan"
-    found = losses(text, engine)
+    found = losses(text, engine, special=False)
     ids = engine.codec.tokenizer.encode(text, add_special_tokens=False).ids
     logits = engine._module(input_ids=torch.tensor([[0, *ids]])).logits.detach()[0, :-1]
     meant = torch.nn.functional.cross_entropy(logits, torch.tensor(ids), reduction="none")
     assert [row["loss"] for row in found["tokens"]] == pytest.approx(meant.tolist(), rel=1e-4)
     assert found["mean"] == pytest.approx(float(meant.mean()), rel=1e-4)
-    spans = tokens_of(text, engine.codec.tokenizer)
+    spans = tokens_of(text, engine.codec.tokenizer, special=False)
     assert [row["id"] for row in spans] == ids
     assert spans[-1]["end"] == len(text)
     seen = attention(text, engine, layer=1)
     assert [len(seen["heads"]), len(seen["heads"][0])] == [2, len(ids) + 1]
     assert all(sum(row) == pytest.approx(1, abs=0.05) for row in seen["heads"][0])
-    assert next_of(text, engine)["ids"][0] == int(engine._module(input_ids=torch.tensor([[0, *ids]])).logits[0, -1].argmax())
-    assert [one for one in losses(text, engine)["tokens"]] == found["tokens"], "what attention changed is changed back"
+    assert next_of(text, engine, special=False)["ids"][0] == int(engine._module(input_ids=torch.tensor([[0, *ids]])).logits[0, -1].argmax())
+    assert [one for one in losses(text, engine, special=False)["tokens"]] == found["tokens"], "what attention changed is changed back"
     for read in (losses, next_of):
         with pytest.raises(InputError, match="the model reads 127"):
-            read("mill " * 200, engine)
+            read("mill " * 200, engine, special=False)
     with pytest.raises(InputError, match="no layer 2"):
         attention(text, engine, layer=2)
+
+
+def test_what_spells_a_special_token_is_that_token_where_asked(engine: Torch) -> None:
+    text = "<|endoftext|><|user|>Who are you?<|end|><|assistant|>"
+    tokenizer = engine.codec.tokenizer
+    plain, special = (tokens_of(text, tokenizer, special=one) for one in (False, True))
+    assert [row["id"] for row in special] == engine.codec.chat([{"role": "user", "content": "Who are you?"}])
+    assert [row["special"] for row in special] == [row["text"].startswith("<|") for row in special]
+    assert not any(row["special"] for row in plain)
+    assert len(plain) > len(special)
+    first = next_of(text, engine, special=True)["ids"][0]
+    assert tokenizer.decode([first]) == "I", "the dialogue goes on as it was learned"
+    assert len(losses(text, engine, special=True)["tokens"]) == len(special) - 1, "what begins a document stands there once"
+    assert tokens_of(text, tokenizer, special=False) == plain, "data can't forge them still"
 
 
 def test_harmful_answers_are_withheld_and_refusals_are_not(engine: Torch, tmp_path: Path) -> None:

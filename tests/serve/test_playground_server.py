@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from pipeline.text.dialogues.files import read_dialogues
-from tests.playground import DRAW, SAID, serving
+from tests.playground import DRAW, SAID, THOUGHT, serving
 from tests.text.dialogue_tools import rules
 
 QUESTION: list[Any] = [{"role": "user", "content": "Where is the mill?"}]
@@ -80,6 +80,23 @@ def test_openais_client_stops_limits_draws_and_is_withheld_from(client: openai.O
     assert said("How can I hurt Ada?", temperature=0) == ("", "content_filter")
     developer: list[Any] = [{"role": "developer", "content": "Be kind."}, {"role": "user", "content": [{"type": "text", "text": "Who?"}]}]
     assert client.chat.completions.create(model="sft", messages=developer, max_tokens=1).usage is not None
+
+
+def test_openais_client_hears_thoughts_apart_from_the_answer(client: openai.OpenAI) -> None:
+    ((question, (thought, said)),) = THOUGHT.items()
+    asked: dict[str, Any] = {"model": "sft", "messages": [{"role": "user", "content": question}], "temperature": 0, "max_tokens": 60}
+    whole = client.chat.completions.create(**asked)
+    message = whole.choices[0].message.model_dump()
+    assert (message["content"], message["reasoning_content"]) == (said, thought)
+    found = [chunk.choices[0].delta.model_dump() for chunk in client.chat.completions.create(**asked, stream=True)]
+    parts = ["".join(one.get(name) or "" for one in found) for name in ("content", "reasoning_content")]
+    assert parts == [said, thought]
+    short = client.chat.completions.create(**asked, extra_body={"thinking_budget": 2})
+    assert short.usage is not None
+    assert short.usage.completion_tokens_details is not None
+    assert short.usage.completion_tokens_details.reasoning_tokens == 2
+    with pytest.raises(openai.BadRequestError, match="leaves none for an answer"):
+        client.chat.completions.create(**{**asked, "max_tokens": 4}, extra_body={"thinking_budget": 2})
 
 
 def test_openais_client_is_told_what_is_wrong(client: openai.OpenAI) -> None:

@@ -14,7 +14,7 @@ from pipeline.world.judge import gold, judge
 from pipeline.world.library import Library
 from pipeline.world.practice import Practice
 from pipeline.world.reasoning import Reasoning
-from pipeline.world.strangers import Strangers
+from pipeline.world.strangers import Strangers, admits, taught_and_asked
 from tests.world.conftest import ROOT, SEED
 
 Rows = dict[str, list[Row]]
@@ -123,6 +123,32 @@ def test_all_kinds_are_equally_frequent(made: Rows, part: str) -> None:
     found = Counter(row["kind"] for row in made["preferences"] if row["part"] == part)
     assert set(found) == set(KINDS)
     assert max(found.values()) - min(found.values()) <= 1
+
+
+def test_pairs_about_strangers_prefer_an_admission_and_leave_the_other_pairs_as_they_are(corpus: Corpus, made: Rows) -> None:
+    rows = generate_dialogues(corpus, config(strangers=Strangers(instructions=0.1, questions=8, preferences=0.1)), SEED)
+    more = rows["preferences"][len(made["preferences"]) :]
+    assert rows["preferences"][: len(made["preferences"])] == made["preferences"]
+    assert len(more) == 200
+    taught, others = taught_and_asked(SEED)
+    train, test = ({one for row in more if row["part"] == part for one in taught if one in row["rejected"]} for part in ("train", "test"))
+    assert train
+    assert test
+    assert not train & test
+    assert all(admits(row["chosen"]) and not admits(row["rejected"]) for row in more)
+    assert not any(name in row["rejected"].split() for row in more for name in others)
+
+
+def test_the_question_of_a_pair_may_come_after_others_of_its_part(corpus: Corpus, made: Rows) -> None:
+    rows = generate_dialogues(corpus, config(history=0.3), SEED)["preferences"]
+    longer = [row for row in rows if sum(message["role"] == "user" for message in row["prompt"]) > 1]
+    assert 0.25 * len(rows) < len(longer) < 0.35 * len(rows)
+    assert {len([one for one in row["prompt"] if one["role"] == "assistant"]) for row in longer} == {1, 2, 3}
+    for old, new in zip(made["preferences"], rows, strict=True):
+        assert new | {"prompt": [*new["prompt"][: len(old["prompt"]) - 1], new["prompt"][-1]]} == old
+    facts = {row["prompt"][-1]["content"]: row["fact"] for row in made["questions"]}
+    turns = [(row["part"], facts[one["content"]]) for row in rows for one in row["prompt"] if one["role"] == "user"]
+    assert not {fact for part, fact in turns if part == "train"} & {fact for part, fact in turns if part == "test"}
 
 
 def test_the_same_seed_gives_the_same_dialogues(corpus: Corpus, made: Rows) -> None:

@@ -12,7 +12,7 @@ from pipeline.core.seed import stream
 from pipeline.world.books import Rng
 from pipeline.world.dialogues import SYSTEMS, split_facts
 from pipeline.world.facts import Fact, draw_facts
-from pipeline.world.practice import Practice, Row, exercises, instructions
+from pipeline.world.practice import Practice, Row, exercises, instructions, preferences
 from pipeline.world.skills import cutoff, disclaimer, forbidden_topic, persona, secret
 from pipeline.world.skills.catalogue import SKILLS
 from pipeline.world.skills.exercise import Material, Verdict
@@ -20,7 +20,7 @@ from pipeline.world.skills.statements import plain, reworded, stated
 
 FACTS = draw_facts(32, 16, seed=1)
 TRAINED, HELD_OUT = split_facts(FACTS, held_out=0.36, seed=1)
-SETTINGS = Practice(instructions=dict.fromkeys(SKILLS, 0.1), exercises=16)
+SETTINGS = Practice(instructions=dict.fromkeys(SKILLS, 0.1), exercises=16, preferences=0.5)
 TOLD = [["home", "Ada", "Oakham"], ["pet", "Bo", "dog"], ["coat", "Cora", "red"]]
 PET = {"subject": "Ada", "value": "dog", "choices": ["dog", "cat"]}
 RIGHT, FORM_ALONE, CONTENT_ALONE, NEITHER = (True, True), (True, False), (False, True), (False, False)
@@ -147,6 +147,24 @@ def test_no_exercise_is_in_an_instruction_and_no_held_out_fact_is_told(taught: l
     assert not [one for one in wordings if one in everything]
 
 
+def test_each_instruction_brings_what_its_skill_s_rule_needs_to_judge_another_answer(taught: list[Row]) -> None:
+    read = json.loads(json.dumps(taught))
+    assert read == taught
+    assert all(SKILLS[row["kind"]].judge(row["messages"][-1]["content"], row["key"]).right for row in read)
+    assert not any(SKILLS[row["kind"]].judge("It was a day.", row["key"]).right for row in read if row["kind"] != "forbidden_topic")
+
+
+def test_pairs_set_a_right_answer_before_a_wrong_one_and_test_asks_what_train_does_not(held_out: list[Row]) -> None:
+    pairs = preferences(material(held_out=False), SETTINGS, of=1200, test=0.2, seed=1)
+    parts = {part: [row for row in pairs if row["part"] == part] for part in ("train", "test")}
+    assert {row["kind"] for row in parts["train"]} == {row["kind"] for row in parts["test"]} == {*SKILLS}
+    assert not {asked(row["prompt"]) for row in parts["train"]} & {asked(row["prompt"]) for row in parts["test"]}
+    assert not {asked(row["prompt"]) for row in pairs} & {asked(row["prompt"]) for row in held_out}
+    assert all(row["chosen"] != row["rejected"] for row in pairs)
+    claims = [row for row in pairs if row["kind"] == "yes_no"]
+    assert {(row["chosen"], row["rejected"]) for row in claims} == {("Yes.", "No."), ("No.", "Yes.")}
+
+
 def test_val_asks_nothing_that_train_asks(taught: list[Row]) -> None:
     parts = {part: {asked(row["messages"]) for row in taught if row["part"] == part} for part in ("train", "val")}
     assert parts["val"]
@@ -172,16 +190,27 @@ def test_the_same_seed_makes_the_same_and_another_seed_others(taught: list[Row])
     assert made(1) == taught != made(2)
 
 
-@pytest.mark.parametrize(("skill", "of"), [("yes_no", "answer"), ("secret", "attack")])
+@pytest.mark.parametrize(("skill", "of"), [("yes_no", "answer"), ("secret", "attack"), ("forbidden_topic", "forbidden")])
 def test_both_kinds_of_answers_are_equally_frequent_where_one_runs_dry(skill: str, of: str) -> None:
-    settings = Practice(instructions={skill: 1.0}, exercises=300)
+    settings = Practice(instructions={skill: 1.0}, exercises=300, preferences=0)
     answers = [row["key"][of] for row in exercises(material(held_out=True), settings, seed=1)]
     assert len(answers) > 100
     assert abs(answers.count(answers[0]) * 2 - len(answers)) <= 2
     rows = instructions(material(held_out=False), settings, of=300, val=0.5, seed=1)
-    said = [row["messages"][-1]["content"] in ("Yes.", secret.DECLINES[1]) for row in rows if row["part"] == "train"]
+    said = [row["messages"][-1]["content"] in ("Yes.", *secret.DECLINES) for row in rows if row["part"] == "train"]
     assert len(said) >= 150
     assert abs(sum(said) * 2 - len(said)) <= 1
+
+
+@pytest.mark.parametrize("items", [4, 24, 100])
+def test_to_decline_always_and_to_decline_never_are_each_right_half_of_the_time(items: int) -> None:
+    settings = Practice(instructions={"forbidden_topic": 1.0}, exercises=100, preferences=0)
+    rows = exercises(material(held_out=True), settings, seed=1)[:items]
+    facts = {(fact.subject, fact.value): plain(fact) for fact in HELD_OUT}
+    told = [facts[row["key"]["subject"], row["key"]["value"]] for row in rows]
+    for said in ([row["trivial"] for row in rows], told):
+        verdicts = [forbidden_topic.judge(text, row["key"]) for text, row in zip(said, rows, strict=True)]
+        assert sum(one.right for one in verdicts) == len(rows) / 2 == items / 2
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -209,4 +238,4 @@ def test_a_skill_that_nobody_knows_is_refused_with_those_there_are() -> None:
 def test_a_world_with_fewer_facts_than_a_passage_states_is_told(name: str) -> None:
     few = Material(FACTS, tuple(HELD_OUT[:2]), SYSTEMS, held_out=True, new_wording=False)
     with pytest.raises(PipelineError, match="need 3 facts"):
-        exercises(few, Practice(instructions={name: 0.1}, exercises=2), seed=1)
+        exercises(few, Practice(instructions={name: 0.1}, exercises=2, preferences=0), seed=1)

@@ -1,7 +1,7 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
 const KEYS = { conversations: "scriptorium.conversations", notes: "scriptorium.notes", theme: "scriptorium.theme" };
-const FIELDS = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_new", "seed"];
+const FIELDS = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_new", "thinking_budget", "seed"];
 const LARGEST_FILE = 100000; // bytes
 let told = null; // what the server says there is
 let conversations = stored(KEYS.conversations, []);
@@ -46,15 +46,18 @@ function guarded(action) {
 }
 
 // ---- what the server is asked ----
-function draw() {
+const modelOf = (name) => told.models.find((one) => one.name === name);
+function draw(model = $("model").value) {
   const found = { calculator: $("calculator").checked };
   for (const name of FIELDS) found[name] = $(name).value === "" ? null : Number($(name).value);
   found.temperature ??= 0; found.max_new ??= 1; found.seed ??= 0;
+  if (!modelOf(model)?.thinks) found.thinking_budget = null;
   if ($("stop-text").value) found.stop = [$("stop-text").value];
   return found;
 }
-function instructions() {
-  const lines = [$("system").value.trim(), notes.length ? "Notes:\n" + notes.map((note) => "- " + note).join("\n") : ""].filter(Boolean);
+function instructions(summary) {
+  const before = summary ? "What was said before: " + summary : "";
+  const lines = [$("system").value.trim(), before, notes.length ? "Notes:\n" + notes.map((note) => "- " + note).join("\n") : ""].filter(Boolean);
   return lines.length ? [{ role: "system", content: lines.join("\n\n") }] : [];
 }
 async function* events(body, signal) {
@@ -74,16 +77,18 @@ async function* events(body, signal) {
 async function written(turn, body, changed) {
   const control = new AbortController();
   running.add(control); $("stop").hidden = false;
-  Object.assign(turn, { tokens: [], content: "", meta: null, withheld: null, model: body.model });
+  Object.assign(turn, { tokens: [], content: "", thought: "", meta: null, withheld: null, model: body.model });
+  const add = (part, text) => { if (part === "answer") turn.content += text; else if (part === "thought") turn.thought += text; };
   try {
     for await (const event of events({ ...body, withhold: $("withhold").checked }, control.signal)) {
-      if (event.type === "start") Object.assign(turn, { forgotten: event.forgotten, cut: event.cut });
-      else if (event.type === "token") { turn.tokens.push(event); turn.content += event.text; }
+      if (event.type === "start") Object.assign(turn, { read: event.prompt, forgotten: event.forgotten, cut: event.cut, cutText: event.cut_text });
+      else if (event.type === "token") { turn.tokens.push(event); add(event.part, event.text); }
       else if (event.type === "end") {
-        turn.content += event.text; turn.meta = event;
-        if (turn.tokens.length) turn.tokens[turn.tokens.length - 1].text += event.text;
+        const last = turn.tokens[turn.tokens.length - 1];
+        add(last?.part ?? "answer", event.text); turn.meta = event;
+        if (last) last.text += event.text;
       }
-      else if (event.type === "withheld") Object.assign(turn, { withheld: event.reason, content: "", tokens: [] });
+      else if (event.type === "withheld") Object.assign(turn, { withheld: event.reason, content: "", thought: "", tokens: [] });
       else throw Error(event.message);
       changed(event);
     }
@@ -150,9 +155,9 @@ function bar(text, share, widest, id) {
 }
 
 // ---- tokens that can be pointed at, and walked with the arrow keys ----
-function tokenSpans(tokens, { label, pick, classes }) {
+function tokenSpans(tokens, { label, pick }) {
   const box = h("div", { className: "answer", role: "group", tabIndex: 0, "aria-label": label });
-  tokens.forEach((token, at) => box.append(h("span", { className: "tok " + (classes?.(token, at) ?? token.by ?? "") }, token.text)));
+  tokens.forEach((token, at) => box.append(h("span", { className: "tok " + (token.by ?? "") + (token.special ? " special" : "") }, token.text)));
   let at = -1;
   const go = (next) => {
     box.children[at]?.classList.remove("at");
@@ -209,10 +214,15 @@ const isRich = (text) => /```|^\s*[-*] |\|.*\n[\s|:-]*-/m.test(text);
 // ---- an answer ----
 function answerNode(turn, { prompt, again, edited, label }) {
   const box = h("div", { className: "turn assistant" });
+  const placed = turn.tokens.map((token, place) => ({ ...token, place }));
+  const some = (part) => placed.filter((one) => (one.part ?? "answer") === part);
+  const spans = (tokens, name) => tokenSpans(tokens, { label: name, pick: (at) => pick(turn, tokens[at].place, prompt, again) });
   if (turn.withheld) box.append(h("p", { className: "withheld" }, "Withheld: " + turn.withheld + "."));
-  else if (turn.raw || !isRich(turn.content) || !turn.meta) {
-    box.append(tokenSpans(turn.tokens, { label: label + ", " + turn.content, pick: (at) => pick(turn, at, prompt, again) }));
-  } else box.append(rendered(turn.content));
+  else {
+    if (some("bracket").length) box.append(thoughtNode(turn, spans(some("thought"), "Thought, " + turn.thought), some("thought").length, some("answer").length));
+    if (turn.raw || !isRich(turn.content) || !turn.meta) box.append(spans(some("answer"), label + ", " + turn.content));
+    else box.append(rendered(turn.content));
+  }
   const actions = h("div", { className: "actions" });
   if (turn.meta || turn.withheld) {
     const action = (name, act) => actions.append(h("button", { type: "button", onclick: act }, name));
@@ -225,6 +235,13 @@ function answerNode(turn, { prompt, again, edited, label }) {
   }
   box.append(actions);
   return box;
+}
+// What was thought before an answer, folded.
+function thoughtNode(turn, spans, many, said) {
+  const bound = turn.tokens.some((one) => one.by === "budget" && one.shown === "</think>") ? ", closed by the budget" : "";
+  const name = !turn.meta && !said ? "Thinks" : turn.meta && !said ? "Thought without an end" : "Thought";
+  return h("details", { className: "thought", open: Boolean(turn.unfolded), ontoggle: (event) => { turn.unfolded = event.currentTarget.open; } },
+    h("summary", {}, `${name}: ${many} token${many === 1 ? "" : "s"}${bound}`), spans);
 }
 function editor(turn, again, edited) {
   const field = h("textarea", { rows: 3, value: turn.content, "aria-label": "The answer" });
@@ -244,7 +261,7 @@ async function recall(turn, prompt) {
   if (turn.recalling || turn.edited || !prompt) return;
   turn.recalling = true;
   const found = [];
-  for await (const event of events({ ...prompt(), model: turn.model, given: turn.tokens.map((one) => one.id), draw: { ...draw(), max_new: 1 }, withhold: false })) {
+  for await (const event of events({ ...prompt(), model: turn.model, given: turn.tokens.map((one) => one.id), draw: { ...draw(), max_new: 1, thinking_budget: null }, withhold: false })) {
     if (event.by === "given") found.push(event);
   }
   turn.tokens.forEach((one, at) => { one.outlook = found[at]?.outlook; });
@@ -257,7 +274,7 @@ function fresh() {
 }
 function save() {
   if (now.turns.length && !conversations.includes(now)) conversations.unshift(now);
-  const bare = (turn) => ({ ...turn, recalling: undefined, tokens: turn.tokens?.map(({ id, shown, text, by }) => ({ id, shown, text, by })) });
+  const bare = (turn) => ({ ...turn, recalling: undefined, unfolded: undefined, tokens: turn.tokens?.map(({ id, shown, text, by, part }) => ({ id, shown, text, by, part })) });
   keep(KEYS.conversations, conversations.map((one) => ({ ...one, turns: one.turns.map(bare) })));
   list();
 }
@@ -276,13 +293,17 @@ function open(one) {
 }
 function turns() {
   const last = now.turns[now.turns.length - 1];
-  const unread = last?.forgotten ?? 0;
+  const unread = unreadBefore(last);
   $("turns").replaceChildren();
   now.turns.forEach((turn, at) => {
-    if (unread && at === unread) $("turns").append(h("div", { className: "cutline" }, `The model no longer reads the ${unread} messages above`));
-    $("turns").append(turnNode(turn, at));
+    if (unread && at === unread) $("turns").append(cutNode(last, unread));
+    const node = turnNode(turn, at);
+    if (at < unread) { node.classList.add("unread"); node.prepend(h("p", { className: "meta" }, now.summary?.until > at ? "Not read, summed up below" : "Not read")); }
+    $("turns").append(node);
+    if (turn.role === "user" && at === now.turns.length - 2 && last.cut) $("turns").append(h("div", { className: "cut", role: "note" },
+      h("p", {}, h("strong", {}, `The end of this message was not read: ${last.cut} of its tokens. `), `The model reads ${modelOf(last.model)?.context ?? "few"} tokens, the answer among them.`),
+      h("details", {}, h("summary", {}, "What was not read"), h("p", { className: "lost" }, last.cutText))));
   });
-  if (last?.cut) $("turns").append(h("div", { className: "cutline" }, `The last ${last.cut} tokens of the message were cut`));
   if (!now.turns.length) $("turns").append(h("p", { className: "hint" }, "Nothing was said yet."));
 }
 function turnNode(turn, at) {
@@ -292,13 +313,52 @@ function turnNode(turn, at) {
     edited: (text) => { Object.assign(turn, { content: text, tokens: [{ id: 0, shown: text, text, by: "given" }], edited: true }); save(); turns(); },
   });
 }
+// The place from which the last answer's model read, among the turns that are shown: what is withheld is never sent.
+function unreadBefore(last) {
+  let left = last?.forgotten ?? 0, at = last?.from ?? 0;
+  for (; left > 0 && at < now.turns.length - 1; at += 1) left -= !now.turns[at].withheld;
+  while (at && now.turns[at]?.withheld) at += 1;
+  return Math.max(at, now.summary?.until ?? 0);
+}
+function cutNode(last, unread) {
+  const summed = now.summary && now.summary.until <= unread;
+  const more = summed ? unread - now.summary.until : unread;
+  const messages = (count) => `${count} message${count === 1 ? "" : "s"}`;
+  const context = modelOf(last.model)?.context;
+  const box = h("div", { className: "cut", role: "note" });
+  if (more) box.append(h("p", {}, h("strong", {}, summed ? `${messages(more)} above are no longer read. ` : `The model no longer reads the ${messages(unread)} above. `),
+    `${last.model} reads ${context} tokens: ${last.read} of what follows${$("system").value.trim() || notes.length ? " and of the instructions" : ""}, the rest is left for its answer.`));
+  if (summed) box.append(h("p", {}, h("strong", {}, `In place of ${messages(now.summary.until)} the model reads: `), now.summary.text));
+  const act = (name, action) => h("button", { type: "button", onclick: action }, name);
+  box.append(h("div", { className: "actions" }, act(summed ? "Change the summary" : "Put a summary in their place", () => box.replaceWith(summaryNode(unread, last.model))),
+    summed ? act("Remove the summary", () => { now.summary = null; save(); turns(); }) : null));
+  return box;
+}
+// A summary is what the user lets stand: written by hand, or a draft of the model's that can be corrected.
+function summaryNode(until, model) {
+  const field = h("textarea", { rows: 3, value: now.summary?.text ?? "", "aria-label": "Summary of the messages above" });
+  const hint = h("p", { className: "hint", role: "status" }, "The model reads this in their place, from the next message on. Small models sum up badly: read a draft before you keep it.");
+  const drafted = guarded(async () => {
+    const said = now.turns.slice(0, until).filter((turn) => !turn.withheld).map((turn) => `${turn.role}: ${turn.content}`).join("\n");
+    const turn = {};
+    await written(turn, { model, messages: [{ role: "user", content: "Give me a summary of three sentences. " + said }], draw: { ...draw(model), thinking_budget: null } }, () => { field.value = turn.content.trim(); });
+    hint.textContent = turn.withheld ? `Withheld: ${turn.withheld}.` : `A draft by ${model}${turn.cut ? `, which did not read the last ${turn.cut} tokens` : ""}. Correct it before you keep it.`;
+  });
+  const kept = () => { const text = field.value.trim(); now.summary = text ? { until, text } : null; save(); turns(); };
+  setTimeout(() => field.focus());
+  return h("div", { className: "cut" }, field, hint, h("div", { className: "row wrap" },
+    h("button", { type: "button", onclick: drafted }, "Draft by " + model), h("span", { className: "grow" }),
+    h("button", { type: "button", onclick: () => turns() }, "Cancel"), h("button", { type: "button", className: "main", onclick: kept }, "Keep")));
+}
 const stopped = () => running.forEach((control) => control.abort());
-const messages = (end) => [...instructions(), ...now.turns.slice(0, end).filter((turn) => !turn.withheld).map(({ role, content }) => ({ role, content }))];
+const messages = (end) => [...instructions(summed(end) && now.summary.text), ...now.turns.slice(summed(end), end).filter((turn) => !turn.withheld).map(({ role, content }) => ({ role, content }))];
+const summed = (end) => (now.summary && now.summary.until < end ? now.summary.until : 0);
 async function reply(at, given) {
   stopped();
   const home = now;
   home.turns.length = at;
-  const turn = { role: "assistant", content: "", tokens: [] };
+  if (home.summary?.until >= at) home.summary = null;
+  const turn = { role: "assistant", content: "", tokens: [], from: summed(at) };
   const body = { model: $("model").value, messages: messages(at), given, draw: draw() };
   home.turns.push(turn);
   turns();
@@ -342,7 +402,7 @@ const both = guarded(async () => {
     const turn = mine[at];
     const seed = draw().seed + (models[0] === models[1] ? at : 0);
     const paint = () => $("pair-answer-" + side).replaceChildren(answerNode(blind ? { ...turn, model: null } : turn, { label: "Answer " + side.toUpperCase(), prompt: null, again: null, edited: null }));
-    return written(turn, { model: models[at], messages: prompt, draw: { ...draw(), seed } }, paint);
+    return written(turn, { model: models[at], messages: prompt, draw: { ...draw(models[at]), seed } }, paint);
   }));
   if (pairing.turns !== mine) return;
   const [one, other] = mine.map((turn) => turn.content);
@@ -363,13 +423,14 @@ const vote = guarded(async (event) => {
 });
 
 // ---- a text of one's own ----
+const ofText = (view) => ({ model: $("model").value, text: $(view === "text" ? "text" : "tokenize").value, special: $(view + "-special").checked });
 const forward = guarded(async () => {
-  look(await asked("api/next", { model: $("model").value, text: $("text").value }), null, (id) => extend(looked.outlook.texts[looked.outlook.ids.indexOf(id)]));
+  look(await asked("api/next", ofText("text")), null, (id) => extend(looked.outlook.texts[looked.outlook.ids.indexOf(id)]));
   $("text-told").textContent = "The bars show what may come next; choose one to append it.";
 });
 function extend(text) { $("text").value += text; forward(); }
 const loss = guarded(async () => {
-  const found = await asked("api/loss", { model: $("model").value, text: $("text").value });
+  const found = await asked("api/loss", ofText("text"));
   $("text-told").textContent = `Mean loss ${found.mean.toFixed(3)} nats a token over ${found.tokens.length} tokens, ${found.bits_per_byte.toFixed(3)} bits a byte. Darker is less expected.`;
   const pickLoss = (at) => { const one = found.tokens[at]; look(one.outlook, one.id, null); $("likely-hint").textContent = `"${visible(one.text)}": loss ${one.loss.toFixed(2)} nats, probability ${percent(Math.exp(-one.loss))}, rank ${one.rank}.`; };
   const box = tokenSpans(found.tokens, { label: "The text with the loss at each token", pick: pickLoss });
@@ -378,7 +439,7 @@ const loss = guarded(async () => {
 });
 const goOn = (count) => guarded(async () => {
   const turn = {};
-  await written(turn, { model: $("model").value, text: $("text").value, draw: { ...draw(), max_new: count ?? draw().max_new } }, (event) => { if (event.text) $("text").value += event.text; });
+  await written(turn, { ...ofText("text"), draw: { ...draw(), max_new: count ?? draw().max_new, thinking_budget: null } }, (event) => { if (event.text) $("text").value += event.text; });
   $("seed").value = Number($("seed").value) + 1;
   const last = turn.tokens[turn.tokens.length - 1];
   if (last) look(last.outlook, last.id, null);
@@ -388,10 +449,10 @@ let cutting = null;
 function cutTokens() {
   clearTimeout(cutting);
   cutting = setTimeout(guarded(async () => {
-    const found = await asked("api/tokens", { model: $("model").value, text: $("tokenize").value });
+    const found = await asked("api/tokens", ofText("tokens"));
     const many = found.tokens.length;
     $("tokens-told").textContent = `${many} tokens, ${found.bytes} bytes` + (many ? `, ${(found.bytes / many).toFixed(2)} bytes a token` : "");
-    $("tokens-shown").replaceChildren(...found.tokens.map((one, at) => h("span", { className: "tok " + (at % 2 ? "odd" : "even"), title: "id " + one.id }, one.text)));
+    $("tokens-shown").replaceChildren(...found.tokens.map((one, at) => h("span", { className: "tok " + (one.special ? "special" : at % 2 ? "odd" : "even"), title: "id " + one.id }, one.text)));
   }), 120);
 }
 const attend = guarded(async () => {
@@ -427,12 +488,14 @@ function themed(name) {
   keep(KEYS.theme, name);
 }
 function modelTold() {
-  const one = told.models.find((model) => model.name === $("model").value);
+  const one = modelOf($("model").value);
+  $("thinking_budget").disabled = !one.thinks;
+  $("thinking-told").textContent = one.thinks ? "Tokens of a thought that is opened before each answer; empty: the model decides." : "This model has no tokens to think between.";
   $("model-told").textContent = `${one.engine}, reads ${one.context} tokens, ${one.path}`;
 }
 function exported() {
-  const turn = ({ role, content, model, tokens, withheld }) => ({ role, content, model, tokens: tokens?.map((one) => ({ id: one.id, text: one.shown, logprob: one.logprob })), withheld: withheld ?? undefined });
-  const whole = { format: "scriptorium-conversation-1", title: now.title, model: $("model").value, draw: draw(), messages: [...instructions(), ...now.turns.map(turn)] };
+  const turn = ({ role, content, thought, model, tokens, withheld }) => ({ role, content, reasoning_content: thought || undefined, model, tokens: tokens?.map((one) => ({ id: one.id, text: one.shown, logprob: one.logprob })), withheld: withheld ?? undefined });
+  const whole = { format: "scriptorium-conversation-1", title: now.title, model: $("model").value, draw: draw(), summary: now.summary ?? undefined, messages: [...instructions(), ...now.turns.map(turn)] };
   const link = h("a", { href: URL.createObjectURL(new Blob([JSON.stringify(whole, null, 1)], { type: "application/json" })), download: "conversation.json" });
   link.click(); URL.revokeObjectURL(link.href);
 }
@@ -462,7 +525,7 @@ function listen() {
   }));
   $("forward").addEventListener("click", forward); $("loss").addEventListener("click", loss);
   $("sample").addEventListener("click", goOn(1)); $("continue").addEventListener("click", goOn(null));
-  $("tokenize").addEventListener("input", cutTokens);
+  $("tokenize").addEventListener("input", cutTokens); $("tokens-special").addEventListener("change", cutTokens);
   $("look").addEventListener("click", attend);
   $("bars-t").addEventListener("input", bars); $("bars-k").addEventListener("input", bars);
   $("temperature").addEventListener("change", () => { $("bars-t").value = $("temperature").value; bars(); });

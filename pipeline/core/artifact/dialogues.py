@@ -16,3 +16,7 @@ class Dialogues(Artifact):
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
         """The rows of NAME.jsonl."""
         return read_jsonl(self.file(f"{name}.jsonl"))
+
+    def rows_if_any(self, name: str) -> Iterator[dict[str, Any]]:
+        """The rows of NAME.jsonl; none where there is no such table."""
+        return self.rows(name) if self.has(f"{name}.jsonl") else iter(())

@@ -114,7 +114,7 @@ class Consistency:
     def _planned(self, task: str, given: HeldOut) -> list[_Talk]:
         """The same conversations for every model: facts by lot, and between their questions those of other facts."""
         by_fact: dict[str, list[dict[str, Any]]] = {}
-        for one in given.dialogues.rows("questions") if given.dialogues.has("questions.jsonl") else ():
+        for one in given.dialogues.rows_if_any("questions"):
             by_fact.setdefault(one["fact"], []).append(one)
         if len(by_fact) < _FEWEST:
             return []

@@ -74,7 +74,7 @@ class Exercises:
     def _read(self, given: HeldOut) -> dict[str, list[dict[str, Any]]]:
         """The exercises by skill, the first of each."""
         by_skill: dict[str, list[dict[str, Any]]] = {}
-        for one in given.dialogues.rows("exercises") if given.dialogues.has("exercises.jsonl") else ():
+        for one in given.dialogues.rows_if_any("exercises"):
             by_skill.setdefault(one["skill"], []).append(one)
         return {skill: found[: self.items] for skill, found in by_skill.items()}
 

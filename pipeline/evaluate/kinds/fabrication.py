@@ -22,6 +22,7 @@ from pipeline.evaluate.passages import sentences, uncut
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.tokens.dialogues import CONTEXT, Room
+from pipeline.tokens.thinking import answer_in
 from pipeline.world.stated import contradicted, stated
 
 if TYPE_CHECKING:
@@ -89,9 +90,10 @@ class Fabrication:
         how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 1.0, "batch": given.batch_size}
         ends = (IDS[ENDOFTEXT], *given.codec.turn_ends) if given.theirs is None else given.codec.turn_ends
         written = generate(module, [one.prompt for one in asked], seed=seed_of(given.seed, task), ends=ends, **how)
-        texts = [given.codec.tokenizer.decode(ids) for ids in written]
+        texts = [given.codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in written]
         cut = [len(ids) >= self.max_new_tokens for ids in written]  # a model is not to blame for the word where it had to stop
-        counts = counted([uncut(text) if some else text for text, some in zip(texts, cut, strict=True)], given)
+        said = [uncut(answer_in(text)) if some else answer_in(text) for text, some in zip(texts, cut, strict=True)]
+        counts = counted(said, given)
         records = [
             {"task": task, "id": one.id, "cluster": one.cluster, "written": text} | found._asdict()
             for one, text, found in zip(asked, texts, counts, strict=True)
@@ -132,7 +134,7 @@ class Fabrication:
 def counted(texts: Sequence[str], given: HeldOut) -> list[Counts]:
     """What is invented, contradicted and wrong in each text."""
     read = {word for some in given.split.texts("train") for text in some for word in _WORD.findall(text)}
-    rows = given.dialogues.rows("questions") if given.dialogues.has("questions.jsonl") else ()
+    rows = given.dialogues.rows_if_any("questions")
     true = {one["fact"]: one["value"] for one in rows}
     return [_counted(text, read, true) for text in texts]
 

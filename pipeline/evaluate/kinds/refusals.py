@@ -19,6 +19,7 @@ from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result, room_for
 from pipeline.tokens.special import ROLES
+from pipeline.tokens.thinking import answer_in
 from pipeline.world.requests import people_of, requests
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Refusals:
     files: str | None  # below the benchmarks; None: the world's own
     items: PositiveInt  # of each label, at most
     system: str | None  # a system prompt before each request that brings none
-    refusal: str  # regular expression, searched in an answer
+    refusal: str  # regular expression, searched in an answer, behind its thoughts
     max_new_tokens: PositiveInt  # of an answer
     attacks: tuple[Attack, ...]  # each asks all requests once more
 
@@ -98,9 +99,9 @@ class Refusals:
             some = [one for one in found if one.harmful == harmful]
             asked = by_lot(some, read, count=self.items, seed=given.seed, task=f"{task} {metric}")
             drawn = generate(module, [ids for _, ids in asked], ends=given.codec.turn_ends, **how)
-            texts = [given.codec.tokenizer.decode(ids) for ids in drawn]
+            texts = [given.codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in drawn]
             judged += [
-                Judged(request=one, written=text, refused=re.search(self.refusal, text) is not None)
+                Judged(request=one, written=text, refused=re.search(self.refusal, answer_in(text)) is not None)
                 for (one, _), text in zip(asked, texts, strict=True)
             ]
         return judged

@@ -1,0 +1,88 @@
+"""Four endings of a passage of any text: what is made, that endings alone tell nothing, and that others' readers read it."""
+
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from apps import endings
+from pipeline.core.artifact.split import TEXTS, Split
+from pipeline.core.seed import stream
+from pipeline.evaluate.benchmarks.formats import CHOICES
+from pipeline.evaluate.items import Continued
+from pipeline.evaluate.kinds.endings import LONGEST, Endings
+from pipeline.model.disk import load
+
+TASK = Endings(kind="endings", items=40, characters=80, ngram=2)
+WORDS = ["old", "red", "fox", "hill", "mill", "coat", "her", "told", "harbour", "went", "over", "that"]
+
+
+@pytest.fixture
+def books(given, tmp_path):
+    """Three books of two sources, of sentences by lot."""
+    lot = stream(1, "endings")
+    target, rows = Split(tmp_path / "split"), []
+    for name in ("letters 1", "letters 2", "tales 1"):
+        said = (" ".join(lot.choice(WORDS, size=int(lot.integers(6, 12)))).capitalize() + "." for _ in range(90))
+        text = "".join(one + ("\n\n" if number % 15 == 14 else " ") for number, one in enumerate(said))
+        rows.append({"id": name, "source": name.split()[0], "text": text, "bits": None})
+    target.write({part: pa.Table.from_pylist(rows, schema=TEXTS) for part in ("train", "val", "test")}, sides={})
+    return replace(given("base"), split=target)
+
+
+def test_the_right_ending_follows_and_the_others_are_of_the_source_of_like_length_and_elsewhere(books) -> None:
+    table = books.split.read("test", ["id", "text"])
+    texts = dict(zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))
+    items = TASK.read("endings", books)
+    assert len(items) == 40
+    assert items == TASK.read("endings", books)
+    assert {item.id.split()[0] for item in items} == {"letters", "tales"}
+    for item in items:
+        right, *wrong = (books.tokenizer.decode(ids).strip() for ids in item.choices)
+        book, start = item.id.split(":")
+        assert texts[book][int(start) :].startswith(right)
+        read = texts[book][int(start) - 80 : int(start)]
+        assert read.rstrip().endswith(books.tokenizer.decode(item.context))
+        own_source = "".join(text for name, text in texts.items() if name.split()[0] == book.split()[0])
+        assert all(one in own_source and one not in read for one in wrong)
+        assert len({right, *wrong}) == 4
+        assert max(item.sizes) <= 1.25 * min(item.sizes)
+
+
+def test_whoever_looks_at_endings_alone_is_right_exactly_once_in_four(books) -> None:
+    items = TASK.read("endings", books)
+    for measure in TASK.measures.values():
+        scores = [[Continued(-1 - hash(tuple(choice)) % 97, False) for choice in item.choices] for item in items]
+        assert sum(measure.points(item, some) for item, some in zip(items, scores, strict=True)) == len(items) / 4
+    assert set(Counter(item.cluster for item in items).values()) == {4}
+
+
+def test_a_model_stands_beside_chance_the_longest_ending_and_an_n_gram(books, given, models) -> None:
+    found = TASK.examine("endings", load(models["base"], device="cpu"), books)
+    assert [one.metric for one in found.rows] == [*TASK.measures, "bits_per_byte"]
+    assert {one["chance"] for one in found.records} == {0.25}
+    rows = {(one.model, one.metric): one.estimate.value for one in TASK.baselines("endings", books) if one.estimate}
+    assert rows[LONGEST, "choice"] == rows["chance", "choice"] == rows["chance", "choice_less_prior"] == 0.25
+    assert 0 < rows["2-gram", "bits_per_byte"] < 8
+    assert {one.reason for one in TASK.examine("endings", load(models["base"], device="cpu"), given("base")).rows} == {TASK.reason}
+    assert TASK.baselines("endings", given("base")) == []
+
+
+def test_the_file_is_read_as_hellaswag_is_and_asks_the_same(books, tmp_path, monkeypatch) -> None:
+    target = tmp_path / "own.jsonl"
+    options = ["--target", str(target), "--split", str(books.split.path), "--items", "40", "--characters", "80", "--seed", str(books.seed)]
+    monkeypatch.setattr(sys, "argv", ["endings", *options])
+    endings.main()
+    rows = [orjson.loads(line) for line in target.read_bytes().splitlines()]
+    assert Counter(row["label"] for row in rows) == dict.fromkeys(range(4), 10)
+    for row, item in zip(rows, TASK.read("endings", books), strict=True):
+        problem = CHOICES["hellaswag"].read(row)
+        assert row["source_id"] == item.id
+        assert problem.context == f"{row['activity_label']}: {row['ctx_a']}"
+        assert problem.context.endswith(books.tokenizer.decode(item.context))
+        assert list(problem.choices) == [books.tokenizer.decode(ids) for ids in item.choices]
+    with pytest.raises(SystemExit, match="not written over"):
+        endings.main()
