@@ -16,7 +16,8 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import InputError
 from pipeline.model.build import Shape, blank, build, configure
 from pipeline.model.disk import save
-from pipeline.model.shapes import checked
+from pipeline.model.fitting import refuse_unfit, unfit
+from pipeline.model.shapes import checked, config_of
 from pipeline.model.start import config_for, start
 from pipeline.tokens.kinds.bpe import train
 from pipeline.tokens.special import IDS, THINK_TOKENS
@@ -223,3 +224,11 @@ def test_what_is_estimated_of_a_folder_has_the_heads_of_its_config_json(tmp_path
     config.save_pretrained(tmp_path)
     shape = shape_of("qwen3", init_from=str(tmp_path))
     assert blank(shape, vocabulary=SIZE).config.head_dim == config.head_dim
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_checkpoint_of_every_kind_fits_its_own_weights(kind: str, tied: bool, tmp_path: Path) -> None:
+    build(shape_of(kind, tie_embeddings=tied), vocabulary=SIZE, seed=1).save_pretrained(tmp_path)
+    refuse_unfit(tmp_path, config_of(tmp_path))
+    assert not unfit(tmp_path, config_of(tmp_path)).total
