@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from pipeline.core.seed import seed_of
+from pipeline.model.folder import has_model
 from pipeline.model.kind import Kind
-from pipeline.model.shapes import Shape, checked
+from pipeline.model.shapes import Shape, checked, config_of
 from pipeline.tokens.special import END, ENDOFTEXT, ENDS, IDS, PAD
 
 __all__ = ["Shape", "blank", "build", "configure"]
@@ -24,14 +25,14 @@ def build(shape: Mapping[str, Any], *, vocabulary: int, seed: int) -> PreTrained
     own = checked(shape)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, "weights"))
-        module: PreTrainedModel = AutoModelForCausalLM.from_config(configure(own, vocabulary=vocabulary), dtype=torch.float32)  # type: ignore[no-untyped-call]
+        module: PreTrainedModel = AutoModelForCausalLM.from_config(planned(own, vocabulary=vocabulary), dtype=torch.float32)  # type: ignore[no-untyped-call]
     return completed(module, own)
 
 
 def blank(shape: Mapping[str, Any], *, vocabulary: int) -> PreTrainedModel:
     """The same module without numbers: it can be counted before there is memory for it."""
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
-        module: PreTrainedModel = AutoModelForCausalLM.from_config(configure(checked(shape), vocabulary=vocabulary), dtype=torch.float32)  # type: ignore[no-untyped-call]
+        module: PreTrainedModel = AutoModelForCausalLM.from_config(planned(checked(shape), vocabulary=vocabulary), dtype=torch.float32)  # type: ignore[no-untyped-call]
     return module
 
 
@@ -43,6 +44,15 @@ def completed(module: PreTrainedModel, shape: Kind) -> PreTrainedModel:
     if shape.dropout:
         _drop(module, shape)
     return module
+
+
+def planned(shape: Kind, *, vocabulary: int) -> PretrainedConfig:
+    """The configuration of the model in init_from, which says more than a shape does (head_dim); where none lies there, the shape's."""
+    if not has_model(shape.init_from):
+        return configure(shape, vocabulary=vocabulary)
+    config = config_of(shape.init_from)
+    config.update({"vocab_size": vocabulary})
+    return config
 
 
 def configure(shape: Kind, *, vocabulary: int) -> PretrainedConfig:

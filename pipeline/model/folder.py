@@ -8,6 +8,7 @@ from pipeline.core.errors import InputError
 
 FOLDER = "folder"  # as a kind of model: that of the model in init_from
 INIT_FROM = "model.init_from"
+QUANTIZATION = "quantization_config"
 OTHER = f"{INIT_FROM}=DIR, a folder with config.json, safetensors and tokenizer.json"
 
 

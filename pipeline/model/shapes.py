@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
-from transformers import AutoConfig, PretrainedConfig
+from transformers import PretrainedConfig
 
 from pipeline.core.errors import InputError, PipelineError
+from pipeline.model.fitting import read_config, refuse_unfit
 from pipeline.model.folder import FOLDER, INIT_FROM, OTHER, has_model, refuse_context
-from pipeline.model.kind import Kind
+from pipeline.model.kind import WORDS, Kind
 from pipeline.model.kinds.bamba import Bamba
 from pipeline.model.kinds.bloom import Bloom
 from pipeline.model.kinds.cnn import Cnn
@@ -49,7 +50,29 @@ def unfolded(content: Any) -> Any:
     kind = kind_of(config)
     refuse_context(folder, config, context)
     words = kind.words_of(config, context=context if isinstance(context, int) else 0)
-    return {**content, **words, "kind": name_of(kind)}
+    return refuse_shape({**content, **words, "kind": name_of(kind)}, words, kind, config)
+
+
+def refuse_shape(content: dict[str, Any], words: Mapping[str, Any], kind: type[Kind], config: PretrainedConfig) -> dict[str, Any]:
+    """The shape that a config.json gives, as it is. InputError where a kind of ours can't have it: what conf/ says is not judged here."""
+    folder = Path(str(content["init_from"]))
+    file, names = folder / "config.json", {**WORDS, **kind.own}
+    told: dict[str, str] = {}
+    try:
+        TypeAdapter(kind).validate_json(json.dumps(content, default=str))
+    except ValidationError as faults:
+        for fault in faults.errors():
+            if (word := str(fault["loc"][0])) in words:
+                key = names.get(word, word)
+                told.setdefault(config.attribute_map.get(key, key), f"{fault['msg']} (found {fault['input']!r})")
+        if told:
+            lines = "\n  ".join(f"{key}: {said}" for key, said in told.items())
+            mend = f"correct {', '.join(told)} in {file}, or {OTHER}"
+            raise InputError(f"{file} says what a {name_of(kind)} of ours can't have\n  {lines}", mend=mend) from faults
+    except PipelineError as fault:
+        refuse_unfit(folder, config)  # knows which value, and the right one
+        raise InputError(f"{file}: {fault.message}", mend=OTHER) from fault
+    return content
 
 
 Shape = Annotated[_Any, Field(discriminator="kind"), BeforeValidator(unfolded)]
@@ -59,11 +82,9 @@ def config_of(folder: Path) -> PretrainedConfig:
     """transformers' configuration of the model in a folder. InputError where there is none that is one of ours."""
     if not (folder / "config.json").is_file():
         raise InputError(f"{INIT_FROM} is {folder}, which has no config.json", mend=OTHER)
+    config = read_config(folder / "config.json")
     try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
         kind_of(config)
-    except (OSError, ValueError) as fault:  # no JSON; a type that transformers does not know
-        raise InputError(f"{folder}/config.json can't be read: {' '.join(str(fault).split())[:200]}", mend=OTHER) from fault
     except PipelineError as fault:
         raise InputError(f"{folder}: {fault.message}", mend=fault.mend) from fault
     return config

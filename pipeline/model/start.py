@@ -21,6 +21,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.files import read_json
 from pipeline.core.manifest import NAME
 from pipeline.model.build import build, completed, special_ids
+from pipeline.model.fitting import refuse_unfit
 from pipeline.model.folder import INIT_FROM, OTHER, has_model, refuse_context
 from pipeline.model.kind import Kind
 from pipeline.model.shapes import config_of, kind_of, name_of
@@ -67,6 +68,7 @@ def config_for(folder: Path, shape: Kind) -> PretrainedConfig:
         message = f"{folder} is a model of kind {name_of(kind)}, the settings have {name_of(type(shape))}"
         raise InputError(message, mend=f"model={name_of(kind)}")
     refuse_context(folder, config, shape.context)
+    refuse_unfit(folder, config)
     config.max_position_embeddings = getattr(config, "max_position_embeddings", None) or shape.context
     for name in DROPOUTS:
         if hasattr(config, name):

@@ -14,10 +14,11 @@ from transformers import PreTrainedModel
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import InputError
-from pipeline.model.build import Shape, build, configure
+from pipeline.model.build import Shape, blank, build, configure
 from pipeline.model.disk import save
-from pipeline.model.shapes import checked
-from pipeline.model.start import start
+from pipeline.model.fitting import refuse_unfit, unfit
+from pipeline.model.shapes import checked, config_of
+from pipeline.model.start import config_for, start
 from pipeline.tokens.kinds.bpe import train
 from pipeline.tokens.special import IDS, THINK_TOKENS
 from pipeline.tokens.thinking import with_think_tokens
@@ -134,7 +135,7 @@ def without(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tens
     ("hurt", "told"),
     [
         (lambda weights, name: without(weights, name), "lacks 1 weights of its model"),
-        (lambda weights, name: weights | {name: weights[name][1:].clone()}, "no weights that can be read"),
+        (lambda weights, name: weights | {name: weights[name][1:].clone()}, r"not that of the weights beside it: .*\[31, 64\]"),
         (None, "no weights that can be read"),  # the file is cut short
     ],
 )
@@ -172,3 +173,62 @@ def test_an_empty_folder_is_no_kind(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is empty") as fault:
         checked(SHAPE | {"kind": "folder", "init_from": str(tmp_path)})
     assert fault.value.mend.startswith("model.init_from=DIR, a folder with config.json")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    build(shape_of("qwen3"), vocabulary=SIZE, seed=1).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "mend"),
+    [
+        ({"hidden_size": 36}, "hidden_size is 36, and the weights beside it have {hidden_size}", '"hidden_size": {hidden_size} in {file}'),
+        ({"head_dim": 64}, "head_dim is 64, and the weights beside it have {head_dim}", '"head_dim": {head_dim} in {file}'),
+        ({"num_attention_heads": 3}, "num_attention_heads is 3, and", '"num_attention_heads": {num_attention_heads} in {file}'),
+        (
+            {"num_hidden_layers": 1, "layer_types": None},
+            "num_hidden_layers is 1, and",
+            '"num_hidden_layers": {num_hidden_layers} in {file}',
+        ),
+        ({"attention_bias": True}, "attention_bias is True, and the weights beside it have False", '"attention_bias": false in {file}'),
+        ({"hidden_size": "36"}, 'hidden_size is "36"', "correct hidden_size in {file}"),
+        ({"intermediate_size": -1}, "intermediate_size: Input should be greater than 0", "correct intermediate_size in {file}"),
+        ({"hidden_act": "quick_gelu"}, "hidden_act: Input should be", "correct hidden_act in {file}"),
+        ({"head_dim": 0}, "head_dim is 0", "correct head_dim in {file}"),
+        ({"dtype": "float99"}, 'dtype is "float99"', "correct dtype in {file}"),
+        ({"model_type": "qwen99"}, "model_type is qwen99", "model.init_from=DIR"),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "has quantization_config", "the folder of the model before it"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_value_of_a_config_json_is_told_by_file_and_key_with_the_right_one_where_the_weights_tell_it(
+    change: dict[str, Any], told: str, mend: str, whole: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "model.safetensors").symlink_to(whole / "model.safetensors")
+    content, file = json.loads((whole / "config.json").read_text()), tmp_path / "config.json"
+    changed = {key: value for key, value in (content | change).items() if value is not None}
+    file.write_text(json.dumps(changed))
+    with pytest.raises(InputError) as fault:
+        config_for(tmp_path, checked(shape_of("qwen3", init_from=str(tmp_path)) | {"kind": "folder"}))
+    assert fault.value.message.startswith(str(file))
+    assert told.format(**content) in fault.value.message
+    assert fault.value.mend.startswith(mend.format(**content, file=file))
+
+
+def test_what_is_estimated_of_a_folder_has_the_heads_of_its_config_json(tmp_path: Path) -> None:
+    config = configure(checked(shape_of("qwen3")), vocabulary=SIZE)
+    config.head_dim *= 2
+    config.save_pretrained(tmp_path)
+    shape = shape_of("qwen3", init_from=str(tmp_path))
+    assert blank(shape, vocabulary=SIZE).config.head_dim == config.head_dim
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_checkpoint_of_every_kind_fits_its_own_weights(kind: str, tied: bool, tmp_path: Path) -> None:
+    build(shape_of(kind, tie_embeddings=tied), vocabulary=SIZE, seed=1).save_pretrained(tmp_path)
+    refuse_unfit(tmp_path, config_of(tmp_path))
+    assert not unfit(tmp_path, config_of(tmp_path)).total

@@ -11,7 +11,7 @@ import pytest
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
-from pipeline.model.build import configure
+from pipeline.model.build import build, configure
 from pipeline.model.shapes import checked
 from pipeline.tokens.kinds.bpe import train as train_bpe
 from stages import _checks, _plan
@@ -201,6 +201,8 @@ def test_a_checkpoint_is_looked_at_before_anything_runs_by_its_own_kind_and_widt
     assert "is empty" in found()[0][0]
     shape = plain(compose(["model=bloom"]))["model"] | {"hidden_size": 96, "context": 300}
     configure(checked(shape), vocabulary=270).save_pretrained(tmp_path)
+    assert "has no weights in safetensors" in found()[0][0]
+    build(shape, vocabulary=270, seed=1).save_pretrained(tmp_path)
     (tmp_path / "vocab.json").write_text("{}")
     (form, _), (tokenizer, program) = found()
     assert form.startswith("a model of kind bloom has no GGUF form")
