@@ -1,7 +1,7 @@
 """`make gc`: what lies on the disk, and what of it no run needs any more; `make gc FREE=1` removes that.
 
 Kept is all that the workspace, any commit or any experiment names (`--keep workspace`: only what the workspace names). Beside DVC's cache,
-which `dvc gc` clears, .run/ holds the unfinished work of killed runs, results that spare the next run work, and what `make heal` took out
+.run/ holds the unfinished work of killed runs, results that spare the next run work, and what `make heal` took out
 of the cache: it goes when nobody has touched it for so many days. Nothing else is looked at.
 """
 
@@ -19,16 +19,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from apps.held import Held
+from apps.held import Held, named
 from apps.held import held as held_by_run
-from pipeline.core.owned import remove_folder
+from pipeline.core.owned import remove_file, remove_folder
 from pipeline.doctor.finding import size
 
 RUN, CACHE, DATA = Path(".run"), Path(".dvc/cache"), Path("data")
 QUEUE = Path(".dvc/tmp/queue.lock")  # held by make queue
 SPARED = {"log", "notes", "numba"}  # folders of .run/ that are small, or of the code that is here
 WHOLE = {"damaged"}  # that go as one
-KEEPS = {"all": ("--workspace", "--all-commits", "--all-experiments"), "workspace": ("--workspace",)}
+KEEPS = ("all", "workspace")
 DAY_S = 86400
 MOST_RUNS = 15  # that are shown, those first that hold most by themselves
 KEY = re.compile(r"[0-9a-f]{16}")
@@ -52,9 +52,8 @@ def main() -> None:
     options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     in_git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False).returncode == 0
-    keeps = KEEPS[options.keep] if in_git else KEEPS["workspace"]
     refuse_shared()
-    objects, leftovers = unused(keeps), list(left(RUN, days=options.days))
+    objects, leftovers = unused(all_runs=in_git and options.keep == "all"), list(left(RUN, days=options.days))
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column, justify in (("", "left"), ("is", "right"), ("would go", "right")):
         grid.add_column(column, justify=justify)  # type: ignore[arg-type]
@@ -72,8 +71,8 @@ def main() -> None:
         console.print(f"{len(objects)} objects and {len(leftovers)} folders would go; nothing was removed: make gc FREE=1 does")
     else:
         refuse_running()
-        if objects:
-            dvc_gc(keeps, "--force")
+        for path in objects:
+            remove_file(path)
         for one in leftovers:
             if not held(one.path):
                 remove_folder(one.path)
@@ -106,14 +105,10 @@ def refuse_running() -> None:
         sys.exit("gc: experiments of the queue are running\n  mend: wait for make queue to end")
 
 
-def unused(keeps: tuple[str, ...]) -> list[Path]:
-    """The objects of DVC's cache that it would remove."""
-    return [path for path in map(Path, re.findall(r"^Removing (.+)$", dvc_gc(keeps, "--dry"), re.MULTILINE)) if path.is_file()]
-
-
-def dvc_gc(keeps: tuple[str, ...], how: str) -> str:
-    """What `dvc gc` says; the process ends with its words where it fails."""
-    return dvc("gc", *keeps, how)
+def unused(*, all_runs: bool) -> list[Path]:
+    """The objects of DVC's cache that nothing names which is kept."""
+    needed = named(CACHE, all_runs=all_runs)
+    return [path for path in sorted((CACHE / "files/md5").glob("??/*")) if path.is_file() and path.parent.name + path.name not in needed]
 
 
 def dvc(*words: str) -> str:

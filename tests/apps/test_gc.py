@@ -32,7 +32,6 @@ def checkout(tmp_path, monkeypatch) -> Path:
     unused.write_bytes(bytes(2_000_000))
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     monkeypatch.setattr(gc, "dvc", lambda *_: f"{tmp_path / '.dvc/cache'}\n")  # `dvc cache dir`
-    monkeypatch.setattr(gc, "dvc_gc", lambda keeps, how: f"Removing {unused}\n" if how == "--dry" else unused.unlink() or "")
     return tmp_path
 
 
@@ -66,11 +65,24 @@ def test_told_to_it_frees_what_lay_for_long_but_never_what_a_process_holds_or_wh
 
 
 def test_all_commits_and_experiments_are_kept_unless_told(checkout, monkeypatch, capsys) -> None:
-    asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(gc, "dvc_gc", lambda keeps, how: asked.append(keeps) or "")
-    run(monkeypatch, capsys)
-    run(monkeypatch, capsys, "--keep", "workspace")
-    assert asked == [("--workspace", "--all-commits", "--all-experiments"), ("--workspace",)]
+    """Also what a commit of another day names, whose dvc.yaml today's DVC can't read."""
+    old, tried, added = (letter * 32 for letter in "abc")
+    for name in (old, tried, added):
+        place = checkout / ".dvc/cache/files/md5" / name[:2] / name[2:]
+        place.parent.mkdir(parents=True)
+        place.write_bytes(bytes(10))
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost"]
+    for name, ref in ((old, "refs/heads/old"), (tried, "refs/exps/1/tried")):
+        (checkout / "dvc.lock").write_text(f"stages:\n  corpus:\n    outs:\n    - path: data/corpus\n      md5: {name}\n")
+        (checkout / "dvc.yaml").write_text("stages: {corpus: {deps: ['${gone}']}}")
+        (checkout / "text.dvc").write_text(f"outs:\n- md5: {added}\n  path: text\n")
+        for command in (["add", "dvc.lock", "dvc.yaml", "text.dvc"], ["commit", "--quiet", "-m", "one"], ["update-ref", ref, "HEAD"]):
+            subprocess.run([*git, *command], check=True)
+    for name in ("dvc.lock", "text.dvc"):
+        (checkout / name).unlink()
+    gone = {path.parent.name for path in gc.unused(all_runs=True)}
+    assert gone.isdisjoint({"aa", "bb", "cc"})
+    assert {path.parent.name for path in gc.unused(all_runs=False)} == {"ab", "aa", "bb", "cc"}
 
 
 def test_a_cache_of_several_clones_is_not_touched(checkout, monkeypatch, capsys) -> None:
