@@ -20,9 +20,10 @@ from pipeline.serve.outlook import TEMPERATURES, outlook_of
 from pipeline.serve.places import chosen, final_name, places_of
 from pipeline.serve.reading import attention, losses, next_of, tokens_of
 from pipeline.serve.rules import rules_of
+from pipeline.serve.thoughts import Part, Parts
 from pipeline.serve.withholding import HARMFUL_REQUEST, OFFENSIVE, Rules, Withheld, watched
 from pipeline.tokens.codec import Own
-from pipeline.tokens.special import END, IDS
+from pipeline.tokens.special import ASSISTANT, END, IDS
 from pipeline.tokens.thinking import needed_thinking
 from tests.playground import RULES, SAID, THOUGHT
 
@@ -81,6 +82,27 @@ def test_a_thought_is_told_from_the_answer_and_keeps_within_its_budget(engine: T
     assert [one.token for one in on if isinstance(one, Piece)] == begun, "what was thought before counts"
     with pytest.raises(InputError, match="leaves none for an answer"):
         list(answer(engine, ids, replace(GREEDY, max_new=9, thinking_budget=7)))
+
+
+def test_a_prompt_that_ends_within_a_thought_goes_on_with_it(engine: Torch) -> None:
+    (question, meant), opening = *THOUGHT.items(), needed_thinking(engine.codec.tokenizer, budget=0).opening
+    plain = prompt(engine, question)
+    for budget in (None, 3, 40):
+        sampling = replace(GREEDY, thinking_budget=budget, max_new=42)
+        found = [one for one in answer(engine, [*plain, opening], sampling) if isinstance(one, Piece)]
+        opened = [one for one in answer(engine, plain, replace(sampling, max_new=43)) if isinstance(one, Piece)]
+        assert [(one.token, one.part) for one in found] == [(one.token, one.part) for one in opened[1:]], "nothing is opened twice"
+    assert tuple("".join(one.text for one in found if one.part == part) for part in ("thought", "answer")) == meant
+    assert not Parts(engine.codec, [opening, IDS[END], IDS[ASSISTANT]]).inside, "a thought of another turn"
+
+
+def test_a_stop_is_looked_for_in_the_answer_alone(engine: Torch) -> None:
+    ((question, (thought, said)),) = THOUGHT.items()
+    for stop, meant in ((" more", said), ("</think>", said), ("fox is six", "The "), (".The", said)):
+        pieces = list(answer(engine, prompt(engine, question), replace(GREEDY, stop=(stop,))))
+        parts = {part: "".join(one.text for one in pieces if isinstance(one, Piece) and one.part == part) for part in ("thought", "answer")}
+        assert isinstance(pieces[-1], End)
+        assert (parts["thought"], parts["answer"] + pieces[-1].text) == (thought, meant), stop
 
 
 def test_llama_cpp_says_the_same_through_the_same_door(playground_run: Path, engine: Torch) -> None:
@@ -210,6 +232,18 @@ def test_harmful_answers_are_withheld_and_refusals_are_not(engine: Torch, tmp_pa
         yield from (Piece(number, text, 0.0, outlook, "model") for number, text in enumerate(["you ", "bast", "ard", " and", " me"]))
         yield End("stop", "", 0)
 
+    def thinks(*pieces: tuple[str, Part]) -> Iterator[Piece | End]:
+        yield from (Piece(number, text, 0.0, outlook_of(torch.zeros(3)), "model", part) for number, (text, part) in enumerate(pieces))
+        yield End("length", "", 0)
+
+    for pieces in (
+        [("you bastard", "thought")],
+        [("you bastard", "thought"), ("", "bracket"), ("s of Ada", "answer")],
+        [("you bast", "thought"), ("</think>", "bracket"), ("<think>", "bracket"), ("ard.", "thought")],
+    ):
+        assert list(watched(thinks(*pieces), RULES, "Who are you?"))[-1] == Withheld(OFFENSIVE), pieces
+    apart = thinks(("a bast", "thought"), ("</think>", "bracket"), ("ard", "answer"))
+    assert list(watched(apart, RULES, "Who?"))[-1] == End("length", "", 0)
     told = list(watched(swears(), RULES, "Who are you?"))
     assert told[-1] == Withheld(OFFENSIVE)
     assert len(told) == 4, "as soon as the word is whole"

@@ -84,8 +84,8 @@ async function written(turn, body, changed) {
       if (event.type === "start") Object.assign(turn, { read: event.prompt, forgotten: event.forgotten, cut: event.cut, cutText: event.cut_text });
       else if (event.type === "token") { turn.tokens.push(event); add(event.part, event.text); }
       else if (event.type === "end") {
-        const last = turn.tokens[turn.tokens.length - 1];
-        add(last?.part ?? "answer", event.text); turn.meta = event;
+        const last = turn.tokens.findLast((token) => token.part === "answer");
+        add("answer", event.text); turn.meta = event;
         if (last) last.text += event.text;
       }
       else if (event.type === "withheld") Object.assign(turn, { withheld: event.reason, content: "", thought: "", tokens: [] });
@@ -219,7 +219,7 @@ function answerNode(turn, { prompt, again, edited, label }) {
   const spans = (tokens, name) => tokenSpans(tokens, { label: name, pick: (at) => pick(turn, tokens[at].place, prompt, again) });
   if (turn.withheld) box.append(h("p", { className: "withheld" }, "Withheld: " + turn.withheld + "."));
   else {
-    if (some("bracket").length) box.append(thoughtNode(turn, spans(some("thought"), "Thought, " + turn.thought), some("thought").length, some("answer").length));
+    if (some("bracket").length || some("thought").length) box.append(thoughtNode(turn, spans(some("thought"), "Thought, " + turn.thought), some("thought").length, some("answer").length));
     if (turn.raw || !isRich(turn.content) || !turn.meta) box.append(spans(some("answer"), label + ", " + turn.content));
     else box.append(rendered(turn.content));
   }
