@@ -172,12 +172,16 @@ def test_what_no_longer_fits_is_counted_and_the_system_prompt_stays(engine: Torc
     assert fitted([system, *turns], engine.codec, room=len(whole)).ids == whole
     less = fitted([system, *turns], engine.codec, room=len(whole) - 1)
     assert (less.ids, less.forgotten, less.cut) == (engine.codec.chat([system, *turns[2:]]), 2, ())
-    short = fitted([system, *turns], engine.codec, room=9)
-    assert (len(short.ids), short.forgotten) == (9, 8)
-    alone = engine.codec.chat([system, turns[-1]])
-    assert [*short.ids[:-1], *short.cut, short.ids[-1]] == alone
-    with pytest.raises(InputError, match="no room"):
-        fitted(turns, engine.codec, room=0)
+    long = {"role": "user", "content": "mill " * 99}
+    short = fitted([system, *turns, long], engine.codec, room=60)
+    assert (len(short.ids), short.forgotten, short.ids[-2:]) == (60, 9, [IDS[END], IDS[ASSISTANT]]), "the turn ends, though cut"
+    assert [*short.ids[:-2], *short.cut, *short.ids[-2:]] == engine.codec.chat([system, long])
+    for question in (turns[0], long):
+        with pytest.raises(InputError, match=r"the system prompt, .* summary in it, takes \d+ of 40 tokens"):
+            fitted([{**system, "content": "Be kind. " * 30}, question], engine.codec, room=40)
+    for room in (0, 4):
+        with pytest.raises(InputError, match="no room"):
+            fitted(turns, engine.codec, room=room)
 
 
 def test_a_text_is_read_token_by_token(engine: Torch) -> None:
@@ -213,7 +217,11 @@ def test_what_spells_a_special_token_is_that_token_where_asked(engine: Torch) ->
     assert len(plain) > len(special)
     first = next_of(text, engine, special=True)["ids"][0]
     assert tokenizer.decode([first]) == "I", "the dialogue goes on as it was learned"
-    assert len(losses(text, engine, special=True)["tokens"]) == len(special) - 1, "what begins a document stands there once"
+    found = losses(text, engine, special=True)
+    assert len(found["tokens"]) == len(special) - 1, "what begins a document stands there once"
+    said = [row["loss"] for row in found["tokens"] if not row["special"]]
+    assert found["bits_per_byte"] == pytest.approx(sum(said) / math.log(2) / len("Who are you?")), "special tokens have no bytes"
+    assert losses("<|user|>", engine, special=True)["bits_per_byte"] is None
     assert tokens_of(text, tokenizer, special=False) == plain, "data can't forge them still"
 
 

@@ -431,7 +431,9 @@ const forward = guarded(async () => {
 function extend(text) { $("text").value += text; forward(); }
 const loss = guarded(async () => {
   const found = await asked("api/loss", ofText("text"));
-  $("text-told").textContent = `Mean loss ${found.mean.toFixed(3)} nats a token over ${found.tokens.length} tokens, ${found.bits_per_byte.toFixed(3)} bits a byte. Darker is less expected.`;
+  const bits = found.bits_per_byte === null ? "" : `, ${found.bits_per_byte.toFixed(3)} bits a byte`;
+  const bare = found.tokens.some((one) => one.special) ? " (special tokens have no bytes)" : "";
+  $("text-told").textContent = `Mean loss ${found.mean.toFixed(3)} nats a token over ${found.tokens.length} tokens${bits}${bare}. Darker is less expected.`;
   const pickLoss = (at) => { const one = found.tokens[at]; look(one.outlook, one.id, null); $("likely-hint").textContent = `"${visible(one.text)}": loss ${one.loss.toFixed(2)} nats, probability ${percent(Math.exp(-one.loss))}, rank ${one.rank}.`; };
   const box = tokenSpans(found.tokens, { label: "The text with the loss at each token", pick: pickLoss });
   found.tokens.forEach((one, at) => { box.children[at].style.background = `color-mix(in srgb, var(--bar) ${Math.min(70, 10 * one.loss).toFixed(0)}%, transparent)`; box.children[at].title = one.loss.toFixed(2) + " nats"; });
