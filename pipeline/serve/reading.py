@@ -52,9 +52,9 @@ def next_of(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
     return outlook_of(engine.logits(ids)[-1]).as_json(engine.codec.tokenizer)
 
 
-def attention(text: str, engine: Engine, *, layer: int) -> dict[str, Any]:
+def attention(text: str, engine: Engine, *, layer: int, special: bool) -> dict[str, Any]:
     """The weights of a layer's heads over a text of at most SEEN tokens, [heads, T, T], to three digits."""
-    ids = [*engine.codec.start, *fit(text, engine, special=False)]
+    ids = [*engine.codec.start, *fit(text, engine, special=special)]
     if len(ids) > SEEN:
         raise InputError(f"the text has {len(ids)} tokens, attention is shown of {SEEN}", mend="a shorter text")
     if engine.layers and layer >= engine.layers:

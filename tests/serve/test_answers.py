@@ -116,7 +116,7 @@ def test_llama_cpp_says_the_same_through_the_same_door(playground_run: Path, eng
         for question, meant in SAID.items():
             assert text_of(other, question) == text_of(engine, question) == meant
         with pytest.raises(InputError, match="tells no attention"):
-            attention("the mill", other, layer=0)
+            attention("the mill", other, layer=0, special=False)
     finally:
         other.close()
     with pytest.raises(InputError, match="no model 'dpo'"):
@@ -195,7 +195,7 @@ def test_a_text_is_read_token_by_token(engine: Torch) -> None:
     spans = tokens_of(text, engine.codec.tokenizer, special=False)
     assert [row["id"] for row in spans] == ids
     assert spans[-1]["end"] == len(text)
-    seen = attention(text, engine, layer=1)
+    seen = attention(text, engine, layer=1, special=False)
     assert [len(seen["heads"]), len(seen["heads"][0])] == [2, len(ids) + 1]
     assert all(sum(row) == pytest.approx(1, abs=0.05) for row in seen["heads"][0])
     assert next_of(text, engine, special=False)["ids"][0] == int(engine._module(input_ids=torch.tensor([[0, *ids]])).logits[0, -1].argmax())
@@ -204,7 +204,7 @@ def test_a_text_is_read_token_by_token(engine: Torch) -> None:
         with pytest.raises(InputError, match="the model reads 127"):
             read("mill " * 200, engine, special=False)
     with pytest.raises(InputError, match="no layer 2"):
-        attention(text, engine, layer=2)
+        attention(text, engine, layer=2, special=False)
 
 
 def test_what_spells_a_special_token_is_that_token_where_asked(engine: Torch) -> None:

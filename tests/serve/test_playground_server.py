@@ -176,6 +176,7 @@ def test_strangers_and_garbage_get_clear_answers(playground: str) -> None:
     assert refused("/", None, "GET", Host="evil.example") == (421, "unknown_host")
     assert refused("/api/loss", b"{}", Origin="http://evil.example") == (403, "foreign_origin")
     assert refused("/api/loss", b'{"model": "sft", "text": ""}') == (400, "invalid_value")
+    assert refused("/api/generate", json.dumps({**GENERATE, "special": True}).encode()) == (400, "invalid_value")
     assert refused("/api/generate", json.dumps({**GENERATE, "given": [9999]}).encode()) == (400, "invalid_value")
     assert refused("/api/generate", json.dumps({**GENERATE, "draw": {**DRAW, "max_new": 999}}).encode()) == (400, "invalid_value")
     assert refused("/api/attention", b'{"model": "sft-F16", "text": "mill", "layer": 0}') == (400, "invalid_value")
