@@ -33,7 +33,7 @@ from pipeline.model.kinds.transformer import Transformer
 from pipeline.model.t5 import EncoderDecoder
 
 _Any = Qwen3 | Llama | Gpt2 | Bloom | Mistral | Mixtral | Deepseek | Mamba2 | Bamba | Rnn | Lstm | Gru | Cnn | Transformer
-SWISH = "swish"  # what some configurations call silu (Ramachandran et al. 2017), with x times the sigmoid of x
+SWISH = "swish"  # another name of silu, x times the sigmoid of x (Ramachandran et al. 2017, arXiv 1710.05941)
 KINDS: tuple[type[Kind], ...] = get_args(_Any)
 
 
