@@ -242,7 +242,7 @@ def test_text_is_also_read_plainly_by_part_and_source_with_its_windows(models: d
 
     documents = list(open_rows(some.tokens, "test", tokenizer_digest=some.digest).documents())
     nats = 0.0  # as lm-evaluation-harness cuts: a window follows the other, and the last one is as long as the others
-    for text, at in ((text, at) for text in documents for at in range(1, len(text), LENGTH - 1)):
+    for text, at in [(ids, at) for ids in documents for at in range(1, len(ids), LENGTH - 1)]:
         last = min(len(text), at + LENGTH - 1)
         window = torch.tensor(text[max(0, last - LENGTH) : last])[None]
         nats -= token_logprobs(module, window)[0, at - last :].sum().item()
