@@ -63,9 +63,8 @@ def test_endings_are_also_asked_mistyped_in_capitals_and_worded_otherwise_and_ho
     told["endings_wording"]["pairs"] = [[" fox ", " wolf "]]
     tasks = TypeAdapter(Tasks).validate_json(orjson.dumps(told))
     given, module = replace(books, tasks={"endings": TASK, **tasks}), load(models["base"], device="cpu")
-    found = {
-        one.metric: one.estimate for key, task in tasks.items() for one in task.examine(key, module, given).rows if "/" not in one.task
-    }
+    rows = [one for key, task in tasks.items() for one in task.examine(key, module, given).rows]
+    found = {one.metric: one.estimate for one in rows if "/" not in one.task}
     assert all(found[metric] is not None for metric in ("choice_less_prior", "drop", "moved", "touched", "ece", "brier"))
     (touched,) = [one.estimate.value for one in rows if (one.task, one.metric) == ("endings_wording", "touched")]
     assert 0 < touched < 1
