@@ -75,7 +75,8 @@ def scores(model: str) -> Iterator[str]:
     for row in found.read():
         interval = f"{row['low']:.4g} to {row['high']:.4g}" if row.get("low") is not None else ""
         value = "" if row["value"] is None else f"{row['value']:.4g}"
-        yield f"| {row['task']} | {row['metric']} | {value} | {interval} | {row.get('n', '')} |"
+        read = f", windows of {row['window']} tokens, stride {row['stride']}" if "window" in row else ""
+        yield f"| {row['task']} | {row['metric']}{read} | {value} | {interval} | {row.get('n', '')} |"
 
 
 def files() -> Iterator[str]:

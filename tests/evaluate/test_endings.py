@@ -9,6 +9,7 @@ import orjson
 import pyarrow as pa
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from apps import endings
 from pipeline.core.artifact.split import TEXTS, Split
@@ -18,6 +19,7 @@ from pipeline.evaluate.benchmarks.formats import CHOICES
 from pipeline.evaluate.items import Continued
 from pipeline.evaluate.kinds.endings import LONGEST, Endings
 from pipeline.evaluate.scenes import endings_in
+from pipeline.evaluate.tasks import Tasks
 from pipeline.model.disk import load
 
 TASK = Endings(kind="endings", items=40, characters=80, ngram=2)
@@ -54,6 +56,18 @@ def test_the_right_ending_follows_and_the_others_are_of_the_source_of_like_lengt
         assert all(one in own_source and one not in read for one in wrong)
         assert len({right, *wrong}) == 4
         assert max(item.sizes) <= 1.25 * min(item.sizes)
+
+
+def test_endings_are_also_asked_mistyped_in_capitals_and_worded_otherwise_and_how_sure_the_model_is(books, models) -> None:
+    told = yaml.safe_load(Path("conf/tasks/sure_endings.yaml").read_text("utf-8"))["tasks"]
+    told["endings_wording"]["pairs"] = [[" fox ", " wolf "]]
+    tasks = TypeAdapter(Tasks).validate_json(orjson.dumps(told))
+    given, module = replace(books, tasks={"endings": TASK, **tasks}), load(models["base"], device="cpu")
+    rows = [one for key, task in tasks.items() for one in task.examine(key, module, given).rows]
+    found = {one.metric: one.estimate for one in rows if "/" not in one.task}
+    assert all(found[metric] is not None for metric in ("choice_less_prior", "drop", "moved", "touched", "ece", "brier"))
+    (touched,) = [one.estimate.value for one in rows if (one.task, one.metric) == ("endings_wording", "touched")]
+    assert 0 < touched < 1
 
 
 def test_an_ending_goes_on_within_a_line_however_its_paragraph_is_indented() -> None:

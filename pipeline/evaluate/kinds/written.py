@@ -13,6 +13,7 @@ from pipeline.core.intervals import share
 from pipeline.evaluate.benchmarks.formats import ANSWERS, InWriting
 from pipeline.evaluate.benchmarks.problem import Written
 from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Before, Placed, before, pool_of
+from pipeline.evaluate.contamination import Judged, contamination_rows
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
@@ -61,7 +62,8 @@ class InWords(Asked):
             row(given.name, task, metric, share(values, [one.id for one in asked], bootstrap=given.bootstrap))
             for metric, values in scores.items()
         ]
-        return Result(rows=rows, records=records)
+        judged = [Judged(one.problem.context, one.problem.example, one.id, point) for one, point in zip(asked, right, strict=True)]
+        return Result(rows=[*rows, *contamination_rows(given, task, METRIC, judged)], records=records)
 
     def answered(
         self, read: Sequence[tuple[Placed[Written], Before]], module: "PreTrainedModel", given: Examined
