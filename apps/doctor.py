@@ -9,11 +9,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +21,7 @@ from rich.text import Text
 from pipeline.core.blocks import read_blocks
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
-from pipeline.core.params import Params
+from pipeline.core.params import read_mapping
 from pipeline.core.progress import clock
 from pipeline.core.remaining import to_do
 from pipeline.doctor import machine
@@ -56,7 +56,7 @@ def main() -> None:
 
 def brief(console: Console) -> None:
     """A line, and what stands against the run."""
-    settings = overlaid(yaml.load(PARAMS.read_bytes(), Params), Path())
+    settings = overlaid(read_mapping(PARAMS, mend="git checkout params.yaml; or make reset, which writes it as conf/ says"), Path())
     blocks = read_blocks(PIPELINE, settings)
     todo = to_do(blocks, settings, locked())
     looks = times(todo, settings, LOG)
@@ -73,7 +73,9 @@ def in_full(words: Sequence[str], console: Console) -> bool:
     with console.status("settings"):
         looked = checked(words)
     settings, faults, findings = looked["settings"], looked["faults"], [machine.packages(Path("requirements.lock")), machine.memory()]
-    if settings is not None:
+    if faults:
+        findings += around(settings or {})
+    else:
         findings += against(settings, looked["changed"], console)
     grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for one in findings:
@@ -81,6 +83,8 @@ def in_full(words: Sequence[str], console: Console) -> bool:
     console.print(grid)
     faulty = list({one.told: one for one in findings if one.mend and one.told not in " ".join(faults)}.values())
     tell_faults(faulty, faults, console)
+    if faults:
+        console.print("Time, memory, schedule and a dry step are looked at when the settings are right.")
     return bool(faults) or any(one.stops for one in faulty)
 
 
@@ -91,6 +95,20 @@ def checked(words: Sequence[str]) -> dict[str, Any]:
     if done.returncode:
         raise PipelineError("the settings can't be looked at", mend="see what is said above")
     found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def around(settings: Mapping[str, Any]) -> list[Finding]:
+    """What can be found where the settings have faults: a look that stumbles over one of these says nothing of its own."""
+    found: list[Finding] = []
+    looks: Sequence[Callable[[], list[Finding]]] = (
+        lambda: [machine.disk(Path(), to_do(read_blocks(PIPELINE, settings), settings, locked()), locked(), weights=0, checkpoint=0)],
+        lambda: machine.computing(settings, device_of(settings)),
+        lambda: [machine.tracker(settings["track"], reach=True)],
+    )
+    for look in looks:
+        with suppress(PipelineError, KeyError, TypeError, ValueError, AttributeError):
+            found += look()
     return found
 
 
@@ -179,7 +197,12 @@ def mark(one: Finding) -> str:
 
 def locked() -> dict[str, Any]:
     """dvc.lock; empty where there is none."""
-    return (yaml.load(LOCK.read_bytes(), Params) or {}) if LOCK.is_file() else {}
+    return read_mapping(LOCK, mend="make heal") if LOCK.is_file() else {}
+
+
+def device_of(settings: Mapping[str, Any]) -> str:
+    """What would compute: a CPU where a GPU is asked for and there is none, which the plan tells."""
+    return "cuda" if settings["hardware"]["device"] in ("auto", "cuda") and on_gpu() else "cpu"
 
 
 def on_gpu() -> bool:

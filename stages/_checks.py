@@ -5,8 +5,8 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 from pipeline.core.blocks import Block
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json
-from pipeline.core.local import overlaid
+from pipeline.core.local import APART, overlaid
 from pipeline.core.locked import check_lock
 from pipeline.core.merge import value_at
+from pipeline.core.params import read_mapping
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
+from pipeline.core.track import Track
 from pipeline.evaluate.benchmarks.rows import missing
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.export.architectures import GROUPED, refuse_graph, refuse_groups, refuse_other_forms, refuse_own, refuse_packing
@@ -28,7 +30,8 @@ from pipeline.export.web_limits import bytes_of, check_characters, refuse_bytes,
 from pipeline.model.folder import FOLDER, has_model
 from pipeline.train.phases import Phase, refuse_uneven
 from pipeline.train.recipe import rows_a_step
-from stages._mends import in_full
+from stages._hardware import Hardware
+from stages._mends import in_full, joined
 from stages._paths import OUTSIDE, faults_of_places
 from stages._plan import EMPTY, LISTS, brought_up, code_files, fingerprints_of_code, pipeline_of
 from stages._settings import ROOT, typed
@@ -37,6 +40,7 @@ LOCK = Path("requirements.lock")
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
 LISTED = ("preferences", "align", "export")  # groups whose entries are stages
+PARAMS_ANEW = "git checkout params.yaml; or make reset, which writes it as conf/ says"
 PLAYERS = {  # names that stand beside the models' in tables
     GOLD: "what the data answer",
     CHANCE: "what guessing gets",
@@ -53,12 +57,15 @@ def looked_at(words: Sequence[str]) -> dict[str, Any]:
     try:
         with redirect_stdout(sys.stderr):
             _, settings, _ = brought_up(words, reset=False)
+        refuse_other_sections(settings)
         blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
     except PipelineError as fault:
         return {"settings": None, "faults": [in_full(fault)], "changed": []}
     faults = [in_full(fault) for fault in all_faults(blocks, settings, fingerprints)]
     changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
-    return {"settings": overlaid(settings, ROOT), "faults": list(dict.fromkeys(faults)), "changed": changed}
+    with suppress(PipelineError):  # one of the faults
+        settings = overlaid(settings, ROOT)
+    return {"settings": settings, "faults": list(dict.fromkeys(faults)), "changed": changed}
 
 
 def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:
@@ -66,7 +73,7 @@ def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprint
     found = []
     checks = (
         partial(check_lock, LOCK),
-        partial(check_device, settings["hardware"]),
+        partial(check_apart, settings),
         partial(check_rounding, settings),
         partial(check_openvino, settings["export"]),
     )
@@ -98,25 +105,54 @@ def faults_of_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fin
             raise PipelineError(f"{block.name} has no stage file {block.module}", mend=f"write {block.module.replace('.', '/')}.py")
         key = key_of(CHECKER, block.name, [value_at(settings, param) for param in block.params], block.deps, block.outs, fingerprints[file])
         if key not in checked:
-            faults += list(faults_of(block, settings))
-            checked.append(key)
+            wrong = list(faults_of(block, settings))
+            faults += wrong
+            checked += [] if wrong else [key]
+    write_json(CHECKED, checked[-REMEMBERED:])
     places = faults_of_places(settings, [out for block in blocks for out in block.outs])
-    faults += [
-        *faults_between(settings),
-        *places,
-        *faults_of_paths(blocks, settings),
-        *faults_of_names(settings),
-        *faults_of_kinds(settings),
-        *faults_of_benchmarks(settings),
-    ]
-    if not faults:
-        write_json(CHECKED, checked[-REMEMBERED:])
+    between: Sequence[Callable[[], Iterable[PipelineError]]] = (
+        partial(faults_between, settings),
+        lambda: places,
+        partial(faults_of_paths, blocks, settings),
+        partial(faults_of_names, settings),
+        partial(faults_of_kinds, settings),
+        partial(faults_of_benchmarks, settings),
+    )
+    for check in between:
+        try:
+            faults += list(check())
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:  # of a section that is told already
+            if not faults:
+                raise PipelineError(f"the settings hold something else than expected: {fault!r}", mend=PARAMS_ANEW) from fault
     return faults
 
 
+def refuse_other_sections(settings: Mapping[str, Any]) -> None:
+    """PipelineError for sections that are not there, and for those that nobody would read."""
+    asked = {*read_mapping(Path("dvc.yaml"), mend="git checkout dvc.yaml")["stages"]["plan"]["params"], *APART}
+    if missing_ones := sorted(asked - set(settings)):
+        raise PipelineError(f"params.yaml lacks {', '.join(missing_ones)}", mend=PARAMS_ANEW)
+    if unknown := sorted(set(settings) - asked):
+        head = "# @package _global_ as the first line of the file in conf/experiment/, or correct the name"
+        raise PipelineError(f"no stage reads the section{'s' * (len(unknown) > 1)} {', '.join(unknown)}", mend=head)
+
+
+def check_apart(settings: Mapping[str, Any]) -> None:
+    """PipelineError for what changes no result, conf/local on top: else the first stage would tell, or the first that trains."""
+    apart, faults = overlaid(settings, ROOT), []
+    for name, config in (("hardware", Hardware), ("track", Track)):
+        try:
+            typed(config, apart[name], at=name)
+        except PipelineError as fault:
+            faults.append(fault)
+    if faults:
+        raise joined(faults)
+    check_device(apart["hardware"])
+
+
 def check_device(hardware: Mapping[str, Any]) -> None:
-    """PipelineError where a CUDA device is asked for and there is none: else the first stage that trains would tell, after the text."""
-    if hardware.get("device") == "cuda":
+    """PipelineError where a CUDA device is asked for and there is none."""
+    if hardware["device"] == "cuda":
         import torch
 
         if not torch.cuda.is_available():

@@ -3,7 +3,7 @@
 import logging
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -35,3 +35,10 @@ def meant(key: str, known: Collection[str]) -> str | None:
     above, _, last = key.rpartition(".")
     near = [RENAMED[last]] if RENAMED.get(last) in known else get_close_matches(last, known, n=1)
     return ".".join([above, near[0]] if above else near) if near else None
+
+
+def joined(faults: Sequence[PipelineError]) -> PipelineError:
+    """All faults as one, nothing said twice. Where each mend is a word of the command line, all together are."""
+    messages, mends = ([getattr(fault, name) for fault in faults] for name in ("message", "mend"))
+    between = " " if all(_WORD.fullmatch(word) for mend in mends for word in mend.split()) else "; "
+    return PipelineError("\n".join(dict.fromkeys("\n".join(messages).split("\n"))), mend=between.join(dict.fromkeys(mends)))

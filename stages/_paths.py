@@ -68,9 +68,3 @@ def expanded(place: str) -> str:
         return str(path.expanduser())
     except RuntimeError:  # of a user that is not known here
         return str(path)
-
-
-def joined(faults: Sequence[PipelineError]) -> PipelineError:
-    """All faults as one, nothing said twice."""
-    messages, mends = ([getattr(fault, name) for fault in faults] for name in ("message", "mend"))
-    return PipelineError("\n".join(dict.fromkeys("\n".join(messages).split("\n"))), mend="; ".join(dict.fromkeys(mends)))

@@ -14,8 +14,10 @@ from pipeline.core.files import write_text
 from pipeline.core.lockfile import prune
 from pipeline.core.merge import settle, value_at
 from pipeline.core.owned import remove_file, remove_folder
+from pipeline.core.params import read_mapping
 from pipeline.model.objectives.readers import END, READERS
-from stages._paths import faults_of_places, joined
+from stages._mends import joined
+from stages._paths import faults_of_places
 from stages._settings import compose, plain, read_params
 from stages._words import applied
 
@@ -50,11 +52,9 @@ def write_params(words: Sequence[str] = (), *, reset: bool = False, under_dvc: b
 
 def brought_up(words: Sequence[str], *, reset: bool) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The settings as params.yaml has them, with conf/'s changes and the words on top, and as conf/ alone has them."""
-    from omegaconf import OmegaConf
-
     theirs = plain(compose([]))
     mine = read_params() if PARAMS.exists() and not reset else theirs
-    merged = settle(plain(OmegaConf.load(COMPOSED)) if COMPOSED.exists() else mine, mine, theirs)
+    merged = settle(read_mapping(COMPOSED, mend=f"git checkout {COMPOSED}, or rm {COMPOSED}") if COMPOSED.exists() else mine, mine, theirs)
     return mine, applied(merged, words) if words else merged, theirs
 
 

@@ -16,8 +16,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
-from pipeline.core.params import Params
-from stages._mends import meant
+from pipeline.core.params import read_mapping
+from stages._mends import joined, meant
 
 A = TypeVar("A")
 _BRANCHES = {f"{prefix}{name}" for name in ("int", "float", "str") for prefix in ("", "constrained-")} | {"bool", "none", "nullable"}
@@ -25,9 +25,8 @@ ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this 
 
 
 def read_params() -> dict[str, Any]:
-    """params.yaml, where every interpolation is resolved."""
-    settings: dict[str, Any] = yaml.load(Path("params.yaml").read_bytes(), Params)
-    return settings
+    """params.yaml, where every interpolation is resolved. PipelineError where it is no YAML, or holds no sections."""
+    return read_mapping(Path("params.yaml"), mend="git checkout params.yaml; or make reset, which writes it as conf/ says")
 
 
 def read_settings(overrides: Sequence[str]) -> dict[str, Any]:
@@ -61,39 +60,110 @@ def compose(overrides: Sequence[str], *, resolve: bool = True) -> Any:
         raise PipelineError(
             f"conf/ can't be read: {fault}", mend="correct that line: YAML is indented by blanks, each key stands once"
         ) from fault
+    except UnicodeDecodeError as fault:
+        raise PipelineError(_not_utf8(), mend="save that file as UTF-8") from fault
     except (HydraException, OmegaConfBaseException) as fault:
-        if unknown := _unknown_file(str(fault), overrides):
-            raise unknown from fault
-        raise PipelineError(f"conf/ can't be composed: {fault}", mend=_mend(str(fault), overrides)) from fault
+        raise joined(list(_told(fault, overrides, resolve=resolve))) from fault
 
 
-def _unknown_file(fault: str, overrides: Sequence[str]) -> PipelineError | None:
+def _told(fault: Exception, overrides: Sequence[str], *, resolve: bool) -> Iterator[PipelineError]:
+    """The fault in our words; where it is that of a word, also those of the other words: Hydra tells the first one alone."""
+    word, own = _of_word(str(fault), overrides)
+    yield own or PipelineError(f"conf/ can't be composed: {_where(fault)}{fault}", mend="correct that; `make groups` lists the groups")
+    if word is not None:
+        try:
+            compose([one for one in overrides if one != word], resolve=resolve)
+        except PipelineError as more:
+            yield more
+
+
+def _where(fault: Exception) -> str:
+    """File and line of a reference that leads nowhere."""
+    found = re.search(r"Interpolation key '([\w.]+)' not found", str(fault))
+    for path in sorted(Path("conf").rglob("*.yaml")) if found else ():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if found and f"${{{found[1]}}}" in line:
+                return f"{path}, line {number}: "
+    return ""
+
+
+def _not_utf8() -> str:
+    """The file of conf/ that Hydra stumbled over."""
+    for path in sorted(Path("conf").rglob("*.yaml")):
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as fault:
+            return f"{path}, line {path.read_bytes()[: fault.start].count(10) + 1}, is not UTF-8"
+    return "a file of conf/ is not UTF-8"
+
+
+def _of_word(fault: str, overrides: Sequence[str]) -> tuple[str | None, PipelineError | None]:
+    """The word that the fault is of, and what to say of it; None where that can't be told."""
+    for word in overrides:
+        if "=" not in word and not word.startswith("~"):
+            return word, PipelineError(f"{word!r} says no value", mend=f"KEY=VALUE or GROUP=FILE{' without -S' * (word == '-S')}")
+    if unknown := _unknown_file(fault, overrides):
+        return unknown
+    if found := re.search(r"method@(\w+)\.(\w+) appears more than once", fault):
+        twice = next((one for one in overrides if one.startswith(f"{found[1]}=")), None)
+        names = list(dict.fromkeys(re.findall(r"\w+", twice.partition("=")[2]))) if twice else []
+        mend = f"{found[1]}=[{','.join(names)}]" if names else f"name it once in conf/config.yaml: {found[1]}"
+        return twice, PipelineError(f"{found[1]} names {found[2]} twice", mend=mend)
+    for word in overrides:
+        key, _, value = word.partition("=")
+        if f"'{word}'" in fault and re.fullmatch(r"[-+\d]+,\d+(?:[eE][-+]?\d+)?", value):
+            return word, PipelineError(f"{word}: a comma parts values", mend=f"{key}={value.replace(',', '.')}")
+        if f"override '{key.lstrip('+')}'" in fault:
+            return word, _unknown_key(key, value, [one for one in overrides if one != word])
+    return None, None
+
+
+def _unknown_key(key: str, value: str, others: Sequence[str]) -> PipelineError:
+    """No such setting, and the one that may be meant: the nearest name in the deepest section that is there."""
+    try:
+        section: Any = plain(compose(others, resolve=False), resolve=False)
+    except PipelineError:
+        section = plain(compose([], resolve=False), resolve=False)
+    parts, found = key.split("."), []
+    for part in parts:
+        if not isinstance(section, Mapping) or part not in section:
+            break
+        section = section[part]
+        found.append(part)
+    known = section if isinstance(section, Mapping) else ()
+    right = meant(".".join(parts[: len(found) + 1]), known) if known else None
+    if right is not None:
+        return PipelineError(f"there is no setting {key}", mend=f"{'.'.join([right, *parts[len(found) + 1 :]])}={value}")
+    where = ".".join(found)
+    has = f"{where} has {', '.join(map(str, known))}" if known else f"{where} is one value"
+    mend = "`make groups` lists the groups"
+    if found and Path("stages", f"{found[0]}.py").is_file():
+        mend = f"one of these; .venv/bin/python -m stages.{found[0]} --help says what each is"
+    return PipelineError(f"there is no setting {key}{'; ' + has if found else ''}", mend=mend)
+
+
+def _unknown_file(fault: str, overrides: Sequence[str]) -> tuple[str | None, PipelineError] | None:
     """A file of a group that is not there, in fewer words than Hydra's; the word with the one that may be meant is the mend."""
     found = re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", fault)
-    if not found or not (folder := Path("conf", found[1])).is_dir():
+    if not found:
         return None
-    group, files = found[1], sorted(path.stem for path in folder.glob("*.yaml"))
-    word = next((word for word in overrides if word.partition("=")[0] == group), f"{group}={found[2]}")
-    near = difflib.get_close_matches(found[2], files, n=1) or files
-    return PipelineError(
-        f"conf/{group} has no {found[2]}; it has {', '.join(files)}", mend=", or ".join(word.replace(found[2], file) for file in near)
-    )
-
-
-def _mend(fault: str, overrides: Sequence[str]) -> str:
-    """The word with the key that was meant, where Hydra does not know one; else where the groups are listed."""
-    found = re.match(r"Could not override '([\w.]+)'", fault)
-    words = [word for word in overrides if found and word.partition("=")[0] == found[1]]
-    if found and words:
-        try:
-            section: Any = plain(compose([word for word in overrides if word not in words], resolve=False), resolve=False)
-            for part in found[1].split(".")[:-1]:
-                section = section[part]
-            if key := meant(found[1], section):
-                return f"{key}={words[0].partition('=')[2]}"
-        except (PipelineError, KeyError, TypeError):
-            pass  # more is wrong than this key
-    return "correct the key or group; `make groups` lists the groups"
+    group, name, folder = found[1], found[2], Path("conf", found[1])
+    word = next((word for word in overrides if word.partition("=")[0] == group), None)
+    if not folder.is_dir():
+        near = difflib.get_close_matches(group, [path.name for path in Path("conf").iterdir()], n=1)
+        mend = f"in conf/config.yaml: {near[0]}" if near else "correct it in conf/config.yaml"
+        return word, PipelineError(f"there is no folder conf/{group}, whose file {name} is asked for", mend=mend)
+    files = sorted(path.stem for path in folder.glob("*.yaml"))
+    if word is None:
+        mend = f"git checkout conf/{group}/{name}.yaml, if it was there; or name another in conf/config.yaml: {group}"
+    elif near := difflib.get_close_matches(name, files, n=1):
+        mend = word.replace(name, near[0])
+    elif "[" in word:
+        left = [one for one in re.findall(r"[^\[\],\s]+", word.partition("=")[2]) if one != name]
+        mend = f"{group}=[{','.join(left)}]"
+    else:
+        mend = f"{group}= one of these"
+    return word, PipelineError(f"conf/{group} has no {name}; it has {', '.join(files)}", mend=mend)
 
 
 def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
@@ -108,11 +178,17 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
         for fault in faults.errors():
             key = ".".join([at, *map(str, _keys(fault["loc"], section))])
             messages, _ = told.setdefault(key, ([], fault["input"]))
-            said = f"{fault['msg']}{_known_as(key, config) if fault['type'] == 'unexpected_keyword_argument' else ''}"
+            known = _known_as(key, config) if fault["type"] == "unexpected_keyword_argument" else ""
+            said = f"{fault['msg'].removeprefix('Value error, ')}{known}"
             messages += [said] if said not in messages else []
-        lines = [f"{key}: {', or: '.join(messages)} (found {value!r:.80})" for key, (messages, value) in told.items()]
+        lines = [f"{key}: {', or: '.join(messages)}{_as_found(value)}" for key, (messages, value) in told.items()]
         message = "\n  ".join(["settings that can't be used", *lines])
         raise PipelineError(message, mend=f"correct {', '.join(told)} in conf/ or on the command line") from faults
+
+
+def _as_found(value: Any) -> str:
+    """The value at fault; a whole section says nothing."""
+    return "" if isinstance(value, Mapping) else f" (found {value!r:.80})"
 
 
 @cache

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
-from stages._checks import all_faults, looked_at
+from stages._checks import all_faults, looked_at, refuse_other_sections
 from stages._log import logger
-from stages._mends import in_full
-from stages._paths import joined
+from stages._mends import in_full, joined
 from stages._plan import fingerprints_of_code, pipeline_of, print_end, remove_strays, told, write_params
 from stages._settings import read_params
 from stages._words import arguments, deviations, print_differences, save
@@ -36,6 +35,7 @@ def main() -> None:
         if options.params or options.reset:
             return
         settings = read_params()
+        refuse_other_sections(settings)
         blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
         if faults := all_faults(blocks, settings, fingerprints):
             raise joined(faults)

@@ -11,9 +11,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.core.errors import PipelineError
+from pipeline.core.params import read_mapping
 
 _TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
 _MODULE = re.compile(r"-m (stages\.[\w.]+)")
@@ -44,7 +43,7 @@ def blocks_of(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> list[
 
 def read_blocks(path: Path, settings: Mapping[str, Any]) -> list[Block]:
     """All stages of the file, a dvc.yaml; see blocks_of."""
-    return blocks_of(yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)), settings)
+    return blocks_of(read_mapping(path, mend=f"git checkout {path}"), settings)
 
 
 def edges_of(blocks: list[Block]) -> list[tuple[str, str]]:

@@ -18,7 +18,8 @@ def overlaid(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
         try:
             local = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except yaml.YAMLError as fault:
-            raise PipelineError(f"{path} is no YAML: {fault}", mend="correct or remove the file") from fault
+            said = str(fault).replace("<unicode string>", str(path))
+            raise PipelineError(f"{path} is no YAML: {said}", mend="correct or remove the file") from fault
         if not isinstance(local, dict):
             raise PipelineError(f"{path} must hold sections, not {local!r}", mend="such as hardware: {threads: 2}")
         if unknown := set(local) - set(APART):
@@ -28,6 +29,8 @@ def overlaid(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
                 raise PipelineError(
                     f"{path}: {name} must hold keys, not {section!r}", mend=f"such as {name}: {{{next(iter(settings[name]))}: ...}}"
                 )
+            if strange := [key for key in section if key not in settings[name]]:
+                raise PipelineError(f"{path}: {name} has no {', '.join(map(str, strange))}", mend=f"it has {', '.join(settings[name])}")
             merged[name] = _merged(merged[name], section)
     return merged
 

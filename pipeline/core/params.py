@@ -1,9 +1,12 @@
 """How params.yaml and dvc.lock are read: as OmegaConf and DVC write them."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from pipeline.core.errors import PipelineError
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a PyYAML that was built without libyaml has the slow one only
 
@@ -17,3 +20,14 @@ Params.yaml_implicit_resolvers = {
     for letter, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
 Params.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
+
+
+def read_mapping(path: Path, *, mend: str) -> dict[str, Any]:
+    """What a file holds that programs write. PipelineError, with the line, where a hand has made something else of it."""
+    try:
+        content: Any = yaml.load(path.read_bytes(), Params)
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise PipelineError(f"{path} can't be read: {str(fault).replace('<byte string>', str(path))}", mend=mend) from fault
+    if not isinstance(content, dict):
+        raise PipelineError(f"{path} holds no keys", mend=mend)
+    return content

@@ -168,6 +168,16 @@ def test_good_settings_end_well_and_spoiled_ones_with_every_fault(told, capsys) 
     assert told(["one\n  mend: this", "two\n  mend: that"]) == 1
     spoiled = capsys.readouterr().out
     assert "✗ one\n  mend: this\n✗ two\n  mend: that\n" in spoiled
+    assert "dry step took" not in spoiled, "nobody waits for the time of a run that can't be"
+    assert "are looked at when the settings are right" in spoiled
+    assert "tracker" in spoiled
+
+
+def test_settings_of_wrong_types_stop_no_other_look(settings, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    spoiled = {**settings, "hardware": {**settings["hardware"], "threads": "many"}, "align": None}
+    assert [one.what for one in doctor.around(spoiled)] == ["tracker"]
+    assert doctor.around({}) == []
 
 
 def test_in_brief_it_is_a_line_and_imports_no_torch(told, capsys, monkeypatch) -> None:

@@ -16,9 +16,10 @@ from omegaconf import OmegaConf
 
 from pipeline.core.blocks import Block, blocks_of, edges_of
 from pipeline.core.errors import PipelineError
+from pipeline.core.params import Params
 from pipeline.model.folder import FOLDER, INIT_FROM
 from stages._checks import check_openvino, check_rounding, faults_between, faults_of
-from stages._settings import Params, typed
+from stages._settings import typed
 from tests.checkpoint import checkpoint
 
 ROOT = Path(__file__).parents[2]

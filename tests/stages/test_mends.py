@@ -42,8 +42,8 @@ def test_the_command_is_told_where_the_mend_is_values(mend: str, command: str | 
         ("budget.rollouts.steps=7", "budget.rollouts.duration=7"),
         ("align.dpo.steps=7", "align.dpo.duration=7"),
         ("align.dpo.betta=1", "align.dpo.beta=1"),
-        ("pretrain.zzz=1", "correct the key or group; `make groups` lists the groups"),
-        ("nothing.steps=1", "correct the key or group; `make groups` lists the groups"),
+        ("pretrain.zzz=1", "one of these; .venv/bin/python -m stages.pretrain --help says what each is"),
+        ("nothing.steps=1", "`make groups` lists the groups"),
     ],
 )
 def test_an_unknown_key_is_told_as_the_one_that_was_meant(word: str, mend: str, monkeypatch: pytest.MonkeyPatch) -> None:

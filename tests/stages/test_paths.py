@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stages._paths import expanded, fault_of_place, faults_of_places, joined
+from stages._mends import joined
+from stages._paths import expanded, fault_of_place, faults_of_places
 from stages._plan import pipeline_of
 from stages._settings import compose, plain
 
