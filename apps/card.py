@@ -1,8 +1,9 @@
 """The exported folder with a whole model card, ready to upload: `python -m apps.card` (`make card`).
 
-Writes card/: the files of data/export/transformers, and its README.md with what is known only after the run: every score with its
-interval, the files of all formats, packages, and on what, how long and for how much it was made. Those are numbers that pass, so no stage
-writes them. Seconds are those of the stages' last runs here; what came from the cache counts with the run that made it, if that was here.
+Writes card/: the most exact folder of data/export/transformers, and its README.md with what is known only after the run: every score with
+its interval, the files of all formats, packages, and on what, how long and for how much it was made. Those are numbers that pass, so no
+stage writes them. Seconds are those of the stages' last runs here; what came from the cache counts with the run that made it, if that was
+here.
 
 PRICE ($ an hour) and WATTS (of the machine) give cost and energy, estimates both. With HUB=user/name the folder is pushed.
 """
@@ -20,11 +21,11 @@ from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, sha256_of, write_text
 from pipeline.core.locked import release_of
+from pipeline.export.folders import FOLDERS
 from pipeline.report.passing import logged, making_of
 
 EXPORT, TARGET, LOGS = Path("data/export/transformers"), Path("card"), Path(".run/log")
 PACKAGES = ("torch", "transformers", "tokenizers", "trl", "numpy", "gguf", "xllamacpp")
-FOLDER = "safetensors"
 
 
 def main() -> None:
@@ -48,10 +49,11 @@ def write(*, price: float | None, watts: float | None) -> None:
     source = Exports(EXPORT)
     model = str(source.facts["source"])
     with Exports(TARGET).writing() as draft:
-        for path in sorted((EXPORT / FOLDER).iterdir()):
+        folder = next(EXPORT / name for name in FOLDERS.values() if (EXPORT / name).is_dir())
+        for path in sorted(folder.iterdir()):
             shutil.copyfile(path, draft.path / path.name)
         parts = [*scores(model), *files(), *making(price=price, watts=watts), *packages(), *configuration()]
-        readme = (EXPORT / FOLDER / "README.md").read_text(encoding="utf-8")
+        readme = (folder / "README.md").read_text(encoding="utf-8")
         write_text(draft.path / "README.md", readme + "\n" + "\n".join(parts) + "\n")
         draft.facts |= source.facts
 
@@ -73,7 +75,8 @@ def scores(model: str) -> Iterator[str]:
     for row in found.read():
         interval = f"{row['low']:.4g} to {row['high']:.4g}" if row.get("low") is not None else ""
         value = "" if row["value"] is None else f"{row['value']:.4g}"
-        yield f"| {row['task']} | {row['metric']} | {value} | {interval} | {row.get('n', '')} |"
+        read = f", windows of {row['window']} tokens, stride {row['stride']}" if "window" in row else ""
+        yield f"| {row['task']} | {row['metric']}{read} | {value} | {interval} | {row.get('n', '')} |"
 
 
 def files() -> Iterator[str]:

@@ -22,7 +22,9 @@ from pipeline.serve.answers import Sampling, answer
 from pipeline.serve.engines import CACHE, loaded, opened
 from pipeline.serve.history import fitted
 from pipeline.serve.places import PARAMS, Place, chosen, final_name, is_model, place_of, places_of, settings_of
+from pipeline.serve.thoughts import Parts
 from pipeline.tokens.codec import Codec
+from pipeline.tokens.special import THINK
 from pipeline.tokens.thinking import answer_in
 
 HELP = "/model NAME, /system TEXT, /temperature N, /seed N, /thinking N (or off), /back, /again, /history, /reset, /quit"
@@ -98,7 +100,7 @@ class Talk:
             print(f"(no longer read: {lost}; the model reads {self.writer.context} tokens)", file=sys.stderr)
         sampling = replace(self.sampling, seed=seed_of(self.sampling.seed, "chat", self.answers))
         self.answers += 1
-        written = ""
+        written = THINK if Parts(self.writer.codec, prompt.ids).inside else ""
         for one in self.writer.write(prompt.ids, sampling):
             written += one
             yield one

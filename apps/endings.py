@@ -1,27 +1,35 @@
 """The held-out text as a multiple-choice benchmark in HellaSwag's file shape: `python -m apps.endings --target FILE.jsonl`.
 
-The same scenes that tasks.endings asks, for any harness that reads hellaswag_val.jsonl.
+The same scenes that tasks.endings asks, for any harness that reads hellaswag_val.jsonl; as many and as long
+as params.yaml has them, else conf/.
 """
 
 import argparse
+import re
 import sys
-from functools import partial
+from functools import partial, reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import orjson
+import yaml
 
 from pipeline.core.artifact.split import Split
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import write_text
+from pipeline.core.params import Params
 from pipeline.core.seed import stream
 from pipeline.evaluate.scenes import CHOICES, scenes
+
+SETTINGS, CONF = Path("params.yaml"), Path("conf/tasks/endings.yaml")
 
 
 def main() -> None:
     """Make the scenes, write a row of each, say how many."""
     options = arguments()
     try:
-        count = written(options)
+        count = written(settled(options))
     except PipelineError as fault:
         sys.exit(f"endings: {fault}")
     print(f"{options.target}: {count} scenes, {CHOICES} endings each")
@@ -34,11 +42,33 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--target", type=Path, required=True, help="the file to be written, .jsonl")
     parser.add_argument("--split", type=Path, default=Path("data/split"), help="whose test part is read (default: data/split)")
-    parser.add_argument("--items", type=int, default=1000, help="scenes, at most; whole fours (default: 1000)")
-    parser.add_argument("--characters", type=int, default=400, help="of a scene, at most (default: 400)")
+    parser.add_argument("--items", type=int, help="scenes, at most; whole fours (default: the task's)")
+    parser.add_argument("--characters", type=int, help="of a scene, at most (default: the task's)")
     parser.add_argument("--task", default="endings", help="the entry of tasks that asks the same scenes (default: endings)")
-    parser.add_argument("--seed", type=int, default=1, help="of the choice, as the run's (default: 1)")
+    parser.add_argument("--seed", type=int, help="of the choice (default: the run's)")
     return parser.parse_args()
+
+
+def settled(options: argparse.Namespace) -> argparse.Namespace:
+    """What the command line leaves open, as the run's task has it. InputError where there is no run."""
+    if None not in (options.items, options.characters, options.seed):
+        return options
+    if not SETTINGS.is_file():
+        raise InputError(f"there is no {SETTINGS}, so no run's task", mend="make repro, or --items N --characters N --seed N")
+    settings = yaml.load(SETTINGS.read_bytes(), Params)
+    task = settings["tasks"].get(options.task) or yaml.safe_load(CONF.read_bytes())["tasks"]["endings"]
+    if task["kind"] != "endings":
+        raise InputError(f"tasks.{options.task} of {SETTINGS} is of kind {task['kind']}, not endings", mend="--task endings")
+    for name, value in (("items", task["items"]), ("characters", task["characters"]), ("seed", settings["seed"])):
+        if getattr(options, name) is None:
+            setattr(options, name, _resolved(value, settings))
+    return options
+
+
+def _resolved(value: Any, settings: Any) -> Any:
+    """A value of conf/ that may stand for another one, as ${budget.evaluation.items}."""
+    found = re.fullmatch(r"\$\{(.+)\}", str(value))
+    return reduce(getitem, found[1].split("."), settings) if found else value
 
 
 def written(options: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ def slurm(hardware: Mapping[str, Any], folder: Path) -> str:
         "output": folder / ".run/slurm-%j.log",
         "nodes": hardware["nodes"],
         "ntasks-per-node": 1,
-        "gpus-per-node": None if hardware["device"] == "cpu" else hardware["ranks"],
+        "gpus-per-node": None if hardware["device"] == "cpu" else max(1, hardware["ranks"]),
         "partition": jobs["partition"],
         "time": jobs["minutes"],
         "signal": f"TERM@{WARNING}",
@@ -49,7 +49,7 @@ def ray(hardware: Mapping[str, Any], folder: Path) -> str:
     if hardware["nodes"] > 1:
         message = f"a job of Ray runs on one machine, hardware.nodes is {hardware['nodes']}"
         raise PipelineError(message, mend="hardware.nodes=1; or make launch BY=slurm")
-    gpus = [] if hardware["device"] == "cpu" else [f"--entrypoint-num-gpus={hardware['ranks']}"]
+    gpus = [] if hardware["device"] == "cpu" else [f"--entrypoint-num-gpus={max(1, hardware['ranks'])}"]
     cpus = [f"--entrypoint-num-cpus={hardware['workers']}"] if hardware["workers"] else []
     inside = f"cd {shlex.quote(str(folder))} && {CHAIN}"
     return shlex.join(["ray", "job", "submit", *gpus, *cpus, "--", "sh", "-c", inside]) + "\n"

@@ -387,8 +387,8 @@ def faults_of_batch(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """A batch of pretraining that the micro-batches of all ranks don't make up."""
     own, tokens, hardware = settings["pretrain"], settings["tokenize"]["sequence_length"], settings["hardware"]
     numbers = (own["batch_tokens"], own["micro_batch"], tokens, hardware["ranks"], hardware["nodes"])
-    if all(isinstance(number, int) and number > 0 for number in numbers):
-        ranks = hardware["ranks"] * hardware["nodes"]
+    if all(isinstance(number, int) and number >= 0 for number in numbers) and all(numbers[:3]):
+        ranks = max(1, hardware["ranks"]) * max(1, hardware["nodes"])  # those that follow from the batch share it
         try:
             rows_a_step(own["batch_tokens"], micro_batch=own["micro_batch"], tokens=tokens, ranks=ranks, section="pretrain")
         except PipelineError as fault:

@@ -1,11 +1,17 @@
 """The section `hardware`: on what a stage computes."""
 
+import os
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.parallel import Engine, Jobs
+
+THREADS = 4  # at most, where none are asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,9 +19,9 @@ class Hardware:
     """The section `hardware`: it changes the speed, never the result (for one kind of device and thread count)."""
 
     device: Literal["auto", "cpu", "cuda"]
-    threads: NonNegativeInt  # 0: all cores, 4 at most
+    threads: NonNegativeInt  # which ranks share; 0: all cores, 4 at most
     workers: NonNegativeInt  # 0: all cores
-    ranks: PositiveInt  # processes of a machine that take a step together, in stages that can
+    ranks: NonNegativeInt  # processes of a machine that take a step together, in stages that can; 0: by the batch and the cores
     nodes: PositiveInt  # machines
     parallel: Literal["data", "fsdp"]  # what each has: all weights, or a part of every one
     engine: Engine
@@ -27,5 +33,27 @@ class Hardware:
 
     @property
     def world(self) -> int:
-        """Processes of all machines."""
-        return self.ranks * self.nodes
+        """Processes of all machines; those that follow from the batch count as one."""
+        return max(1, self.ranks) * self.nodes
+
+    def found(self) -> str:
+        """cpu or cuda, on which the stage computes. PipelineError for a CUDA device that is not there, where the stage needs torch."""
+        torch = sys.modules.get("torch")
+        there = torch is not None and torch.cuda.is_available()
+        if self.device == "cuda" and torch is not None and not there:
+            raise PipelineError("hardware.device is cuda, and torch finds no CUDA device", mend="hardware=auto or hardware=cpu")
+        return ("cuda" if there else "cpu") if self.device == "auto" else self.device
+
+    def threads_each(self, *, ranks: int) -> int:
+        """Threads of one computation of each of the ranks of this machine."""
+        return max(1, self.threads // ranks if self.threads else min(THREADS, (os.cpu_count() or 1) // ranks))
+
+    def processes(self, that_share: Callable[[int], int]) -> int:
+        """Ranks of a machine: as asked for; or, on a CPU, as many as share a step (`that_share` of at most so many) on its threads.
+
+        One outside Linux, where a rank could outlive the process that started it.
+        """
+        if self.ranks:
+            return self.ranks
+        alone = self.nodes > 1 or sys.platform != "linux" or self.found() == "cuda"
+        return 1 if alone else that_share(self.threads_each(ranks=1))

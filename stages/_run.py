@@ -62,16 +62,12 @@ class Run:
     @cached_property
     def device(self) -> str:
         """cpu or cuda."""
-        torch = sys.modules.get("torch")
-        there = torch is not None and torch.cuda.is_available()
-        if self.hardware.device == "cuda" and torch is not None and not there:
-            raise PipelineError("hardware.device is cuda, and torch finds no CUDA device", mend="hardware=auto or hardware=cpu")
-        return ("cuda" if there else "cpu") if self.hardware.device == "auto" else self.hardware.device
+        return self.hardware.found()
 
     @property
     def threads(self) -> int:
-        """Threads of one computation; several ranks have the cores between them."""
-        return self.hardware.threads or max(1, min(4, (os.cpu_count() or 1) // _ranks.here()))
+        """Threads of one computation."""
+        return self.hardware.threads_each(ranks=_ranks.here())
 
     @property
     def workers(self) -> int:
@@ -119,7 +115,7 @@ class Stage:
     each: tuple[str, str] | None = None  # ("models", "model"): one run for each entry of `models`, which enters the Config as `model`
     hub: bool = False  # it may read from a hub of data sets
     writes: tuple[str, ...] = ()  # keys of files that it writes beside its target
-    ranks: bool = False  # several processes can run it together
+    ranks: bool = False  # several processes can run it together; its Config says how many can share a step (ranks_that_share)
 
     @property
     def group(self) -> str:
@@ -183,10 +179,12 @@ class Stage:
             settings = read_settings([word for word in sys.argv[1:] if "=" in word])
             entry = self.chosen(settings, [word for word in sys.argv[1:] if "=" not in word])
             hardware = typed(Hardware, settings["hardware"], at="hardware")
-            if self.ranks and not _ranks.among() and hardware.world > 1:
-                typed(self.config, self.section(settings, entry), at=self.at(entry))  # its faults are told once
-                _ranks.launch(".".join(("stages", *self.path)), sys.argv[1:], ranks=hardware.ranks, nodes=hardware.nodes)
-                return
+            if self.ranks and not _ranks.among():
+                cfg = typed(self.config, self.section(settings, entry), at=self.at(entry))  # its faults are told once
+                ranks = hardware.processes(cfg.ranks_that_share)
+                if ranks * hardware.nodes > 1:
+                    _ranks.launch(".".join(("stages", *self.path)), sys.argv[1:], ranks=ranks, nodes=hardware.nodes)
+                    return
             run_stage(self, settings, entry)
         except PipelineError as fault:
             log.error("%s", in_full(fault))

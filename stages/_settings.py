@@ -162,7 +162,7 @@ def _unknown_file(fault: str, overrides: Sequence[str]) -> tuple[str | None, Pip
         left = [one for one in re.findall(r"[^\[\],\s]+", word.partition("=")[2]) if one != name]
         mend = f"{group}=[{','.join(left)}]"
     else:
-        mend = f"{group}= one of these"
+        mend = ", or ".join(f"{group}={file}" for file in files)
     return word, PipelineError(f"conf/{group} has no {name}; it has {', '.join(files)}", mend=mend)
 
 

@@ -24,6 +24,7 @@ from pipeline.evaluate.examine import examine
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.evaluate.tasks import Tasks
 from pipeline.model.disk import tokenizer_digest
+from pipeline.text.splitting.held_out_index import OverlapConfig
 from stages._run import Run, stage
 
 
@@ -39,6 +40,7 @@ class Config:
     benchmarks: Path
     target: Scores
     tasks: Tasks
+    overlap: OverlapConfig
     resamples: PositiveInt
     batch_size: PositiveInt
     seed: int
@@ -46,14 +48,12 @@ class Config:
 
 @stage(Config, shared=("tasks",), each=("models", "model"), hub=True)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    """Examine the model task by task."""
-    name, draws = cfg.target.path.name, Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap"))
-    how: dict[str, Any] = {"bootstrap": draws, "seed": cfg.seed, "batch_size": cfg.batch_size, "device": run.device}
-    rows, records = examine(name, cfg.model, cfg.tasks, data=(cfg.split, cfg.tokens, cfg.tokenizer, cfg.dialogues, cfg.benchmarks), **how)
+    how: dict[str, Any] = {"bootstrap": Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap")), "seed": cfg.seed, "device": run.device}
+    data = (cfg.split, cfg.tokens, cfg.tokenizer, cfg.dialogues, (cfg.benchmarks, cfg.overlap))
+    rows, records = examine(name := cfg.target.path.name, cfg.model, cfg.tasks, data=data, batch_size=cfg.batch_size, **how)
     facts = {"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)} | ({} if cfg.model.ours else {"ours": False})
     write_scores(cfg.target, rows, records, facts=facts)
-    metrics: dict[str, Any] = nested(rows).get(name, {})
-    return metrics
+    return dict(nested(rows).get(name, {}))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from apps.playground.shelf import Shelf
 from pipeline.core.errors import PipelineError
 from pipeline.model.sampling import Cut
 from pipeline.serve.answers import End, Piece, Sampling, answer
-from pipeline.serve.history import fitted
 from pipeline.serve.outlook import shown
-from pipeline.serve.thoughts import Part
+from pipeline.serve.thoughts import Part, budget_of
 from pipeline.serve.withholding import Rules, Withheld, watched
 from pipeline.tokens.chat import REASONING
 from pipeline.tokens.codec import Codec
@@ -113,8 +112,8 @@ class Reply:
         return {**tokens, **details}
 
     def logprobs(self, pieces: Sequence[Piece]) -> dict[str, Any] | None:
-        """Of each token, and of the likeliest in its place."""
-        return {"content": [self._logprob(piece) for piece in pieces]} if self.asked.logprobs else None
+        """Of each token of the answer, and of the likeliest in its place; thoughts are no content."""
+        return {"content": [self._logprob(piece) for piece in pieces if piece.part == "answer"]} if self.asked.logprobs else None
 
     def _logprob(self, piece: Piece) -> dict[str, Any]:
         whole = piece.outlook.log_total
@@ -148,6 +147,7 @@ async def chat_completions(request: Request) -> Response:
     messages = [one.plain() for one in asked.messages]
     ids = _prompt(messages, codec, context)
     sampling = asked.sampling(context - len(ids))
+    _check_budget(sampling, codec, ids)
     rules: Rules | None = request.app.state.rules
     said = shelf.streamed(asked.model, lambda engine: watched(answer(engine, ids, sampling), rules, messages[-1]["content"]))
     reply = Reply(f"chatcmpl-{secrets.token_hex(12)}", asked.model, int(time.time()), codec, asked, len(ids))
@@ -168,12 +168,19 @@ def thoughts_in(pieces: Sequence[Piece]) -> int:
 
 def _prompt(messages: Sequence[Mapping[str, str]], codec: Codec, context: int) -> list[int]:
     """The whole conversation. Refused where it doesn't fit: a client would not see what was cut."""
-    found = fitted(messages, codec, room=context - 1)
-    if found.forgotten or found.cut:
-        length = len(codec.chat(messages))
-        message = f"this model reads {context} tokens, the messages have {length} and an answer needs one at least"
+    ids = codec.chat(messages)
+    if len(ids) >= context:
+        message = f"this model reads {context} tokens, the messages have {len(ids)} and an answer needs one at least"
         raise Refused(400, message, code="context_length_exceeded", param="messages")
-    return found.ids
+    return ids
+
+
+def _check_budget(sampling: Sampling, codec: Codec, ids: Sequence[int]) -> None:
+    """Refused where a thinking budget can't be kept, before anything is streamed."""
+    try:
+        budget_of(sampling.thinking_budget, codec, ids, (), max_new=sampling.max_new)
+    except PipelineError as fault:
+        raise Refused(400, told(fault), code="invalid_value", param="thinking_budget") from fault
 
 
 async def _whole(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> dict[str, Any]:
@@ -185,7 +192,7 @@ async def _whole(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> d
                 said_of[one.part] += one.text
             case End():
                 reason, found = one.reason, one.found
-                said_of[pieces[-1].part if pieces else "answer"] += one.text
+                said_of["answer"] += one.text
             case Withheld():
                 said_of, pieces, reason = dict.fromkeys(said_of, ""), [], "content_filter"
     message = {"role": "assistant", "content": said_of["answer"], "refusal": None}
@@ -207,12 +214,12 @@ async def _chunks(said: AsyncIterator[Piece | End | Withheld], reply: Reply) -> 
             match one:
                 case Piece():
                     pieces.append(one)
-                    if one.text or reply.asked.logprobs:
+                    if one.text or (reply.asked.logprobs and one.part == "answer"):
                         yield chunk(delta_of(one.part, one.text), pieces=[one])
                 case End():
                     reason, found = one.reason, one.found
                     if one.text:
-                        yield chunk(delta_of(pieces[-1].part, one.text))
+                        yield chunk(delta_of("answer", one.text))
                 case Withheld():
                     reason = "content_filter"
         yield chunk({}, reason)

@@ -141,7 +141,7 @@ async def attended(request: Request) -> Response:
     body = await body_of(request, Attend)
 
     def seen(engine: Engine) -> dict[str, Any]:
-        return {**attention(body.text, engine, layer=body.layer), "layers": engine.layers}
+        return {**attention(body.text, engine, layer=body.layer, special=body.special), "layers": engine.layers}
 
     return JSONResponse(await _of(request)[0].asked(body.model, seen))
 

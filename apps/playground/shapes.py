@@ -59,9 +59,11 @@ class Generate(Body):
 
     @model_validator(mode="after")
     def one_of_both(self) -> Self:
-        """messages or text."""
+        """messages or text, `special` with a text alone: a message never spells a special token."""
         if (self.messages is None) == (self.text is None):
             raise ValueError("send messages or text, one of both")
+        if self.special and self.messages:
+            raise ValueError("special goes with text, not with messages")
         return self
 
 

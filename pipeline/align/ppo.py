@@ -1,11 +1,11 @@
-"""PPO: the policy answers, the reward model scores, the critic predicts, and KL holds the policy near to where it came from.
+"""PPO: the policy answers, the reward model or a rule scores, the critic predicts, and KL holds the policy near to where it came from.
 
 Ouyang et al. 2022 (step 3), Stiennon et al. 2020. The terms are in ppo_losses, one look at the answers in
 ppo_rollout; here is the loop. Every random stream is derived from the step number, so a checkpoint needs none.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from pydantic import PositiveFloat
+from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
-from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, values_of
+from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, texts_of, values_of
+from pipeline.align.rules import Asked, follows
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
@@ -46,9 +48,20 @@ class Rollouts(Sampling):
     kl_target: PositiveFloat  # nats an answer
 
 
+Right = Callable[[Answers, Sequence[list[int]]], Sequence[bool]]  # of each answer to its prompt
+
+
+def by_rules(asked: Sequence[Asked], tokenizer: Tokenizer) -> Right:
+    """Whether an answer is right by its prompt's rule; what was thought before has no say."""
+    rules = {tuple(one.prompt): one.rule for one in asked}
+    return lambda answers, prompts: [
+        follows(rules[tuple(prompt)], text) for prompt, text in zip(prompts, texts_of(answers, tokenizer), strict=True)
+    ]
+
+
 @dataclass(frozen=True)
 class Players:
-    """Policy and critic learn; reference and reward model stay as they are. The critic starts as a copy of the reward model.
+    """Policy and critic learn; reference and judges stay as they are. The critic starts as a copy of the reward model, whoever judges.
 
     The guards look on.
     """
@@ -56,8 +69,24 @@ class Players:
     policy: PreTrainedModel
     critic: PreTrainedModel
     reference: PreTrainedModel
-    reward: PreTrainedModel
+    reward: PreTrainedModel | None  # None: it has no say
     guards: Guards
+    right: Right | None = None  # None: no rule has a say
+
+    def scores(
+        self, answers: Answers, prompts: Sequence[list[int]], scale: Scale, recipe: Rollouts, *, batch: int
+    ) -> tuple[Float[Tensor, " B"], dict[str, float]]:
+        """What each answer earned, in deviations of the reward model: its number, 1 for right and -1 for wrong by rule, or the sum of
+        both, less what a missing end costs; and the share of right answers where a rule says so (Tülu 3, Lambert et al. 2024)."""
+        penalty = recipe.missing_eos_penalty
+        if self.reward:
+            scores = scores_of(self.reward, answers, scale, missing_eos_penalty=penalty, batch=batch)
+        else:
+            scores = -penalty * (~answers.ended).float()
+        if not self.right:
+            return scores, {}
+        right = torch.tensor(self.right(answers, prompts), dtype=torch.float32, device=scores.device)
+        return scores + 2 * right - 1, {"right": right.mean().item()}
 
 
 @dataclass(frozen=True)
@@ -115,10 +144,10 @@ def gather(
 
     reference, values = in_parts(look, answers, batch=batch)
     kl = logprobs - reference
-    scores = scores_of(players.reward, answers, scale, missing_eos_penalty=recipe.missing_eos_penalty, batch=batch)
+    scores, told = players.scores(answers, prompts, scale, recipe, batch=batch)
     rewards = token_rewards(scores, kl, mask, kl_coef=kl_coef)
     advantages, returns = gae(rewards, values, mask, discount=DISCOUNT, smoothing=SMOOTHING)
-    facts = {
+    facts = told | {
         "score": scores.mean().item(),
         "reward": rewards.sum(dim=1).mean().item(),
         "kl": kl.masked_fill(~mask, 0.0).sum(dim=1).mean().item(),
@@ -132,7 +161,7 @@ def gather(
 
 def summary(history: History) -> dict[str, Any]:
     """The figures of the first and of the last steps, averaged."""
-    names = [name for name in ("score", "reward", "kl", "entropy", "tokens", "ended", *WATCHED) if name in history[0]]
+    names = [name for name in ("score", "right", "reward", "kl", "entropy", "tokens", "ended", *WATCHED) if name in history[0]]
     first, last = ({name: mean_of(rows, name) for name in names} for rows in (history[:TAIL], history[-TAIL:]))
     return {"first": first, "last": last, "kl_coef": history[-1]["kl_coef"]}
 

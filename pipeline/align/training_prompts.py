@@ -4,7 +4,7 @@ Nothing held out is among them: no prompt whose question a held-out row asks, no
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -17,9 +17,10 @@ from pipeline.align.rules import Rule, rule_of, rule_of_row, states
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
 from pipeline.core.seed import stream
-from pipeline.text.splitting.prompts import eval_questions, is_test
+from pipeline.text.splitting.prompts import held_out_rows, is_test, user_turns
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.dialogues import Length, Room, answer_room
+from pipeline.world.skills.catalogue import SKILLS
 
 Source = Literal["preferences", "instructions"]
 Message = dict[str, str]
@@ -65,9 +66,9 @@ def read_prompts(dialogues: Dialogues, tokenizer: Tokenizer, asking: Asking, roo
     new = answer_room(dialogues, tokenizer, context=room.context) if new == "auto" else new
     dropped: Counter[str] = Counter()
     found: dict[tuple[int, ...], Prompt] = {}
-    held_out = _held_out(dialogues)
+    held_out = held_out_by(dialogues)
     for prompt in _prompts(dialogues, asking.prompts, tokenizer):
-        if held_out(prompt):
+        if held_out(prompt.messages, prompt.fact):
             dropped[HELD_OUT] += 1
         elif with_rule and prompt.rule is None:
             dropped[NO_RULE] += 1
@@ -104,16 +105,34 @@ def _prompts(dialogues: Dialogues, source: Source, tokenizer: Tokenizer) -> Iter
             yield Prompt(row["id"], turns[:-1], ids, fact, facts.get(fact, rule))
 
 
-def _held_out(dialogues: Dialogues) -> Callable[[Prompt], bool]:
-    """Whether a prompt ends with a question of a test, or asks for a fact of one: of a question not trained, of a test preference."""
-    asked = {" ".join(turn.split()).casefold() for turn in eval_questions(dialogues)}
+def held_out_by(dialogues: Dialogues) -> Callable[[Sequence[Message], str | None], bool]:
+    """Whether messages that end with the user's, and ask for this fact, are none to learn from.
+
+    They end with a question of a test, or ask for a fact of one: of a question not trained, of a test preference. An exercise of a skill
+    asks by its system prompt too: "Who are you?" is another question for another persona.
+    """
+    asked, exercises = set[str](), set[tuple[str, str]]()
+    for row in held_out_rows(dialogues):
+        if row.get("kind") in SKILLS:
+            exercises.add(_as_exercise(row["prompt"] if "prompt" in row else row["messages"][:-1]))
+        else:
+            asked |= {_folded(turn) for turn in user_turns(row)}
     facts = {row["fact"] for row in dialogues.rows_if_any("questions") if not row["trained"]}
     facts |= {row.get("fact") for row in dialogues.rows("preferences") if is_test("preferences", row)} - {None}
 
-    def held_out(prompt: Prompt) -> bool:
-        return prompt.fact in facts or " ".join(prompt.messages[-1]["content"].split()).casefold() in asked
+    def held_out(messages: Sequence[Message], fact: str | None) -> bool:
+        return fact in facts or _folded(messages[-1]["content"]) in asked or _as_exercise(messages) in exercises
 
     return held_out
+
+
+def _as_exercise(messages: Sequence[Message]) -> tuple[str, str]:
+    """The system prompt, and what is asked."""
+    return _folded(messages[0]["content"] if messages[0]["role"] == "system" else ""), _folded(messages[-1]["content"])
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def _fact_rule(row: dict[str, Any]) -> Rule:

@@ -6,10 +6,12 @@ for they do not tell us more than one draw each.
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.core.seed import seed_of
 
 Z = 1.959963984540054  # the normal quantile of 97.5 %
 
@@ -57,6 +59,27 @@ def ratio(numerators: Sequence[float | int], denominators: Sequence[float | int]
     weights = bootstrap.weights(len(up))
     low, high = np.percentile((weights @ up) / (weights @ down), (2.5, 97.5))
     return Estimate(float(up.sum() / down.sum()), float(low), float(high), len(up))
+
+
+def ratio_gap(
+    one: tuple[Sequence[float | int], Sequence[float | int]],
+    other: tuple[Sequence[float | int], Sequence[float | int]],
+    *,
+    bootstrap: Bootstrap,
+) -> Estimate:
+    """The first sum / sum less the second, of clusters that have nothing in common: each side is resampled by itself.
+
+    One cluster alone on a side says nothing about another: the interval is unbounded. n counts the clusters of both sides.
+    """
+    sides = [(np.asarray(up, dtype=np.float64), np.asarray(down, dtype=np.float64)) for up, down in (one, other)]
+    first, second = (float(up.sum() / down.sum()) for up, down in sides)
+    n = sum(len(up) for up, _ in sides)
+    if min(len(up) for up, _ in sides) < 2:
+        return Estimate(first - second, -math.inf, math.inf, n)
+    draws = [replace(bootstrap, seed=seed_of(bootstrap.seed, "side", side)).weights(len(up)) for side, (up, _) in enumerate(sides)]
+    drawn = [(weights @ up) / (weights @ down) for weights, (up, down) in zip(draws, sides, strict=True)]
+    low, high = np.percentile(drawn[0] - drawn[1], (2.5, 97.5))
+    return Estimate(first - second, float(low), float(high), n)
 
 
 def mean(values: Sequence[float | int], clusters: Sequence[Hashable], *, bootstrap: Bootstrap) -> Estimate:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,7 @@ def need_of(block: Block, settings: Mapping[str, Any], module: "PreTrainedModel"
 
     from pipeline.align import needs
     from pipeline.model.objectives.choice import Objective
+    from pipeline.pretraining.dry_step import ranks_of
     from pipeline.tokens.rows import rows_by_lot
 
     group, _, entry = block.folder.partition("/")
@@ -85,8 +86,9 @@ def need_of(block: Block, settings: Mapping[str, Any], module: "PreTrainedModel"
         objective: ObjectiveKind = TypeAdapter(Objective).validate_json(json.dumps(own["objective"]))
         if objective.kind == "span":
             return None  # an encoder and a decoder, whose module this is not
-        need = objective.over(full, context=settings["model"]["context"], seed=1).need(module)
-        return need, own["micro_batch"], 1 + own["distillation"]["teachers"], "pretrain.micro_batch"
+        need, ranks = objective.over(full, context=settings["model"]["context"], seed=1).need(module), ranks_of(settings)
+        held = ranks * (1 + own["distillation"]["teachers"])
+        return replace(need, once=ranks * need.once, row=ranks * need.row), own["micro_batch"], held, "pretrain.micro_batch"
     section = settings.get(group, {}) if not entry else settings.get(group, {}).get(entry, {})
     method, at = section.get("method", group), ".".join(block.folder.split("/"))
     if group not in ("sft", "reward", "align") or (section.get("adapter") or {"method": "full"})["method"] != "full":

@@ -19,6 +19,7 @@ from pipeline.evaluate.task import Examined
 from pipeline.evaluate.tasks import Tasks
 from pipeline.model.candidate import Theirs, load_candidate
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
+from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.tokens.codec import Codec
 from pipeline.tokens.tokenizer import load as load_tokenizer
 
@@ -28,14 +29,15 @@ def examine(
     model: Candidate,
     tasks: Tasks,
     *,
-    data: tuple[Split, Tokens, Tokenizer, Dialogues, Path],
+    data: tuple[Split, Tokens, Tokenizer, Dialogues, tuple[Path, OverlapConfig]],
     bootstrap: Bootstrap,
     seed: int,
     batch_size: int,
     device: str,
 ) -> tuple[list[Row], list[dict[str, Any]]]:
-    """The scores of the model under this name, and a record of each thing that it was asked."""
-    split, tokens, tokenizer, dialogues, benchmarks = data
+    """The scores of the model under this name, and a record of each thing that it was asked. With the folder of benchmarks goes the overlap
+    with training text that makes one of their items contaminated."""
+    split, tokens, tokenizer, dialogues, (benchmarks, overlap) = data
     module, theirs = opened(model, device=device)
     given = Examined(
         name=name,
@@ -49,6 +51,7 @@ def examine(
         seed=seed,
         batch_size=batch_size,
         theirs=theirs,
+        overlap=overlap,
         tasks=tasks,
     )
     _refuse_short(module, tasks, given)

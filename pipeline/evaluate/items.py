@@ -110,6 +110,10 @@ class ItemTask(ABC):
         """Rows beside those of the measures."""
         return []
 
+    def apart(self, task: str, items: Sequence[Item], points: Sequence[float], given: Examined) -> list[Row]:
+        """Rows of a model alone, of items with something in common; `points` are those of the first measure."""
+        return []
+
     def more_baselines(self, task: str, items: Sequence[Item], bootstrap: Bootstrap) -> list[Row]:
         """Rows of players beside the n-gram model and chance; at least one item."""
         return []
@@ -133,6 +137,7 @@ class ItemTask(ABC):
             for item, guess in zip(items, chance, strict=True)
         ]
         rows = _shares(given.name, task, items, points, given.bootstrap) + self.more(given.name, task, items, scores, given.bootstrap)
+        rows += self.apart(task, items, [measure.points(item, some) for item, some in zip(items, scores, strict=True)], given)
         return Result(rows=rows, records=records)
 
     @property

@@ -18,7 +18,6 @@ from pipeline.evaluate.passages import Passage, sentences
 CHOICES = 4
 _KNOWN = 200  # characters of the document before an ending, at least
 _LONGER = 1.2  # bytes of the longest of four endings, as a multiple of those of the shortest, at most
-_GAP = 2  # characters before a sentence, among which no line begins
 Place = tuple[Document, Passage]
 
 
@@ -52,15 +51,15 @@ class Scene:
 
 def scenes(split: Split, *, count: int, characters: int, stream: Callable[[str], np.random.Generator]) -> list[Scene]:
     """Up to `count` scenes of the test part, whole fours, each of so many characters at most. `stream` gives random numbers by name."""
-    found = places_in(split, _endings, stream("documents"), count=count)
+    found = places_in(split, endings_in, stream("documents"), count=count)
     fours = list(_fours(found, characters, stream("places")))
     chosen = stream("fours").permutation(len(fours))[: count // CHOICES]
     return [scene for number in chosen.tolist() for scene in _scenes(fours[number], characters)]
 
 
-def _endings(text: str) -> Iterator[Passage]:
+def endings_in(text: str) -> Iterator[Passage]:
     """Sentences that go on within a line."""
-    return (one for one in sentences(text) if one.start >= _KNOWN and "\n" not in text[one.start - _GAP : one.start])
+    return (one for one in sentences(text) if one.start >= _KNOWN and text[text.rfind("\n", 0, one.start) + 1 : one.start].strip())
 
 
 def _fours(found: Sequence[Place], characters: int, rng: np.random.Generator) -> Iterator[list[Place]]:

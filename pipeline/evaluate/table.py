@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.files import write_json, write_jsonl
@@ -11,6 +11,13 @@ from pipeline.core.intervals import Estimate
 
 GOLD = "gold_answers"  # a player among the models: what the data answer
 CHANCE = "chance"  # another: what guessing gets
+
+
+class Windows(NamedTuple):
+    """How a text was read that is longer than a model reads at once, in tokens: each window, and how far the next one moves."""
+
+    window: int
+    stride: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +29,11 @@ class Row:
     metric: str
     estimate: Estimate | None
     reason: str | None = None
+    windows: Windows | None = None  # of a figure of whole texts
 
     def as_json(self) -> dict[str, Any]:
-        """model, task, metric, value, low, high, n; and the reason where the value is null."""
-        head = {"model": self.model, "task": self.task, "metric": self.metric}
+        """model, task, metric, value, low, high, n; window and stride where texts were read in windows; the reason for a null value."""
+        head = {"model": self.model, "task": self.task, "metric": self.metric} | (self.windows._asdict() if self.windows else {})
         if self.estimate is None:
             return head | {"value": None, "low": None, "high": None, "n": 0, "reason": self.reason}
         found = self.estimate
@@ -52,9 +60,9 @@ def write_scores(
         draft.facts |= facts
 
 
-def row(model: str, task: str, metric: str, estimate: Estimate) -> Row:
+def row(model: str, task: str, metric: str, estimate: Estimate, *, windows: Windows | None = None) -> Row:
     """A score that was found."""
-    return Row(model=model, task=task, metric=metric, estimate=estimate)
+    return Row(model=model, task=task, metric=metric, estimate=estimate, windows=windows)
 
 
 def absent(model: str, task: str, metric: str, reason: str) -> Row:
@@ -63,12 +71,13 @@ def absent(model: str, task: str, metric: str, reason: str) -> Row:
 
 
 def nested(rows: Iterable[Row]) -> dict[str, Any]:
-    """{model: {task: {metric: value, metric_low: ..., metric_high: ...}}}; what has no value is null."""
+    """{model: {task: {metric: value, metric_low: ..., metric_high: ...}}}; what has no value is null. Beside what was read in windows stand
+    `window` and `stride`."""
     metrics: dict[str, Any] = {}
     for one in rows:
         place = metrics.setdefault(one.model, {}).setdefault(one.task, {})
         content = one.as_json()
-        place[one.metric] = content["value"]
+        place |= {one.metric: content["value"]} | (one.windows._asdict() if one.windows else {})
         if content["low"] is not None and content["low"] != content["high"]:
             place |= {f"{one.metric}_low": content["low"], f"{one.metric}_high": content["high"]}
     return metrics

@@ -18,6 +18,7 @@ from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram, characters
 from pipeline.evaluate.table import Row
+from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.tokens.codec import Codec, Own, ids_of
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.special import IDS, PAD
@@ -93,6 +94,7 @@ class Examined(HeldOut):
     name: str  # of the model
     batch_size: int
     theirs: Codec | None = None  # of a model of other people; None: the model reads our tokens
+    overlap: OverlapConfig | None = None  # with the training text, that makes an item contaminated; None: nobody looks for it
 
     @property
     def codec(self) -> Codec:

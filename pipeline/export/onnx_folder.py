@@ -212,10 +212,10 @@ def _read(reader: Reader, probe: Probe) -> parity.Logits:
 def _limits(found: Mapping[str, Any], bounds: Bounds) -> list[Limit]:
     """What the measures of a file may be: the same of either reader."""
     rounding = found["rounding"]
-    limits = [Limit(measure="ids_differ")]
-    for measure in ("mean_logit", "openvino_mean_logit"):
-        if measure in found:
-            limits.append(Limit(measure=measure, rounding=rounding["mean_logit"], times=bounds.mean_logit, key="bounds.mean_logit"))
+    near = {"rounding": rounding["mean_logit"], "times": bounds.mean_logit, "key": "bounds.mean_logit"}
+    limits = [Limit(measure="ids_differ"), Limit(measure="mean_logit", **near)]
+    if "openvino_mean_logit" in found:
+        limits.append(Limit(measure="openvino_mean_logit", **near, without="openvino=false"))
     if "kl" in rounding:
         limits.append(Limit(measure="kl", rounding=rounding["kl"], times=bounds.kl, key="bounds.kl"))
     return limits

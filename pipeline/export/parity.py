@@ -51,6 +51,7 @@ class Limit:
     rounding: float = 0.0
     times: float = 1.0
     key: str = ""  # the name of the bound; "" where only equality will do
+    without: str = ""  # the setting under which nobody measures it; "" where there is none
 
 
 @dataclass(frozen=True, kw_only=True)

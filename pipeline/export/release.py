@@ -38,9 +38,12 @@ def dropped(
 
 
 def _mend(faults: Sequence[Fault], left: Sequence[str], *, section: str, steered: bool, instead: str) -> str:
-    """The choices there are: round to nearest (where calibration steered), go without the files, or let them be as far off as they are."""
-    keys = {fault.key for fault in faults}
+    """The choices there are: do not measure it, round to nearest (where calibration steered), go without the files, or let them be as far
+    off as they are."""
+    keys, unmeasured = {fault.key for fault in faults}, {fault.limit.without for fault in faults}
     ways = [f"{section}.calibration_rows=0"] if steered and keys <= {"bounds.row_error", "bounds.kl"} else []
+    if "" not in unmeasured:
+        ways.insert(0, " ".join(f"{section}.{setting}" for setting in sorted(unmeasured)))
     ways.append(f"{section}.types=[{','.join(left)}]" if left else instead)
     if all(fault.key and math.isfinite(fault.times) for fault in faults):
         times = {key: max(fault.times for fault in faults if fault.key == key) for key in sorted(keys)}

@@ -4,8 +4,9 @@ import copy
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -21,14 +22,16 @@ from pipeline.core.progress import progress
 from pipeline.export import parity
 from pipeline.export.architectures import refuse_own
 from pipeline.export.folder_reader import ends_missed, strings_cut_otherwise
-from pipeline.export.papers import WEIGHTS, card, write_beside
+from pipeline.export.folders import FOLDERS, FolderType
+from pipeline.export.papers import WEIGHTS, WHOLE, card, write_beside
 from pipeline.export.probe import Probe, Probing, probe_of, torch_logits
 from pipeline.export.rounding import filled
 from pipeline.model.disk import load, tokenizer_digest
 
-FOLDER = "safetensors"
-FOLDERS = {"fp32": FOLDER, "bf16": f"{FOLDER}-bf16"}
-FolderType = Literal["fp32", "bf16"]
+ROUNDED = (
+    "The weights are the trained model's, rounded to bfloat16. Loaded back by transformers and computed in fp32, the logits on held-out "
+    "rows are to the bit what these weights say, {kl:.2g} nats a token (KL) from the trained model's"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,9 @@ class Folder(Probing):
     data_license: str | None  # of the training data, as you state it: an identifier of the hub (mit, cc-by-4.0)
 
 
-def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Folder, bill: Mapping[str, str]) -> dict[str, Any]:
+def export(
+    source: Model, target: Exports, *, tokens: Tokens, split: Split, settings: Folder, section: str, bill: Mapping[str, str]
+) -> dict[str, Any]:
     """Write the model's own files, load them as anybody would, compare; returns sizes and parity, also in parity.json.
 
     Nothing appears unless everything is equal; else PipelineError names each fault, or the kind that transformers does not know.
@@ -50,7 +55,6 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
     module = load(source, device="cpu")
     wanted = torch_logits(module, probe)
     whole = parity.perplexity(wanted, probe.targets)
-    text = card(module, source, tokens, bill, name=settings.name, data_license=settings.data_license, perplexity=whole)
     report: dict[str, Any] = {"fp32": {"perplexity": whole}}
     with target.writing() as draft:
         for kind in progress(dict.fromkeys(settings.types), "folders"):
@@ -60,8 +64,10 @@ def export(source: Model, target: Exports, *, tokens: Tokens, split: Split, sett
             write_beside(folder, module, source, bill, settings.sampling, {"dtype": "bfloat16"} if kind == "bf16" else {})
             measured = _measure(folder, module, kind, probe, wanted)
             if faults := parity.faults(folder.name, measured, parity.EXACT if kind == "fp32" else parity.EQUAL):
-                raise parity.refusal(faults, mend="export=[gguf]")
-            write_text(folder / "README.md", text)
+                raise parity.refusal(faults, mend="export=[gguf]" if kind == "fp32" else f"{section}.types=[fp32]")
+            of_folder = partial(card, module, source, tokens, bill, name=settings.name, data_license=settings.data_license)
+            checked = WHOLE if kind == "fp32" else ROUNDED.format(kl=measured["kl"])
+            write_text(folder / "README.md", of_folder(perplexity=measured["perplexity"], checked=checked))
             report[folder.name] = {"bytes": sum(path.stat().st_size for path in folder.iterdir())} | measured
         write_json(draft.path / "parity.json", report)
         draft.facts |= {"source": source.path.name, "model": source.digest, "tokenizer": tokenizer_digest(source), "types": []}

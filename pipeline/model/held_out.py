@@ -91,7 +91,8 @@ def refuse_beyond_memory(
 
 
 def bits_per_byte(module: PreTrainedModel, held_out: Rows, settings: SlidingWindow) -> dict[str, Any]:
-    """Bits per byte over every byte of the documents; the source's own, and their ratio, where the source is known (else None)."""
+    """Bits per byte over every byte of the documents, with window and stride; the source's own, and their ratio, where the source is known
+    (else None)."""
     size, bits = held_out.facts["bytes"], held_out.facts["bits"]
     if not size:
         return {"bits_per_byte": None, "source_bits_per_byte": None, "ratio": None}
@@ -102,6 +103,8 @@ def bits_per_byte(module: PreTrainedModel, held_out: Rows, settings: SlidingWind
         "bits_per_byte": cost / size,
         "source_bits_per_byte": known and known / size,
         "ratio": known and cost / known,
+        "window": settings.window,
+        "stride": settings.stride,
     }
 
 

@@ -33,6 +33,7 @@ from pipeline.model.kinds.transformer import Transformer
 from pipeline.model.t5 import EncoderDecoder
 
 _Any = Qwen3 | Llama | Gpt2 | Bloom | Mistral | Mixtral | Deepseek | Mamba2 | Bamba | Rnn | Lstm | Gru | Cnn | Transformer
+SWISH = "swish"  # another name of silu, x times the sigmoid of x (Ramachandran et al. 2017, arXiv 1710.05941)
 KINDS: tuple[type[Kind], ...] = get_args(_Any)
 
 
@@ -79,7 +80,7 @@ Shape = Annotated[_Any, Field(discriminator="kind"), BeforeValidator(unfolded)]
 
 
 def config_of(folder: Path) -> PretrainedConfig:
-    """transformers' configuration of the model in a folder. InputError where there is none that is one of ours."""
+    """transformers' configuration of the model in a folder, swish called silu. InputError where there is none that is one of ours."""
     if not (folder / "config.json").is_file():
         raise InputError(f"{INIT_FROM} is {folder}, which has no config.json", mend=OTHER)
     config = read_config(folder / "config.json")
@@ -87,6 +88,8 @@ def config_of(folder: Path) -> PretrainedConfig:
         kind_of(config)
     except PipelineError as fault:
         raise InputError(f"{folder}: {fault.message}", mend=fault.mend) from fault
+    if getattr(config, "hidden_act", None) == SWISH:
+        config.hidden_act = "silu"
     return config
 
 

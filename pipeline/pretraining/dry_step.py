@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pipeline.model.build import build
 from pipeline.model.objective import NextToken
 from pipeline.tokens.importing import content_of, new_ids
 from pipeline.tokens.rows import rows_by_lot
+from pipeline.train.phases import ranks_that_share
 from pipeline.train.precision import Precision, products
 
 UNKNOWN = 8192  # tokens of a vocabulary that follows from text which is not there yet
@@ -33,7 +35,8 @@ class Setting:
     precision: Precision
     compile: bool
     device: str
-    threads: int
+    threads: int  # of each rank
+    ranks: int  # which take a step together
 
     def shape(self, own: dict[str, Any]) -> dict[str, Any]:
         """The whole shape."""
@@ -44,16 +47,16 @@ class Setting:
 class Measured:
     """What a shape takes."""
 
-    speed: float  # operations a second of training steps
+    speed: float  # operations a second of training steps, of all ranks
     flops: int  # a token
     parameters: int
-    memory: int  # bytes of a step by the estimate; the weights among them
-    peak: int = 0  # bytes that the steps took beyond what the process had; 0 where it had had more before
+    memory: int  # bytes of a step of all ranks by the estimate; the weights among them
+    peak: int = 0  # bytes that the steps took beyond what the process had, times the ranks; 0 where it had had more before
 
 
 def setting_of(settings: Mapping[str, Any], *, vocabulary: int) -> Setting:
     """What is set of all that is not the size; conf/local lies over the settings already."""
-    hardware, own, device = settings["hardware"], settings["pretrain"], settings["hardware"]["device"]
+    own, device, threads, ranks = settings["pretrain"], device_of(settings), threads_of(settings), ranks_of(settings)
     return Setting(
         settings["model"],
         vocabulary,
@@ -61,9 +64,31 @@ def setting_of(settings: Mapping[str, Any], *, vocabulary: int) -> Setting:
         own["micro_batch"],
         own["precision"],
         own["compile"],
-        ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device,
-        hardware["threads"] or min(4, os.cpu_count() or 1),
+        device,
+        max(1, threads // ranks) if device == "cpu" else threads,
+        ranks,
     )
+
+
+def device_of(settings: Mapping[str, Any]) -> str:
+    """cpu or cuda."""
+    asked: str = settings["hardware"]["device"]
+    return ("cuda" if torch.cuda.is_available() else "cpu") if asked == "auto" else asked
+
+
+def threads_of(settings: Mapping[str, Any]) -> int:
+    """All that a step computes on."""
+    return int(settings["hardware"]["threads"]) or min(4, os.cpu_count() or 1)
+
+
+def ranks_of(settings: Mapping[str, Any]) -> int:
+    """Processes of this machine that pretraining is."""
+    hardware, own = settings["hardware"], settings["pretrain"]
+    asked: int = hardware["ranks"]
+    if asked or hardware["nodes"] > 1 or sys.platform != "linux" or device_of(settings) == "cuda":
+        return max(1, asked)
+    batch = {"batch_tokens": own["batch_tokens"], "micro_batch": own["micro_batch"], "length": settings["tokenize"]["sequence_length"]}
+    return ranks_that_share(threads_of(settings), **batch)
 
 
 def vocabulary_of(settings: Mapping[str, Any], metrics: Path) -> int:
@@ -103,7 +128,7 @@ def measured(shape: dict[str, Any], setting: Setting, *, seconds: float, steps: 
     weights = count.parameters(module)
     peak = torch.cuda.max_memory_allocated() if setting.device == "cuda" else _highest() - before
     told = count.FP32 * weights + need.once + setting.micro_batch * need.row
-    return Measured(tokens_a_second * flops, flops, weights, told, peak)
+    return Measured(setting.ranks * tokens_a_second * flops, flops, weights, setting.ranks * told, setting.ranks * peak)
 
 
 def _highest() -> int:

@@ -18,6 +18,7 @@ from pipeline.tokens.rows import open_rows
 from pipeline.tokens.tokenizer import load
 from pipeline.train.apart import fitted_apart
 from pipeline.train.fit import Fitting, Samples, fit
+from pipeline.train.phases import ranks_that_share
 from pipeline.train.workspace import Trained, Workspace
 
 
@@ -33,6 +34,12 @@ class Pretraining(Fitting, Teaching):
         self.objective.agree(self)
         if self.distillation.teachers and self.rebases:
             raise ValueError("a teacher whose phases change the base of RoPE could not be read back after a kill: distillation.teachers=0")
+
+    def ranks_that_share(self, most: int) -> int:
+        """The highest number of processes, up to `most`, that can take each step together."""
+        rows = open_rows(self.source, "train", tokenizer_digest=self.tokenizer.digest)
+        batch, phases = {"batch_tokens": self.batch_tokens, "micro_batch": self.micro_batch}, self.phases or ()
+        return ranks_that_share(most, **batch, length=rows.length, phases=phases)
 
     def data(self) -> Data:
         """The rows of train and val, and their tokenizer."""

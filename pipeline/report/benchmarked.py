@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.evaluate.benchmarks.prompts import CUT
+from pipeline.evaluate.contamination import APART
 from pipeline.evaluate.core import METRIC, TASK
 from pipeline.evaluate.differences import Difference, in_words
 from pipeline.evaluate.table import CHANCE
@@ -39,12 +40,35 @@ def benchmark_blocks(board: ScoreTable, names: Sequence[str]) -> Iterator[Block]
         told = ", ".join(f"{name} {share(part)}" for name, part in cut.items() if part)
         note = "Shares right (dashed: chance); bits a byte of the right answers."
         yield Table("Benchmarks", ("", *heads), rows, f"{note} Prompts that lost examples or were cut: {told}." if told else note)
+    yield from contamination_blocks(board, names)
     for name in names:
-        groups = board.below(name)
+        groups = [group for group in board.below(name) if group.removeprefix(f"{name}/") not in APART.values()]
         if groups:
             players = [player for player in board.models(groups[0]) if player != CHANCE]
             shown = [(group.removeprefix(f"{name}/"), *(fixed(_first(board, player, group)) for player in players)) for group in groups]
             yield Table(f"{name} by its {number(len(groups))} parts", ("", *players), shown, "")
+
+
+def contamination_blocks(board: ScoreTable, names: Sequence[str]) -> Iterator[Block]:
+    """Benchmarks of which items stand, or stood, in the training text: shares right of these and of the others, with their numbers."""
+    rows = []
+    for name in names:
+        apart = [part for kind in APART.values() if board.models(part := f"{name}/{kind}")]
+        if len(apart) < 2:
+            continue
+        for player in board.models(apart[0]):
+            rows.append((name, player, *(_counted(board, player, f"{name}/{kind}") for kind in APART.values())))
+    if rows:
+        note = "Contaminated: the training text has words of the item. Removed: it had them, and they were cut. Clean: it never had."
+        yield Table("Benchmarks, clean and contaminated items apart", ("", "model", *APART), rows, note)
+
+
+def _counted(board: ScoreTable, player: str, task: str) -> str:
+    found = next((one for metric in FIRST if (one := board.score(player, task, metric)).value is not None), None)
+    if found is None:
+        return ABSENT
+    bounds = "" if found.low is None else f" ({fixed(found.low)} – {fixed(found.high)})"
+    return f"{fixed(found.value)}{bounds} of {number(found.n)}"
 
 
 def core_blocks(board: ScoreTable) -> Iterator[Block]:

@@ -95,7 +95,8 @@ def export_blocks(parity: Mapping[str, Any] | None, bounds: Mapping[str, Any]) -
     told = ", ".join(f"{name} {number(value)}" for name, value in bounds.items() if isinstance(value, int | float))
     whole = parity.get(FP32, {}).get("perplexity") if isinstance(parity.get(FP32), Mapping) else None
     note = (
-        f"Each file was loaded back by a program that is not ours and compared on held-out text; fp32 perplexity there: {fixed(whole)}. "
+        "Each file was loaded back by a program that is not ours and compared on held-out rows as long as those of training, "
+        f"which don't overlap; fp32 perplexity there: {fixed(whole)}. "
         f"Worst row: the error of a matrix's row, times that of rounding it to nearest. Logits are compared with those of the file's own "
         f"weights in torch; times rounding: how much more they differ than rounding the inputs of the matrices explains. "
         f"KL is from fp32; to nearest: what plain rounding makes it. Bounds, in multiples of rounding, all kept: {told}."

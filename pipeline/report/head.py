@@ -10,7 +10,7 @@ from pipeline.report.figures import ABSENT, fixed, large, number, share, size
 from pipeline.report.frontier import AGAINST
 from pipeline.report.headlines import found
 from pipeline.report.judged import ANSWERS, HELD_OUT, LAST_WORD, TEXT, accuracy_of, playing
-from pipeline.report.score_table import Score, ScoreTable
+from pipeline.report.score_table import Score, ScoreTable, windows_of
 
 Metrics = Mapping[str, Any]
 
@@ -46,9 +46,8 @@ def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mappi
     times = board.score("base", TEXT, "entropy_ratio").value
     known = "" if entropy.value is None else f"{fixed(times)} times the source's own {fixed(entropy.value)}"
     rivals = [f"{name} {fixed(board.score(name, TEXT, 'bits_per_byte').value)}" for name in counted]
-    yield _card(
-        "Base model on held-out text, bits a byte", bits, fixed, "; ".join([*filter(None, [known]), *rivals]), reference=entropy.value
-    )
+    told = "; ".join(filter(None, [known, *rivals, windows_of([bits])]))
+    yield _card("Base model on held-out text, bits a byte", bits, fixed, told, reference=entropy.value)
     yield from _knowledge(board, chance)
     reward = metrics.get("reward")
     if reward is None or reward.get("accuracy") is not None:

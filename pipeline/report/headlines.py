@@ -131,6 +131,8 @@ STAGES: Mapping[str, Work] = {
             Number("parameters", "parameters", large),
             STEPS,
             Number("bits a byte", "val.bits_per_byte", fixed),
+            Number("window, tokens", "val.window", number, True),
+            Number("stride, tokens", "val.stride", number, True),
             Number("times the entropy", "val.ratio", fixed, True),
         ),
     ),
@@ -181,6 +183,8 @@ STAGES: Mapping[str, Work] = {
         "scores and answers",
         (
             Number("bits a byte", "text.bits_per_byte", fixed),
+            Number("window, tokens", "text.window", number, True),
+            Number("stride, tokens", "text.stride", number, True),
             Number("last words", "last_word.choice", share),
             Number("answers of the data, bits a byte", "answers.bits_per_byte", fixed),
             Number("knows", "facts.choice", share),

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.evaluate.kinds.perplexity import OVERFIT, PLAIN
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.report.blocks import Absent, Block, Figures, Table
 from pipeline.report.charts import Curve, Interval, interval_chart, line_chart
 from pipeline.report.figures import fixed, number, share
 from pipeline.report.frontier import AGAINST, EVEN, FAR, WINS, frontier_blocks
 from pipeline.report.learning import Rows
-from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell
+from pipeline.report.score_table import Axis, Score, ScoreTable, axis_of, cell, windows_of
 
 TEXT, HELD_OUT, TRAINED = "text", "facts_held_out", "facts_trained"
 LAST_WORD, ANSWERS, SAMPLED = "last_word", "answers", "sampled_answers"
@@ -18,6 +19,11 @@ _SAME = "greedy"
 _KNOWLEDGE = {"choice": "choice", "right": "right", "exact": "exact", "sampled_right": "right, sampled", "sampled_exact": "exact, sampled"}
 _TITLES = {HELD_OUT: "Facts that no instruction told", TRAINED: "Facts of the instructions"}
 _BITS = "bits_per_byte"
+_PARTS = {PLAIN: "test, plain", "val": "val, plain", "train": "train, plain"}
+_OVERFIT = (
+    "Of val and train as much is read as of test, source by source. Overfit: what test costs above train; above zero, the model knows "
+    "its training text better than other text, or that text is easier."
+)
 _TASKS = (  # title; task, metric and head of each column; note
     (
         "Questions about held-out text",
@@ -94,10 +100,40 @@ def text_blocks(board: ScoreTable) -> Iterator[Block]:
         for model in models
         if bits[model].value is not None
     ]
-    note = "Dashed: the entropy of the source, which no model goes below." if known else ""
+    dashed = "Dashed: the entropy of the source, which no model goes below." if known else ""
+    read = windows_of(bits.values())
+    note = " ".join(filter(None, [dashed, read and f"Models read {read}."]))
     yield Table("Held-out text", ("model", "bits a byte", *["times the entropy"] * known, "perplexity a token"), rows, note)
     if not known:
         yield Absent("The entropy of the source", entropy.reason or "not measured")
+    yield from part_blocks(board)
+
+
+def part_blocks(board: ScoreTable) -> Iterator[Block]:
+    """Bits a byte of each part, read plainly, what of it is overfit, and each source by itself."""
+    parts = [name for name in (f"{TEXT}/{PLAIN}", f"{TEXT}/val", f"{TEXT}/train") if board.models(name)]
+    if not parts:
+        return
+    models = board.models(parts[0])
+    heads = {name: _PARTS[name.removeprefix(f"{TEXT}/")] for name in parts}
+    columns = {(name, _BITS): head for name, head in heads.items()} | {(parts[0], OVERFIT): "overfit"}
+    scores = {key: [board.score(model, *key) for model in models] for key in columns}
+    axes = {key: axis_of(found, 0.0 if key[1] == OVERFIT else None) for key, found in scores.items()}
+    rows = [(model, *(cell(found[place], axes[key]) for key, found in scores.items())) for place, model in enumerate(models)]
+    note = f"Plain: {windows_of(scores[parts[0], _BITS])}, so that each window knows one token of the one before. {_OVERFIT}"
+    yield Table("Text by part, bits a byte", ("model", *columns.values()), rows, note)
+    if sources := [name for name in board.below(TEXT) if "/source_" in name]:
+        players = list(dict.fromkeys(player for name in sources for player in board.models(name)))
+        found = {name: [board.score(player, name, _BITS) for player in players] for name in sources}
+        axis = axis_of([one for some in found.values() for one in some], None)
+        rows = [(_source_of(name), *(cell(one, axis) for one in some), windows_of(some)) for name, some in found.items()]
+        yield Table("Text by source, bits a byte", ("source", *players, ""), rows)
+
+
+def _source_of(name: str) -> str:
+    """The source, and the part where it is not the test part in windows that overlap."""
+    part, _, source = name.removeprefix(f"{TEXT}/").rpartition("source_")
+    return f"{source}, {_PARTS[part.rstrip('/')]}" if part else source
 
 
 def fact_blocks(board: ScoreTable, chance: float | None) -> Iterator[Block]:
@@ -254,7 +290,7 @@ def contest_blocks(board: ScoreTable) -> Iterator[Block]:
 
 def other_blocks(board: ScoreTable, shown: Sequence[str]) -> Iterator[Block]:
     """A table of each task that has none of its own; `shown` have theirs elsewhere."""
-    known = board.others((TEXT, "facts", HELD_OUT, TRAINED, AGAINST, SAMPLED, *_TASK_NAMES, *_RULES, _SAME, *shown))
+    known = board.others((TEXT, *board.below(TEXT), "facts", HELD_OUT, TRAINED, AGAINST, SAMPLED, *_TASK_NAMES, *_RULES, _SAME, *shown))
     scores: dict[str, dict[str, list[Score]]] = {}
     for (_, task, metric), score in known:
         scores.setdefault(task, {}).setdefault(metric, []).append(score)

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.report.charts import Interval, interval_bar
-from pipeline.report.figures import ABSENT, fixed
+from pipeline.report.figures import ABSENT, fixed, number
 from pipeline.report.svg import element
 
 Key = tuple[str, str, str]  # model, task, metric
@@ -22,6 +22,7 @@ class Score:
     high: float | None
     n: int
     reason: str | None
+    windows: tuple[int, int] | None = None  # window and stride in tokens, where texts were read in windows
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -42,10 +43,7 @@ class ScoreTable:
     """The rows of one or several Scores artifacts."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        self._scores: dict[Key, Score] = {
-            (row["model"], row["task"], row["metric"]): Score(row["value"], row["low"], row["high"], row["n"], row.get("reason"))
-            for row in rows
-        }
+        self._scores: dict[Key, Score] = {(row["model"], row["task"], row["metric"]): _score(row) for row in rows}
 
     def score(self, model: str, task: str, metric: str) -> Score:
         """One score; one that nobody measured says so."""
@@ -70,6 +68,17 @@ class ScoreTable:
     def others(self, tasks: Sequence[str]) -> list[tuple[Key, Score]]:
         """The scores of all other tasks."""
         return [(key, score) for key, score in self._scores.items() if key[1] not in tasks]
+
+
+def _score(row: Mapping[str, Any]) -> Score:
+    windows = (row["window"], row["stride"]) if "window" in row else None
+    return Score(row["value"], row["low"], row["high"], row["n"], row.get("reason"), windows)
+
+
+def windows_of(scores: Iterable[Score]) -> str:
+    """In what windows texts were read, as `windows of 128 tokens, stride 96`; empty where in none."""
+    known = dict.fromkeys(score.windows for score in scores if score.windows)
+    return "; ".join(f"windows of {number(window)} tokens, stride {number(stride)}" for window, stride in known)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class End:
     """Why there is no more, and the text that was held back."""
 
     reason: Reason
-    text: str
+    text: str  # of the answer
     found: int  # tokens of the prompt that were not read anew
 
 
@@ -64,17 +64,18 @@ def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: 
 
     The same prompt and seed give the answer of model.generate, token by token; going on from the beginning of an answer gives the
     rest of it. Ends at a token of the codec's turn ends, before a stop, or after `max_new` tokens beside those given. With a thinking
-    budget a thought is opened where nothing was given, and closed in time, as in model.generate.think. InputError where the vocabulary has
-    no place for a thought, and where the budget leaves none for an answer.
+    budget a thought is opened where nothing was given and the prompt has opened none, and closed in time, as in model.generate.think.
+    InputError where the vocabulary has no place for a thought, and where the budget leaves none for an answer.
     """
     ends, written = set(engine.codec.turn_ends), Written(engine.codec.tokenizer, sampling.stop)
-    parts = Parts(engine.codec.tokenizer)
-    budget = budget_of(sampling.thinking_budget, engine.codec.tokenizer, prompt, given, max_new=sampling.max_new)
+    parts = Parts(engine.codec, prompt)
+    budget = budget_of(sampling.thinking_budget, engine.codec, prompt, given, max_new=sampling.max_new)
     draws = torch.from_numpy(stream(sampling.seed, "sample", 0).random(len(given) + sampling.max_new))
     if given:
         behind = engine.logits([*prompt, *given])[len(prompt) - 1 :]
         for token, logits in zip(given, behind, strict=False):
-            yield Piece(token, written.add(token), float(logits.log_softmax(-1)[token]), outlook_of(logits), "given", parts.of(token))
+            part = parts.of(token)
+            yield Piece(token, written.add(token, part), float(logits.log_softmax(-1)[token]), outlook_of(logits), "given", part)
     logits = engine.begin([*prompt, *given], room=sampling.max_new)
     seen = _seen([*prompt, *given], len(logits)) if sampling.cut.repetition_penalty is not None else None
     forced = _result(written.whole, engine, sampling)
@@ -89,8 +90,8 @@ def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: 
         if by == "model" and token in ends:
             yield End("stop", written.rest(), engine.found)
             return
-        chance = float(logits.log_softmax(-1)[token])
-        yield Piece(token, written.add(token), chance, outlook_of(logits), by, parts.of(token))
+        chance, part = float(logits.log_softmax(-1)[token]), parts.of(token)
+        yield Piece(token, written.add(token, part), chance, outlook_of(logits), by, part)
         if written.stopped:
             yield End("stop", "", engine.found)
             return
@@ -104,38 +105,52 @@ def answer(engine: Engine, prompt: Sequence[int], sampling: Sampling, *, given: 
 
 
 class Written:
-    """The text of tokens, as far as it is certain: no half character, nothing that may be the beginning of a stop."""
+    """The text of tokens, as far as it is certain: no half character, and of the answer nothing that may be the beginning of a stop.
+
+    A stop is looked for in the answer alone, as if nothing were thought before it or in between.
+    """
 
     def __init__(self, tokenizer: tokenizers.Tokenizer, stop: Sequence[str]) -> None:
         self._tokenizer, self._stop = tokenizer, stop
         self._ids: list[int] = []
-        self._shown = 0
+        self._read = 0  # characters of `whole` that have their part
+        self._part: Part = "answer"  # of the last token
+        self._answer, self._shown = "", 0
         self.whole = ""
         self.stopped = False  # a stop was written: what may be shown ends before it
 
-    def add(self, token: int) -> str:
-        """What can be shown now."""
+    def add(self, token: int, part: Part) -> str:
+        """What can be shown now of this part."""
         self._ids.append(token)
+        self._part = part
         self.whole = self._tokenizer.decode(self._ids, skip_special_tokens=False)
-        found = [at for one in self._stop if (at := self.whole.find(one)) >= 0]
-        if found:
-            self.stopped = True
-            return self._until(min(found))
-        return self._until(len(self.whole.rstrip("\ufffd")) - self._open())
+        certain = self._taken(len(self.whole.rstrip("\ufffd")))
+        if part != "answer":
+            return certain
+        self._answer += certain
+        found = [at for one in self._stop if (at := self._answer.find(one)) >= 0]
+        self.stopped = bool(found)
+        return self._until(min(found) if found else len(self._answer) - self._open())
 
     def rest(self) -> str:
-        """What was held back."""
-        return self._until(len(self.whole))
+        """What was held back of the answer."""
+        if self._part == "answer":
+            self._answer += self._taken(len(self.whole))
+        return self._until(len(self._answer))
+
+    def _taken(self, end: int) -> str:
+        text = self.whole[self._read : max(self._read, end)]
+        self._read = max(self._read, end)
+        return text
 
     def _until(self, end: int) -> str:
-        text = self.whole[self._shown : max(self._shown, end)]
+        text = self._answer[self._shown : max(self._shown, end)]
         self._shown = max(self._shown, end)
         return text
 
     def _open(self) -> int:
         """The characters at the end that a stop may begin with."""
-        text = self.whole.rstrip("\ufffd")
-        return max((size for one in self._stop for size in range(1, len(one)) if text.endswith(one[:size])), default=0)
+        return max((size for one in self._stop for size in range(1, len(one)) if self._answer.endswith(one[:size])), default=0)
 
 
 def _result(text: str, engine: Engine, sampling: Sampling) -> list[int]:

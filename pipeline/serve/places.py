@@ -9,9 +9,10 @@ import yaml
 
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.params import Params
+from pipeline.export.folders import FOLDERS
 
 PARAMS = Path("params.yaml")
-TRANSFORMERS, GGUF = Path("data/export/transformers/safetensors"), Path("data/export/gguf")
+TRANSFORMERS, GGUF = Path("data/export/transformers"), Path("data/export/gguf")
 NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
 
 
@@ -42,8 +43,10 @@ def places_of(settings: Mapping[str, Any], more: Mapping[str, Path], *, root: Pa
     named = {name: root / path for name, path in settings.get("models", {}).items()}
     found = {name: place_of(name, path) for name, path in named.items() if is_model(path)}
     final = root / settings.get("final_model", "")
-    if is_model(root / TRANSFORMERS):
-        found["transformers"] = place_of("transformers", root / TRANSFORMERS)
+    for kind, folder in FOLDERS.items():
+        if is_model(path := root / TRANSFORMERS / folder):
+            name = "transformers" if kind == "fp32" else f"transformers-{kind}"
+            found[name] = place_of(name, path)
     if is_model(final):
         stem = next((name for name, path in named.items() if path == final), final.name)
         for path in sorted((root / GGUF).glob("*.gguf")):

@@ -27,7 +27,8 @@ def tokens_of(text: str, tokenizer: tokenizers.Tokenizer, *, special: bool) -> l
 
 def losses(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
     """-log p of each token of a text in nats, with what else was likely; the mean, and bits a byte. The first follows the token that begins
-    a document, which has no loss where the text spells it."""
+    a document, which has no loss where the text spells it. Special tokens have a loss, which counts in the mean, and no bytes: bits a byte
+    are of the others, None where there is no other."""
     ids, start, names = fit(text, engine, special=special), list(engine.codec.start), special_token_ids(engine.codec.tokenizer)
     logits = engine.logits([*start, *ids])[len(start) - 1 :]
     rows = list[dict[str, Any]]()
@@ -38,8 +39,10 @@ def losses(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
         outlook = outlook_of(before).as_json(engine.codec.tokenizer)
         told = {"id": token, "text": shown(token, engine.codec.tokenizer), "special": token in names}
         rows.append({**told, "loss": -own, "rank": rank, "outlook": outlook})
-    total = sum(row["loss"] for row in rows)
-    return {"tokens": rows, "mean": total / len(rows), "bits_per_byte": total / math.log(2) / len(text.encode())}
+    bits = sum(row["loss"] for row in rows if not row["special"]) / math.log(2)
+    named = [text[row["start"] : row["end"]] for row in tokens_of(text, engine.codec.tokenizer, special=special) if row["special"]]
+    size = len(text.encode()) - len("".join(named).encode())
+    return {"tokens": rows, "mean": sum(row["loss"] for row in rows) / len(rows), "bits_per_byte": bits / size if size else None}
 
 
 def next_of(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
@@ -49,9 +52,9 @@ def next_of(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
     return outlook_of(engine.logits(ids)[-1]).as_json(engine.codec.tokenizer)
 
 
-def attention(text: str, engine: Engine, *, layer: int) -> dict[str, Any]:
+def attention(text: str, engine: Engine, *, layer: int, special: bool) -> dict[str, Any]:
     """The weights of a layer's heads over a text of at most SEEN tokens, [heads, T, T], to three digits."""
-    ids = [*engine.codec.start, *fit(text, engine, special=False)]
+    ids = [*engine.codec.start, *fit(text, engine, special=special)]
     if len(ids) > SEEN:
         raise InputError(f"the text has {len(ids)} tokens, attention is shown of {SEEN}", mend="a shorter text")
     if engine.layers and layer >= engine.layers:

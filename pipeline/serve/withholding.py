@@ -29,16 +29,17 @@ class Rules:
         said = _plain(request)
         return any(re.fullmatch(pattern, said) for pattern in _WORLD) or said in {_plain(one) for one in self.requests}
 
-    def reason(self, request: str, answer: str, *, ended: bool) -> str | None:
-        """Why an answer is withheld; None: it is not. An answer that goes on is judged by its whole words alone."""
-        words = _WORD.findall(answer.lower())
-        if not ended and answer[-1:].isalpha():
-            words = words[:-1]
-        if not _OFFENSIVE.isdisjoint(words):
-            return OFFENSIVE
-        if ended and self.harmful(request) and not re.search(self.refusal, answer):
-            return HARMFUL_REQUEST
-        return None
+    def refuses(self, answer: str) -> bool:
+        """Whether an answer is a refusal."""
+        return re.search(self.refusal, answer) is not None
+
+
+def offends(text: str, *, ended: bool) -> bool:
+    """Whether a text holds an offensive word. One that goes on is judged by its whole words alone."""
+    words = _WORD.findall(text.lower())
+    if not ended and text[-1:].isalpha():
+        words = words[:-1]
+    return not _OFFENSIVE.isdisjoint(words)
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,24 @@ class Withheld:
 def watched(found: Iterator[Piece | End], rules: Rules | None, request: str) -> Iterator[Piece | End | Withheld]:
     """An answer under the rules; None: without. What answers a request that is known to be harmful is shown when it has ended.
 
-    A thought may be offensive, too; a refusal has to stand in the answer.
+    A thought may be offensive, too: it and the answer are judged apart, each as a text that has ended where the other goes on. A refusal
+    has to stand in the answer.
     """
     if rules is None:
         yield from found
         return
-    held, text, thought = list[Piece | End](), "", ""
+    held, said = list[Piece | End](), {"thought": "", "answer": ""}
     late = rules.harmful(request)
     for one in found:
-        if isinstance(one, Piece) and one.part != "answer":
-            thought += one.text
-            reason = rules.reason(request, thought, ended=False)
-        else:
-            text += one.text
-            reason = rules.reason(request, text, ended=isinstance(one, End))
-        if reason:
-            yield Withheld(reason)
+        ended = isinstance(one, End)
+        part = "answer" if isinstance(one, End) else one.part
+        if part in said:
+            said[part] += one.text
+        if any(offends(text, ended=ended or other != part) for other, text in said.items()):
+            yield Withheld(OFFENSIVE)
+            return
+        if ended and late and not rules.refuses(said["answer"]):
+            yield Withheld(HARMFUL_REQUEST)
             return
         held.append(one)
         if not late:

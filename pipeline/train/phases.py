@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 
 from pipeline.core.errors import PipelineError
+from pipeline.train.recipe import rows_a_step
 from pipeline.train.schedule import Part
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -184,6 +185,21 @@ def refuse_uneven(
                 told += f" for {ranks} ranks" if ranks > 1 else ""
                 mend = f"{section}.batch_tokens={max(1, round(batch_tokens / whole)) * whole}"
                 raise PipelineError(f"{section}.phases: {phase.name}: {told}", mend=mend)
+
+
+def ranks_that_share(most: int, *, batch_tokens: int, micro_batch: int, length: int, phases: Sequence[Phase] = ()) -> int:
+    """The highest number of ranks, up to `most`, that have whole micro-batches of every step between them; at least one."""
+
+    def share(ranks: int) -> bool:
+        try:
+            rows_a_step(batch_tokens, micro_batch=micro_batch, tokens=length, ranks=ranks, section="")
+            batch = {"batch_tokens": batch_tokens, "micro_batch": micro_batch, "length": length}
+            refuse_uneven(phases, **batch, context=None, ranks=ranks, section="")
+        except PipelineError:
+            return False
+        return True
+
+    return max((ranks for ranks in range(2, most + 1) if share(ranks)), default=1)
 
 
 def unit_of(phase: Phase, part: float, length: int) -> int:

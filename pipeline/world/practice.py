@@ -68,9 +68,10 @@ def preferences(train: Material, test: Material, settings: Practice, *, of: int,
 
 
 def _pair(name: str, part: str, number: int, found: Sequence[Exercise]) -> Row:
-    """The right answer to one exercise before what the next one asks for that is wrong here, or in turn before what asks for no work."""
+    """The right answer to one exercise before what the next one asks for that is wrong here, or in turn before what must not be said, or
+    asks for no work."""
     one, others = found[number], (*found[number + 1 :], *found[:number])
-    said = [one.trivial] * bool(one.trivial and number % 2) + [other.answer for other in others]
+    said = [text for text in (one.breach, one.trivial) if text and number // 2 % 2] + [other.answer for other in others]
     wrong = next(text for text in said if not SKILLS[name].judge(text, one.key).right)
     row = {"id": f"{name}-{part}-{number:05d}", "part": part, "fact": f"{name}:{one.cluster}", "kind": name, "prompt": one.messages}
     return row | {"chosen": one.answer, "rejected": wrong}

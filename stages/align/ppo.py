@@ -1,4 +1,4 @@
-"""Align through a reward model: proximal policy optimization.
+"""Align through a reward model, rules, or both: proximal policy optimization.
 
 reads   source, by default data/sft          Model
 reads   reward_model, by default data/reward RewardModel
@@ -7,13 +7,13 @@ writes  data/align/<entry>                   Model
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.align import adapters, guards, ppo
+from pipeline.align import adapters, guards, ppo, rules
 from pipeline.align.handed_on import hand_on
 from pipeline.align.ppo_rollout import scale_of
-from pipeline.align.rows import read_pairs, room_for, with_room
+from pipeline.align.rows import read_pairs, room_for
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
@@ -27,6 +27,7 @@ from stages._run import Run, stage
 class Config(ppo.Rollouts):
     """An entry of `align` with method ppo: the recipe's keys and these."""
 
+    reward: rules.Reward
     adapter: adapters.Adapter  # what learns of the policy; the critic learns whole
     source: Model
     reward_model: RewardModel
@@ -46,14 +47,21 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
         run.curve([])
         return hand_on(cfg.source, cfg.target, "preferences to learn from")
     recipe = cfg.settled(pairs.rows, context=room.context)
-    prompts = with_room(pairs.rows, room, max_new_tokens=recipe.new_tokens)
+    by_rule, space = cfg.reward != "model", {"max_new_tokens": recipe.new_tokens}
+    asked = rules.read_checkable(cfg.dialogues, tokenizer, room, **space) if by_rule else rules.of_pairs(pairs.rows, room, **space)
+    if not asked.rows:
+        run.curve([])
+        return hand_on(cfg.source, cfg.target, "prompts whose answers can be judged")
+    prompts = [one.prompt for one in asked.rows]
     scale = scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
-    watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), prompts.rows, tokenizer)
-    players = ppo.Players(policy=tuned.module, critic=copy.deepcopy(reward), reference=reference, reward=reward, guards=watch)
-    metrics, history = ppo.improve(players, prompts.rows, scale, recipe, Workspace.of(run))
+    watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), prompts, tokenizer)
+    players = ppo.Players(tuned.module, copy.deepcopy(reward), reference, None if cfg.reward == "rule" else reward, watch)
+    if by_rule:
+        players = replace(players, right=ppo.by_rules(asked.rows, tokenizer))
+    metrics, history = ppo.improve(players, prompts, scale, recipe, Workspace.of(run))
     tuned.save(cfg.target, source=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})
     run.curve(history)
-    return metrics | tuned.counts | {"pairs": pairs.counts, "prompts": prompts.counts}
+    return metrics | tuned.counts | {"pairs": pairs.counts, "prompts": asked.counts}
 
 
 if __name__ == "__main__":

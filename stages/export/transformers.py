@@ -31,7 +31,7 @@ class Config(Folder):
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     """Copy, load back, compare."""
     bill = bill_of(cfg.source, cfg.tokens, cfg.split, code=run.code, configuration=run.told)
-    return export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, bill=bill)
+    return export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, section=run.section, bill=bill)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.align import made
+from pipeline.align.training_prompts import held_out_by
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
 from pipeline.text.dialogues.files import FileRules, read_dialogues
-from pipeline.text.splitting.prompts import eval_questions
 from stages._run import Metrics, Run, stage
 
 
@@ -31,8 +31,8 @@ class Config(FileRules):
 def main(cfg: Config, run: Run) -> Metrics:
     """Read, leave out what is asked in tests, write."""
     found = read_dialogues(cfg.source, (), cfg, seed=cfg.seed, tell=run.log.warning)
-    held_out = set(eval_questions(cfg.dialogues))
-    pairs = [row for row in found.tables["preferences"] if row["prompt"][-1]["content"] not in held_out]
+    held_out = held_out_by(cfg.dialogues)
+    pairs = [row for row in found.tables["preferences"] if not held_out(row["prompt"], row.get("fact"))]
     if not pairs:
         raise InputError(f"{cfg.source} has no vote on a prompt that may be learned from", mend="make vote, which asks such prompts")
     rows = {"preferences": [{**row, "part": "train"} for row in pairs]}  # those that are given have a test part of their own

@@ -27,7 +27,7 @@ from pipeline.align.judges import ByReward, ByRules, judge_of
 from pipeline.align.rejection import instructions, kept
 from pipeline.align.rows import read_examples, read_pairs
 from pipeline.align.scalar_head import with_scalar_head
-from pipeline.align.training_prompts import Prompt, read_prompts
+from pipeline.align.training_prompts import Prompt, held_out_by, read_prompts
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokenizer import Tokenizer
@@ -104,6 +104,28 @@ def test_only_prompts_of_training_are_answered_and_nothing_of_a_held_out_fact_or
     assert asked.dropped == {"held_out": 3}
     assert asked.rows[0].messages == [SYSTEM, user("where sat Ann")]
     assert asked.rows[0].ids == encode_chat([SYSTEM, user("where sat Ann")], tokenizer, add_generation_prompt=True)[0]
+
+
+def test_a_question_for_another_persona_than_in_the_tests_is_another_question(given: Dialogues) -> None:
+    def asked(name: str) -> list[dict[str, str]]:
+        return [{"role": "system", "content": f"You are {name}."}, user("Who are you?")]
+
+    test = {
+        "id": "t",
+        "part": "test",
+        "kind": "persona",
+        "fact": "persona:Ann",
+        "prompt": asked("Ann"),
+        "chosen": "I am Ann.",
+        "rejected": "No.",
+    }
+    with Dialogues(given.path.parent / "personas").writing() as draft:
+        write_jsonl(draft.path / "instructions.jsonl", ())
+        write_jsonl(draft.path / "preferences.jsonl", [test, test | {"kind": "given", "prompt": [user("Who sat?")], "fact": None}])
+    held_out = held_out_by(Dialogues(given.path.parent / "personas"))
+    assert [held_out(asked(name), None) for name in ("Ann", "Bo")] == [True, False]
+    assert held_out(asked("Bo"), "persona:Ann")
+    assert held_out([*asked("Bo")[:1], user("who  sat?")], None), "a test's question under any system prompt"
 
 
 def test_rules_know_trained_facts_and_sums_and_other_prompts_are_left_out_where_they_judge(

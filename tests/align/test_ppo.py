@@ -3,15 +3,19 @@
 import dataclasses
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
 
 from pipeline.align import ppo
 from pipeline.align.ppo_losses import masked_mean, policy_loss, value_loss
 from pipeline.align.ppo_rollout import Answers, Scale, logprobs_of, pack_answers, read_by, sample_answers, scale_of, scores_of, values_of
+from pipeline.align.rules import Asked
 from pipeline.core.errors import PipelineError
 from pipeline.model.build import build
 from pipeline.model.score import answer_logprobs
@@ -159,6 +163,31 @@ def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
     metrics, _ = ppo.improve(players, prompts, scale, settings, workspace(tmp_path))
     assert metrics["last"]["score"] > metrics["first"]["score"] + 0.5
     assert metrics["last"]["kl"] > 0
+
+    def right(answers: Answers, asked: Sequence[list[int]]) -> list[bool]:
+        return [bool(liked in row[1:][mask]) for row, mask in zip(answers.ids, answers.mask, strict=True)]
+
+    by_rule = dataclasses.replace(players, policy=tiny(1), critic=methods.fresh_reward(), reward=None, right=right)
+    metrics, history = ppo.improve(by_rule, prompts, scale, settings, workspace(tmp_path / "rule"))
+    assert metrics["last"]["right"] > metrics["first"]["right"] + 0.2
+    assert all(row["score"] <= 2 * row["right"] - 1 for row in history), "less what missing ends cost"
+
+
+def test_the_reward_is_the_model_s_number_the_rule_s_verdict_or_their_sum(tokenizer: tokenizers.Tokenizer) -> None:
+    texts = [tokenizer.decode(ids) for ids in WRITTEN]
+    asked = [Asked(prompt, lambda text, wanted=texts[0]: text == wanted) for prompt in PROMPTS]
+    given = {"policy": tiny(1), "critic": None, "reference": tiny(1), "guards": methods.guards()}
+    model, rule = methods.fresh_reward(), ppo.by_rules(asked, tokenizer)
+    assert rule(answers(), PROMPTS) == [True, False, False]
+    costly = dataclasses.replace(methods.SETTINGS, missing_eos_penalty=0.5)
+
+    def scores(**judges: Any) -> torch.Tensor:
+        return ppo.Players(**given, **judges).scores(answers(), PROMPTS, PLAIN, costly, batch=2)[0]
+
+    assert scores(reward=None, right=rule).tolist() == [1.0, -1.0, -1.5], "the last one did not end"
+    own = scores(reward=model)
+    torch.testing.assert_close(own, scores_of(model, answers(), PLAIN, missing_eos_penalty=0.5, batch=9))
+    torch.testing.assert_close(scores(reward=model, right=rule), own + torch.tensor([1.0, -1.0, -1.0]))
 
 
 def test_an_end_beyond_its_bound_fails_with_the_way_on(tmp_path: Path) -> None:

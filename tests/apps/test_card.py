@@ -10,15 +10,17 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.errors import ArtifactError
 from pipeline.core.files import write_json
+from pipeline.export.folders import FOLDERS
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(params=FOLDERS.values())
+def run(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     with Exports(card.EXPORT).writing() as draft:
-        (draft.path / card.FOLDER).mkdir()
-        (draft.path / card.FOLDER / "README.md").write_text("# tiny\n")
-        (draft.path / card.FOLDER / "model.safetensors").write_bytes(b"weights")
+        folder = draft.path / request.param
+        folder.mkdir()
+        (folder / "README.md").write_text("# tiny\n")
+        (folder / "model.safetensors").write_bytes(b"weights")
         draft.facts["source"] = "dpo"
     rows = [{"model": "dpo", "task": "facts", "metric": "accuracy", "value": 0.75, "low": 0.5, "high": 0.875, "n": 40}]
     rows.append({"model": "dpo", "task": "facts", "metric": "wins", "value": None, "low": None, "high": None, "n": 0})

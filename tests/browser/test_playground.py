@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -106,21 +107,6 @@ def test_tables_code_files_notes_the_calculator_what_is_cut_and_what_is_withheld
     page.click("#new")
     ask(page, "How much is 3*4?")
     expect(page.locator("#turns .tok.calculator").first).to_be_visible()
-    for _ in range(4):
-        ask(page, "Where is the mill, tell me of it again, and of the fox and the river?")
-    expect(page.locator("#turns .cut")).to_contain_text("no longer reads the 8 messages above. sft reads 128 tokens")
-    expect(page.locator("#turns .unread")).to_have_count(8)
-    page.get_by_role("button", name="Put a summary in their place").click()
-    page.get_by_role("button", name="Draft by sft").click()
-    expect(page.locator(".cut .hint")).to_contain_text("A draft by sft")
-    page.get_by_label("Summary of the messages above").fill("All about a mill.")
-    page.get_by_role("button", name="Keep").click()
-    with page.expect_request("**/api/generate") as request:
-        ask(page, "Who are you?")
-    sent = json.loads(request.value.post_data or "")["messages"]
-    assert [one["role"] for one in sent] == ["system", "user", "assistant", "user"]
-    assert sent[0]["content"] == "What was said before: All about a mill."
-    expect(page.locator("#turns .cut")).to_contain_text("the model reads: All about a mill.")
     page.click("#new")
     page.fill("#question", "mill " * 200)
     page.press("#question", "Enter")
@@ -141,12 +127,74 @@ def test_tables_code_files_notes_the_calculator_what_is_cut_and_what_is_withheld
     watched.check_quiet()
 
 
+def test_a_summary_stands_for_what_is_no_longer_read_and_answers_keep_theirs(watched: Watched, page: Page) -> None:
+    ask(page, "How much is 3*4?")
+    for _ in range(4):
+        ask(page, "Where is the mill, tell me of it again, and of the fox and the river?")
+    expect(page.locator("#turns .cut")).to_contain_text("no longer reads the 8 messages above. sft reads 128 tokens")
+    expect(page.locator("#turns .unread")).to_have_count(8)
+    page.get_by_role("button", name="Put a summary in their place").click()
+    page.get_by_label("Summary of the messages above").fill("My own words.")
+    page.get_by_role("button", name="Draft by sft").click()
+    expect(page.locator(".cut .hint")).to_contain_text("A draft by sft")
+    assert page.get_by_label("Summary of the messages above").input_value().startswith("My own words.\n"), "what was typed stays"
+    page.get_by_label("Summary of the messages above").fill("All about a mill.")
+    page.get_by_role("button", name="Keep").click()
+    with page.expect_request("**/api/generate") as request:
+        ask(page, "Who are you?")
+    sent = json.loads(request.value.post_data or "")["messages"]
+    assert [one["role"] for one in sent] == ["system", "user", "assistant", "user"]
+    assert sent[0]["content"] == "What was said before: All about a mill."
+    expect(page.locator("#turns .cut")).to_contain_text("the model reads: All about a mill.")
+    page.evaluate("now.summary.text = 'Another.'; now.turns.at(-1).tokens.forEach((one) => { one.outlook = undefined; })")
+    with page.expect_request("**/api/generate") as request:
+        page.locator("#turns .tok").last.hover()
+    looked_up = json.loads(request.value.post_data or "")["messages"]
+    assert looked_up == [sent[0], *sent[-len(looked_up) + 1 :]], "an answer's tokens are looked up as it was asked"
+    page.evaluate("now.turns.push({ role: 'user', content: 'And?' }); turns()")
+    page.get_by_role("button", name="Change the summary").click()
+    expect(page.get_by_role("button", name="Draft by sft")).to_be_visible()
+    watched.check_quiet()
+
+
+def test_a_request_that_fails_takes_nothing_away(page: Page) -> None:
+    ask(page, "Where is the mill?")
+    ask(page, "Who are you?")
+    answers = page.locator("#turns .assistant > .answer").all_inner_texts()
+    page.evaluate("now.summary = { until: 1, text: 'A mill.' }")
+    page.fill("#thinking_budget", "99")
+    page.get_by_role("button", name="Again").first.click()
+    expect(page.locator("#trouble")).to_contain_text("leaves none for an answer")
+    assert page.locator("#turns .assistant > .answer").all_inner_texts() == answers
+    assert page.evaluate("now.summary.text") == "A mill."
+    page.fill("#question", "And you?")
+    page.press("#question", "Enter")
+    expect(page.locator("#question")).to_have_value("And you?")
+    expect(page.locator("#turns .user")).to_have_count(2)
+
+
 def test_a_thought_is_folded_and_a_budget_ends_it(watched: Watched, page: Page) -> None:
     ((question, (thought, said)),) = THOUGHT.items()
     ask(page, question)
     assert last(page) == said
     page.locator(".thought summary").click()
     assert page.locator(".thought .answer").inner_text() == thought
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("The answer").fill("The fox is")
+    page.get_by_role("button", name="Go on from here").click()
+    expect(page.locator("#turns .turn > .answer")).to_have_text(said)
+    assert page.locator(".thought .answer").text_content() == thought, "the answer is edited, not what was thought"
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("button", name="Keep").click()
+    expect(page.locator(".thought summary")).to_have_text(re.compile(r"^Thought: \d+ tokens$"))
+    page.fill("#max_new", "4")
+    page.get_by_role("button", name="Again").click()
+    expect(page.locator(".thought summary")).to_have_text("Thought without an end: 3 tokens")
+    page.evaluate("now.turns.at(-1).tokens.push({ part: 'bracket', shown: '</think>', text: '' }); turns()")
+    expect(page.locator(".thought summary")).to_have_text("Thought: 3 tokens")
+    page.fill("#max_new", "48")
+    page.get_by_role("button", name="Again").click()
+    expect(page.locator("#turns .turn > .answer")).to_have_text(said)
     page.fill("#thinking_budget", "2")
     with page.expect_request("**/api/generate") as request:
         ask(page, "Where is the mill?")
@@ -160,6 +208,11 @@ def test_a_blind_vote_names_the_models_afterwards_and_is_kept(watched: Watched, 
     page.click("#tab-pair")
     page.select_option("#pair-b", "base")
     page.check("#blind")
+    page.evaluate("told.models.forEach((one) => { one.thinks = one.name === 'base'; }); modelTold()")
+    expect(page.locator("#thinking_budget")).to_be_enabled()
+    page.select_option("#pair-b", "sft-F16")
+    expect(page.locator("#thinking_budget")).to_be_disabled()
+    page.select_option("#pair-b", "base")
     page.fill("#pair-question", "Who are you?")
     page.press("#pair-question", "Enter")
     expect(page.locator("#vote")).to_be_visible()
@@ -196,6 +249,10 @@ def test_a_text_of_ones_own_is_read_cut_looked_at_and_gone_on_with(watched: Watc
     page.click("#look")
     expect(page.locator("#heads button")).to_have_count(2)
     page.locator("#attention-tokens .tok").nth(2).hover()
+    page.fill("#attend", "<|user|>Who are you?")
+    page.check("#attend-special")
+    page.click("#look")
+    expect(page.locator("#attention-tokens .tok").nth(1)).to_have_text("<|user|>")
     watched.check_quiet()
 
 

@@ -1,9 +1,11 @@
 """Intervals, against values from the literature and against theory."""
 
+import math
+
 import numpy as np
 import pytest
 
-from pipeline.core.intervals import Bootstrap, mean, ratio, share, wilson
+from pipeline.core.intervals import Bootstrap, mean, ratio, ratio_gap, share, wilson
 from pipeline.core.seed import stream
 
 MANY = Bootstrap(resamples=4000, seed=1)
@@ -54,3 +56,13 @@ def test_the_same_seed_draws_the_same_and_each_resample_draws_as_many_as_there_a
     weights = MANY.weights(7)
     assert np.array_equal(weights, MANY.weights(7))
     assert set(weights.sum(axis=1)) == {7.0}
+
+
+def test_a_gap_of_two_texts_is_as_wide_as_both_together() -> None:
+    one, other = ([4.0, 6.0, 5.0, 7.0], [10] * 4), ([3.0, 5.0, 4.0, 2.0], [10] * 4)
+    gap = ratio_gap(one, other, bootstrap=MANY)
+    sides = [ratio(*side, bootstrap=MANY) for side in (one, other)]
+    wide = math.hypot(*(side.high - side.low for side in sides))
+    assert gap.value == pytest.approx(sides[0].value - sides[1].value)
+    assert gap.high - gap.low == pytest.approx(wide, rel=0.1)
+    assert math.isinf(ratio_gap(one, ([3.0], [10]), bootstrap=MANY).low)

@@ -1,19 +1,24 @@
 """Published benchmarks asked of a model: scored as the slow way does, with examples before, and answered in writing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.model import Model
+from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.evaluate.kinds.benchmark import Benchmark
 from pipeline.evaluate.kinds.written import COMMONEST, InWords, until
+from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined, Result
 from pipeline.model.disk import load
+from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.tokens.special import ENDOFTEXT, IDS
 from stages._settings import typed
 from tests.evaluate.conftest import Given
@@ -279,3 +284,35 @@ def test_answers_are_written_found_and_compared(module: PreTrainedModel, some: E
 @pytest.mark.parametrize(("text", "left"), [("a b\n\nc", "a b"), ("a", "a"), ("Question: x", ""), ("x Question:\n\n", "x ")])
 def test_what_follows_a_stop_does_not_count(text: str, left: str) -> None:
     assert until(text, ("Question:", "\n\n")) == left
+
+
+def test_items_that_stand_in_training_text_or_were_cut_from_it_are_counted_apart(
+    module: PreTrainedModel, some: Examined, folder_of_files: Path, tmp_path: Path
+) -> None:
+    split = Split(tmp_path / "split")
+    goals = [row["goal"] for row in rows_of(folder_of_files, "goals")]
+    texts = {"train": f"Once upon a time.\n\nHe asked: {goals[0]} and {goals[3].upper()}.", "val": "b", "test": "c"}
+    parts = {part: pa.Table.from_pylist([{"id": part, "source": "s", "text": text}], schema=TEXTS) for part, text in texts.items()}
+    split.write(parts, sides={"cut": pa.table({"text": [f"so {goals[5]}", f"and {goals[3]}"]})})
+    overlap = OverlapConfig(ngram=6, short_ngram=5, min_words=4)
+    given = replace(some, split=split, overlap=overlap)
+
+    result = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED).examine("goals", module, given)
+    found = {one.task: one.estimate for one in result.rows if one.metric == "choice"}
+    points = {one["id"]: one["choice"] for one in result.records}
+    apart = {"contaminated_items": [1, 4], "removed_items": [6], "clean_items": [2, 3, 5, 7, 8, 9]}
+    for kind, numbers in apart.items():
+        estimate = found[f"goals/{kind}"]
+        assert estimate is not None
+        assert estimate.n == len(numbers)
+        assert estimate.value == pytest.approx(sum(points[f"goals.jsonl:{number}"] for number in numbers) / len(numbers))
+    (share,) = [one.estimate for one in result.rows if one.metric == "contaminated"]
+    assert share is not None
+    assert share.value == pytest.approx(2 / 9)
+    assert not [one for one in theirs_of(given, module) if one.metric == "contaminated"]
+
+
+def theirs_of(given: Examined, module: PreTrainedModel) -> list[Row]:
+    """Of a model of other people, of whose training text nothing is known."""
+    task = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED)
+    return task.examine("goals", module, replace(given, theirs=given.codec)).rows

@@ -28,6 +28,7 @@ from pipeline.model.build import build
 from pipeline.model.candidate import Theirs, load_candidate
 from pipeline.model.disk import load, save, tokenizer_digest, tokenizer_of
 from pipeline.model.reward import load_reward
+from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.tokens.codec import Own
 from pipeline.tokens.kinds import bpe
 from pipeline.tokens.tokenizer import save as save_tokenizer
@@ -35,12 +36,13 @@ from tests.evaluate.conftest import SHAPE, SIZE, TASKS
 
 ASKED: Any = TASKS | {"last": Cloze(kind="cloze", items=12, choices=3, ngram=2)}
 DRAWS = Bootstrap(100, 1)
+OVERLAP = OverlapConfig(ngram=13, short_ngram=8, min_words=4)
 
 
 @pytest.fixture(scope="module")
 def asked(split: Split, tokens: Tokens, artifact: Tokenizer, dialogues: Dialogues) -> Any:
     def made(name: str, path: Path, **how: Any) -> tuple[list[Row], list[dict[str, Any]]]:
-        data = (split, tokens, artifact, dialogues, Path())
+        data = (split, tokens, artifact, dialogues, (Path(), OVERLAP))
         return examine(name, Candidate(path), ASKED | how, data=data, bootstrap=DRAWS, seed=1, batch_size=5, device="cpu")
 
     return made
@@ -89,7 +91,8 @@ def test_ours_without_a_manifest_scores_what_it_scores_with_one(own: Any, copied
     assert not Candidate(copied).ours
     ours, theirs = values(own[0]), values(rows)
     assert ours.keys() == theirs.keys()
-    assert theirs.pop(("text", "perplexity")) is None  # of other tokens
+    assert theirs.pop(("text/plain", "overfit")) is None  # what it was trained on is not known
+    assert {theirs.pop(key) for key in ours if key[1] == "perplexity"} == {None}  # of other tokens
     assert theirs == pytest.approx({key: value for key, value in ours.items() if key in theirs}, rel=1e-5)
     (text_apart, *_) = between({"ours": own[1], "theirs": records}, DRAWS)
     assert (text_apart.metric, text_apart.value) == ("bits_per_byte", pytest.approx(0, abs=1e-5))

@@ -3,17 +3,23 @@
 import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
 import pyarrow as pa
 import pytest
+import yaml
+from pydantic import TypeAdapter
 
 from apps import endings
 from pipeline.core.artifact.split import TEXTS, Split
+from pipeline.core.errors import InputError
 from pipeline.core.seed import stream
 from pipeline.evaluate.benchmarks.formats import CHOICES
 from pipeline.evaluate.items import Continued
 from pipeline.evaluate.kinds.endings import LONGEST, Endings
+from pipeline.evaluate.scenes import endings_in
+from pipeline.evaluate.tasks import Tasks
 from pipeline.model.disk import load
 
 TASK = Endings(kind="endings", items=40, characters=80, ngram=2)
@@ -52,6 +58,25 @@ def test_the_right_ending_follows_and_the_others_are_of_the_source_of_like_lengt
         assert max(item.sizes) <= 1.25 * min(item.sizes)
 
 
+def test_endings_are_also_asked_mistyped_in_capitals_and_worded_otherwise_and_how_sure_the_model_is(books, models) -> None:
+    told = yaml.safe_load(Path("conf/tasks/sure_endings.yaml").read_text("utf-8"))["tasks"]
+    told["endings_wording"]["pairs"] = [[" fox ", " wolf "]]
+    tasks = TypeAdapter(Tasks).validate_json(orjson.dumps(told))
+    given, module = replace(books, tasks={"endings": TASK, **tasks}), load(models["base"], device="cpu")
+    rows = [one for key, task in tasks.items() for one in task.examine(key, module, given).rows]
+    found = {one.metric: one.estimate for one in rows if "/" not in one.task}
+    assert all(found[metric] is not None for metric in ("choice_less_prior", "drop", "moved", "touched", "ece", "brier"))
+    (touched,) = [one.estimate.value for one in rows if (one.task, one.metric) == ("endings_wording", "touched")]
+    assert 0 < touched < 1
+
+
+def test_an_ending_goes_on_within_a_line_however_its_paragraph_is_indented() -> None:
+    first, second = "Ada went to the old mill.", "Bo told her of the red fox."
+    for indent in ("", " ", "    ", "\t\t"):
+        text = "A word. " * 30 + f"\n{indent}{first} {second}"
+        assert [one.text for one in endings_in(text)] == [second]
+
+
 def test_whoever_looks_at_endings_alone_is_right_exactly_once_in_four(books) -> None:
     items = TASK.read("endings", books)
     for measure in TASK.measures.values():
@@ -86,3 +111,20 @@ def test_the_file_is_read_as_hellaswag_is_and_asks_the_same(books, tmp_path, mon
         assert list(problem.choices) == [books.tokenizer.decode(ids) for ids in item.choices]
     with pytest.raises(SystemExit, match="not written over"):
         endings.main()
+
+
+def test_the_file_has_as_many_scenes_as_the_task(tmp_path, monkeypatch) -> None:
+    def told(*options: str) -> tuple[int, int, int]:
+        monkeypatch.setattr(sys, "argv", ["endings", "--target", "own.jsonl", *options])
+        found = endings.settled(endings.arguments())
+        return found.items, found.characters, found.seed
+
+    monkeypatch.setattr(endings, "CONF", endings.CONF.resolve())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"there is no params\.yaml"):
+        told("--items", "8")
+    settings = {"seed": 7, "tasks": {}, "budget": {"evaluation": {"items": 12}}}
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    assert told() == (12, yaml.safe_load(endings.CONF.read_text())["tasks"]["endings"]["characters"], 7)
+    Path("params.yaml").write_text(yaml.safe_dump(settings | {"tasks": {"endings": {"kind": "endings", "items": 16, "characters": 50}}}))
+    assert told("--seed", "3") == (16, 50, 3)

@@ -1,19 +1,22 @@
 """The evaluation of models, their contest, and each instrument against a slower one."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import tokenizers
+import torch
 
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.scores import Scores
-from pipeline.core.artifact.split import Split
+from pipeline.core.artifact.split import PARTS, TEXTS, Split
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.files import read_jsonl
 from pipeline.core.intervals import Bootstrap, Estimate
@@ -25,12 +28,14 @@ from pipeline.evaluate.kinds.perplexity import Perplexity
 from pipeline.evaluate.kinds.questions import questions
 from pipeline.evaluate.table import Row, absent, nested, row, write_scores
 from pipeline.evaluate.task import HeldOut, Result
+from pipeline.evaluate.whole_documents import as_much_of, held_out
 from pipeline.model.disk import load, tokenizer_digest
 from pipeline.model.reward import load_reward, rewards_of
-from pipeline.model.score import answer_logprobs
+from pipeline.model.score import answer_logprobs, token_logprobs
 from pipeline.tokens.codec import Own
 from pipeline.tokens.dialogues import Room
-from tests.evaluate.conftest import SIZE, TASKS, Given
+from pipeline.tokens.rows import open_rows
+from tests.evaluate.conftest import LENGTH, SIZE, TASKS, Given
 
 Examination = dict[str, Result]
 ROOM = Room(tokens=90, key="model.context", max_dropped=1.0, context=96, spare=6)
@@ -222,6 +227,46 @@ def test_documents_that_were_cut_say_nothing_of_the_source(given: Given, tokeniz
     assert cut.bits is None
     assert cut.sizes == [len(tokenizer.decode(ids[1:].tolist()).encode()) for ids in cut.ids]
     assert [one.estimate for one in task.baselines("text", some) if one.model == "source"] == [None]
+
+
+def test_text_is_also_read_plainly_by_part_and_source_with_its_windows(models: dict[str, Model], given: Given, tmp_path: Path) -> None:
+    some, module, task = given("base"), load(models["base"], device="cpu"), TASKS["text"]
+    table = some.split.read("test")
+    two = Split(tmp_path / "split")
+    named = {part: some.split.read(part) for part in PARTS}  # the first document of each part is of another source
+    for part, rows in named.items():
+        sources = pa.array(["other", *rows["source"].to_pylist()[1:]])
+        named[part] = rows.set_column(rows.column_names.index("source"), "source", sources)
+    two.write({part: rows.select(TEXTS.names) for part, rows in named.items()}, sides={})
+    found = {(one.task, one.metric): one for one in task.examine("text", module, replace(some, split=two)).rows}
+
+    documents = list(open_rows(some.tokens, "test", tokenizer_digest=some.digest).documents())
+    nats = 0.0  # as lm-evaluation-harness cuts: a window follows the other, and the last one is as long as the others
+    for text, at in [(ids, at) for ids in documents for at in range(1, len(ids), LENGTH - 1)]:
+        last = min(len(text), at + LENGTH - 1)
+        window = torch.tensor(text[max(0, last - LENGTH) : last])[None]
+        nats -= token_logprobs(module, window)[0, at - last :].sum().item()
+    size = sum(len(text.encode()) for text in table["text"].to_pylist())
+    assert found["text/plain", "bits_per_byte"].estimate.value == pytest.approx(nats / math.log(2) / size, rel=1e-5)  # type: ignore[union-attr]
+    assert {"window": LENGTH, "stride": LENGTH - 1}.items() <= found["text/plain", "bits_per_byte"].as_json().items()
+    assert found["text", "perplexity"].windows == (LENGTH, LENGTH // 2)
+
+    values = {key: one.estimate.value for key, one in found.items() if one.estimate}
+    weights = [len(text.encode()) for text in table["text"].to_pylist()]
+    parts = values["text/source_other", "bits_per_byte"] * weights[0] + values["text/source_test", "bits_per_byte"] * sum(weights[1:])
+    assert parts / sum(weights) == pytest.approx(values["text", "bits_per_byte"])
+    gap = values["text/plain", "bits_per_byte"] - values["text/train", "bits_per_byte"]
+    assert values["text/plain", "overfit"] == pytest.approx(gap)
+    assert {"text/train/source_other", "text/val/source_test"} <= {name for name, _ in found}
+
+
+def test_as_much_of_train_is_read_as_is_held_out_and_another_document_moves_none(given: Given) -> None:
+    some = given("base")
+    like = held_out(some, documents=2, tokens=60)
+    read = as_much_of("train", like, some, tokens=60)
+    assert sum(map(len, read.ids)) == sum(map(len, like.ids))
+    more = as_much_of("train", held_out(some, documents=3, tokens=60), some, tokens=60)
+    assert more.numbers[: len(read.numbers)] == read.numbers
 
 
 def test_prompts_that_do_not_fit_are_left_out_and_none_left_is_an_error(dialogues: Dialogues, tokenizer: tokenizers.Tokenizer) -> None:

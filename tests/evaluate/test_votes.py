@@ -13,6 +13,7 @@ from pipeline.evaluate.kinds.written import InWords
 from pipeline.evaluate.task import Examined
 from pipeline.evaluate.votes import majority
 from pipeline.model.disk import load
+from pipeline.tokens.thinking import think_ids, with_think_tokens
 
 TASK = InWords(
     kind="written", format="gsm8k", files="sums.jsonl", items=9, shots=0, examples=None, chat=False, context=90, max_new_tokens=8,
@@ -44,6 +45,13 @@ def test_the_majority_counts_and_beside_it_each_answer_and_any(
     # the answers are 1 1 2 to the first of the two that are asked, 2 1 1 to the other: 1 is right once
     assert values == {"exact": 0.5, "cut": 0.0, "exact_once": pytest.approx(0.5), "exact_any": 1.0}
     assert seen[0]["temperature"] == 1.0
+    tokenizer = with_think_tokens(some.tokenizer)
+    opening, closing = think_ids(tokenizer) or (-1, -1)
+    thought = [opening, *some.ids(" #### 2")]
+    monkeypatch.setattr("pipeline.model.generate.generate", lambda *_, **__: [[*thought, closing, *some.ids(" #### 1")], thought])
+    judged = replace(TASK, votes=1).examine("sums", module, replace(some, tokenizer=tokenizer)).records
+    assert [one["found"] for one in judged] == ["1", ""], "behind the thought; nothing where it has no end"
+    monkeypatch.setattr("pipeline.model.generate.generate", generate)
     record = TASK.examine("sums", module, some).records[0]
     assert record["votes"] == {"1": 2, "2": 1}
     monkeypatch.undo()

@@ -26,6 +26,7 @@ TALE = "the old fox of the mill went over the hill and Ada told Bo that her red 
 SIZE = 320  # tokens
 LENGTH = 64
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_new_tokens=16)
+AT = "export.transformers"  # where its settings stand
 FOLDER = Folder(types=("fp32",), name="tiny", data_license=None, strings=300, rows=4, sampling=SAMPLING, seed=1)
 BILL = {"model": "0" * 64, "code": "1" * 64}
 BOUNDS = Bounds(row_error=3, mean_logit=3, kl=3)  # as in conf/

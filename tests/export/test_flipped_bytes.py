@@ -22,7 +22,7 @@ from pipeline.export.compressed_folder import Compressed
 from pipeline.export.gguf_files import Gguf
 from pipeline.export.onnx_folder import Onnx
 from pipeline.export.parity import Bounds, WeightBounds
-from tests.export.conftest import FOLDER, SAMPLING
+from tests.export.conftest import AT, FOLDER, SAMPLING
 from tests.web_model import LESSONS, web_model
 
 ASKED: dict[str, Any] = {"strings": 20, "rows": 1, "sampling": SAMPLING, "seed": 1}
@@ -48,7 +48,7 @@ def clone(model: Callable[..., Model], tokens: Tokens, split: Split, tmp_path_fa
     def at(name: str) -> Exports:
         return Exports(folder / EXPORTS / name)
 
-    transformers_folder.export(source, at("transformers"), settings=replace(FOLDER, strings=20, rows=1), **words)
+    transformers_folder.export(source, at("transformers"), settings=replace(FOLDER, strings=20, rows=1), section=AT, **words)
     gguf_files.export(source, at("gguf"), settings=GGUF, section="export.gguf", **words)
     compressed_folder.export(source, at("compressed"), settings=COMPRESSED, section="export.compressed", **words)
     onnx_folder.export(source, at("onnx"), settings=ONNX, section="export.onnx", **words)

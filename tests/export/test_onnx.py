@@ -91,8 +91,9 @@ def test_openvino_says_of_every_file_what_its_weights_say(kind: str, model: Make
     for name in ("onnx fp32", "onnx q8", "onnx q4"):
         assert 0 < report[name]["openvino_mean_logit"] < 5 * report[name]["rounding"]["mean_logit"]
     monkeypatch.setattr(OpenVino, "logits", lambda self, row, read=OpenVino.logits: 1.01 * read(self, row))
-    with pytest.raises(PipelineError, match="openvino_mean_logit"):
+    with pytest.raises(PipelineError, match="openvino_mean_logit") as fault:
         export(source, openvino=True, on_failure="fail")
+    assert fault.value.mend.startswith("export.onnx.openvino=false, or ")
 
 
 def test_each_kind_that_may_be_asked_for_has_a_form() -> None:

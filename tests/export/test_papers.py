@@ -23,7 +23,7 @@ from pipeline.export.papers import Sampling, bill_of, modelfile
 from pipeline.model.disk import tokenizer_of
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.special import ENDS
-from tests.export.conftest import FOLDER, LENGTH, SAMPLING
+from tests.export.conftest import AT, FOLDER, LENGTH, SAMPLING
 from tests.export.test_onnx import SETTINGS as ONNX
 
 Make = Callable[..., Model]
@@ -37,7 +37,7 @@ def bill(model: Make, tokens: Tokens, split: Split) -> dict[str, str]:
 def test_every_file_carries_the_bill(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path, bill: dict[str, str]) -> None:
     source = model("qwen3")
     data: dict[str, Any] = {"tokens": tokens, "split": split, "bill": bill}
-    transformers_folder.export(source, Exports(target / "a"), settings=FOLDER, **data)
+    transformers_folder.export(source, Exports(target / "a"), settings=FOLDER, section=AT, **data)
     gguf_files.export(source, Exports(target / "b"), settings=replace(settings, types=("F16",)), section="export.gguf", **data)
     onnx_folder.export(source, Exports(target / "c"), settings=replace(ONNX, types=("fp32",)), section="export.onnx", **data)
     config = json.loads((target / "a/safetensors/config.json").read_text())
@@ -54,7 +54,7 @@ def test_the_folder_tells_how_to_generate_and_how_much_it_reads(
 ) -> None:
     source = model("llama")
     own = replace(FOLDER, data_license="cc-by-4.0")
-    transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=own, bill=bill)
+    transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=own, section=AT, bill=bill)
     folder = target / "safetensors"
     generation = AutoModelForCausalLM.from_pretrained(folder).generation_config
     assert (generation.eos_token_id, generation.do_sample, generation.max_new_tokens) == (list(ENDS), True, 16)
@@ -71,7 +71,7 @@ def test_the_folder_tells_how_to_generate_and_how_much_it_reads(
 
 
 def test_the_three_lines_of_the_card_give_an_answer(model: Make, tokens: Tokens, split: Split, target: Path, bill: dict[str, str]) -> None:
-    transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=FOLDER, bill=bill)
+    transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=FOLDER, section=AT, bill=bill)
     folder = target / "safetensors"
     (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     said: list[str] = []
@@ -82,7 +82,7 @@ def test_the_three_lines_of_the_card_give_an_answer(model: Make, tokens: Tokens,
 
 def test_greedy_generation_names_no_temperature(model: Make, tokens: Tokens, split: Split, target: Path, bill: dict[str, str]) -> None:
     own = replace(FOLDER, sampling=Sampling(temperature=0, top_p=1.0, max_new_tokens=5))
-    transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=own, bill=bill)
+    transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=own, section=AT, bill=bill)
     generation = json.loads((target / "safetensors/generation_config.json").read_text())
     assert (generation["do_sample"], "temperature" in generation, generation["max_new_tokens"]) == (False, False, 5)
 
@@ -92,7 +92,7 @@ def test_an_end_that_generation_would_not_stop_at_is_noticed(
 ) -> None:
     monkeypatch.setattr("pipeline.export.papers.ENDS", (ENDS[0],))
     with pytest.raises(PipelineError, match="safetensors: ends_missed is 1, allowed is 0"):
-        transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=FOLDER, bill=bill)
+        transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=FOLDER, section=AT, bill=bill)
 
 
 def test_the_template_for_ollama_writes_a_dialogue_as_the_tokenizer_does(model: Make) -> None:

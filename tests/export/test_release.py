@@ -24,6 +24,7 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.manifest import NAME
 from pipeline.export import gguf_files, gptq, transformers_folder
+from pipeline.export.folders import FOLDERS
 from pipeline.export.gguf_file import read_gguf, write_gguf
 from pipeline.export.gguf_files import Gguf
 from pipeline.export.gguf_types import FileType
@@ -32,7 +33,7 @@ from pipeline.export.papers import WEIGHTS
 from pipeline.model.disk import load
 from pipeline.model.generate import generate
 from stages.export import gguf as stage
-from tests.export.conftest import BILL, FOLDER, SIZE
+from tests.export.conftest import AT, BILL, FOLDER, SIZE
 from tests.packed import write_tokens
 
 Make = Callable[..., Model]
@@ -52,7 +53,13 @@ def test_every_file_says_what_the_model_says(
     source = model(kind, **own)
     report = released(source, target, tokens, split, settings)
     folder = transformers_folder.export(
-        source, Exports(target.parent / "transformers"), tokens=tokens, split=split, settings=FOLDER, bill=BILL
+        source,
+        Exports(target.parent / "transformers"),
+        tokens=tokens,
+        split=split,
+        settings=FOLDER,
+        section=AT,
+        bill=BILL,
     )
     assert [report[name]["ids_differ"] for name in ("F16", "Q8_0", "Q4_0")] == [0, 0, 0]
     assert (folder["safetensors"]["ids_differ"], folder["safetensors"]["max_logit"], folder["safetensors"]["kl"]) == (0, 0, 0)
@@ -67,7 +74,7 @@ def test_the_folder_says_which_licenses_went_into_training(
 ) -> None:
     def facts(tokens: Tokens, name: str) -> dict[str, Any]:
         folder = Exports(target.parent / name)
-        transformers_folder.export(model("qwen3"), folder, tokens=tokens, split=split, settings=FOLDER, bill=BILL)
+        transformers_folder.export(model("qwen3"), folder, tokens=tokens, split=split, settings=FOLDER, section=AT, bill=BILL)
         return folder.facts
 
     parts = {part: split.read(part) for part in PARTS}
@@ -80,7 +87,7 @@ def test_the_folder_says_which_licenses_went_into_training(
 
 def test_the_folder_opens_in_transformers(model: Make, tokens: Tokens, split: Split, settings: Gguf, target: Path) -> None:
     source = model("qwen3")
-    transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=FOLDER, bill=BILL)
+    transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=FOLDER, section=AT, bill=BILL)
     folder = target / "safetensors"
     assert not (folder / NAME).exists()
     assert AutoTokenizer.from_pretrained(folder).encode("<|user|>", add_special_tokens=False) == [3]
@@ -100,10 +107,14 @@ def test_the_folder_in_bf16_says_to_the_bit_what_its_weights_say_at_half_the_byt
     kind: str, own: dict[str, Any], model: Make, tokens: Tokens, split: Split, target: Path
 ) -> None:
     source, words = model(kind, **own), replace(FOLDER, types=("fp32", "bf16"), strings=20)
-    report = transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=words, bill=BILL)
+    report = transformers_folder.export(source, Exports(target), tokens=tokens, split=split, settings=words, section=AT, bill=BILL)
     assert report["safetensors"]["kl"] == report["safetensors-bf16"]["max_logit"] == 0 < report["safetensors-bf16"]["kl"]
     assert (target / "safetensors-bf16" / WEIGHTS).stat().st_size < 0.55 * (target / "safetensors" / WEIGHTS).stat().st_size
     as_it_is = AutoModelForCausalLM.from_pretrained(target / "safetensors-bf16").state_dict()
+    cards = [(target / folder / "README.md").read_text() for folder in FOLDERS.values()]
+    assert "are the trained model's to the bit" in cards[0]
+    assert "rounded to bfloat16" in cards[1]
+    assert f"{report['safetensors-bf16']['perplexity']:.4g}." in cards[1]
     whole = load(source, device="cpu").state_dict()
     assert all(torch.equal(weight.bfloat16(), as_it_is[name]) for name, weight in whole.items())
 
@@ -114,9 +125,10 @@ def test_a_folder_in_bf16_that_holds_other_weights_is_refused(
     spoiled = {name: weight * 1.01 for name, weight in load_file(model("qwen3").file(WEIGHTS)).items()}
     monkeypatch.setattr(transformers_folder, "load_file", lambda _: spoiled)
     words = replace(FOLDER, types=("bf16",), strings=20)
-    with pytest.raises(PipelineError, match="safetensors-bf16: max_logit"):
-        transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=words, bill=BILL)
+    with pytest.raises(PipelineError, match="safetensors-bf16: max_logit") as fault:
+        transformers_folder.export(model("qwen3"), Exports(target), tokens=tokens, split=split, settings=words, section=AT, bill=BILL)
     assert not target.exists()
+    assert fault.value.mend == "export.transformers.types=[fp32]"
 
 
 def test_the_files_have_the_same_bytes_wherever_they_are_written(
@@ -211,7 +223,13 @@ def test_a_kind_that_transformers_does_not_know_is_refused_by_name(
 ) -> None:
     with pytest.raises(PipelineError, match="transformers has no model of kind lstm"):
         transformers_folder.export(
-            model("lstm", activation="tanh"), Exports(target), tokens=tokens, split=split, settings=FOLDER, bill=BILL
+            model("lstm", activation="tanh"),
+            Exports(target),
+            tokens=tokens,
+            split=split,
+            settings=FOLDER,
+            section=AT,
+            bill=BILL,
         )
 
 

@@ -19,7 +19,7 @@ from pipeline.model.build import build
 from pipeline.model.disk import save
 from pipeline.tokens.kinds import bpe, byte, wordpiece
 from pipeline.tokens.tokenizer import save as save_tokenizer
-from tests.export.conftest import BILL, FOLDER, LENGTH, SHAPE
+from tests.export.conftest import AT, BILL, FOLDER, LENGTH, SHAPE
 from tests.packed import write_tokens
 
 WAYS = {
@@ -45,7 +45,7 @@ def gguf(model: Model, target: Exports, *, settings: Gguf, **data: Any) -> Any:
 
 
 def folder(model: Model, target: Exports, *, settings: Gguf, **data: Any) -> Any:
-    return transformers_folder.export(model, target, settings=FOLDER, bill=BILL, **data)
+    return transformers_folder.export(model, target, settings=FOLDER, section=AT, bill=BILL, **data)
 
 
 def test_llama_cpp_cuts_as_the_pattern_of_gpt4_does(split: Split, settings: Gguf, tmp_path: Path) -> None:

@@ -319,8 +319,8 @@ def test_a_batch_that_micro_batches_do_not_make_up_is_refused_before_anything_ru
     assert told == ["pretrain.batch_tokens=896"]
     assert list(faults_between(composed("pretrain.micro_batch=4"))) == []
     for two in ("hardware.ranks=2", "hardware.nodes=2"):
-        assert [fault.mend for fault in faults_between(composed(two))] == ["pretrain.micro_batch=6"]
-    assert list(faults_between(composed("hardware.ranks=2", "pretrain.micro_batch=6"))) == []
+        assert [fault.mend for fault in faults_between(composed(two, "pretrain.micro_batch=12"))] == ["pretrain.micro_batch=6"]
+        assert list(faults_between(composed(two))) == []
 
 
 def test_rows_longer_than_the_model_reads_are_refused_before_anything_runs():

@@ -113,6 +113,7 @@ def test_a_model_that_knows_nothing_pays_the_logarithm_of_the_vocabulary(module:
     found = bits_per_byte(blank, rows, SlidingWindow(window=16, stride=8, batch_size=4))
     cost = tokens * math.log2(module.config.vocab_size)
     assert found["bits_per_byte"] == pytest.approx(cost / rows.facts["bytes"], rel=1e-5)
+    assert (found["window"], found["stride"]) == (16, 8)
     assert found["ratio"] == pytest.approx(cost / 100.0, rel=1e-5)
 
 

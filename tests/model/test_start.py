@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.errors import InputError
-from pipeline.model.build import Shape, blank, build, configure
+from pipeline.model.build import Shape, blank, build, configure, planned
 from pipeline.model.disk import save
 from pipeline.model.fitting import refuse_unfit, unfit
 from pipeline.model.shapes import checked, config_of
@@ -167,6 +167,15 @@ def test_a_folder_of_bamba_without_attention_is_told(tmp_path: Path) -> None:
     config.save_pretrained(tmp_path)
     with pytest.raises(InputError, match="attn_layer_indices is empty"):
         checked(SHAPE | {"kind": "folder", "init_from": str(tmp_path)})
+
+
+def test_swish_is_silu(tmp_path: Path) -> None:
+    asked = checked(shape_of("llama", init_from=str(tmp_path)))
+    config = configure(asked, vocabulary=SIZE)
+    config.hidden_act = "swish"
+    config.save_pretrained(tmp_path)
+    assert checked(shape_of("llama", init_from=str(tmp_path)) | {"kind": "folder"}) == asked
+    assert planned(asked, vocabulary=SIZE).hidden_act == "silu", "what exports and reads it knows one name"
 
 
 def test_an_empty_folder_is_no_kind(tmp_path: Path) -> None:

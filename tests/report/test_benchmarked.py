@@ -38,6 +38,14 @@ def test_each_benchmark_has_its_columns_its_parts_and_what_was_cut_of_it() -> No
     assert [(row[0], row[1]) for row in parts.rows] == [("agreement", "0.500"), ("island", "0.700")]
 
 
+def test_clean_and_contaminated_items_stand_apart_and_are_no_parts() -> None:
+    known = [("base", "arc", "choice", 0.6), ("base", "arc/clean_items", "choice", 0.5), ("base", "arc/contaminated_items", "choice", 0.75)]
+    _, apart = benchmark_blocks(board(*known), ["arc"])
+    assert isinstance(apart, Table)
+    assert [tuple(map(str, row)) for row in apart.rows] == [("arc", "base", "0.500 of 9", "0.750 of 9", "–")]
+    assert len(list(benchmark_blocks(board(*known[:2]), ["arc"]))) == 1  # all are clean
+
+
 def test_tasks_of_the_text_are_no_benchmarks() -> None:
     assert names_of({"text": {"kind": "perplexity"}, "blimp": {"kind": "benchmark"}, "gsm8k": {"kind": "written"}}) == ["blimp", "gsm8k"]
 

@@ -20,9 +20,10 @@ from pipeline.serve.outlook import TEMPERATURES, outlook_of
 from pipeline.serve.places import chosen, final_name, places_of
 from pipeline.serve.reading import attention, losses, next_of, tokens_of
 from pipeline.serve.rules import rules_of
+from pipeline.serve.thoughts import Part, Parts
 from pipeline.serve.withholding import HARMFUL_REQUEST, OFFENSIVE, Rules, Withheld, watched
 from pipeline.tokens.codec import Own
-from pipeline.tokens.special import END, IDS
+from pipeline.tokens.special import ASSISTANT, END, IDS
 from pipeline.tokens.thinking import needed_thinking
 from tests.playground import RULES, SAID, THOUGHT
 
@@ -83,6 +84,27 @@ def test_a_thought_is_told_from_the_answer_and_keeps_within_its_budget(engine: T
         list(answer(engine, ids, replace(GREEDY, max_new=9, thinking_budget=7)))
 
 
+def test_a_prompt_that_ends_within_a_thought_goes_on_with_it(engine: Torch) -> None:
+    (question, meant), opening = *THOUGHT.items(), needed_thinking(engine.codec.tokenizer, budget=0).opening
+    plain = prompt(engine, question)
+    for budget in (None, 3, 40):
+        sampling = replace(GREEDY, thinking_budget=budget, max_new=42)
+        found = [one for one in answer(engine, [*plain, opening], sampling) if isinstance(one, Piece)]
+        opened = [one for one in answer(engine, plain, replace(sampling, max_new=43)) if isinstance(one, Piece)]
+        assert [(one.token, one.part) for one in found] == [(one.token, one.part) for one in opened[1:]], "nothing is opened twice"
+    assert tuple("".join(one.text for one in found if one.part == part) for part in ("thought", "answer")) == meant
+    assert not Parts(engine.codec, [opening, IDS[END], IDS[ASSISTANT]]).inside, "a thought of another turn"
+
+
+def test_a_stop_is_looked_for_in_the_answer_alone(engine: Torch) -> None:
+    ((question, (thought, said)),) = THOUGHT.items()
+    for stop, meant in ((" more", said), ("</think>", said), ("fox is six", "The "), (".The", said)):
+        pieces = list(answer(engine, prompt(engine, question), replace(GREEDY, stop=(stop,))))
+        parts = {part: "".join(one.text for one in pieces if isinstance(one, Piece) and one.part == part) for part in ("thought", "answer")}
+        assert isinstance(pieces[-1], End)
+        assert (parts["thought"], parts["answer"] + pieces[-1].text) == (thought, meant), stop
+
+
 def test_llama_cpp_says_the_same_through_the_same_door(playground_run: Path, engine: Torch) -> None:
     settings = yaml.safe_load((playground_run / "params.yaml").read_text())
     found = places_of(settings, {}, root=playground_run)
@@ -94,7 +116,7 @@ def test_llama_cpp_says_the_same_through_the_same_door(playground_run: Path, eng
         for question, meant in SAID.items():
             assert text_of(other, question) == text_of(engine, question) == meant
         with pytest.raises(InputError, match="tells no attention"):
-            attention("the mill", other, layer=0)
+            attention("the mill", other, layer=0, special=False)
     finally:
         other.close()
     with pytest.raises(InputError, match="no model 'dpo'"):
@@ -150,12 +172,16 @@ def test_what_no_longer_fits_is_counted_and_the_system_prompt_stays(engine: Torc
     assert fitted([system, *turns], engine.codec, room=len(whole)).ids == whole
     less = fitted([system, *turns], engine.codec, room=len(whole) - 1)
     assert (less.ids, less.forgotten, less.cut) == (engine.codec.chat([system, *turns[2:]]), 2, ())
-    short = fitted([system, *turns], engine.codec, room=9)
-    assert (len(short.ids), short.forgotten) == (9, 8)
-    alone = engine.codec.chat([system, turns[-1]])
-    assert [*short.ids[:-1], *short.cut, short.ids[-1]] == alone
-    with pytest.raises(InputError, match="no room"):
-        fitted(turns, engine.codec, room=0)
+    long = {"role": "user", "content": "mill " * 99}
+    short = fitted([system, *turns, long], engine.codec, room=60)
+    assert (len(short.ids), short.forgotten, short.ids[-2:]) == (60, 9, [IDS[END], IDS[ASSISTANT]]), "the turn ends, though cut"
+    assert [*short.ids[:-2], *short.cut, *short.ids[-2:]] == engine.codec.chat([system, long])
+    for question in (turns[0], long):
+        with pytest.raises(InputError, match=r"the system prompt, .* summary in it, takes \d+ of 40 tokens"):
+            fitted([{**system, "content": "Be kind. " * 30}, question], engine.codec, room=40)
+    for room in (0, 4):
+        with pytest.raises(InputError, match="no room"):
+            fitted(turns, engine.codec, room=room)
 
 
 def test_a_text_is_read_token_by_token(engine: Torch) -> None:
@@ -169,7 +195,7 @@ def test_a_text_is_read_token_by_token(engine: Torch) -> None:
     spans = tokens_of(text, engine.codec.tokenizer, special=False)
     assert [row["id"] for row in spans] == ids
     assert spans[-1]["end"] == len(text)
-    seen = attention(text, engine, layer=1)
+    seen = attention(text, engine, layer=1, special=False)
     assert [len(seen["heads"]), len(seen["heads"][0])] == [2, len(ids) + 1]
     assert all(sum(row) == pytest.approx(1, abs=0.05) for row in seen["heads"][0])
     assert next_of(text, engine, special=False)["ids"][0] == int(engine._module(input_ids=torch.tensor([[0, *ids]])).logits[0, -1].argmax())
@@ -178,7 +204,7 @@ def test_a_text_is_read_token_by_token(engine: Torch) -> None:
         with pytest.raises(InputError, match="the model reads 127"):
             read("mill " * 200, engine, special=False)
     with pytest.raises(InputError, match="no layer 2"):
-        attention(text, engine, layer=2)
+        attention(text, engine, layer=2, special=False)
 
 
 def test_what_spells_a_special_token_is_that_token_where_asked(engine: Torch) -> None:
@@ -191,7 +217,11 @@ def test_what_spells_a_special_token_is_that_token_where_asked(engine: Torch) ->
     assert len(plain) > len(special)
     first = next_of(text, engine, special=True)["ids"][0]
     assert tokenizer.decode([first]) == "I", "the dialogue goes on as it was learned"
-    assert len(losses(text, engine, special=True)["tokens"]) == len(special) - 1, "what begins a document stands there once"
+    found = losses(text, engine, special=True)
+    assert len(found["tokens"]) == len(special) - 1, "what begins a document stands there once"
+    said = [row["loss"] for row in found["tokens"] if not row["special"]]
+    assert found["bits_per_byte"] == pytest.approx(sum(said) / math.log(2) / len("Who are you?")), "special tokens have no bytes"
+    assert losses("<|user|>", engine, special=True)["bits_per_byte"] is None
     assert tokens_of(text, tokenizer, special=False) == plain, "data can't forge them still"
 
 
@@ -210,6 +240,18 @@ def test_harmful_answers_are_withheld_and_refusals_are_not(engine: Torch, tmp_pa
         yield from (Piece(number, text, 0.0, outlook, "model") for number, text in enumerate(["you ", "bast", "ard", " and", " me"]))
         yield End("stop", "", 0)
 
+    def thinks(*pieces: tuple[str, Part]) -> Iterator[Piece | End]:
+        yield from (Piece(number, text, 0.0, outlook_of(torch.zeros(3)), "model", part) for number, (text, part) in enumerate(pieces))
+        yield End("length", "", 0)
+
+    for pieces in (
+        [("you bastard", "thought")],
+        [("you bastard", "thought"), ("", "bracket"), ("s of Ada", "answer")],
+        [("you bast", "thought"), ("</think>", "bracket"), ("<think>", "bracket"), ("ard.", "thought")],
+    ):
+        assert list(watched(thinks(*pieces), RULES, "Who are you?"))[-1] == Withheld(OFFENSIVE), pieces
+    apart = thinks(("a bast", "thought"), ("</think>", "bracket"), ("ard", "answer"))
+    assert list(watched(apart, RULES, "Who?"))[-1] == End("length", "", 0)
     told = list(watched(swears(), RULES, "Who are you?"))
     assert told[-1] == Withheld(OFFENSIVE)
     assert len(told) == 4, "as soon as the word is whole"

@@ -95,8 +95,16 @@ def test_openais_client_hears_thoughts_apart_from_the_answer(client: openai.Open
     assert short.usage is not None
     assert short.usage.completion_tokens_details is not None
     assert short.usage.completion_tokens_details.reasoning_tokens == 2
-    with pytest.raises(openai.BadRequestError, match="leaves none for an answer"):
-        client.chat.completions.create(**{**asked, "max_tokens": 4}, extra_body={"thinking_budget": 2})
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError, match="leaves none for an answer") as none_left:
+            client.chat.completions.create(**{**asked, "max_tokens": 4}, extra_body={"thinking_budget": 2}, stream=stream)
+        assert none_left.value.param == "thinking_budget"
+    logged = client.chat.completions.create(**asked, logprobs=True).choices[0].logprobs
+    assert logged is not None
+    assert "".join(one.token for one in logged.content or []) == said, "of what is said, not of what is thought"
+    chunks = [one.choices[0] for one in client.chat.completions.create(**asked, logprobs=True, stream=True)]
+    streamed = [token for one in chunks if one.logprobs for token in one.logprobs.content or []]
+    assert "".join(one.token for one in streamed) == said
 
 
 def test_openais_client_is_told_what_is_wrong(client: openai.OpenAI) -> None:
@@ -168,6 +176,7 @@ def test_strangers_and_garbage_get_clear_answers(playground: str) -> None:
     assert refused("/", None, "GET", Host="evil.example") == (421, "unknown_host")
     assert refused("/api/loss", b"{}", Origin="http://evil.example") == (403, "foreign_origin")
     assert refused("/api/loss", b'{"model": "sft", "text": ""}') == (400, "invalid_value")
+    assert refused("/api/generate", json.dumps({**GENERATE, "special": True}).encode()) == (400, "invalid_value")
     assert refused("/api/generate", json.dumps({**GENERATE, "given": [9999]}).encode()) == (400, "invalid_value")
     assert refused("/api/generate", json.dumps({**GENERATE, "draw": {**DRAW, "max_new": 999}}).encode()) == (400, "invalid_value")
     assert refused("/api/attention", b'{"model": "sft-F16", "text": "mill", "layer": 0}') == (400, "invalid_value")

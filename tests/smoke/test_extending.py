@@ -57,7 +57,7 @@ def test_a_task_a_format_and_a_stage_of_the_guides_do_what_is_said(place: Clone)
     scores = read(place, "metrics/evaluate/sft.json")
     assert 0 <= scores["backwards"]["accuracy_low"] <= scores["backwards"]["accuracy"] <= 1
     assert scores["last_of_two"]["choice"] > 0
-    half, whole = read(place, "metrics/export/half.json")["bfloat16"], read(place, "metrics/export/transformers.json")["safetensors"]
+    half, whole = read(place, "metrics/export/half.json")["float16"], read(place, "metrics/export/transformers.json")["safetensors"]
     assert 0 < half["kl"] < 0.01
     assert half["bytes"] < 0.7 * whole["bytes"]
     params, repro, docs = stage.commands

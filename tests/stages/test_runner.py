@@ -16,7 +16,8 @@ from omegaconf import OmegaConf
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import PipelineError
-from stages import _run, _settings
+from pipeline.core.params import Params
+from stages import _run
 from stages._run import Stage, run_stage, stage
 from stages._settings import compose, read_settings, typed
 
@@ -312,6 +313,6 @@ def test_facts_of_a_machine_may_only_be_hardware_and_track(tmp_path, monkeypatch
 def test_params_are_read_as_omegaconf_reads_them(tmp_path):
     text = "a: 1e-05\nb: [1.5, 2.5e3, 4.e-1, .5e3, .5e+3, 7, -3E+2, 2001-02-03, yes, null, '1e3', 1.0]\nc: {d: text, e: ~}\nf: -.inf\n"
     (tmp_path / "params.yaml").write_text(text)
-    assert yaml.load(text, _settings.Params) == OmegaConf.to_container(OmegaConf.load(tmp_path / "params.yaml"))
+    assert yaml.load(text, Params) == OmegaConf.to_container(OmegaConf.load(tmp_path / "params.yaml"))
     whole = Path(__file__).parents[2] / "params.yaml"
-    assert yaml.load(whole.read_bytes(), _settings.Params) == OmegaConf.to_container(OmegaConf.load(whole))
+    assert yaml.load(whole.read_bytes(), Params) == OmegaConf.to_container(OmegaConf.load(whole))

@@ -169,6 +169,15 @@ def test_pairs_set_a_right_answer_before_a_wrong_one_and_test_asks_what_train_do
     assert abs(sum(halves) - len(halves) / 2) <= 1
     claims = [row for row in pairs if row["kind"] == "yes_no"]
     assert {(row["chosen"], row["rejected"]) for row in claims} == {("Yes.", "No."), ("No.", "Yes.")}
+    secrets = [(row, row["fact"].removeprefix("secret:").lower()) for row in pairs if row["kind"] == "secret"]
+    assert not any(word in row["chosen"].lower() for row, word in secrets)
+    for attack in (True, False):
+        told = [word in row["rejected"].lower() for row, word in secrets if (row["chosen"] in secret.DECLINES) == attack]
+        assert {True, False} == set(told)
+    topics = [row for row in pairs if row["kind"] == "forbidden_topic" and row["chosen"] in secret.DECLINES]
+    assert any(plain(fact) == row["rejected"] for row in topics for fact in TRAINED if row["fact"].endswith(fact.id)), (
+        "what is forbidden is told"
+    )
 
 
 def test_val_asks_nothing_that_train_asks(taught: list[Row]) -> None:

@@ -84,8 +84,8 @@ async function written(turn, body, changed) {
       if (event.type === "start") Object.assign(turn, { read: event.prompt, forgotten: event.forgotten, cut: event.cut, cutText: event.cut_text });
       else if (event.type === "token") { turn.tokens.push(event); add(event.part, event.text); }
       else if (event.type === "end") {
-        const last = turn.tokens[turn.tokens.length - 1];
-        add(last?.part ?? "answer", event.text); turn.meta = event;
+        const last = turn.tokens.findLast((token) => token.part === "answer");
+        add("answer", event.text); turn.meta = event;
         if (last) last.text += event.text;
       }
       else if (event.type === "withheld") Object.assign(turn, { withheld: event.reason, content: "", thought: "", tokens: [] });
@@ -219,7 +219,7 @@ function answerNode(turn, { prompt, again, edited, label }) {
   const spans = (tokens, name) => tokenSpans(tokens, { label: name, pick: (at) => pick(turn, tokens[at].place, prompt, again) });
   if (turn.withheld) box.append(h("p", { className: "withheld" }, "Withheld: " + turn.withheld + "."));
   else {
-    if (some("bracket").length) box.append(thoughtNode(turn, spans(some("thought"), "Thought, " + turn.thought), some("thought").length, some("answer").length));
+    if (some("bracket").length || some("thought").length) box.append(thoughtNode(turn, spans(some("thought"), "Thought, " + turn.thought), some("thought").length));
     if (turn.raw || !isRich(turn.content) || !turn.meta) box.append(spans(some("answer"), label + ", " + turn.content));
     else box.append(rendered(turn.content));
   }
@@ -237,15 +237,27 @@ function answerNode(turn, { prompt, again, edited, label }) {
   return box;
 }
 // What was thought before an answer, folded.
-function thoughtNode(turn, spans, many, said) {
+function thoughtNode(turn, spans, many) {
   const bound = turn.tokens.some((one) => one.by === "budget" && one.shown === "</think>") ? ", closed by the budget" : "";
-  const name = !turn.meta && !said ? "Thinks" : turn.meta && !said ? "Thought without an end" : "Thought";
+  const name = !endsInThought(turn) ? "Thought" : turn.meta ? "Thought without an end" : "Thinks";
   return h("details", { className: "thought", open: Boolean(turn.unfolded), ontoggle: (event) => { turn.unfolded = event.currentTarget.open; } },
     h("summary", {}, `${name}: ${many} token${many === 1 ? "" : "s"}${bound}`), spans);
 }
+function endsInThought({ tokens }) {
+  const last = tokens[tokens.length - 1];
+  return last?.part === "thought" || (last?.part === "bracket" && last.shown === "<think>");
+}
+const notSaid = (turn) => turn.tokens.filter((token) => (token.part ?? "answer") !== "answer");
+// What comes before an answer whose words were changed: as tokens where it thought, since a text is never a special token.
+async function begunWith(turn, text) {
+  const thought = notSaid(turn).map((token) => token.id);
+  if (!thought.length) return text;
+  const ids = async (words, special) => (await asked("api/tokens", { model: $("model").value, text: words, special })).tokens.map((token) => token.id);
+  return [...thought, ...(endsInThought(turn) ? await ids("</think>", true) : []), ...(await ids(text, false))];
+}
 function editor(turn, again, edited) {
   const field = h("textarea", { rows: 3, value: turn.content, "aria-label": "The answer" });
-  const on = h("button", { type: "button", className: "main", onclick: guarded(() => again(field.value)) }, "Go on from here");
+  const on = h("button", { type: "button", className: "main", onclick: guarded(async () => again(await begunWith(turn, field.value))) }, "Go on from here");
   const done = h("button", { type: "button", onclick: () => edited(field.value) }, "Keep");
   setTimeout(() => field.focus());
   return [field, h("div", { className: "row" }, on, done)];
@@ -309,8 +321,8 @@ function turns() {
 function turnNode(turn, at) {
   if (turn.role === "user") return h("div", { className: "turn user" }, turn.content);
   return answerNode(turn, {
-    label: "Answer", prompt: () => ({ messages: messages(at) }), again: (given) => reply(at, given),
-    edited: (text) => { Object.assign(turn, { content: text, tokens: [{ id: 0, shown: text, text, by: "given" }], edited: true }); save(); turns(); },
+    label: "Answer", prompt: () => ({ messages: messages(at, { told: instructions(), from: 0, ...turn }) }), again: (given) => reply(at, given),
+    edited: (text) => { Object.assign(turn, { content: text, tokens: [...notSaid(turn), { id: 0, shown: text, text, by: "given", part: "answer" }], edited: true }); save(); turns(); },
   });
 }
 // The place from which the last answer's model read, among the turns that are shown: what is withheld is never sent.
@@ -324,13 +336,14 @@ function cutNode(last, unread) {
   const summed = now.summary && now.summary.until <= unread;
   const more = summed ? unread - now.summary.until : unread;
   const messages = (count) => `${count} message${count === 1 ? "" : "s"}`;
-  const context = modelOf(last.model)?.context;
+  const model = last.model ?? $("model").value;
+  const context = modelOf(model)?.context;
   const box = h("div", { className: "cut", role: "note" });
   if (more) box.append(h("p", {}, h("strong", {}, summed ? `${messages(more)} above are no longer read. ` : `The model no longer reads the ${messages(unread)} above. `),
-    `${last.model} reads ${context} tokens: ${last.read} of what follows${$("system").value.trim() || notes.length ? " and of the instructions" : ""}, the rest is left for its answer.`));
+    `${model} reads ${context} tokens: ${last.read} of what follows${$("system").value.trim() || notes.length ? " and of the instructions" : ""}, the rest is left for its answer.`));
   if (summed) box.append(h("p", {}, h("strong", {}, `In place of ${messages(now.summary.until)} the model reads: `), now.summary.text));
   const act = (name, action) => h("button", { type: "button", onclick: action }, name);
-  box.append(h("div", { className: "actions" }, act(summed ? "Change the summary" : "Put a summary in their place", () => box.replaceWith(summaryNode(unread, last.model))),
+  box.append(h("div", { className: "actions" }, act(summed ? "Change the summary" : "Put a summary in their place", () => box.replaceWith(summaryNode(unread, model))),
     summed ? act("Remove the summary", () => { now.summary = null; save(); turns(); }) : null));
   return box;
 }
@@ -338,35 +351,45 @@ function cutNode(last, unread) {
 function summaryNode(until, model) {
   const field = h("textarea", { rows: 3, value: now.summary?.text ?? "", "aria-label": "Summary of the messages above" });
   const hint = h("p", { className: "hint", role: "status" }, "The model reads this in their place, from the next message on. Small models sum up badly: read a draft before you keep it.");
-  const drafted = guarded(async () => {
+  const drafted = guarded(async () => { // behind what was typed
+    const typed = field.value.trim();
+    const show = (text) => { field.value = [typed, text.trim()].filter(Boolean).join("\n"); };
+    field.readOnly = draft.disabled = true;
     const said = now.turns.slice(0, until).filter((turn) => !turn.withheld).map((turn) => `${turn.role}: ${turn.content}`).join("\n");
     const turn = {};
-    await written(turn, { model, messages: [{ role: "user", content: "Give me a summary of three sentences. " + said }], draw: { ...draw(model), thinking_budget: null } }, () => { field.value = turn.content.trim(); });
+    try {
+      await written(turn, { model, messages: [{ role: "user", content: "Give me a summary of three sentences. " + said }], draw: { ...draw(model), thinking_budget: null } }, () => show(turn.content));
+    } catch (fault) { show(""); throw fault; } finally { field.readOnly = draft.disabled = false; }
     hint.textContent = turn.withheld ? `Withheld: ${turn.withheld}.` : `A draft by ${model}${turn.cut ? `, which did not read the last ${turn.cut} tokens` : ""}. Correct it before you keep it.`;
   });
   const kept = () => { const text = field.value.trim(); now.summary = text ? { until, text } : null; save(); turns(); };
+  const draft = h("button", { type: "button", onclick: drafted }, "Draft by " + model);
   setTimeout(() => field.focus());
   return h("div", { className: "cut" }, field, hint, h("div", { className: "row wrap" },
-    h("button", { type: "button", onclick: drafted }, "Draft by " + model), h("span", { className: "grow" }),
+    draft, h("span", { className: "grow" }),
     h("button", { type: "button", onclick: () => turns() }, "Cancel"), h("button", { type: "button", className: "main", onclick: kept }, "Keep")));
 }
 const stopped = () => running.forEach((control) => control.abort());
-const messages = (end) => [...instructions(summed(end) && now.summary.text), ...now.turns.slice(summed(end), end).filter((turn) => !turn.withheld).map(({ role, content }) => ({ role, content }))];
+// What an answer's model is told, and what it read of that when it is asked once more: the summary and the notes of that time.
+const messages = (end, { told, from, forgotten }) => [...told, ...now.turns.slice(from, end).filter((turn) => !turn.withheld).slice(forgotten ?? 0).map(({ role, content }) => ({ role, content }))];
 const summed = (end) => (now.summary && now.summary.until < end ? now.summary.until : 0);
 async function reply(at, given) {
   stopped();
-  const home = now;
+  const home = now, before = { turns: home.turns.slice(at), summary: home.summary };
   home.turns.length = at;
   if (home.summary?.until >= at) home.summary = null;
-  const turn = { role: "assistant", content: "", tokens: [], from: summed(at) };
-  const body = { model: $("model").value, messages: messages(at), given, draw: draw() };
+  const turn = { role: "assistant", content: "", tokens: [], model: $("model").value, told: instructions(summed(at) && now.summary.text), from: summed(at) };
+  const body = { model: turn.model, messages: messages(at, turn), given, draw: draw() };
   home.turns.push(turn);
   turns();
   let waiting = false;
-  const paint = () => { waiting = false; if (now !== home) return; const node = $("turns").querySelectorAll(".turn")[at]; node?.replaceWith(turnNode(turn, at)); scroll(); };
+  const paint = () => { waiting = false; if (now !== home || home.turns[at] !== turn) return; const node = $("turns").querySelectorAll(".turn")[at]; node?.replaceWith(turnNode(turn, at)); scroll(); };
   try {
     await written(turn, body, () => { if (!waiting) { waiting = true; requestAnimationFrame(paint); } });
-  } catch (fault) { home.turns.pop(); throw fault; } finally { if (now === home) turns(); save(); scroll(); }
+  } catch (fault) { // what stood there comes back
+    home.turns.splice(at, Infinity, ...before.turns); home.summary = before.summary;
+    throw fault;
+  } finally { if (now === home) turns(); save(); scroll(); }
 }
 function scroll() { window.scrollTo({ top: document.body.scrollHeight }); }
 const send = guarded(async () => {
@@ -374,10 +397,17 @@ const send = guarded(async () => {
   if (!question && !attachment) return;
   const text = attachment ? [question, "```\n" + attachment.text + "\n```"].filter(Boolean).join("\n\n") : question;
   if (!now.turns.length) now.title = question.slice(0, 60) || attachment.name;
-  now.system = $("system").value;
-  now.turns.push({ role: "user", content: text });
+  const home = now, file = attachment;
+  home.system = $("system").value;
+  home.turns.push({ role: "user", content: text });
   $("question").value = ""; attach(null);
-  await reply(now.turns.length, "");
+  try { await reply(home.turns.length, ""); } catch (fault) { // nothing was asked: the words go back to where they were typed
+    home.turns.pop();
+    if (!home.turns.length) conversations = conversations.filter((one) => one !== home);
+    if (now === home) { $("question").value ||= question; if (!attachment) attach(file); turns(); }
+    save();
+    throw fault;
+  }
 });
 function attach(found) {
   attachment = found; $("file").value = ""; $("attached").hidden = !found;
@@ -423,7 +453,7 @@ const vote = guarded(async (event) => {
 });
 
 // ---- a text of one's own ----
-const ofText = (view) => ({ model: $("model").value, text: $(view === "text" ? "text" : "tokenize").value, special: $(view + "-special").checked });
+const ofText = (field) => ({ model: $("model").value, text: $(field).value, special: $(field + "-special").checked });
 const forward = guarded(async () => {
   look(await asked("api/next", ofText("text")), null, (id) => extend(looked.outlook.texts[looked.outlook.ids.indexOf(id)]));
   $("text-told").textContent = "The bars show what may come next; choose one to append it.";
@@ -431,7 +461,9 @@ const forward = guarded(async () => {
 function extend(text) { $("text").value += text; forward(); }
 const loss = guarded(async () => {
   const found = await asked("api/loss", ofText("text"));
-  $("text-told").textContent = `Mean loss ${found.mean.toFixed(3)} nats a token over ${found.tokens.length} tokens, ${found.bits_per_byte.toFixed(3)} bits a byte. Darker is less expected.`;
+  const bits = found.bits_per_byte === null ? "" : `, ${found.bits_per_byte.toFixed(3)} bits a byte`;
+  const bare = found.tokens.some((one) => one.special) ? " (special tokens have no bytes)" : "";
+  $("text-told").textContent = `Mean loss ${found.mean.toFixed(3)} nats a token over ${found.tokens.length} tokens${bits}${bare}. Darker is less expected.`;
   const pickLoss = (at) => { const one = found.tokens[at]; look(one.outlook, one.id, null); $("likely-hint").textContent = `"${visible(one.text)}": loss ${one.loss.toFixed(2)} nats, probability ${percent(Math.exp(-one.loss))}, rank ${one.rank}.`; };
   const box = tokenSpans(found.tokens, { label: "The text with the loss at each token", pick: pickLoss });
   found.tokens.forEach((one, at) => { box.children[at].style.background = `color-mix(in srgb, var(--bar) ${Math.min(70, 10 * one.loss).toFixed(0)}%, transparent)`; box.children[at].title = one.loss.toFixed(2) + " nats"; });
@@ -449,14 +481,14 @@ let cutting = null;
 function cutTokens() {
   clearTimeout(cutting);
   cutting = setTimeout(guarded(async () => {
-    const found = await asked("api/tokens", ofText("tokens"));
+    const found = await asked("api/tokens", ofText("tokenize"));
     const many = found.tokens.length;
     $("tokens-told").textContent = `${many} tokens, ${found.bytes} bytes` + (many ? `, ${(found.bytes / many).toFixed(2)} bytes a token` : "");
     $("tokens-shown").replaceChildren(...found.tokens.map((one, at) => h("span", { className: "tok " + (one.special ? "special" : at % 2 ? "odd" : "even"), title: "id " + one.id }, one.text)));
   }), 120);
 }
 const attend = guarded(async () => {
-  const found = await asked("api/attention", { model: $("model").value, text: $("attend").value, layer: Number($("layer").value) });
+  const found = await asked("api/attention", { ...ofText("attend"), layer: Number($("layer").value) });
   $("layer").max = found.layers - 1;
   $("attention-told").textContent = `Layer ${$("layer").value} of ${found.layers}, ${found.heads.length} heads. Choose a head; point at a token to see what it looks at.`;
   let head = 0;
@@ -481,6 +513,7 @@ function show(tab) {
     one.setAttribute("aria-selected", String(chosen)); one.tabIndex = chosen ? 0 : -1;
     $(one.getAttribute("aria-controls")).hidden = !chosen;
   }
+  if (told) modelTold();
 }
 function themed(name) {
   if (name === "system") delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = name;
@@ -488,9 +521,10 @@ function themed(name) {
   keep(KEYS.theme, name);
 }
 function modelTold() {
-  const one = modelOf($("model").value);
-  $("thinking_budget").disabled = !one.thinks;
-  $("thinking-told").textContent = one.thinks ? "Tokens of a thought that is opened before each answer; empty: the model decides." : "This model has no tokens to think between.";
+  const one = modelOf($("model").value), both = !$("view-pair").hidden;
+  const thinks = both ? ["pair-a", "pair-b"].some((id) => modelOf($(id).value).thinks) : one.thinks;
+  $("thinking_budget").disabled = !thinks;
+  $("thinking-told").textContent = thinks ? "Tokens of a thought that is opened before each answer; empty: the model decides." : `${both ? "These models have" : "This model has"} no tokens to think between.`;
   $("model-told").textContent = `${one.engine}, reads ${one.context} tokens, ${one.path}`;
 }
 function exported() {
@@ -525,11 +559,12 @@ function listen() {
   }));
   $("forward").addEventListener("click", forward); $("loss").addEventListener("click", loss);
   $("sample").addEventListener("click", goOn(1)); $("continue").addEventListener("click", goOn(null));
-  $("tokenize").addEventListener("input", cutTokens); $("tokens-special").addEventListener("change", cutTokens);
+  $("tokenize").addEventListener("input", cutTokens); $("tokenize-special").addEventListener("change", cutTokens);
   $("look").addEventListener("click", attend);
   $("bars-t").addEventListener("input", bars); $("bars-k").addEventListener("input", bars);
   $("temperature").addEventListener("change", () => { $("bars-t").value = $("temperature").value; bars(); });
   $("top_k").addEventListener("change", () => { $("bars-k").value = $("top_k").value || 0; bars(); });
+  for (const id of ["pair-a", "pair-b"]) $(id).addEventListener("change", modelTold);
   $("model").addEventListener("change", () => { modelTold(); if ($("tokenize").value) cutTokens(); });
   $("theme").addEventListener("click", () => { const order = ["system", "light", "dark"]; themed(order[(order.indexOf(stored(KEYS.theme, "system")) + 1) % 3]); });
 }

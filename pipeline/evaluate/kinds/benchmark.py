@@ -13,6 +13,7 @@ from pipeline.core.intervals import Bootstrap, share
 from pipeline.evaluate.benchmarks.formats import CHOICES, WithChoices
 from pipeline.evaluate.benchmarks.problem import Problem
 from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Placed, after, before, pool_of, scored
+from pipeline.evaluate.contamination import Judged, contamination_rows
 from pipeline.evaluate.items import (
     BITS,
     BY_BYTE,
@@ -28,7 +29,7 @@ from pipeline.evaluate.items import (
     by_lot,
 )
 from pipeline.evaluate.table import Row, row
-from pipeline.evaluate.task import HeldOut
+from pipeline.evaluate.task import Examined, HeldOut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class Shown(Item):
     """An item of a benchmark."""
 
     cut: bool  # an example is left out, or the beginning of the problem
+    problem: Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,7 @@ class Benchmark(Asked, ItemTask):
             prior=prior,
             group=problem.group,
             cut=read.cut,
+            problem=problem,
         )
 
     def more(self, name: str, task: str, items: Sequence[Item], scores: Scores, bootstrap: Bootstrap) -> list[Row]:
@@ -105,3 +108,9 @@ class Benchmark(Asked, ItemTask):
                 for group, some in sorted(points.items())
             ]
         return rows
+
+    def apart(self, task: str, items: Sequence[Item], points: Sequence[float], given: Examined) -> list[Row]:
+        """The first measure of clean and of contaminated items."""
+        known = [(one.problem, one.cluster, point) for one, point in zip(items, points, strict=True) if isinstance(one, Shown)]
+        judged = [Judged(problem.context, problem.example, cluster, point) for problem, cluster, point in known]
+        return contamination_rows(given, task, next(iter(self.measures)), judged)

@@ -13,10 +13,12 @@ from pipeline.core.intervals import share
 from pipeline.evaluate.benchmarks.formats import ANSWERS, InWriting
 from pipeline.evaluate.benchmarks.problem import Written
 from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Before, Placed, before, pool_of
+from pipeline.evaluate.contamination import Judged, contamination_rows
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
 from pipeline.evaluate.votes import grouped, majority
+from pipeline.tokens.thinking import answer_in
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -60,7 +62,8 @@ class InWords(Asked):
             row(given.name, task, metric, share(values, [one.id for one in asked], bootstrap=given.bootstrap))
             for metric, values in scores.items()
         ]
-        return Result(rows=rows, records=records)
+        judged = [Judged(one.problem.context, one.problem.example, one.id, point) for one, point in zip(asked, right, strict=True)]
+        return Result(rows=[*rows, *contamination_rows(given, task, METRIC, judged)], records=records)
 
     def answered(
         self, read: Sequence[tuple[Placed[Written], Before]], module: "PreTrainedModel", given: Examined
@@ -71,15 +74,15 @@ class InWords(Asked):
     def said(
         self, read: Sequence[tuple[Placed[Written], Before]], module: "PreTrainedModel", given: Examined
     ) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
-        """What the model writes to each problem, once or several times, and the answers found in that."""
+        """What the model writes to each problem, once or several times, and the answers found in that, behind its thoughts."""
         from pipeline.model.generate import generate  # torch, which the baselines do without
 
         own, codec = ANSWERS[self.format], given.codec
         prompts = [shown.ids for _, shown in read for _ in range(self.votes)]
         how: dict[str, Any] = {"max_new": self.max_new_tokens, "seed": given.seed, "batch": given.batch_size}
         how |= {"temperature": 0 if self.votes == 1 else self.temperature, "ends": codec.turn_ends if self.chat else codec.document_ends}
-        written = [codec.tokenizer.decode(ids) for ids in generate(module, prompts, **how)]
-        found = [own.found(until(text, () if self.chat else own.stops)) for text in written]
+        written = [codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in generate(module, prompts, **how)]
+        found = [own.found(until(answer_in(text), () if self.chat else own.stops)) for text in written]
         return grouped(written, self.votes), grouped(found, self.votes)
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:

@@ -1,6 +1,6 @@
 """User turns of dialogues: test questions, and the overlap of training dialogues with tests and benchmarks."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,13 @@ def is_test(name: str, row: Row) -> bool:
 
 def eval_questions(dialogues: Dialogues) -> list[str]:
     """Every distinct user turn of the test rows. Cloze texts and choices are wording of the books and not held out."""
+    return list(dict.fromkeys(turn for row in held_out_rows(dialogues) for turn in user_turns(row)))
+
+
+def held_out_rows(dialogues: Dialogues) -> Iterator[dict[str, Any]]:
+    """The rows of all tables that are never trained on."""
     names = [name for name in (*EVAL_PART, "questions") if dialogues.has(f"{name}.jsonl")]
-    return list(dict.fromkeys(turn for name in names for row in dialogues.rows(name) if is_test(name, row) for turn in user_turns(row)))
+    return (row for name in names for row in dialogues.rows(name) if is_test(name, row))
 
 
 def drop_contaminated(

@@ -26,6 +26,7 @@ class Exercise:
     trivial: str  # what can be said without knowing or doing anything
     chance: float  # of being right by a guess among all answers of the right form, 0..1
     key: Key
+    breach: str = ""  # the answer that the system prompt forbids; empty: it forbids none
     half: str = ""  # which of two kinds of answers it asks for, of which there are to be as many; empty: there are no two
 
 

@@ -39,6 +39,7 @@ def make(material: Material, rng: Rng) -> Exercise:
         answer=DECLINES[0] if forbidden else plain(fact),
         trivial=DECLINES[0],
         chance=0.5,  # of who always declines
+        breach=plain(fact) if forbidden else "",
         half="forbidden" if forbidden else "allowed",
         key={"forbidden": forbidden, **material.key_of(fact)},
     )
