@@ -20,8 +20,9 @@ from transformers import PreTrainedModel
 from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, texts_of, values_of
-from pipeline.align.rules import Asked, follows
+from pipeline.align.rules import Asked, Reward, follows
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
+from pipeline.core.errors import InputError
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.train.duration import Pace
@@ -59,6 +60,16 @@ def by_rules(asked: Sequence[Asked], tokenizer: Tokenizer) -> Right:
     ]
 
 
+def judges(
+    who: Reward, model: PreTrainedModel, asked: Sequence[Asked], tokenizer: Tokenizer, *, section: str
+) -> tuple[PreTrainedModel | None, Right | None]:
+    """The model and the rules, each where it has a say. InputError where there is no prompt for them."""
+    if not asked:
+        what = "no prompt with room for an answer" + (" that a rule can check" if who != "model" else "")
+        raise InputError(what, mend=f"{section}.reward=model" if who != "model" else f"a longer {section}.max_length")
+    return None if who == "rule" else model, None if who == "model" else by_rules(asked, tokenizer)
+
+
 @dataclass(frozen=True)
 class Players:
     """Policy and critic learn; reference and judges stay as they are. The critic starts as a copy of the reward model, whoever judges.
@@ -69,8 +80,8 @@ class Players:
     policy: PreTrainedModel
     critic: PreTrainedModel
     reference: PreTrainedModel
-    reward: PreTrainedModel | None  # None: it has no say
     guards: Guards
+    reward: PreTrainedModel | None  # None: it has no say
     right: Right | None = None  # None: no rule has a say
 
     def scores(

@@ -116,6 +116,15 @@ def gold_scores(dialogues: Dialogues, pairs: Sequence[Pair], tokenizer: Tokenize
     return prompts | {tuple(pair.prompt): facts[pair.cluster] for pair in pairs if pair.cluster in facts}
 
 
+def read_asked(
+    reward: Reward, dialogues: Dialogues, pairs: Sequence[Pair], tokenizer: Tokenizer, room: Room, *, max_new_tokens: int
+) -> Part[Asked]:
+    """The prompts for a judge, with room for an answer: those of the preferences for the model alone, else what rules check."""
+    if reward == "model":
+        return of_pairs(pairs, room, max_new_tokens=max_new_tokens)
+    return read_checkable(dialogues, tokenizer, room, max_new_tokens=max_new_tokens)
+
+
 def of_pairs(pairs: Sequence[Pair], room: Room, *, max_new_tokens: int) -> Part[Asked]:
     """The prompts of preferences, which only a model can judge."""
     part = with_room(pairs, room, max_new_tokens=max_new_tokens)

@@ -42,8 +42,8 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     room, batch = room_for(cfg, tuned.module, section=run.section), cfg.micro_batch or cfg.mini_batch_size
     pairs, test = read_pairs(cfg.dialogues, ("train", "test"), tokenizer, room)
     recipe = cfg.settled(pairs.rows, context=room.context)
-    judges, space = {} if cfg.reward == "model" else {"rule": grpo.by_rules(tokenizer)}, {"max_new_tokens": recipe.new_tokens}
-    asked = rules.read_checkable(cfg.dialogues, tokenizer, room, **space) if judges else rules.of_pairs(pairs.rows, room, **space)
+    judges = {} if cfg.reward == "model" else {"rule": grpo.by_rules(tokenizer)}
+    asked = rules.read_asked(cfg.reward, cfg.dialogues, pairs.rows, tokenizer, room, max_new_tokens=recipe.new_tokens)
     if not asked.rows or (cfg.reward != "rule" and cfg.reward_model.not_trained):
         run.curve([])
         return hand_on(cfg.source, cfg.target, "prompts whose answers can be judged")
