@@ -1,6 +1,7 @@
 """What each run holds of DVC's cache: the workspace, experiments, and commits with a dvc.lock of their own."""
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from apps.revisions import experiments
 from pipeline.report.revisions import WORKSPACE, git
 
 LOCK = "dvc.lock"
+ELSEWHERE = {".git", ".dvc", ".venv", ".run"}  # folders whose files name no object of the workspace
 _NAME = re.compile(rb"md5: ([0-9a-f]{32}(?:\.dir)?)\b")
 
 
@@ -68,13 +70,25 @@ def named(cache_folder: Path, *, all_runs: bool) -> set[str]:
 
     DVC's own gc reads each commit's dvc.yaml, stops at the first that today's DVC can't, and takes minutes for some hundred.
     """
-    here = [Path(LOCK), *Path().glob("*.dvc"), *Path("data").rglob("*.dvc")]
-    texts = [path.read_bytes() for path in here if path.is_file()]
+    texts = [path.read_bytes() for path in naming(Path())]
     if all_runs and git("rev-list", "--all", "--max-count=1"):
-        found = git("rev-list", "--objects", "--full-history", "--all", "HEAD", "--", LOCK, "*.dvc").decode().splitlines()
-        files = [(line.partition(" ")[0], line.partition(" ")[2]) for line in found]
-        texts += [git("cat-file", "blob", blob) for blob, path in files if path == LOCK or Path(path).suffix == ".dvc"]
+        raw = ("log", "--raw", "-m", "--root", "--no-abbrev", "--no-renames", "--full-history", "--format=", "--all", "HEAD")
+        lines = git(*raw, "--", LOCK, "*.dvc").decode().splitlines()
+        blobs = {blob for line in lines for blob in line.split(maxsplit=4)[2:4]}  # of a file before and after each change
+        texts += [git("cat-file", "blob", blob) for blob in blobs if blob.strip("0")]
     return {one for text in texts for one in objects_of(text, cache_folder)}
+
+
+def naming(folder: Path) -> Iterator[Path]:
+    """The files below the folder that name objects, whether git knows them or not."""
+    for above, folders, files in os.walk(folder):
+        folders[:] = [one for one in folders if one not in ELSEWHERE]
+        yield from (path for path in (Path(above, one) for one in files) if names(path) and path.is_file())
+
+
+def names(path: Path) -> bool:
+    """Whether a file of this name names objects."""
+    return path.name == LOCK or path.suffix == ".dvc"
 
 
 def objects_of(lock: bytes, cache_folder: Path) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from apps import gc
+from apps import gc, held
 
 OLD, NEW, HELD = "0" * 16, "1" * 16, "2" * 16
 
@@ -123,3 +123,20 @@ def test_each_run_is_told_with_what_it_holds_and_what_no_other_does(checkout, mo
     lines = [line.split() for line in run(monkeypatch, capsys).splitlines()]
     assert ["workspace", "8", "MB", "5", "MB"] in lines
     assert [line[-4:] for line in lines if line[:1] == ["commit"]] == [["4", "MB", "1", "MB"]]
+
+
+def test_a_project_below_its_repository_keeps_what_any_of_its_commits_names(tmp_path, monkeypatch) -> None:
+    inner, (lock, deep, here) = tmp_path / "project", (letter * 32 for letter in "def")
+    (inner / "far/off").mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    Path("dvc.lock").write_text(f"stages:\n  corpus:\n    outs:\n    - md5: {lock}\n")
+    Path("far/off/text.dvc").write_text(f"outs:\n- md5: {deep}\n")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost"]
+    for command in (["add", "."], ["commit", "--quiet", "-m", "one"], ["rm", "--quiet", "-r", "."], ["commit", "--quiet", "-m", "none"]):
+        subprocess.run([*git, *command], check=True, cwd=inner if inner.is_dir() else tmp_path)
+    (inner / "deep").mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    Path("deep/own.dvc").write_text(f"outs:\n- md5: {here}\n")  # git does not know it
+    assert held.named(Path(".dvc/cache"), all_runs=True) == {lock, deep, here}
+    assert held.named(Path(".dvc/cache"), all_runs=False) == {here}
