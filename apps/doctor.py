@@ -107,7 +107,7 @@ def around(settings: Mapping[str, Any]) -> list[Finding]:
         lambda: [machine.tracker(settings["track"], reach=True)],
     )
     for look in looks:
-        with suppress(PipelineError, KeyError, TypeError, ValueError, AttributeError):
+        with suppress(PipelineError, ImportError, KeyError, TypeError, ValueError, AttributeError):
             found += look()
     return found
 

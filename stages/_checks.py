@@ -28,7 +28,7 @@ from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.export.web_limits import bytes_of, check_characters, refuse_bytes, refuse_web
 from pipeline.model.folder import FOLDER, has_model
-from pipeline.train.phases import Phase, refuse_uneven
+from pipeline.train.phases import phases_of, refuse_uneven
 from pipeline.train.recipe import rows_a_step
 from stages._hardware import Hardware
 from stages._mends import in_full, joined
@@ -395,7 +395,7 @@ def faults_of_batch(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
             yield fault
             return
         try:
-            phases = [Phase(**{**one, "rate": tuple(one["rate"]), "batch": tuple(one["batch"])}) for one in own["phases"] or ()]
+            phases = phases_of(own["phases"])
             context = settings["model"]["context"]
             batch = {"batch_tokens": own["batch_tokens"], "micro_batch": own["micro_batch"]}
             refuse_uneven(phases, **batch, length=tokens, context=context, ranks=ranks, section="pretrain")

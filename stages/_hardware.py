@@ -1,6 +1,5 @@
 """The section `hardware`: on what a stage computes."""
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.parallel import Engine, Jobs
-
-THREADS = 4  # at most, where none are asked for
+from pipeline.train.processes import ranks_of, threads_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +44,8 @@ class Hardware:
 
     def threads_each(self, *, ranks: int) -> int:
         """Threads of one computation of each of the ranks of this machine."""
-        return max(1, self.threads // ranks if self.threads else min(THREADS, (os.cpu_count() or 1) // ranks))
+        return threads_of(self.threads, ranks=ranks, device=self.found())
 
     def processes(self, that_share: Callable[[int], int]) -> int:
-        """Ranks of a machine: as asked for; or, on a CPU, as many as share a step (`that_share` of at most so many) on its threads.
-
-        One outside Linux, where a rank could outlive the process that started it.
-        """
-        if self.ranks:
-            return self.ranks
-        alone = self.nodes > 1 or sys.platform != "linux" or self.found() == "cuda"
-        return 1 if alone else that_share(self.threads_each(ranks=1))
+        """Ranks of this machine, where a step can be shared by `that_share` of at most so many."""
+        return ranks_of(self.ranks, nodes=self.nodes, threads=self.threads, device=self.found(), that_share=that_share)

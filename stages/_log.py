@@ -59,7 +59,7 @@ def provenance(run: "Run", inputs: Mapping[str, str], seconds: float, *, told: s
         "whole_seconds": round(time.perf_counter() - STARTED, 2),  # imports too
         "cpu_seconds": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
         "peak_megabytes": own.ru_maxrss // 1024,
-        "hardware": dataclasses.asdict(run.hardware) | {"device": run.device, "threads": run.threads},
+        "hardware": dataclasses.asdict(run.hardware) | {"device": run.device, "threads": run.threads, "ranks": _ranks.world()},
         "python": platform.python_version(),
         "host": platform.node(),
         "machine": platform.processor() or platform.machine(),

@@ -20,6 +20,7 @@ from importlib import import_module
 from pipeline.core.errors import PipelineError
 
 PARENT = "STAGE_PARENT"  # its process id, where it started the ranks
+KILLED = 137  # what a shell says of a process that the system killed, for want of memory mostly: stages/python tells more
 PORT = 29500  # of the machine that is met at
 PR_SET_PDEATHSIG = 1  # of prctl(2): a signal for when the parent dies
 PATIENCE = timedelta(days=1)  # for another rank: who dies is noticed by the process that started them
@@ -27,12 +28,17 @@ PATIENCE = timedelta(days=1)  # for another rank: who dies is noticed by the pro
 
 def among() -> bool:
     """Whether this process is one of several."""
-    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return "RANK" in os.environ and world() > 1
 
 
 def here() -> int:
     """How many of them this machine has."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def world() -> int:
+    """How many there are on all machines."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def first() -> bool:
@@ -59,8 +65,14 @@ def launch(module: str, words: Sequence[str], *, ranks: int, nodes: int) -> None
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each sets its own number
     os.environ[PARENT] = str(os.getpid())
     try:
-        run.main(["--standalone", f"--nproc-per-node={ranks}", "--module", module, *words])
-    except (failures, signals):
+        here = ["--standalone", "--local-addr=localhost"]  # the machine's own name need not resolve
+        run.main([*here, f"--nproc-per-node={ranks}", "--module", module, *words])
+    except failures as fault:
+        number, failure = fault.get_first_failure()
+        if failure.exitcode < 0:  # it could not say so itself
+            logging.getLogger(module.rpartition(".")[2]).error("rank %d was ended by signal %d", number, -failure.exitcode)
+        sys.exit(KILLED if failure.exitcode == -signal.SIGKILL else 1)
+    except signals:
         sys.exit(1)
 
 

@@ -20,6 +20,9 @@ def overlaid(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
         except yaml.YAMLError as fault:
             said = str(fault).replace("<unicode string>", str(path))
             raise PipelineError(f"{path} is no YAML: {said}", mend="correct or remove the file") from fault
+        except UnicodeDecodeError as fault:
+            line = fault.object[: fault.start].count(b"\n") + 1
+            raise PipelineError(f"{path}, line {line}: no UTF-8", mend="save the file as UTF-8, or remove it") from fault
         if not isinstance(local, dict):
             raise PipelineError(f"{path} must hold sections, not {local!r}", mend="such as hardware: {threads: 2}")
         if unknown := set(local) - set(APART):

@@ -76,7 +76,7 @@ def need_of(block: Block, settings: Mapping[str, Any], module: "PreTrainedModel"
 
     from pipeline.align import needs
     from pipeline.model.objectives.choice import Objective
-    from pipeline.pretraining.dry_step import ranks_of
+    from pipeline.pretraining.dry_step import device_of, ranks_of
     from pipeline.tokens.rows import rows_by_lot
 
     group, _, entry = block.folder.partition("/")
@@ -86,7 +86,8 @@ def need_of(block: Block, settings: Mapping[str, Any], module: "PreTrainedModel"
         objective: ObjectiveKind = TypeAdapter(Objective).validate_json(json.dumps(own["objective"]))
         if objective.kind == "span":
             return None  # an encoder and a decoder, whose module this is not
-        need, ranks = objective.over(full, context=settings["model"]["context"], seed=1).need(module), ranks_of(settings)
+        need = objective.over(full, context=settings["model"]["context"], seed=1).need(module)
+        ranks = ranks_of(settings) if device_of(settings) == "cpu" else 1  # that share the memory
         held = ranks * (1 + own["distillation"]["teachers"])
         return replace(need, once=ranks * need.once, row=ranks * need.row), own["micro_batch"], held, "pretrain.micro_batch"
     section = settings.get(group, {}) if not entry else settings.get(group, {}).get(entry, {})

@@ -70,6 +70,8 @@ def as_much_of(part: Part, like: Documents, given: HeldOut, *, tokens: int) -> D
     taken: dict[int, Ids] = {}
     for name in sorted(single, key=lambda name: seed_of(given.seed, "as much of", part, name)):
         number = single[name]
+        if not room[sources[number]]:
+            continue
         ids = rows.document(number)[: min(tokens, room[sources[number]])]
         if len(ids) > 1:
             taken[number] = ids

@@ -1,11 +1,10 @@
 """Some steps of training on a shape, with rows by lot, AdamW and an objective of the next token: how fast they are, and what they take."""
 
-import os
 import resource
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from pipeline.model.build import build
 from pipeline.model.objective import NextToken
 from pipeline.tokens.importing import content_of, new_ids
 from pipeline.tokens.rows import rows_by_lot
-from pipeline.train.phases import ranks_that_share
+from pipeline.train import processes
+from pipeline.train.phases import phases_of, ranks_that_share
 from pipeline.train.precision import Precision, products
 
 UNKNOWN = 8192  # tokens of a vocabulary that follows from text which is not there yet
@@ -50,13 +50,13 @@ class Measured:
     speed: float  # operations a second of training steps, of all ranks
     flops: int  # a token
     parameters: int
-    memory: int  # bytes of a step of all ranks by the estimate; the weights among them
-    peak: int = 0  # bytes that the steps took beyond what the process had, times the ranks; 0 where it had had more before
+    memory: int  # bytes of a step by the estimate, the weights among them: of a GPU, or of all ranks on a CPU
+    peak: int = 0  # bytes that the steps took beyond what the process had, likewise; 0 where it had had more before
 
 
 def setting_of(settings: Mapping[str, Any], *, vocabulary: int) -> Setting:
     """What is set of all that is not the size; conf/local lies over the settings already."""
-    own, device, threads, ranks = settings["pretrain"], device_of(settings), threads_of(settings), ranks_of(settings)
+    own, device, ranks = settings["pretrain"], device_of(settings), ranks_of(settings)
     return Setting(
         settings["model"],
         vocabulary,
@@ -65,7 +65,7 @@ def setting_of(settings: Mapping[str, Any], *, vocabulary: int) -> Setting:
         own["precision"],
         own["compile"],
         device,
-        max(1, threads // ranks) if device == "cpu" else threads,
+        processes.threads_of(settings["hardware"]["threads"], ranks=ranks, device=device),
         ranks,
     )
 
@@ -76,19 +76,13 @@ def device_of(settings: Mapping[str, Any]) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if asked == "auto" else asked
 
 
-def threads_of(settings: Mapping[str, Any]) -> int:
-    """All that a step computes on."""
-    return int(settings["hardware"]["threads"]) or min(4, os.cpu_count() or 1)
-
-
 def ranks_of(settings: Mapping[str, Any]) -> int:
     """Processes of this machine that pretraining is."""
     hardware, own = settings["hardware"], settings["pretrain"]
-    asked: int = hardware["ranks"]
-    if asked or hardware["nodes"] > 1 or sys.platform != "linux" or device_of(settings) == "cuda":
-        return max(1, asked)
     batch = {"batch_tokens": own["batch_tokens"], "micro_batch": own["micro_batch"], "length": settings["tokenize"]["sequence_length"]}
-    return ranks_that_share(threads_of(settings), **batch)
+    shared = partial(ranks_that_share, **batch, phases=phases_of(own["phases"]))
+    asked, nodes, threads = hardware["ranks"], hardware["nodes"], hardware["threads"]
+    return processes.ranks_of(asked, nodes=nodes, threads=threads, device=device_of(settings), that_share=shared)
 
 
 def vocabulary_of(settings: Mapping[str, Any], metrics: Path) -> int:
@@ -128,7 +122,8 @@ def measured(shape: dict[str, Any], setting: Setting, *, seconds: float, steps: 
     weights = count.parameters(module)
     peak = torch.cuda.max_memory_allocated() if setting.device == "cuda" else _highest() - before
     told = count.FP32 * weights + need.once + setting.micro_batch * need.row
-    return Measured(setting.ranks * tokens_a_second * flops, flops, weights, setting.ranks * told, setting.ranks * peak)
+    here = setting.ranks if setting.device == "cpu" else 1  # that share the memory
+    return Measured(setting.ranks * tokens_a_second * flops, flops, weights, here * told, here * peak)
 
 
 def _highest() -> int:

@@ -8,14 +8,17 @@ from transformers import PreTrainedModel
 
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.memory import OutOfMemory
 from pipeline.core.seed import seed_of
 from pipeline.model import count, memory
 from pipeline.model.distillation import Ensemble, Soft
 from pipeline.model.held_out import refuse_beyond_memory
+from pipeline.model.memory import Need
 from pipeline.model.objectives.base import Data, Terms
 from pipeline.model.objectives.choice import Teaching
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.tokenizer import load
+from pipeline.train import ranks
 from pipeline.train.apart import fitted_apart
 from pipeline.train.fit import Fitting, Samples, fit
 from pipeline.train.phases import ranks_that_share
@@ -78,7 +81,7 @@ def _learned(
 ) -> tuple[Trained, Samples]:
     seed, terms = seed_of(recipe.seed, "pretrain"), Terms(recipe.z_loss, recipe.loss_mean, soft)
     objective = recipe.objective.over(data.train, context=recipe.shape.context, seed=seed, terms=terms)
-    objective.need(module).refuse_beyond(memory.free(place.device), rows=recipe.micro_batch, key=f"{place.section}.micro_batch")
+    _refuse_beyond_memory(objective.need(module), recipe, place)
     refuse_beyond_memory(
         module, recipe.evaluation, recipe.final_evaluation, length=data.train.length, device=place.device, section=place.section
     )
@@ -87,3 +90,14 @@ def _learned(
         return recipe.objective.evaluate(one, data, recipe.evaluation, seed=seed)
 
     return fit(module, objective, recipe, place, matrices=count.matrices(module), evaluate=score, seed=seed)
+
+
+def _refuse_beyond_memory(need: Need, recipe: Pretraining, place: Workspace) -> None:
+    """OutOfMemory where a step takes more than is free; on a CPU all ranks of the machine share that."""
+    free, sharing = memory.free(place.device), ranks.here() if place.device == "cpu" else 1
+    try:
+        need.refuse_beyond(None if free is None else free // sharing, rows=recipe.micro_batch, key=f"{place.section}.micro_batch")
+    except OutOfMemory as fault:
+        if sharing == 1:
+            raise
+        raise OutOfMemory(f"{fault.message}, for each of {sharing} processes", mend="hardware.ranks=1") from fault

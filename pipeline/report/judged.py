@@ -120,7 +120,8 @@ def part_blocks(board: ScoreTable) -> Iterator[Block]:
     scores = {key: [board.score(model, *key) for model in models] for key in columns}
     axes = {key: axis_of(found, 0.0 if key[1] == OVERFIT else None) for key, found in scores.items()}
     rows = [(model, *(cell(found[place], axes[key]) for key, found in scores.items())) for place, model in enumerate(models)]
-    note = f"Plain: {windows_of(scores[parts[0], _BITS])}, so that each window knows one token of the one before. {_OVERFIT}"
+    told = "so that each window knows one token of the one before, the last of a document more"
+    note = f"Plain: {windows_of(scores[parts[0], _BITS])}, {told}. {_OVERFIT}"
     yield Table("Text by part, bits a byte", ("model", *columns.values()), rows, note)
     if sources := [name for name in board.below(TEXT) if "/source_" in name]:
         players = list(dict.fromkeys(player for name in sources for player in board.models(name)))
@@ -132,7 +133,7 @@ def part_blocks(board: ScoreTable) -> Iterator[Block]:
 
 def _source_of(name: str) -> str:
     """The source, and the part where it is not the test part in windows that overlap."""
-    part, _, source = name.removeprefix(f"{TEXT}/").rpartition("source_")
+    part, _, source = name.removeprefix(f"{TEXT}/").partition("source_")
     return f"{source}, {_PARTS[part.rstrip('/')]}" if part else source
 
 

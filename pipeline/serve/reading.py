@@ -11,6 +11,7 @@ from pipeline.core.errors import InputError
 from pipeline.serve.engines import Engine
 from pipeline.serve.outlook import outlook_of, shown
 from pipeline.tokens.codec import Codec, ids_of, special_token_ids
+from pipeline.tokens.special import UNKNOWN
 
 SEEN = 96  # tokens whose attention is shown: the picture has the square of it
 
@@ -39,8 +40,9 @@ def losses(text: str, engine: Engine, *, special: bool) -> dict[str, Any]:
         outlook = outlook_of(before).as_json(engine.codec.tokenizer)
         told = {"id": token, "text": shown(token, engine.codec.tokenizer), "special": token in names}
         rows.append({**told, "loss": -own, "rank": rank, "outlook": outlook})
-    bits = sum(row["loss"] for row in rows if not row["special"]) / math.log(2)
-    named = [text[row["start"] : row["end"]] for row in tokens_of(text, engine.codec.tokenizer, special=special) if row["special"]]
+    silent = names - {engine.codec.tokenizer.token_to_id(UNKNOWN)}  # which stands for bytes
+    bits = sum(row["loss"] for row in rows if row["id"] not in silent) / math.log(2)
+    named = [text[row["start"] : row["end"]] for row in tokens_of(text, engine.codec.tokenizer, special=special) if row["id"] in silent]
     size = len(text.encode()) - len("".join(named).encode())
     return {"tokens": rows, "mean": sum(row["loss"] for row in rows) / len(rows), "bits_per_byte": bits / size if size else None}
 

@@ -6,11 +6,11 @@ The shares are of the steps; they are normalised. Growing batches: McCandlish et
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction as Ratio
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, PositiveFloat
@@ -185,6 +185,11 @@ def refuse_uneven(
                 told += f" for {ranks} ranks" if ranks > 1 else ""
                 mend = f"{section}.batch_tokens={max(1, round(batch_tokens / whole)) * whole}"
                 raise PipelineError(f"{section}.phases: {phase.name}: {told}", mend=mend)
+
+
+def phases_of(section: Sequence[Mapping[str, Any]] | None) -> tuple[Phase, ...]:
+    """The phases of a section that is not typed yet; none where it has none."""
+    return tuple(Phase(**{**one, "rate": tuple(one["rate"]), "batch": tuple(one["batch"])}) for one in section or ())
 
 
 def ranks_that_share(most: int, *, batch_tokens: int, micro_batch: int, length: int, phases: Sequence[Phase] = ()) -> int:

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.memory import OutOfMemory
+from pipeline.model.memory import Need
+from pipeline.pretraining import taught
 from pipeline.train.phases import ALL, ranks_that_share
 from stages._hardware import Hardware
 from stages._settings import compose, plain, typed
@@ -34,3 +38,13 @@ def test_ranks_follow_from_the_batch_and_the_threads_of_a_cpu(monkeypatch) -> No
     assert ranks_that_share(2, batch_tokens=10 * 64, micro_batch=1, length=64, phases=halves) == 1, "five rows can't be halved"
     monkeypatch.setattr("sys.platform", "darwin")
     assert own.processes(six) == 1
+
+
+def test_ranks_of_a_cpu_share_its_memory(monkeypatch) -> None:
+    need, recipe, place = Need(once=100, row=100), SimpleNamespace(micro_batch=6), SimpleNamespace(device="cpu", section="pretrain")
+    monkeypatch.setattr(taught.memory, "free", lambda device: 1000)
+    taught._refuse_beyond_memory(need, recipe, place)
+    monkeypatch.setattr(taught.ranks, "here", lambda: 2)
+    with pytest.raises(OutOfMemory, match="for each of 2 processes") as fault:
+        taught._refuse_beyond_memory(need, recipe, place)
+    assert fault.value.mend == "hardware.ranks=1"

@@ -2,6 +2,7 @@
 
 import shlex
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -48,3 +49,11 @@ def test_the_tasks_of_two_machines_are_one_world(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv(name, value)
     _ranks.launch("tests.stages.meeting", [str(tmp_path)], ranks=1, nodes=2)
     assert [(tmp_path / rank).read_text() for rank in ("0", "1")] == ["2 1", "2 1"]
+
+
+def test_a_rank_that_the_system_kills_is_told_and_ends_the_stage_as_a_killed_one() -> None:
+    """So stages/python tells what memory there was."""
+    launch = "from stages import _ranks; _ranks.launch('tests.stages.dying', [], ranks=2, nodes=1)"
+    done = subprocess.run([sys.executable, "-c", launch], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == _ranks.KILLED
+    assert "rank 1 was ended by signal 9" in done.stderr

@@ -112,11 +112,16 @@ def test_hardware_and_tracker_are_checked_before_the_first_stage(settings: dict[
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("hardware: {thread: 2}", "hardware has no thread"), ("sft: {}", "sets sft"), ("hardware:\n\tthreads: 2", "is no YAML")],
+    [
+        ("hardware: {thread: 2}", "hardware has no thread"),
+        ("sft: {}", "sets sft"),
+        ("hardware:\n\tthreads: 2", "is no YAML"),
+        ("\n# \udcff", "line 2: no UTF-8"),
+    ],
 )
 def test_a_local_file_is_named(settings: dict[str, Any], content: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "conf/local").mkdir(parents=True)
-    (tmp_path / "conf/local/mine.yaml").write_text(content)
+    (tmp_path / "conf/local/mine.yaml").write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(PipelineError) as found:
         overlaid(settings, tmp_path)
     assert told in found.value.message

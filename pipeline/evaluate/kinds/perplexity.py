@@ -42,8 +42,9 @@ class Perplexity:
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """Perplexity a token and bits a byte of the test part, in windows that overlap.
 
-        TASK/plain: in windows that follow each other, each told only the last token of the one before (the harness's rolling), and
-        `overfit`: its bits a byte less those of as much training text. TASK/train and TASK/val: of so much of these parts, plain.
+        TASK/plain: in windows that follow each other, each told only the last token of the one before, the last of a document more (the
+        harness's rolling), and `overfit`: its bits a byte less those of as much training text. TASK/train and TASK/val: of so much of
+        these parts, plain.
         Of several sources each also by itself, as TASK/source_NAME.
         """
         from pipeline.model.score import document_nats  # torch, which the baselines do without
