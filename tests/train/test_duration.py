@@ -68,7 +68,7 @@ def test_a_section_says_it_and_a_wrong_one_is_told_by_its_key() -> None:
 
     section = DEFAULT["reward"]
     assert typed(Config, section | {"duration": "2 epochs"}, at="reward").duration == Duration(2, "epochs")
-    with pytest.raises(PipelineError, match=r"reward\.duration: Value error, a duration is a number with a unit.*\(found '2 weeks'\)"):
+    with pytest.raises(PipelineError, match=r"reward\.duration: a duration is a number with a unit.*\(found '2 weeks'\)"):
         typed(Config, section | {"duration": "2 weeks"}, at="reward")
 
 
