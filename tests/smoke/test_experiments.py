@@ -55,7 +55,7 @@ def test_wrong_values_stop_before_anything_runs_all_at_once_with_the_mend(clone)
     said = clone.dvc("exp", "run", "-S", "contest.resamples=many", "-S", "pretrain.duration=abc", "-S", "align.dpo.beta=-1", check=False)
     for key in (
         "contest.resamples: Input should be a valid integer (found 'many')",
-        "pretrain.duration: Value error, a duration is a number with a unit",
+        "pretrain.duration: a duration is a number with a unit",
         "align.dpo.beta: Input",
     ):
         assert key in said
