@@ -61,8 +61,7 @@ def launch(module: str, words: Sequence[str], *, ranks: int, nodes: int) -> None
     run = import_module("torch.distributed.run")
     failures = import_module("torch.distributed.elastic.multiprocessing.errors").ChildFailedError
     signals = import_module("torch.distributed.elastic.multiprocessing").SignalException
-    for name in ("torch.distributed", "torch.distributed.elastic.agent.server.api"):  # which has a level of its own
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # a rank says itself how it failed
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # a rank says itself how it failed
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each sets its own number
     os.environ[PARENT] = str(os.getpid())
     try:
