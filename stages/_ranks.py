@@ -61,7 +61,8 @@ def launch(module: str, words: Sequence[str], *, ranks: int, nodes: int) -> None
     run = import_module("torch.distributed.run")
     failures = import_module("torch.distributed.elastic.multiprocessing.errors").ChildFailedError
     signals = import_module("torch.distributed.elastic.multiprocessing").SignalException
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # a rank says itself how it failed
+    for name in ("torch.distributed", "torch.distributed.elastic.agent.server.api"):  # which has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # a rank says itself how it failed
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each sets its own number
     os.environ[PARENT] = str(os.getpid())
     try:
