@@ -87,9 +87,10 @@ def exported(name: str, entry: dict[str, Any], folder: Path, target: Path) -> di
     stage = importlib.import_module(f"stages.export.{name}")
     own = {key: value for key, value in entry.items() if key not in ("format", "reads")} | {"target": str(target)}
     own |= {key: str(folder / own[key]) for key in ("source", "tokens", "split")}
-    cfg = typed(stage.Config, own, at=f"export.{name}")
-    words = {} if name == "transformers" else {"section": f"export.{name}"}
-    report: dict[str, Any] = stage.export(cfg.source, cfg.target, tokens=cfg.tokens, split=cfg.split, settings=cfg, bill={}, **words)
+    section = f"export.{name}"
+    cfg = typed(stage.Config, own, at=section)
+    words = {"tokens": cfg.tokens, "split": cfg.split, "settings": cfg, "section": section, "bill": {}}
+    report: dict[str, Any] = stage.export(cfg.source, cfg.target, **words)
     return report
 
 
