@@ -21,7 +21,7 @@ from rich.text import Text
 from pipeline.core.blocks import read_blocks
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
-from pipeline.core.params import read_mapping
+from pipeline.core.params import read_mapping, read_params
 from pipeline.core.progress import clock
 from pipeline.core.remaining import to_do
 from pipeline.doctor import machine
@@ -56,7 +56,7 @@ def main() -> None:
 
 def brief(console: Console) -> None:
     """A line, and what stands against the run."""
-    settings = overlaid(read_mapping(PARAMS, mend="git checkout params.yaml; or make reset, which writes it as conf/ says"), Path())
+    settings = overlaid(read_params(), Path())
     blocks = read_blocks(PIPELINE, settings)
     todo = to_do(blocks, settings, locked())
     looks = times(todo, settings, LOG)

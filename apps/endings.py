@@ -5,24 +5,21 @@ as params.yaml has them, else conf/.
 """
 
 import argparse
-import re
 import sys
-from functools import partial, reduce
-from operator import getitem
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import orjson
-import yaml
+from omegaconf import OmegaConf
 
 from pipeline.core.artifact.split import Split
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import write_text
-from pipeline.core.params import Params
+from pipeline.core.params import PARAMS, read_params
 from pipeline.core.seed import stream
 from pipeline.evaluate.scenes import CHOICES, scenes
 
-SETTINGS, CONF = Path("params.yaml"), Path("conf/tasks/endings.yaml")
+SETTINGS, CONF = PARAMS, Path("conf/tasks/endings.yaml")
 
 
 def main() -> None:
@@ -55,20 +52,14 @@ def settled(options: argparse.Namespace) -> argparse.Namespace:
         return options
     if not SETTINGS.is_file():
         raise InputError(f"there is no {SETTINGS}, so no run's task", mend="make repro, or --items N --characters N --seed N")
-    settings = yaml.load(SETTINGS.read_bytes(), Params)
-    task = settings["tasks"].get(options.task) or yaml.safe_load(CONF.read_bytes())["tasks"]["endings"]
+    settings = read_params(SETTINGS)
+    task = settings["tasks"].get(options.task) or OmegaConf.merge(settings, OmegaConf.load(CONF)).tasks.endings
     if task["kind"] != "endings":
         raise InputError(f"tasks.{options.task} of {SETTINGS} is of kind {task['kind']}, not endings", mend="--task endings")
     for name, value in (("items", task["items"]), ("characters", task["characters"]), ("seed", settings["seed"])):
         if getattr(options, name) is None:
-            setattr(options, name, _resolved(value, settings))
+            setattr(options, name, value)
     return options
-
-
-def _resolved(value: Any, settings: Any) -> Any:
-    """A value of conf/ that may stand for another one, as ${budget.evaluation.items}."""
-    found = re.fullmatch(r"\$\{(.+)\}", str(value))
-    return reduce(getitem, found[1].split("."), settings) if found else value
 
 
 def written(options: argparse.Namespace) -> int:

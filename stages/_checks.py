@@ -17,7 +17,7 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.local import APART, overlaid
 from pipeline.core.locked import check_lock
 from pipeline.core.merge import value_at
-from pipeline.core.params import read_mapping
+from pipeline.core.params import PARAMS_ANEW, read_mapping
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
 from pipeline.core.track import Track
@@ -40,7 +40,6 @@ LOCK = Path("requirements.lock")
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
 LISTED = ("preferences", "align", "export")  # groups whose entries are stages
-PARAMS_ANEW = "git checkout params.yaml; or make reset, which writes it as conf/ says"
 PLAYERS = {  # names that stand beside the models' in tables
     GOLD: "what the data answer",
     CHANCE: "what guessing gets",

@@ -14,11 +14,11 @@ from pipeline.core.files import write_text
 from pipeline.core.lockfile import prune
 from pipeline.core.merge import settle, value_at
 from pipeline.core.owned import remove_file, remove_folder
-from pipeline.core.params import read_mapping
+from pipeline.core.params import read_mapping, read_params
 from pipeline.model.objectives.readers import END, READERS
 from stages._mends import joined
 from stages._paths import faults_of_places
-from stages._settings import compose, plain, read_params
+from stages._settings import compose, plain
 from stages._words import applied
 
 PARAMS, COMPOSED = Path("params.yaml"), Path("plan/composed.yaml")

@@ -31,11 +31,6 @@ def among() -> bool:
     return "RANK" in os.environ and world() > 1
 
 
-def here() -> int:
-    """How many of them this machine has."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-
-
 def world() -> int:
     """How many there are on all machines."""
     return int(os.environ.get("WORLD_SIZE", "1"))

@@ -28,6 +28,7 @@ from pipeline.core.parallel import parallel_map
 from pipeline.core.scratch import key_of, memory_folder, scratch_folder
 from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import NoTracker, PipelineRun, Track, Tracker, group_of, send, tracker_for
+from pipeline.train import processes
 from stages import HUB_OFFLINE, _ranks
 from stages._hardware import Hardware
 from stages._log import LOG, logger, provenance
@@ -67,7 +68,7 @@ class Run:
     @property
     def threads(self) -> int:
         """Threads of one computation."""
-        return self.hardware.threads_each(ranks=_ranks.here())
+        return self.hardware.threads_each(ranks=processes.here())
 
     @property
     def workers(self) -> int:

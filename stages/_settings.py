@@ -16,17 +16,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
-from pipeline.core.params import read_mapping
+from pipeline.core.params import read_params
 from stages._mends import joined, meant
 
 A = TypeVar("A")
 _BRANCHES = {f"{prefix}{name}" for name in ("int", "float", "str") for prefix in ("", "constrained-")} | {"bool", "none", "nullable"}
 ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
-
-
-def read_params() -> dict[str, Any]:
-    """params.yaml, where every interpolation is resolved. PipelineError where it is no YAML, or holds no sections."""
-    return read_mapping(Path("params.yaml"), mend="git checkout params.yaml; or make reset, which writes it as conf/ says")
 
 
 def read_settings(overrides: Sequence[str]) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
+from pipeline.core.params import read_params
 from stages._checks import all_faults, looked_at, refuse_other_sections
 from stages._log import logger
 from stages._mends import in_full, joined
 from stages._plan import fingerprints_of_code, pipeline_of, print_end, remove_strays, told, write_params
-from stages._settings import read_params
 from stages._words import arguments, deviations, print_differences, save
 
 

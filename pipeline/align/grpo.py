@@ -21,7 +21,7 @@ from pipeline.align.group_losses import ADVANTAGES, Advantage, Loss, distance, s
 from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import masked_mean
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scale_of, scores_of, texts_of
-from pipeline.align.rules import Asked, follows
+from pipeline.align.rules import Asked, verdicts
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
@@ -100,7 +100,7 @@ def by_rules(tokenizer: Tokenizer) -> Judge:
     """1 for a right answer, 0 for another; what was thought before has no say."""
 
     def judge(answers: Answers, asked: Sequence[Asked]) -> Float[Tensor, " B"]:
-        right = [follows(one.rule, text) for one, text in zip(asked, texts_of(answers, tokenizer), strict=True)]
+        right = verdicts([one.rule for one in asked], texts_of(answers, tokenizer))
         return torch.tensor(right, dtype=torch.float32, device=answers.ids.device)
 
     return judge

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
 from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, texts_of, values_of
-from pipeline.align.rules import Asked, Reward, follows
+from pipeline.align.rules import Asked, Reward, verdicts
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
 from pipeline.core.errors import InputError
 from pipeline.core.order import Permutation
@@ -55,9 +55,7 @@ Right = Callable[[Answers, Sequence[list[int]]], Sequence[bool]]  # of each answ
 def by_rules(asked: Sequence[Asked], tokenizer: Tokenizer) -> Right:
     """Whether an answer is right by its prompt's rule; what was thought before has no say."""
     rules = {tuple(one.prompt): one.rule for one in asked}
-    return lambda answers, prompts: [
-        follows(rules[tuple(prompt)], text) for prompt, text in zip(prompts, texts_of(answers, tokenizer), strict=True)
-    ]
+    return lambda answers, prompts: verdicts([rules[tuple(prompt)] for prompt in prompts], texts_of(answers, tokenizer))
 
 
 def judges(

@@ -6,7 +6,7 @@ one of the world's skills by the skill's own rule, which also judges the held-ou
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -93,6 +93,11 @@ def rule_of_row(row: Mapping[str, Any]) -> Rule | None:
 def follows(rule: Rule | None, text: str) -> bool:
     """Whether what was answered, behind what was thought, is right by the rule; a thought without end has no answer."""
     return rule is not None and rule(answer_in(text))
+
+
+def verdicts(rules: Iterable[Rule | None], texts: Iterable[str]) -> list[bool]:
+    """`follows` of each text by the rule of its prompt."""
+    return [follows(rule, text) for rule, text in zip(rules, texts, strict=True)]
 
 
 def _value(number: str) -> float:

@@ -11,6 +11,10 @@ from pipeline.core.errors import PipelineError
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a PyYAML that was built without libyaml has the slow one only
 
 
+PARAMS = Path("params.yaml")
+PARAMS_ANEW = f"git checkout {PARAMS}; or make reset, which writes it as conf/ says"
+
+
 class Params(_Loader):  # type: ignore[misc]
     """YAML as OmegaConf writes it (1e-5 is a number, a date is text), read in a tenth of its time."""
 
@@ -31,3 +35,8 @@ def read_mapping(path: Path, *, mend: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise PipelineError(f"{path} holds no keys", mend=mend)
     return content
+
+
+def read_params(path: Path = PARAMS) -> dict[str, Any]:
+    """The settings of the run, every interpolation resolved. PipelineError where they are no YAML, or hold no sections."""
+    return read_mapping(path, mend=PARAMS_ANEW)

@@ -15,6 +15,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.locked import check_lock, locked
 from pipeline.core.memory import free_memory
 from pipeline.doctor.finding import Finding, size
+from pipeline.train.processes import threads_of
 
 COPIES = 2  # of what a stage writes: in data/ and in DVC's cache
 WANDB = "https://api.wandb.ai"
@@ -59,7 +60,7 @@ def computing(settings: Mapping[str, Any], device: str, *, cpu: Path = Path("/pr
 
         where = f"{torch.cuda.get_device_name()}, {size(torch.cuda.mem_get_info()[0])} free"
     else:
-        where = f"CPU, {hardware['threads'] or min(4, cores)} threads on {cores} cores"
+        where = f"CPU, {threads_of(hardware['threads'], ranks=1, device=device)} threads on {cores} cores"
     asked = {name: one["precision"] for name, one in trained(settings).items() if "precision" in one}
     kinds = {precision: [name for name in asked if asked[name] == precision] for precision in dict.fromkeys(asked.values())}
     told = "; ".join(one if len(kinds) == 1 else f"{one} in {', '.join(names)}" for one, names in kinds.items())

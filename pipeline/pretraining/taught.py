@@ -18,7 +18,7 @@ from pipeline.model.objectives.base import Data, Terms
 from pipeline.model.objectives.choice import Teaching
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.tokenizer import load
-from pipeline.train import ranks
+from pipeline.train import processes
 from pipeline.train.apart import fitted_apart
 from pipeline.train.fit import Fitting, Samples, fit
 from pipeline.train.phases import ranks_that_share
@@ -94,7 +94,7 @@ def _learned(
 
 def _refuse_beyond_memory(need: Need, recipe: Pretraining, place: Workspace) -> None:
     """OutOfMemory where a step takes more than is free; on a CPU all ranks of the machine share that."""
-    free, sharing = memory.free(place.device), ranks.here() if place.device == "cpu" else 1
+    free, sharing = memory.free(place.device), processes.here() if place.device == "cpu" else 1
     try:
         need.refuse_beyond(None if free is None else free // sharing, rows=recipe.micro_batch, key=f"{place.section}.micro_batch")
     except OutOfMemory as fault:

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.core.errors import InputError, PipelineError
-from pipeline.core.params import Params
+from pipeline.core.params import PARAMS, read_params
 from pipeline.export.folders import FOLDERS
 
-PARAMS = Path("params.yaml")
 TRANSFORMERS, GGUF = Path("data/export/transformers"), Path("data/export/gguf")
 NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
 
@@ -34,8 +31,7 @@ def settings_of(params: Path = PARAMS) -> dict[str, Any]:
     """The settings of the run. PipelineError where there are none."""
     if not params.is_file():
         raise PipelineError(f"there is no {params}, so no run whose models could be named", mend="make repro, or name a model's folder")
-    found: dict[str, Any] = yaml.load(params.read_bytes(), Params)
-    return found
+    return read_params(params)
 
 
 def places_of(settings: Mapping[str, Any], more: Mapping[str, Path], *, root: Path = Path()) -> dict[str, Place]:

@@ -7,6 +7,11 @@ from collections.abc import Callable
 THREADS = 4  # at most, where none are asked for
 
 
+def here() -> int:
+    """How many of them this machine has, as torchrun tells each."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def threads_of(asked: int, *, ranks: int, device: str) -> int:
     """Threads of one computation of each of the ranks of this machine.
 

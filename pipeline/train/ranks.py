@@ -3,7 +3,6 @@
 Gradients are summed over the ranks and divided once, so all ranks step alike; the first one writes. Without torch.distributed there is one.
 """
 
-import os
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -25,11 +24,6 @@ def world() -> int:
 def rank() -> int:
     """Which one this is, from 0."""
     return dist.get_rank() if world() > 1 else 0
-
-
-def here() -> int:
-    """How many this machine has."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if world() > 1 else 1
 
 
 def share(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

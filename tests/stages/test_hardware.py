@@ -44,7 +44,7 @@ def test_ranks_of_a_cpu_share_its_memory(monkeypatch) -> None:
     need, recipe, place = Need(once=100, row=100), SimpleNamespace(micro_batch=6), SimpleNamespace(device="cpu", section="pretrain")
     monkeypatch.setattr(taught.memory, "free", lambda device: 1000)
     taught._refuse_beyond_memory(need, recipe, place)
-    monkeypatch.setattr(taught.ranks, "here", lambda: 2)
+    monkeypatch.setattr(taught.processes, "here", lambda: 2)
     with pytest.raises(OutOfMemory, match="for each of 2 processes") as fault:
         taught._refuse_beyond_memory(need, recipe, place)
     assert fault.value.mend == "hardware.ranks=1"

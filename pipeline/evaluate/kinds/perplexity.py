@@ -49,16 +49,19 @@ class Perplexity:
         """
         from pipeline.model.score import document_nats  # torch, which the baselines do without
 
-        def read(part: Part, documents: Documents, windows: Windows) -> Read:
-            own = documents if given.theirs is None else in_other_tokens(part, documents, given)
+        def of_model(part: Part, documents: Documents) -> Documents:
+            return documents if given.theirs is None else in_other_tokens(part, documents, given)
+
+        def read(own: Documents, windows: Windows) -> Read:
             nats = document_nats(module, own.ids, window=windows.window, stride=windows.stride, batch=given.batch_size).tolist()
             return Read.of_nats(own, nats, windows)
 
         documents, window = self.read(given), int(given.tokens.facts["length"])
         sliding, plain = Windows(window, max(1, round(window * (1 - self.overlap)))), Windows(window, window - 1)
         parts = {part: as_much_of(part, documents, given, tokens=self.document_tokens) for part in _BESIDE}
-        found, alone = read("test", documents, sliding), read("test", documents, plain)
-        beside = {part: read(part, some, plain) for part, some in parts.items() if some.ids}
+        test = of_model("test", documents)
+        found, alone = read(test, sliding), read(test, plain)
+        beside = {part: read(of_model(part, some), plain) for part, some in parts.items() if some.ids}
         rows = _rows(given.name, task, found, given.bootstrap)
         for part, one in ((PLAIN, alone), *beside.items()):
             own = (given.name, f"{task}/{part}", one, given.bootstrap)
