@@ -108,7 +108,7 @@ def scene_of(chain: Path, steps: int) -> Scene:
 def ours_ppo(scene: Scene, scratch: str) -> Callable[[], None]:
     """PPO as the stage runs it."""
     cfg, policy, reward = typed(PpoConfig, scene.section("ppo"), at="align.ppo"), scene.policy(), scene.reward()
-    scale = scale_of(reward, scene.pairs.rows, batch=cfg.mini_batch_size)
+    scale = scale_of(reward, scene.pairs.rows, clip=cfg.score_clip, batch=cfg.mini_batch_size)
     players = ppo.Players(policy=policy, critic=scene.reward(), reference=scene.policy(), reward=reward, guards=scene.guards())
     return lambda: ppo.improve(players, scene.prompts, scale, cfg, scene.place(scratch)) and None
 
@@ -116,7 +116,7 @@ def ours_ppo(scene: Scene, scratch: str) -> Callable[[], None]:
 def ours_grpo(scene: Scene, scratch: str) -> Callable[[], None]:
     """GRPO as the stage runs it, judged by the reward model."""
     cfg = typed(GrpoConfig, scene.section("grpo"), at="align.grpo")
-    judges = {"model": grpo.as_learned(scene.reward(), scene.pairs.rows, batch=cfg.mini_batch_size)}
+    judges = {"model": grpo.as_learned(scene.reward(), scene.pairs.rows, clip=cfg.score_clip, batch=cfg.mini_batch_size)}
     asked = [rules.Asked(prompt, None) for prompt in scene.prompts]
     contest = grpo.Contest(scene.policy(), scene.policy(), judges, asked, scene.guards())
     return lambda: grpo.improve(contest, cfg, scene.place(scratch)) and None

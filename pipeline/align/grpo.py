@@ -91,9 +91,9 @@ def by_model(reward: PreTrainedModel, scale: Scale, *, batch: int) -> Judge:
     return lambda answers, asked: scores_of(reward, answers, scale, missing_eos_penalty=0.0, batch=batch)
 
 
-def as_learned(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> Judge:
+def as_learned(reward: PreTrainedModel, pairs: Sequence[Pair], *, clip: float, batch: int) -> Judge:
     """by_model, with the scale of the preferences."""
-    return by_model(reward, scale_of(reward, pairs, batch=batch), batch=batch)
+    return by_model(reward, scale_of(reward, pairs, clip=clip, batch=batch), batch=batch)
 
 
 def by_rules(tokenizer: Tokenizer) -> Judge:

@@ -7,19 +7,20 @@ ppo_rollout; here is the loop. Every random stream is derived from the step numb
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from pydantic import PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pipeline.align.group_losses import distance
 from pipeline.align.guards import TAIL, WATCHED, Guards, told_of
-from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, token_rewards, value_loss, whiten
-from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scores_of, texts_of, values_of
+from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_loss, scaled, token_rewards, value_loss, whiten
+from pipeline.align.ppo_rollout import Answers, Scale, ScoreClip, in_parts, logprobs_of, sample_answers, scores_of, texts_of, values_of
 from pipeline.align.rules import Asked, Reward, verdicts
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
 from pipeline.core.errors import InputError
@@ -32,13 +33,7 @@ from pipeline.train.schedule import linear_decay, rows_of
 from pipeline.train.settle import settled
 from pipeline.train.workspace import History, Row, Workspace, mean_of
 
-DISCOUNT = 1.0  # an answer is short: its end counts in full
-SMOOTHING = 0.95  # GAE's lambda, Ziegler et al. 2019
-CLIP = 0.2  # of the probability ratio, Schulman et al. 2017
-VALUE_CLIP = 0.2  # of the critic's move, in deviations of the reward
-PASSES = 1  # over the answers of a step: a second look costs as much as fresh answers
 REWARDS = ("score",)  # whose rise is watched
-KL_GAIN = 0.5  # of the controller; Ziegler et al. take 0.1 over thousands of steps, here are dozens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +41,17 @@ class Rollouts(Sampling):
     """What the method adds; kl_coef is that at the start, in deviations of the reward a nat."""
 
     critic_learning_rate: PositiveFloat  # decays linearly to zero
-    kl_target: PositiveFloat  # nats an answer
+    kl_target: PositiveFloat | None  # nats an answer, to which kl_coef adapts; None: kl_coef stays as it is
+    kl_gain: PositiveFloat  # of that controller
+    gamma: Annotated[float, Field(gt=0, le=1)]  # discount, a token
+    gae_lambda: Annotated[float, Field(ge=0, le=1)]
+    score_clip: ScoreClip
+    whiten_rewards: bool  # of the tokens of a step; advantages are whitened always
+    ppo_epochs: PositiveInt  # passes over the answers of a step
+    clip_low: Annotated[float, Field(gt=0, lt=1)]  # the probability ratio is held above 1 - clip_low
+    clip_high: PositiveFloat  # and below 1 + clip_high
+    value_clip: PositiveFloat | None  # of the critic's move, in deviations of the reward; None: as far as it likes
+    stop_kl: PositiveFloat | None  # nats a token from the policy that answered, beyond which a step's updates end; None: never
 
 
 Right = Callable[[Answers, Sequence[list[int]]], Sequence[bool]]  # of each answer to its prompt
@@ -155,7 +160,8 @@ def gather(
     kl = logprobs - reference
     scores, told = players.scores(answers, prompts, scale, recipe, batch=batch)
     rewards = token_rewards(scores, kl, mask, kl_coef=kl_coef)
-    advantages, returns = gae(rewards, values, mask, discount=DISCOUNT, smoothing=SMOOTHING)
+    earned = scaled(rewards, mask) if recipe.whiten_rewards else rewards
+    advantages, returns = gae(earned, values, mask, discount=recipe.gamma, smoothing=recipe.gae_lambda)
     facts = told | {
         "score": scores.mean().item(),
         "reward": rewards.sum(dim=1).mean().item(),
@@ -199,40 +205,50 @@ class _ActorCritic:
             batch = recipe.micro_batch or len(asked)
             facts |= self._players.guards.figures(self._players.policy, experience.answers, asked, batch=batch)
         facts |= self._learn(experience, step)
-        self._kl_coef = adapted_kl_coef(self._kl_coef, facts["kl"], target=recipe.kl_target, gain=KL_GAIN)
+        if recipe.kl_target is not None:
+            self._kl_coef = adapted_kl_coef(self._kl_coef, facts["kl"], target=recipe.kl_target, gain=recipe.kl_gain)
         return dict(facts)
 
     def _learn(self, experience: Experience, step: int) -> dict[str, float]:
-        """Some passes over the experience in minibatches; the mean losses and the share of clipped tokens."""
+        """Some passes over the experience in minibatches; the means of what their updates tell.
+
+        They end early with an update that finds the policy further than stop_kl from the one that answered.
+        """
         recipe, size = self._recipe, len(experience.answers.ids)
-        turns = [seed_of(recipe.seed, "ppo", "minibatch", step, turn) for turn in range(PASSES)]
+        turns = [seed_of(recipe.seed, "ppo", "minibatch", step, turn) for turn in range(recipe.ppo_epochs)]
         orders = [torch.from_numpy(Permutation(size, seed)[np.arange(size)]) for seed in turns]
         first, *others = [at for order in orders for at in torch.split(order, recipe.mini_batch_size)]
         self._drift.forget()
-        losses = [self._update(experience, first, step)]
+        updates = [self._update(experience, first, step)]
         drift = self._drift.refused_beyond(recipe.precision, step, self._place)
-        losses += [self._update(experience, at, step) for at in others]
-        means = [sum(values) / len(values) for values in zip(*losses, strict=True)]
-        return dict(zip(("policy_loss", "value_loss", "clipped"), means, strict=True)) | {"drift": drift}
+        for at in others:
+            if recipe.stop_kl is not None and updates[-1]["approx_kl"] > recipe.stop_kl:
+                break
+            updates.append(self._update(experience, at, step))
+        means = {name: sum(one[name] for one in updates) / len(updates) for name in updates[0]}
+        stopped = {} if recipe.stop_kl is None else {"updates": len(updates)}
+        return means | stopped | {"drift": drift}
 
-    def _update(self, experience: Experience, at: Tensor, step: int) -> tuple[float, float, float]:
-        """Policy and critic each step once on these answers. A part weighs by its tokens."""
+    def _update(self, experience: Experience, at: Tensor, step: int) -> dict[str, float]:
+        """Policy and critic each step once on these answers. A part weighs by its tokens. KL is that before the step."""
         parts = [experience.take(part) for part in torch.split(at, self._recipe.micro_batch or len(at))]
         tokens = [int(part.answers.mask.sum()) for part in parts]
         weighed = [(part, some / sum(tokens)) for part, some in zip(parts, tokens, strict=True)]
         factor = linear_decay(step, steps=self._recipe.steps)
-        loss, clipped = self._learning["policy"].move(self._policy_loss, weighed, factor=factor, step=step)
+        loss, clipped, approx_kl = self._learning["policy"].move(self._policy_loss, weighed, factor=factor, step=step)
         (critic_loss,) = self._learning["critic"].move(self._value_loss, weighed, factor=factor, step=step)
-        return loss, critic_loss, clipped
+        return {"policy_loss": loss, "value_loss": critic_loss, "clipped": clipped, "approx_kl": approx_kl}
 
     def _policy_loss(self, part: Experience) -> tuple[Tensor, ...]:
+        recipe, mask = self._recipe, part.answers.mask
         logprobs = logprobs_of(self._players.policy, part.answers)
-        self._drift.note(logprobs, part.logprobs, part.answers.mask)
-        return policy_loss(logprobs, part.logprobs, part.advantages, part.answers.mask, clip=CLIP)
+        self._drift.note(logprobs, part.logprobs, mask)
+        figures = policy_loss(logprobs, part.logprobs, part.advantages, mask, clip=(recipe.clip_low, recipe.clip_high))
+        return *figures, masked_mean(distance(part.logprobs, logprobs.detach(), mask), mask)
 
     def _value_loss(self, part: Experience) -> tuple[Tensor, ...]:
         values = values_of(self._players.critic, part.answers, self._scale)
-        return (value_loss(values, part.values, part.returns, part.answers.mask, clip=VALUE_CLIP),)
+        return (value_loss(values, part.values, part.returns, part.answers.mask, clip=self._recipe.value_clip),)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the two have learned and what their optimizers remember."""

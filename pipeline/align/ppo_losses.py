@@ -28,6 +28,12 @@ def whiten(values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Ten
     return ((values - mean) / (variance.sqrt() + _TINY)).masked_fill(~mask, 0.0)
 
 
+def scaled(values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+    """Deviation 1 over the tokens of the answers, the mean kept (Ziegler et al. 2019: whitened rewards); 0 elsewhere."""
+    mean = masked_mean(values, mask)
+    return (whiten(values, mask) + mean).masked_fill(~mask, 0.0)
+
+
 def token_rewards(
     scores: Float[Tensor, " B"], kl: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], *, kl_coef: float
 ) -> Float[Tensor, "B T"]:
@@ -59,11 +65,14 @@ def policy_loss(
     advantages: Float[Tensor, "B T"],
     mask: Bool[Tensor, "B T"],
     *,
-    clip: float,
+    clip: tuple[float, float],
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """The clipped surrogate (PPO, eq. 7), to be minimised, and the share of tokens at which the clip bites."""
+    """The clipped surrogate (PPO, eq. 7), to be minimised, and the share of tokens at which the clip bites.
+
+    The ratio is held between 1 - clip[0] and 1 + clip[1]; PPO's are alike, DAPO's upper one is wider (Yu et al. 2025).
+    """
     ratio = (logprobs - old_logprobs).masked_fill(~mask, 0.0).exp()
-    free, bound = -advantages * ratio, -advantages * ratio.clamp(1 - clip, 1 + clip)
+    free, bound = -advantages * ratio, -advantages * ratio.clamp(1 - clip[0], 1 + clip[1])
     return masked_mean(torch.maximum(free, bound), mask), masked_mean((bound > free).float(), mask)
 
 
@@ -73,9 +82,11 @@ def value_loss(
     returns: Float[Tensor, "B T"],
     mask: Bool[Tensor, "B T"],
     *,
-    clip: float,
+    clip: float | None,
 ) -> Float[Tensor, ""]:
-    """Half the squared error of the critic, which gains nothing by moving further than `clip` from its old value."""
+    """Half the squared error of the critic, which gains nothing by moving further than `clip` from its old value, unless that is None."""
+    if clip is None:
+        return 0.5 * masked_mean((values - returns) ** 2, mask)
     near = old_values + (values - old_values).clamp(-clip, clip)
     return 0.5 * masked_mean(torch.maximum((values - returns) ** 2, (near - returns) ** 2), mask)
 

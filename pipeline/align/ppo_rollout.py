@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
+from pydantic import PositiveFloat
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import pad
@@ -24,7 +25,7 @@ from pipeline.model.reward import fine, numbers_of, rewards_of, without_likeliho
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.special import END, IDS, PAD
 
-SCORE_BOUND = 4.0  # deviations: a reward model far outside what it was trained on is not to be believed
+ScoreClip = PositiveFloat  # deviations of the reward: a model far outside what it was trained on is not to be believed
 SCALE_PAIRS = 128  # preferences from which mean and deviation of the reward are taken
 
 
@@ -61,8 +62,8 @@ class Scale:
         return ((numbers - self.mean) / self.deviation).clamp(-self.bound, self.bound)
 
 
-def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> Scale:
-    """Mean and deviation of the reward over both answers of the first preferences."""
+def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, clip: float, batch: int) -> Scale:
+    """Mean and deviation of the reward over both answers of the first preferences; `clip` is the most that is earned or lost."""
     some = [(pair.prompt, answer) for pair in pairs[:SCALE_PAIRS] for answer in (pair.chosen, pair.rejected)]
     sequences, begins = [[*prompt, *answer] for prompt, answer in some], [len(prompt) for prompt, _ in some]
     rewards = rewards_of(reward, sequences, batch=batch, begins=begins).double()
@@ -72,7 +73,7 @@ def scale_of(reward: PreTrainedModel, pairs: Sequence[Pair], *, batch: int) -> S
             "the reward model gives every answer the same score: there is nothing to learn from it", mend="a longer reward.duration"
         )
     heads = rewards_of(without_likelihood(reward), sequences, batch=batch)
-    return Scale(rewards.mean().item(), deviation, SCORE_BOUND, heads.double().mean().item())
+    return Scale(rewards.mean().item(), deviation, clip, heads.double().mean().item())
 
 
 def sample_answers(

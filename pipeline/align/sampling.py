@@ -22,7 +22,6 @@ from pipeline.train.precision import LossScale, products
 from pipeline.train.recipe import Recipe
 from pipeline.train.workspace import Workspace
 
-BETAS = (0.9, 0.95)  # of Adam: the second moment forgets within the few steps there are
 DRIFT = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1}  # nats a token between sampling and the first update: other sums, the same policy
 Part = TypeVar("Part")
 
@@ -39,6 +38,8 @@ class Sampling(Recipe):
     micro_batch: PositiveInt | None  # answers at once, sampled or learned from; None: all of a step, all of an update
     precision: Precision  # of the products; weights stay fp32
     learning_rate: PositiveFloat  # of the policy; decays linearly to zero
+    beta1: Annotated[float, Field(ge=0, lt=1)]  # decay rates of Adam's moments
+    beta2: Annotated[float, Field(ge=0, lt=1)]
     kl_coef: NonNegativeFloat
     max_kl: PositiveFloat | None  # nats an answer after training; None: whatever it is
     missing_eos_penalty: NonNegativeFloat  # deviations of the reward
@@ -77,7 +78,7 @@ class Learning:
     def __init__(self, module: PreTrainedModel, *, rate: float, recipe: Sampling, place: Workspace) -> None:
         self.module, self._recipe, self._place = module, recipe, place
         self._scale = LossScale(recipe.precision == "fp16", place.section)
-        settings = AdamWSettings(lr=rate, beta1=BETAS[0], beta2=BETAS[1], weight_decay=0.0, cautious=False)
+        settings = AdamWSettings(lr=rate, beta1=recipe.beta1, beta2=recipe.beta2, weight_decay=0.0, cautious=False)
         learning = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
         self._optimizer = settings.build([Group(learning, rate, 0.0)])
 

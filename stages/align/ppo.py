@@ -49,7 +49,7 @@ def main(cfg: Config, run: Run) -> dict[str, Any]:
     watch = guards.read_guards(cfg.dialogues, (pairs.rows, test.rows), prompts, tokenizer)
     judges = ppo.judges(cfg.reward, reward, asked.rows, tokenizer, section=run.section)
     players = ppo.Players(tuned.module, copy.deepcopy(reward), reference, watch, *judges)
-    scale = ppo_rollout.scale_of(reward, pairs.rows, batch=cfg.micro_batch or cfg.mini_batch_size)
+    scale = ppo_rollout.scale_of(reward, pairs.rows, clip=cfg.score_clip, batch=cfg.micro_batch or cfg.mini_batch_size)
     metrics, history = ppo.improve(players, prompts, scale, recipe, Workspace.of(run))
     run.curve(history)
     tuned.save(cfg.target, source=cfg.source, facts={"method": "ppo", "steps": metrics["steps"]})

@@ -140,11 +140,13 @@ class Folder:
     def ppo(self, rows: int) -> None:
         own = {"rollout_batch": rows, "mini_batch_size": rows, "max_new_tokens": HALF, "learning_rate": 1e-4, "kl_coef": 0.1}
         own |= {"critic_learning_rate": 1e-4, "kl_target": 1.0, "max_kl": None, "missing_eos_penalty": 1.0}
+        own |= {"beta1": 0.9, "beta2": 0.95, "ppo_epochs": 1, "clip_low": 0.2, "clip_high": 0.2, "value_clip": 0.2, "kl_gain": 0.5}
+        own |= {"gamma": 1.0, "gae_lambda": 0.95, "whiten_rewards": False, "stop_kl": None, "score_clip": 4.0}
         own |= {"alarms": Alarms(tokens=1.5, distinct=0.9, perplexity=1.2, gold=0.95)}
         shared = {name: value for name, value in self.recipe(rows).items() if name in ppo.Rollouts.__dataclass_fields__}
         guards = Guards([(pair.prompt, pair.chosen) for pair in self.pairs(HANDFUL)], {}, self._tokenizer)
         players = ppo.Players(policy=self.model(), critic=self.reward(), reference=self.model(), reward=self.reward(), guards=guards)
-        scale = scale_of(players.reward, self.pairs(FEW), batch=FEW)
+        scale = scale_of(players.reward, self.pairs(FEW), clip=4.0, batch=FEW)
         ppo.improve(players, [self.ids(HALF) for _ in range(rows)], scale, ppo.Rollouts(**(shared | own)), self.place("ppo"))
 
 

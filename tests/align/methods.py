@@ -55,22 +55,32 @@ SETTINGS = ppo_method.Rollouts(
     max_new_tokens=6,
     max_grad_norm=1.0,
     learning_rate=1e-2,
+    beta1=0.9,
+    beta2=0.95,
     critic_learning_rate=1e-2,
+    ppo_epochs=1,
+    clip_low=0.2,
+    clip_high=0.2,
+    value_clip=0.2,
+    gamma=1.0,
+    gae_lambda=0.95,
+    whiten_rewards=False,
+    stop_kl=None,
     kl_coef=0.05,
     kl_target=2.0,
+    kl_gain=0.5,
     max_kl=None,
     missing_eos_penalty=1.0,
+    score_clip=4.0,
     alarms=Alarms(tokens=1.5, distinct=0.9, perplexity=1.2, gold=0.95),
     checkpoint_every=2,
     seed=1,
 )
 GROUPS = grpo_method.Groups(
-    **{name: value for name, value in vars(SETTINGS).items() if name not in ("critic_learning_rate", "kl_target")},
+    **({name: value for name, value in vars(SETTINGS).items() if name in grpo_method.Groups.__dataclass_fields__} | {"clip_high": 0.28}),
     group_size=3,
     advantage="group",
     loss="dapo",
-    clip_low=0.2,
-    clip_high=0.28,
     kl_in="loss",
 )
 
@@ -181,7 +191,7 @@ def guards() -> Guards:
 def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model, critic = how.explorer(), how.reward(), how.reward()
     players = ppo_method.Players(policy=policy, critic=critic, reference=how.policy(), reward=model, guards=guards())
-    scale = scale_of(model, pairs(10), batch=4)
+    scale = scale_of(model, pairs(10), clip=4.0, batch=4)
     metrics, history = ppo_method.improve(players, [pair.prompt for pair in pairs(10)], scale, how.rollouts(), workspace)
     both = {"policy": weights(policy), "critic": weights(critic)}
     return Outcome({f"{name}/{key}": value for name, part in both.items() for key, value in part.items()}, history, metrics)
@@ -189,7 +199,7 @@ def ppo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
 
 def grpo(tokenizer: Any, workspace: Workspace, how: How = PLAIN) -> Outcome:
     policy, model = how.explorer(), how.reward()
-    judges = {"model": grpo_method.as_learned(model, pairs(10), batch=4)}
+    judges = {"model": grpo_method.as_learned(model, pairs(10), clip=4.0, batch=4)}
     asked = [Asked(pair.prompt, None) for pair in pairs(10)]
     contest = grpo_method.Contest(policy, how.policy(), judges, asked, guards())
     metrics, history = grpo_method.improve(contest, how.groups(), workspace)

@@ -23,8 +23,8 @@ def drawn(*shape: int, number: int = 0, scale: float = 1.0) -> Tensor:
 def test_the_slope_of_ppos_policy_loss() -> None:
     old, advantages = drawn(2, 5, number=1), drawn(2, 5, number=2)
     new = (old + drawn(2, 5, number=3, scale=0.3)).requires_grad_()
-    assert policy_loss(new.detach(), old, advantages, MASK, clip=0.2)[1] > 0  # the clip bites at some
-    assert torch.autograd.gradcheck(lambda now: policy_loss(now, old, advantages, MASK, clip=0.2)[0], new)
+    assert policy_loss(new.detach(), old, advantages, MASK, clip=(0.2, 0.2))[1] > 0  # the clip bites at some
+    assert torch.autograd.gradcheck(lambda now: policy_loss(now, old, advantages, MASK, clip=(0.2, 0.2))[0], new)
 
 
 def test_the_slope_of_ppos_value_loss() -> None:

@@ -69,7 +69,7 @@ def test_padding_changes_neither_a_loss_nor_a_value_nor_a_score() -> None:
         values = values_of(judge, some, PLAIN)
         ones = torch.ones_like(values)
         return [
-            policy_loss(logprobs, logprobs * 0.9, ones, some.mask, clip=0.2)[0].item(),
+            policy_loss(logprobs, logprobs * 0.9, ones, some.mask, clip=(0.2, 0.2))[0].item(),
             value_loss(values, values * 0.9, ones, some.mask, clip=0.2).item(),
             masked_mean(entropies, some.mask).item(),
             scores_of(judge, some, PLAIN, missing_eos_penalty=1.0, batch=9).sum().item(),
@@ -95,7 +95,7 @@ def test_an_answer_without_end_pays_and_a_score_is_bounded() -> None:
 
 def test_the_judge_has_mean_zero_and_deviation_one_over_the_preferences() -> None:
     judge, some = methods.fresh_reward(), pairs(20)
-    scale = scale_of(judge, some, batch=4)
+    scale = scale_of(judge, some, clip=4.0, batch=4)
     sequences = [[*pair.prompt, *answer] for pair in some for answer in (pair.chosen, pair.rejected)]
     rewards = np.array([judge(input_ids=torch.tensor([ids])).logits.item() for ids in sequences])
     assert (scale.mean, scale.deviation) == pytest.approx((rewards.mean(), rewards.std()), rel=1e-4)
@@ -171,6 +171,37 @@ def test_a_policy_learns_what_the_judge_likes(tmp_path: Path) -> None:
     metrics, history = ppo.improve(by_rule, prompts, scale, settings, workspace(tmp_path / "rule"))
     assert metrics["last"]["right"] > metrics["first"]["right"] + 0.2
     assert all(row["score"] <= 2 * row["right"] - 1 for row in history), "less what missing ends cost"
+
+
+def test_each_constant_of_the_recipe_is_taken_from_it(tmp_path: Path) -> None:
+    """Two steps each: what a value changes in the history, and that a step's updates end where the policy has gone far enough."""
+    judge, scale = methods.fresh_reward(), Scale(0.0, 1.0, 4.0, 0.0)
+    prompts = [[0, *words(np.random.default_rng(1), 2, 6)] for _ in range(8)]
+
+    def played(**own: Any) -> list[dict[str, float]]:
+        settings = dataclasses.replace(methods.SETTINGS.lasting(2), rollout_batch=8, mini_batch_size=2, max_new_tokens=3, **own)
+        players = ppo.Players(policy=tiny(1), critic=methods.fresh_reward(), reference=tiny(1), reward=judge, guards=methods.guards())
+        name = "_".join(f"{key}{value}" for key, value in own.items()) or "plain"
+        return list(ppo.improve(players, prompts, scale, settings, workspace(tmp_path / name))[1])
+
+    plain = played()
+    assert plain[0]["approx_kl"] > 0, "later updates find a policy that has moved"
+    assert "updates" not in plain[0]
+    (stopped, _), (whole, _) = played(stop_kl=1e-9), played(stop_kl=1e9)
+    assert (stopped["updates"], whole["updates"]) == (2, 4), "the first finds the policy that answered, the second finds it moved"
+    assert {**whole, "updates": None} == {**plain[0], "updates": None}
+    assert played(ppo_epochs=2, stop_kl=1e9)[0]["updates"] == 8
+    assert [row["kl_coef"] for row in played(kl_target=None)] == [methods.SETTINGS.kl_coef] * 2
+    assert plain[1]["kl_coef"] != methods.SETTINGS.kl_coef
+    for change in (
+        {"gae_lambda": 0.0},
+        {"gamma": 0.5},
+        {"whiten_rewards": True},
+        {"value_clip": None},
+        {"beta2": 0.5},
+        {"clip_high": 0.001},
+    ):
+        assert played(**change) != plain, change
 
 
 def test_the_reward_is_the_model_s_number_the_rule_s_verdict_or_their_sum(tokenizer: tokenizers.Tokenizer) -> None:

@@ -41,7 +41,7 @@ def test_without_smoothing_and_discount_a_return_is_the_sum_of_what_is_still_ear
 
 def test_the_policy_loss_is_the_pessimistic_one_of_two_surrogates() -> None:
     new, old, advantages = draw(1) / 3, draw(2) / 3, draw(3)
-    loss, clipped = ppo_losses.policy_loss(new, old, advantages, MASK, clip=0.2)
+    loss, clipped = ppo_losses.policy_loss(new, old, advantages, MASK, clip=(0.2, 0.2))
     terms, bitten = [], 0
     for number in range(len(MASK)):
         for p, q, a in zip(*(answer(tensor[number], MASK[number]) for tensor in (new, old, advantages)), strict=True):
@@ -85,7 +85,7 @@ def test_what_stands_in_the_padding_never_changes_a_loss(junk: float) -> None:
         advantages, returns = ppo_losses.gae(third, old, MASK, discount=DISCOUNT, smoothing=SMOOTHING)
         rewards = ppo_losses.token_rewards(torch.ones(3).double(), new, MASK, kl_coef=0.1)
         return [
-            *(loss.item() for loss in ppo_losses.policy_loss(new, old, advantages, MASK, clip=0.2)),
+            *(loss.item() for loss in ppo_losses.policy_loss(new, old, advantages, MASK, clip=(0.2, 0.2))),
             ppo_losses.value_loss(new, old, returns, MASK, clip=0.2).item(),
             rewards.sum().item(),
             ppo_losses.whiten(new, MASK).abs().sum().item(),
@@ -96,7 +96,7 @@ def test_what_stands_in_the_padding_never_changes_a_loss(junk: float) -> None:
 
 def test_padding_leaves_no_gradient_behind() -> None:
     new = draw(1).masked_fill(~MASK, 50.0).requires_grad_()
-    loss, _ = ppo_losses.policy_loss(new, draw(2), draw(3), MASK, clip=0.2)
+    loss, _ = ppo_losses.policy_loss(new, draw(2), draw(3), MASK, clip=(0.2, 0.2))
     loss.backward()
     assert new.grad is not None
     assert new.grad.isfinite().all()
@@ -105,6 +105,29 @@ def test_padding_leaves_no_gradient_behind() -> None:
 
 def test_the_entropy_of_equal_choices_is_the_logarithm_of_their_number() -> None:
     assert ppo_losses.entropy(torch.zeros(1, 1, 8)).item() == pytest.approx(math.log(8))
+
+
+def test_whitened_rewards_keep_their_mean() -> None:
+    values = draw(4) * 3 + 2
+    found = ppo_losses.scaled(values, MASK)
+    assert found[MASK].mean().item() == pytest.approx(values[MASK].mean().item(), rel=1e-5)
+    assert found[MASK].std(correction=0).item() == pytest.approx(1.0, rel=1e-5)
+    assert found[~MASK].eq(0).all()
+
+
+def test_the_ratio_is_bound_below_and_above_by_bounds_of_their_own() -> None:
+    ratio = torch.tensor([[0.5, 1.25, 1.25]])
+    mask, advantages = torch.ones(1, 3, dtype=torch.bool), torch.tensor([[-1.0, 1.0, -1.0]])
+    loss, clipped = ppo_losses.policy_loss(ratio.log(), torch.zeros(1, 3), advantages, mask, clip=(0.3, 0.2))
+    assert loss.item() == pytest.approx((0.7 - 1.2 + 1.25) / 3)  # at a loss, above the bound, nothing is spared
+    assert clipped.item() == pytest.approx(2 / 3)
+
+
+def test_a_critic_without_a_bound_is_judged_by_its_squared_error() -> None:
+    values, old, returns = draw(1), draw(2), draw(3)
+    free = ppo_losses.value_loss(values, old, returns, MASK, clip=None)
+    assert free.item() == pytest.approx(0.5 * ((values - returns)[MASK] ** 2).mean().item(), rel=1e-5)
+    assert ppo_losses.value_loss(values, old, returns, MASK, clip=0.01) > free
 
 
 def test_the_weight_of_kl_rises_above_the_target_and_falls_below_it() -> None:

@@ -109,7 +109,7 @@ def test_a_policy_that_writes_a_header_gains_nothing_by_it(last: int) -> None:
 
 def test_the_critic_begins_with_what_the_heads_expect_and_not_with_the_likelihood() -> None:
     reward, some = with_scalar_head(tiny(1), heads=1, seed=5, likelihood=2.0), pairs(6)
-    scale = scale_of(reward, some, batch=4)
+    scale = scale_of(reward, some, clip=4.0, batch=4)
     asked = [(pair.prompt, answer) for pair in some for answer in (pair.chosen, pair.rejected)]
     whole = given([prompt for prompt, _ in asked], [answer for _, answer in asked], [True] * len(asked), device="cpu")
     heads = with_scalar_head(tiny(1), heads=1, seed=5)
