@@ -51,6 +51,8 @@ def main() -> None:
         stands = in_full(["--data", options.data, "--set", options.set, *options.words], console)
     except PipelineError as fault:
         sys.exit(str(fault))
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(1 if stands else 0)
 
 
@@ -100,11 +102,14 @@ def checked(words: Sequence[str]) -> dict[str, Any]:
 
 def around(settings: Mapping[str, Any]) -> list[Finding]:
     """What can be found where the settings have faults: a look that stumbles over one of these says nothing of its own."""
+    from pipeline.doctor.own_data import own_data
+
     found: list[Finding] = []
     looks: Sequence[Callable[[], list[Finding]]] = (
         lambda: [machine.disk(Path(), to_do(read_blocks(PIPELINE, settings), settings, locked()), locked(), weights=0, checkpoint=0)],
         lambda: machine.computing(settings, device_of(settings)),
         lambda: [machine.tracker(settings["track"], reach=True)],
+        lambda: own_data(settings),
     )
     for look in looks:
         with suppress(PipelineError, ImportError, KeyError, TypeError, ValueError, AttributeError):
@@ -115,6 +120,7 @@ def around(settings: Mapping[str, Any]) -> list[Finding]:
 def against(settings: Mapping[str, Any], changed: Sequence[str], console: Console) -> list[Finding]:
     """What there is to find where the settings can be composed; prints the stages and a dialogue."""
     from pipeline.doctor import data
+    from pipeline.doctor.own_data import own_data
     from pipeline.model.build import blank
     from pipeline.model.count import FP32, parameters
     from pipeline.model.memory import free
@@ -145,6 +151,7 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
         machine.disk(Path(), todo, locked(), weights=weights, checkpoint=3 * weights),
         *machine.computing(settings, setting.device),
         machine.tracker(settings["track"], reach=True),
+        *own_data(settings),
         *data.passes(settings, METRICS),
         shown.finding,
         *findings,

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.core.blocks import Block
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import fingerprint, read_json, write_json
 from pipeline.core.local import APART, overlaid
 from pipeline.core.locked import check_lock
 from pipeline.core.merge import value_at
@@ -21,13 +21,14 @@ from pipeline.core.params import PARAMS_ANEW, read_mapping
 from pipeline.core.scratch import key_of
 from pipeline.core.syntax import syntax_hash
 from pipeline.core.track import Track
-from pipeline.evaluate.benchmarks.rows import missing
+from pipeline.evaluate.benchmarks.rows import matching, missing
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.export.architectures import GROUPED, refuse_graph, refuse_groups, refuse_other_forms, refuse_own, refuse_packing
 from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.export.web_limits import bytes_of, check_characters, refuse_bytes, refuse_web
 from pipeline.model.folder import FOLDER, has_model
+from pipeline.text.reading.sources import HUB
 from pipeline.train.phases import phases_of, refuse_uneven
 from pipeline.train.recipe import rows_a_step
 from stages._hardware import Hardware
@@ -38,6 +39,7 @@ from stages._settings import ROOT, typed
 
 LOCK = Path("requirements.lock")
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
+READ = 32 << 20  # bytes of a benchmark that the plan reads: a second or two, once
 CHECKER = syntax_hash(ast.parse(Path(__file__).read_bytes()))  # new checks are new questions
 LISTED = ("preferences", "align", "export")  # groups whose entries are stages
 PLAYERS = {  # names that stand beside the models' in tables
@@ -107,7 +109,6 @@ def faults_of_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fin
             wrong = list(faults_of(block, settings))
             faults += wrong
             checked += [] if wrong else [key]
-    write_json(CHECKED, checked[-REMEMBERED:])
     places = faults_of_places(settings, [out for block in blocks for out in block.outs])
     between: Sequence[Callable[[], Iterable[PipelineError]]] = (
         partial(faults_between, settings),
@@ -115,7 +116,7 @@ def faults_of_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fin
         partial(faults_of_paths, blocks, settings),
         partial(faults_of_names, settings),
         partial(faults_of_kinds, settings),
-        partial(faults_of_benchmarks, settings),
+        partial(faults_of_benchmarks, settings, checked, fingerprints.get(files.get("stages.evaluate", Path()))),
     )
     for check in between:
         try:
@@ -123,6 +124,7 @@ def faults_of_sections(blocks: Sequence[Block], settings: Mapping[str, Any], fin
         except (KeyError, TypeError, ValueError, AttributeError) as fault:  # of a section that is told already
             if not faults:
                 raise PipelineError(f"the settings hold something else than expected: {fault!r}", mend=PARAMS_ANEW) from fault
+    write_json(CHECKED, checked[-REMEMBERED:])
     return faults
 
 
@@ -220,14 +222,38 @@ def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Ite
                 yield PipelineError(f"{block.name} reads {dep}, which no stage makes and which is not there", mend=mend)
 
 
-def faults_of_benchmarks(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
-    """Published benchmarks whose files are not there: evaluate would tell after all training."""
+def faults_of_benchmarks(settings: Mapping[str, Any], checked: list[str], code: Any) -> Iterator[PipelineError]:
+    """Published benchmarks whose files are not there, or not such as the task reads: evaluate would tell after all training.
+
+    Files that were read before with the same `code` are not read again, those larger than READ not here.
+    """
     folder = Path(str(settings["evaluate"]["benchmarks"]))
     for name, task in settings["tasks"].items():
         for key in ("files", "examples"):
             files = task.get(key)
-            if isinstance(files, str) and (fault := missing(folder, files, key=f"tasks.{name}.{key}")) is not None:
+            if not isinstance(files, str):
+                continue
+            if (fault := missing(folder, files, key=f"tasks.{name}.{key}")) is not None:
                 yield fault
+            elif not files.startswith(HUB):
+                told = [task["kind"], task.get("format"), str(folder), files, *map(fingerprint, found := matching(folder, files))]
+                known = key_of(CHECKER, "benchmark", told, code)
+                if known not in checked and sum(file.stat().st_size for file in found) <= READ:
+                    wrong = fault_of_rows(folder, files, task, key=f"tasks.{name}.{key}")
+                    checked += [] if wrong else [known]
+                    yield from wrong
+
+
+def fault_of_rows(folder: Path, files: str, task: Mapping[str, Any], *, key: str) -> list[PipelineError]:
+    """What is wrong with the rows of a benchmark's files; nothing of a kind that reads none."""
+    from pipeline.evaluate.benchmark_files import READERS, refuse_other_shapes  # half a second, for those who ask one
+
+    try:
+        if task["kind"] in READERS:
+            refuse_other_shapes(folder, files, kind=task["kind"], shape=task.get("format"), key=key)
+    except PipelineError as fault:
+        return [fault]
+    return []
 
 
 def faults_of_other_tasks(settings: Mapping[str, Any]) -> Iterator[PipelineError]:

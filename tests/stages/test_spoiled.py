@@ -10,7 +10,7 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
 from pipeline.core.params import read_mapping
-from stages._checks import check_apart, faults_between, refuse_other_sections
+from stages._checks import check_apart, faults_between, faults_of_benchmarks, refuse_other_sections
 from stages._mends import in_full
 from stages._settings import compose, plain, typed
 from stages.sft import main as sft
@@ -139,3 +139,23 @@ def test_what_does_not_go_together_in_a_section_is_said_without_the_section(sett
 def test_batches_that_do_not_divide_are_told_with_what_does(word: str) -> None:
     (fault,) = faults_between(plain(compose([word])))
     assert list(faults_between(plain(compose([word, fault.mend])))) == []
+
+
+def test_a_benchmark_of_another_shape_is_told_before_anything_runs_and_read_once(settings: dict[str, Any], tmp_path: Path) -> None:
+    task = plain(compose(["tasks=[text,dialogues,prompts,piqa]"]))["tasks"]["piqa"] | {"files": "piqa/*.jsonl"}
+    asked = {"evaluate": {**settings["evaluate"], "benchmarks": str(tmp_path)}, "tasks": {"piqa": task}}
+    (tmp_path / "piqa").mkdir()
+    checked: list[str] = []
+    for content, told in (
+        ('{"goal": "x"}\n', "a.jsonl:1 has not the shape of this benchmark"),
+        ("{cut\n", "a.jsonl, line 1: malformed_json"),
+    ):
+        (tmp_path / "piqa/a.jsonl").write_text(content)
+        (fault,) = faults_of_benchmarks(asked, checked, 0)
+        assert told in fault.message
+        assert fault.message.startswith("tasks.piqa.files")
+    (tmp_path / "piqa/a.jsonl").write_text('{"goal": "Open it.", "sol1": "Pull.", "sol2": "Push.", "label": 0}\n')
+    assert list(faults_of_benchmarks(asked, checked, 0)) == []
+    assert len(checked) == 1
+    assert list(faults_of_benchmarks(asked, checked, 0)) == []
+    assert len(checked) == 1

@@ -208,5 +208,5 @@ def test_rows_of_another_kind_are_an_error_or_passed_over_as_it_is_set(folder: P
     assert found.texts == ["A text."]
     assert found.metrics["ignored_files"] == {"rows without a column of text": 1}
     (folder / "a.txt").unlink()
-    with pytest.raises(InputError, match=r"only rows without a column of text \(1\)(.|\n)*source_defaults\.column=COLUMN"):
+    with pytest.raises(InputError, match=r"b\.jsonl has no column 'text', but sentence_bad(.|\n)*source_defaults\.column=COLUMN"):
         read(folder, limits=skips)

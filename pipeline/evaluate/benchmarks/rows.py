@@ -47,7 +47,7 @@ def missing(folder: Path, files: str, *, key: str) -> InputError | None:
     if files.startswith(HUB):
         return None if PINNED.fullmatch(files) else InputError(f"{key}={files} is not pinned", mend=f"{key}={HOW}")
     try:
-        found = _matching(folder, files)
+        found = matching(folder, files)
     except (ValueError, NotImplementedError) as fault:
         return InputError(f"{key}={files!r} is no pattern of files below {folder}: {fault}", mend=f"{key}=FOLDER/*.jsonl, or {HOW}")
     if found:
@@ -55,7 +55,8 @@ def missing(folder: Path, files: str, *, key: str) -> InputError | None:
     return InputError(f"{key}: there is no {folder / files}", mend="the benchmark's files there, or split.benchmarks=DIR with them below")
 
 
-def _matching(folder: Path, files: str) -> list[Path]:
+def matching(folder: Path, files: str) -> list[Path]:
+    """The files of a pattern below the folder. ValueError for one that leads out of it."""
     if ".." in Path(files).parts:
         raise ValueError("it leads out of it")
     return sorted(path for path in folder.glob(files) if path.is_file() and format_suffix(path) in SUFFIXES)
@@ -75,7 +76,7 @@ def _hub(files: str, key: str) -> Rows:
 def _local(folder: Path, files: str, columns: Sequence[str], key: str) -> Rows:
     if (fault := missing(folder, files, key=key)) is not None:
         raise fault
-    for path in _matching(folder, files):
+    for path in matching(folder, files):
         name = path.relative_to(folder).as_posix()
         rows = _without_head(path, name, columns, key) if columns and format_suffix(path) == ".csv" else _rows(path, name, key)
         yield from _labelled(rows, path.with_name(f"{_bare(path)}-labels.lst"), key)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pipeline.core.errors import InputError
 from pipeline.text.dialogues.duplicates import CONTRADICTION, contradictions, near_copies, without_copies
 from pipeline.text.dialogues.formats import UNKNOWN, Instruction, Labelled, Preference, dialogues_in
+from pipeline.text.dialogues.mends import mend_of
 from pipeline.text.dialogues.parts import assign_parts, without_shared_prompts
 from pipeline.text.dialogues.rankings import RankedPairs
 from pipeline.text.dialogues.rows import SUFFIXES, HubData, hub_rows, rows_of
@@ -46,6 +47,7 @@ class Reading:
     tables: dict[str, Rows] = field(default_factory=lambda: {"instructions": [], "preferences": [], "labels": []})
     bad: list[BadRow] = field(default_factory=list)
     columns: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by file: rows with a column that no rule knows
+    named: set[str] = field(default_factory=set)  # columns of all rows
     done: Counter[str] = field(default_factory=Counter)  # to turns, by name
     origins: dict[str, BadRow] = field(default_factory=dict)  # where each row was read, by id
     votes: list[tuple[JsonRow, Vote]] = field(default_factory=list)
@@ -58,6 +60,11 @@ class Reading:
     def good(self) -> int:
         """Dialogues of all tables."""
         return sum(map(len, self.tables.values()))
+
+    @property
+    def rows(self) -> int:
+        """What was read, good or bad."""
+        return self.good + len(self.bad) + len(self.votes)
 
     def counts(self) -> dict[str, Any]:
         """For the metrics."""
@@ -127,27 +134,37 @@ def read_dialogues(
     of answers is not checked here, that needs a tokenizer.
 
     Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad; where there is
-    no file of dialogues, only if they are required. `tell` is given what a person should know, line by line.
+    no row of dialogues, only if they are required. `tell` is given what a person should know, line by line.
     """
+    found = gathered(path, hub, rules, tell=tell)
+    if not found.rows and not hub and not rules.required:
+        tell(f"{path} has no dialogues: what needs some takes over the model before it")
+        return found
+    return judged(found, path, rules, seed=seed, tell=tell)
+
+
+def gathered(path: Path, hub: Sequence[HubData], rules: FileRules, *, tell: Callable[[str], object]) -> Reading:
+    """All rows, before any is judged by the others. InputError as read_dialogues, for the files alone."""
     found = Reading()
-    columns: set[str] = set()
     files, texts = _files(path, rules, wanted=rules.required and not hub)
     if texts:
         tell(f"passed over, since they hold no dialogues: {', '.join(texts[:LEADING])}{' …' if len(texts) > LEADING else ''}")
-    if not files and not hub and not rules.required:
-        tell(f"{path} has no dialogues: what needs some takes over the model before it")
-        return found
     for row in chain(*(rows_of(file, name) for file, name in files), *(hub_rows(data, key="dialogues.hub") for data in hub)):
         if isinstance(row, BadRow):
             found.bad.append(row)
         else:
-            columns.update(row.value)
+            found.named.update(row.value)
             _append(row, found, rules.ranked_pairs)
     found.decide()
+    return found
+
+
+def judged(found: Reading, path: Path, rules: FileRules, *, seed: int, tell: Callable[[str], object]) -> Reading:
+    """The same without copies and contradictions, in parts. InputError as read_dialogues, for the rows."""
     if not found.good and found.votes and not found.bad:
         raise InputError(f"none of the {len(found.votes)} votes in {path} decides a pair", mend="add votes for one of two answers")
     if not found.good:
-        raise _nothing(path, found.bad, columns)
+        raise _nothing(path, found.bad, found.named)
     found.settle(rules.duplicates)
     check_bad_fraction(found.good, found.bad, max_bad_fraction=rules.max_bad_fraction, key="dialogues.max_bad_fraction")
     assign_parts(found.tables, seed=seed)
@@ -217,5 +234,5 @@ def _nothing(path: Path, bad: Sequence[BadRow], columns: set[str]) -> InputError
     told = f"none of the {len(bad)} rows in {path} is a dialogue that can be used: {leading}; the first is {place}, {first.reason}"
     if columns:
         told += f"; the columns are {', '.join(sorted(columns))}"
-    shapes = "name the columns messages; or prompt and response; or prompt, chosen and rejected"
-    return InputError(told, mend=shapes if UNKNOWN in reasons else f"correct {place} and what is like it, or dialogues.path=FOLDER")
+    mend = f"correct {place} and what is like it: {mend_of(first.reason)}; or dialogues.path=FOLDER"
+    return InputError(told, mend=mend_of(UNKNOWN) if UNKNOWN in reasons else mend)

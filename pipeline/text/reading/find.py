@@ -60,6 +60,12 @@ def find_source_files(source: Source, base: Path, *, skips_others: bool) -> tupl
             f"{place} holds dialogues and no text",
             mend=f"put the text beside them; or, for the world's text: make repro SET='data=world dialogues=files dialogues.path={place}'",
         )
+    if not read and (rows := [file for file, other in others.items() if other == OTHER_ROWS]):
+        columns = ", ".join(sorted(columns_of(rows[0].address, rows[0].kind)))
+        raise InputError(
+            f"{place} has no text: {rows[0].name} has no column {source.column!r}, but {columns}; {told(ignored)}",
+            mend=f"corpus.source_defaults.column=COLUMN, one of {columns}; or, of this source, {{name: {source.name}, column: COLUMN}}",
+        )
     if not read:
         raise InputError(
             f"{place} has no readable file, only {told(ignored)}",

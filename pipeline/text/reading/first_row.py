@@ -16,7 +16,8 @@ _FAULTS = (OSError, DamagedError, UndecodableError, ValueError, RecursionError, 
 
 
 def columns_of(address: str, kind: str) -> frozenset[str]:
-    """The columns of the first row of a .jsonl, .json, .csv or .parquet; none where there is no such row: its reader says why."""
+    """The columns of the first row of a .jsonl, .json, .csv or .parquet that can be read; none where there is no such row: its reader says
+    why."""
     try:
         if kind == "parquet":
             with seekable(address) as file:
@@ -26,8 +27,18 @@ def columns_of(address: str, kind: str) -> frozenset[str]:
         if kind == "csv":
             head = text.partition("\n")[0]
             return frozenset(next(csv.reader([head], delimiter=delimiter_of(head)), ()))
-        value, _ = json.JSONDecoder().raw_decode(text.removeprefix("[").lstrip())
+        if kind == "jsonl":
+            return next(filter(None, map(_keys, text.splitlines())), frozenset())
+        return _keys(text.removeprefix("[").lstrip())
     except _FAULTS:
+        return frozenset()
+
+
+def _keys(text: str) -> frozenset[str]:
+    """The keys of the JSON object that a text begins with; none where it begins with none."""
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
         return frozenset()
     return frozenset(value) if isinstance(value, dict) else frozenset()
 

@@ -26,6 +26,8 @@ from pipeline.text.reading.results import check_result, generated_metrics, read_
 from pipeline.text.reading.sources import ReadLimits, Source, check_sources
 from pipeline.text.reading.tasks import plan_tasks
 
+QUARANTINE = "quarantine.jsonl"
+
 
 @dataclass(frozen=True)
 class ReadResult:
@@ -39,7 +41,7 @@ class ReadResult:
     @property
     def texts(self) -> dict[str, Path | str]:
         """The small files beside the shards, by name."""
-        return {"quarantine.jsonl": self.quarantine, "sources.json": json.dumps(self.sources, indent=1) + "\n"}
+        return {QUARANTINE: self.quarantine, "sources.json": json.dumps(self.sources, indent=1) + "\n"}
 
 
 def read_sources(
@@ -47,8 +49,8 @@ def read_sources(
 ) -> ReadResult:
     """The documents of all sources, ordered by source, file name and row.
 
-    Local paths are relative to `base`. `run_shards(phase, function, items)` does the work; the quarantine is written to `scratch`.
-    `tell` is told what a person may have expected to be read otherwise.
+    Local paths are relative to `base`. `run_shards(phase, function, items)` does the work; the quarantine is written to `scratch`, also
+    where this raises for what is in it. `tell` is told what a person may have expected to be read otherwise.
     Raises InputError if a source can't be found or read, yields nothing, or has too many bad rows.
     """
     check_sources(sources, limits)
@@ -58,13 +60,14 @@ def read_sources(
     names = carried(set().union(*(source.carries for source in sources)))
     read = partial(read_task, limits=limits, carried=names)
     capped = read_all(sources, plan_tasks(sources, found, limits, run_shards), read, run_shards)
+    quarantine = write_quarantine(capped.read, scratch / QUARANTINE)  # before anything is refused: it says what
     check_result(sources, found, capped, limits.max_bad_fraction)
     metrics = read_metrics(sources, capped, sum(ignored, Counter()))
     for notice in notices(metrics):
         tell(notice)
     return ReadResult(
         work=capped.kept,
-        quarantine=write_quarantine(capped.read, scratch / "quarantine.jsonl"),
+        quarantine=quarantine,
         sources=source_summary(sources, capped.kept),
         metrics=metrics,
     )

@@ -1,6 +1,7 @@
 """Read file ranges into tables of documents and bad rows: the pure function that every engine runs."""
 
 import hashlib
+import shlex
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -84,5 +85,5 @@ def _records(part: FileRange, context: ReadContext, stats: ReadStats) -> Iterato
     except OSError as fault:
         raise InputError(
             f"source {context.source.name!r}: {part.file.address} can't be read: {fault}",
-            mend="make it readable and run again; finished tasks are kept",
+            mend=f"chmod u+r {shlex.quote(part.file.address)}, and run again: finished tasks are kept",
         ) from fault

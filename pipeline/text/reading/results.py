@@ -171,12 +171,12 @@ def _no_documents(source: Source, files: Sequence[File], capped: CappedRead) -> 
     address = next((file.address for file in files if file.name == first["file"]), None)
     return InputError(
         f"source {source.name!r} has no documents: {', '.join(told)}; the first is {place} ({leading})",
-        mend=_mend(leading, None if first["line"] else address),
+        mend=mend_of(leading, None if first["line"] else address),
     )
 
 
-def _mend(reason: str, address: str | None) -> str:
-    """What heals files or rows that are unusable for this reason."""
+def mend_of(reason: str, address: str | None = None) -> str:
+    """What heals rows that are unusable for this reason, or the file at an address."""
     if reason in ("binary", "undecodable", "invalid_utf8"):
         name = wide_encoding(_head(address)) if address is not None and reason == "binary" else None
         if name is not None:

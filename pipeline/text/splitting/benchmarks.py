@@ -5,6 +5,7 @@ A generated corpus has its own benchmarks in world.json, as {"benchmarks": {name
 
 import csv
 import io
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,22 +53,32 @@ def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:
     if not folder.is_dir():
         raise InputError(f"the benchmark folder {folder} does not exist", mend=f"mkdir {folder}, or split.benchmarks=FOLDER")
     items: dict[str, dict[str, None]] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
-        name, kind = _name(path.relative_to(folder))
-        if kind not in SUFFIXES:
-            raise InputError(
-                f"{path} can't be read as a benchmark: only {' '.join(SUFFIXES)} files are, each also {' '.join(COMPRESSED)}",
-                mend="convert it, or remove it from the folder: what is skipped here would be trained on",
-            )
-        chosen = _chosen(name, fields)
-        texts = (text for row in _rows(path, kind) for text in _strings(_only(row, chosen, path)))
-        items.setdefault(name, {}).update(dict.fromkeys(texts))
+    for path in benchmark_files(folder):
+        name, texts = items_of(path, folder, fields)
+        items.setdefault(name, {}).update(texts)
     if unused := [key for key in fields if not any(_within(name, key) for name in items)]:
         raise InputError(
             f"split.benchmark_fields names {', '.join(unused)}, but {folder} has {', '.join(items) or 'no file'}",
             mend="correct split.benchmark_fields",
         )
     return {name: list(texts) for name, texts in items.items()}
+
+
+def benchmark_files(folder: Path) -> list[Path]:
+    """The files of a folder of benchmarks, in order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def items_of(path: Path, folder: Path, fields: Fields) -> tuple[str, dict[str, None]]:
+    """The name of a file's benchmark, and its distinct items. InputError as read_benchmarks."""
+    name, kind = _name(path.relative_to(folder))
+    if kind not in SUFFIXES:
+        raise InputError(
+            f"{path} can't be read as a benchmark: only {' '.join(SUFFIXES)} files are, each also {' '.join(COMPRESSED)}",
+            mend=f"convert it, or mv {shlex.quote(str(path))} elsewhere: what is skipped here would be trained on",
+        )
+    chosen = _chosen(name, fields)
+    return name, dict.fromkeys(text for row in _rows(path, kind) for text in _strings(_only(row, chosen, path)))
 
 
 def _name(path: Path) -> tuple[str, str]:
