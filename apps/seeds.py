@@ -68,7 +68,12 @@ def state(words: Sequence[str]) -> str:
     others = subprocess.run(["git", "ls-files", "-o", "-z", "--exclude-standard"], capture_output=True, text=True, check=False).stdout
     own = yaml.safe_load(SETTINGS.read_text())
     told = [word.partition("=")[2] for word in words if "=" in word]
-    for place in map(Path, sorted({*others.split("\0"), *told, own["corpus"]["path"], own["dialogues"]["path"]} - {""})):
+    for place in map(
+        Path,
+        sorted(
+            {*others.split("\0"), *told, own["corpus"]["path"], *(own["dialogues"][key] for key in ("path", "preferences_path"))} - {""}
+        ),
+    ):
         files = sorted(place.rglob("*")) if place.is_dir() else [place]
         seen += [f"{file} {(at := file.stat()).st_size} {at.st_mtime_ns}".encode() for file in files if file.is_file()]
     return hashlib.sha256(b"\0".join([*seen, *(word.encode() for word in words)])).hexdigest()[:6]

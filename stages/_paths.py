@@ -17,6 +17,7 @@ OUTSIDE = (
     "select.url_lists",
     "dedup.embedding_model",
     "dialogues.path",
+    "dialogues.preferences_path",
     "split.benchmarks",
     "model.init_from",
     "tokenizer.path",

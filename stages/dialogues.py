@@ -1,7 +1,7 @@
 """Generate or read instructions, preferences and questions.
 
 reads   data/corpus     Corpus: a world's facts, packages' functions (by reader); a world's own benchmark, which is not trained on
-reads   dialogues.path, dialogues.hub, split.benchmarks  your dialogues (reader=files), more benchmark items
+reads   dialogues.path, .preferences_path, .hub; split.benchmarks  your dialogues (reader=files), more benchmark items
 writes  data/dialogues  Dialogues
 """
 
@@ -27,6 +27,7 @@ class Config(FileRules):
     reader: Literal["world", "packages", "files"]
     corpus: Corpus
     path: Path
+    preferences_path: Path
     hub: tuple[HubData, ...]
     target: Dialogues
     seed: int
@@ -45,7 +46,7 @@ def main(cfg: Config, run: Run) -> Metrics:
     elif cfg.reader == "packages":
         read |= about_packages(cfg.corpus, cfg.packages, cfg.seed)
     else:
-        found = read_dialogues(cfg.path, cfg.hub, cfg, seed=cfg.seed, tell=run.log.warning)
+        found = read_dialogues(cfg.path, cfg.hub, cfg, also=cfg.preferences_path, seed=cfg.seed, tell=run.log.warning)
         read, told = found.as_rows(), found.counts()
     rows, dropped = drop_contaminated(read, benchmark_items(cfg.corpus, cfg.benchmarks, cfg.benchmark_fields), cfg.overlap)
     with cfg.target.writing() as draft:

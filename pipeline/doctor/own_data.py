@@ -35,7 +35,7 @@ def own_data(settings: Mapping[str, Any]) -> list[Finding]:
     Nothing is written but to a temporary folder, which goes. Of more than MOST bytes the beginning of each file is read.
     """
     corpus, dialogues, found = settings["corpus"], settings["dialogues"], list[Finding]()
-    rows = {"dialogues": (dialogues, dialogues["path"])} if dialogues["reader"] == "files" else {}
+    rows = _folders_of(dialogues) if dialogues["reader"] == "files" else {}
     rows |= {f"preferences.{name}": (one, one["source"]) for name, one in settings["preferences"].items() if one["method"] == "votes"}
     own = [corpus["path"]] if corpus["reader"] == "sources" else []
     closed = [file for place in dict.fromkeys([*own, *(path for _, path in rows.values())]) for file in unreadable(Path(place))]
@@ -45,6 +45,15 @@ def own_data(settings: Mapping[str, Any]) -> list[Finding]:
     for name, (section, path) in rows.items():
         found += dialogues_in(section, Path(path), closed, name=name)
     return found + benchmarks(Path(settings["split"]["benchmarks"]), settings["split"]["benchmark_fields"])
+
+
+def _folders_of(dialogues: Mapping[str, Any]) -> dict[str, tuple[Mapping[str, Any], str]]:
+    """The folders of dialogues; where the second has files, the first need have none."""
+    path, more = dialogues["path"], Path(dialogues["preferences_path"])
+    if not more.is_dir() or not files_under(more, more)[0]:
+        return {"dialogues": (dialogues, path)}
+    either = {**dialogues, "required": False}
+    return {"dialogues": (either, path), "dialogues.preferences_path": (either, str(more))}
 
 
 def unreadable(place: Path) -> list[Path]:

@@ -43,6 +43,7 @@ def look(settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPat
             (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
         before = sorted(tmp_path.rglob("*"))
         own: dict[str, Any] = {name: {**settings[name], "path": "mine"} for name in ("corpus", "dialogues")}
+        own["dialogues"]["preferences_path"] = "pairs"
         own |= {"split": {**settings["split"], "benchmarks": "benchmarks"}, "preferences": settings["preferences"]}
         own["preferences"] = {"votes": {**settings["preferences"]["votes"], "source": "votes.jsonl"}}
         told = looks.own_data(own)
@@ -185,3 +186,16 @@ def test_every_reason_for_which_a_dialogue_is_refused_has_a_mend() -> None:
     }
     assert "roles_out_of_order" in raised
     assert raised <= {*MENDS}
+
+
+def test_pairs_in_a_second_folder_are_looked_at_too(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "pairs").mkdir()
+    pair = {"prompt": "Why?", "chosen": "So.", "rejected": "No."}
+    pairs = [pair, {**pair, "prompt": "Who?"}, {**pair, "prompt": "How?", "chosen": ""}]
+    lines = [f"{json.dumps(row)}\n" for row in pairs]
+
+    def told(files: dict[str, bytes | str]) -> list[str]:
+        return [one.told for one in look(files) if one.what == "dialogues.preferences_path"]
+
+    assert "2 preferences" in told({"mine/a.txt": "A fox.", "pairs/b.jsonl": "".join(lines[:2])})[0]
+    assert told({"pairs/b.jsonl": "".join(lines)})[1].startswith("b.jsonl:3: empty_answer")

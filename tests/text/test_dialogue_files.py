@@ -422,3 +422,12 @@ def test_instructions_in_one_folder_and_preferences_in_another_are_read_together
         (tmp_path / name).write_text(json.dumps(row))
     found = read_dialogues(tmp_path, (), rules(0.0), seed=1)
     assert {name: len(table) for name, table in found.tables.items()} == {"instructions": 1, "preferences": 1, "labels": 0}
+    one, two = tmp_path / "instructions", tmp_path / "preferences"
+    apart = read_dialogues(one, (), rules(0.0), also=two, seed=1)
+    assert {name: len(table) for name, table in apart.tables.items()} == {"instructions": 1, "preferences": 1, "labels": 0}
+    assert read_dialogues(tmp_path, (), rules(0.0), also=two, seed=1).counts() == found.counts(), "what lies in both is read once"
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/book.txt").write_text("A text.")
+    assert len(read_dialogues(tmp_path / "texts", (), rules(0.0), also=two, seed=1).tables["preferences"]) == 1
+    (two / "b.jsonl").write_text(json.dumps({**pair, "chosen": ""}))
+    assert [row.file for row in read_dialogues(one, (), rules(1.0), also=two, seed=1).bad] == [f"{two}/b.jsonl"]

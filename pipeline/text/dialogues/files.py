@@ -125,9 +125,16 @@ class Reading:
 
 
 def read_dialogues(
-    path: Path, hub: Sequence[HubData], rules: FileRules, *, seed: int, tell: Callable[[str], object] = lambda line: None
+    path: Path,
+    hub: Sequence[HubData],
+    rules: FileRules,
+    *,
+    also: Path | None = None,
+    seed: int,
+    tell: Callable[[str], object] = lambda line: None,
 ) -> Reading:
-    """Instructions, preferences, labelled answers and quarantined rows, of all files below a folder, then of data sets of the hub.
+    """Instructions, preferences, labelled answers and quarantined rows, of all files below a folder, below a second one (`also`), whose
+    files are named with it, then of data sets of the hub.
 
     The format of a row is recognised by its columns. Files of text that lie beside them are passed over. Rows that begin with the same
     question are in the same part: val for instructions and test for the others hold a tenth of the questions, at least one. The length
@@ -136,17 +143,21 @@ def read_dialogues(
     Raises InputError if the path is missing, nothing can be read, no row has a known format, or too many rows are bad; where there is
     no row of dialogues, only if they are required. `tell` is given what a person should know, line by line.
     """
-    found = gathered(path, hub, rules, tell=tell)
+    found = gathered(path, hub, rules, also=also, tell=tell)
     if not found.rows and not hub and not rules.required:
         tell(f"{path} has no dialogues: what needs some takes over the model before it")
         return found
     return judged(found, path, rules, seed=seed, tell=tell)
 
 
-def gathered(path: Path, hub: Sequence[HubData], rules: FileRules, *, tell: Callable[[str], object]) -> Reading:
+def gathered(path: Path, hub: Sequence[HubData], rules: FileRules, *, also: Path | None = None, tell: Callable[[str], object]) -> Reading:
     """All rows, before any is judged by the others. InputError as read_dialogues, for the files alone."""
     found = Reading()
-    files, texts = _files(path, rules, wanted=rules.required and not hub)
+    more, others = _files(also, rules, wanted=False, key="dialogues.preferences_path") if also else ([], [])
+    files, texts = _files(path, rules, wanted=rules.required and not hub and not more)
+    known = {file.resolve() for file, _ in files}  # the second folder may lie in the first
+    files += [(file, f"{also}/{name}") for file, name in more if file.resolve() not in known]
+    texts += [f"{also}/{name}" for name in others]
     if texts:
         tell(f"passed over, since they hold no dialogues: {', '.join(texts[:LEADING])}{' …' if len(texts) > LEADING else ''}")
     for row in chain(*(rows_of(file, name) for file, name in files), *(hub_rows(data, key="dialogues.hub") for data in hub)):
@@ -174,11 +185,11 @@ def judged(found: Reading, path: Path, rules: FileRules, *, seed: int, tell: Cal
     return found
 
 
-def _files(path: Path, rules: FileRules, *, wanted: bool) -> tuple[list[tuple[Path, str]], list[str]]:
+def _files(path: Path, rules: FileRules, *, wanted: bool, key: str = "dialogues.path") -> tuple[list[tuple[Path, str]], list[str]]:
     """The files of dialogues, and the names of files of other rows. InputError where some are `wanted` and none is there."""
     if not wanted and path.exists() and not any(format_suffix(file) in SUFFIXES for file in files_under(path, path)[0]):
         return [], []
-    found = [(file, name) for file, name in find_files(path, SUFFIXES, key="dialogues.path") if not is_companion(Path(name).name)]
+    found = [(file, name) for file, name in find_files(path, SUFFIXES, key=key) if not is_companion(Path(name).name)]
     texts = {name for file, name in found if _is_other(columns_of(str(file), FORMATS[format_suffix(file)]), rules)}
     if wanted and len(texts) == len(found):
         raise _nothing(path, [], set())
