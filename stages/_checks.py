@@ -28,9 +28,10 @@ from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.export.web_limits import bytes_of, check_characters, refuse_bytes, refuse_web
 from pipeline.model.folder import FOLDER, has_model
-from pipeline.text.reading.sources import HUB
+from pipeline.text.reading.sources import HUB, check_sources, sources_of
 from pipeline.train.phases import phases_of, refuse_uneven
 from pipeline.train.recipe import rows_a_step
+from stages._defaults import mended
 from stages._hardware import Hardware
 from stages._mends import in_full, joined
 from stages._paths import OUTSIDE, faults_of_places
@@ -84,7 +85,7 @@ def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprint
         except PipelineError as fault:
             found.append(fault)
     try:
-        return found + faults_of_sections(blocks, settings, fingerprints)
+        return found + mended(faults_of_sections(blocks, settings, fingerprints), settings)
     except ImportError:
         if not found:
             raise
@@ -147,7 +148,7 @@ def check_apart(settings: Mapping[str, Any]) -> None:
         except PipelineError as fault:
             faults.append(fault)
     if faults:
-        raise joined(faults)
+        raise joined(mended(faults, settings))
     check_device(apart["hardware"])
 
 
@@ -393,6 +394,7 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")
+    yield from faults_of_sources(settings["corpus"])
     if settings["corpus"]["claims"]["told"] and settings["corpus"]["reader"] != "world":
         yield PipelineError("corpus.claims are told by the books of the world alone", mend="corpus.claims.told=[]")
     yield from faults_of_other_tasks(settings)
@@ -406,6 +408,15 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     for key, length in lengths.items():
         if isinstance(length, int) and isinstance(context, int) and length > context:
             yield PipelineError(f"{key} is {length} tokens, the model reads {context}", mend=f"{key}={context}, or model.context={length}")
+
+
+def faults_of_sources(corpus: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """What is wrong with the list of sources, where it is read."""
+    if corpus["reader"] == "sources":
+        try:
+            check_sources(sources_of(corpus["sources"], corpus["source_defaults"]))
+        except PipelineError as fault:
+            yield fault
 
 
 def faults_of_batch(settings: Mapping[str, Any]) -> Iterator[PipelineError]:

@@ -24,6 +24,17 @@ _BRANCHES = {f"{prefix}{name}" for name in ("int", "float", "str") for prefix in
 ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
 
 
+class SettingsFault(PipelineError):
+    """Settings of a section that can't be used: by dotted key what is said of it, and its value."""
+
+    head = "settings that can't be used"
+
+    def __init__(self, told: Mapping[str, tuple[str, Any]]) -> None:
+        lines = [f"{key}{said}" for key, (said, _) in told.items()]
+        super().__init__("\n  ".join([self.head, *lines]), mend=f"correct {', '.join(told)} in conf/ or on the command line")
+        self.told = told
+
+
 def read_settings(overrides: Sequence[str]) -> dict[str, Any]:
     """All settings: params.yaml under DVC, conf/ with the command line's overrides by hand; conf/local on top."""
     settings = read_params() if "DVC_STAGE" in os.environ else plain(compose(overrides))
@@ -176,9 +187,7 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
             known = _known_as(key, config) if fault["type"] == "unexpected_keyword_argument" else ""
             said = f"{fault['msg'].removeprefix('Value error, ')}{known}"
             messages += [said] if said not in messages else []
-        lines = [f"{key}: {', or: '.join(messages)}{_as_found(value)}" for key, (messages, value) in told.items()]
-        message = "\n  ".join(["settings that can't be used", *lines])
-        raise PipelineError(message, mend=f"correct {', '.join(told)} in conf/ or on the command line") from faults
+        raise SettingsFault({key: (f": {', or: '.join(said)}{_as_found(value)}", value) for key, (said, value) in told.items()}) from faults
 
 
 def _as_found(value: Any) -> str:
@@ -189,7 +198,7 @@ def _as_found(value: Any) -> str:
 @cache
 def _adapter(config: Any) -> TypeAdapter[Any]:
     """What checks sections of a class: making it takes ten times as long as a check."""
-    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     return TypeAdapter(config)
 
 

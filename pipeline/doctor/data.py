@@ -15,7 +15,8 @@ from pipeline.doctor.finding import Finding
 from pipeline.doctor.stages import tokens_read
 from pipeline.model.size import PASSES
 from pipeline.tokens.chat import TEMPLATE, encode_chat
-from pipeline.tokens.kinds import bpe, byte
+from pipeline.tokens.kinds import byte
+from pipeline.tokens.kinds.parts import ALPHABET
 from pipeline.tokens.special import END, ENDOFTEXT, IDS
 from pipeline.tokens.tokenizer import load
 from pipeline.train.duration import Duration
@@ -74,7 +75,7 @@ def dialogue(data: Path) -> Shown:
         artifact = Tokenizer(data / "tokenizer")
         tokenizer, template = load(artifact), artifact.file("chat_template.jinja").read_text(encoding="utf-8")
     except PipelineError:
-        tokenizer, template = byte.train((), vocab_size=len(IDS) + bpe.ALPHABET), TEMPLATE
+        tokenizer, template = byte.train((), vocab_size=len(IDS) + ALPHABET), TEMPLATE
         whose += "; bytes as tokens, since `tokenizer` has not run"
     ids, mask = encode_chat(messages, tokenizer, add_generation_prompt=False)
     runs: list[tuple[list[int], bool]] = []

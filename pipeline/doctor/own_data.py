@@ -21,7 +21,7 @@ from pipeline.text.dialogues.mends import mend_of as mend_of_dialogue
 from pipeline.text.reading.read import QUARANTINE, read_sources
 from pipeline.text.reading.results import mend_of
 from pipeline.text.reading.rows import files_under
-from pipeline.text.reading.sources import HUB, ReadLimits, Source, with_defaults
+from pipeline.text.reading.sources import HUB, ReadLimits, sources_of
 from pipeline.text.splitting.benchmarks import benchmark_files, items_of
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def unreadable(place: Path) -> list[Path]:
 
 def text(section: Mapping[str, Any], closed: Sequence[Path]) -> list[Finding]:
     """Of the section corpus: the documents, what is passed over, what can't be used. `closed` are files that may not be read."""
-    sources = [_typed(Source, with_defaults(one, section["source_defaults"])) for one in section["sources"]]
+    sources = sources_of(section["sources"], section["source_defaults"])
     here = [source for source in sources if "://" not in source.path and not source.path.startswith(HUB)]
 
     def look(seen: Beginning, found: list[Finding]) -> None:

@@ -1,17 +1,24 @@
 """What users spoil: each is told with its place and, where it can be, with words that mend it."""
 
+import copy
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from pipeline.core.blocks import Block
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
 from pipeline.core.params import read_mapping
-from stages._checks import check_apart, faults_between, faults_of_benchmarks, refuse_other_sections
+from stages._checks import check_apart, faults_between, faults_of, faults_of_benchmarks, faults_of_sources, refuse_other_sections
+from stages._defaults import mended
 from stages._mends import in_full
+from stages._plan import pipeline_of
 from stages._settings import compose, plain, typed
 from stages.sft import main as sft
 
@@ -21,6 +28,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def settings() -> dict[str, Any]:
     return plain(compose([]))
+
+
+@pytest.fixture(scope="module")
+def blocks(settings: dict[str, Any]) -> dict[str, Block]:
+    return {block.name: block for block in pipeline_of(settings)}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +145,85 @@ def test_what_does_not_go_together_in_a_section_is_said_without_the_section(sett
         typed(sft.config, {**settings["sft"], "micro_batch": 64}, at="sft")
     assert "sft: batch_size 8 is no multiple of micro_batch 64" in found.value.message
     assert "data/pretrain" not in found.value.message
+
+
+BOUNDS: list[tuple[str, dict[str, Any], str, str | None]] = [  # of a stage: values, what is told, the mend
+    ("split", {"split.val": 1.4}, "split.val: Input should be less than 1 (found 1.4)", "split.val=0.05"),
+    ("split", {"split.val": 0.6, "split.test": 0.5}, "val 0.6 and test 0.5 leave nothing for train", "split.val=0.05 split.test=0.05"),
+    ("sft", {"seed": -1, "sft.seed": -1}, "  seed: Input should be greater than or equal to 0 (found -1)", "seed=1"),
+    ("split", {"split.seed": -1}, "  split.seed: Input should be greater", "split.seed=1"),
+    ("split", {"split.overlap.ngram": 5}, "min_words 4 <= short_ngram 8 <= ngram 5", "split.overlap.ngram=13"),
+    ("tokenizer", {"tokenizer.vocab_size": 100}, "vocab_size=100 has no room for 256 bytes and 6 special", "tokenizer.vocab_size=262"),
+    ("tokenizer", {"tokenizer.kind": "word", "tokenizer.vocab_size": 5}, "vocab_size=5 has no room", "tokenizer.vocab_size=8"),
+    ("tokenizer", {"tokenizer.vocab_size": 263, "tokenizer.think_tokens": True}, "and 8 special tokens", "tokenizer.vocab_size=264"),
+    ("sft", {"sft.learning_rate": math.inf}, "sft.learning_rate: Input should be a finite number", None),
+    ("dedup", {"dedup.near.threshold": 1.5}, "threshold: Input should be less than or equal to 1", "dedup.near.threshold=0.8"),
+    ("dedup", {"dedup.near.bands": 0}, "dedup.near.bands: Input should be greater than 0", None),
+    ("dedup", {"dedup.paragraph.min_words": 0}, "dedup.paragraph.min_words: Input should be greater than 0", None),
+    ("select", {"select.min_score": 2}, "select.min_score: Input should be less than or equal to 1", "select.min_score=null"),
+    ("select", {"select.score.training.epochs": 0}, "select.score.training.epochs: Input should be greater than 0", None),
+    ("select", {"select.rules": [{"name": "a", "statistic": "words", "min": 2, "max": 1}]}, "invalid rules: a", None),
+    ("clean", {"clean.repairs": ["ocrr"]}, "clean.repairs: 'ocrr' is none of encoding, ", None),
+    (
+        "corpus",
+        {"corpus.world.chapters": [7, 5]},
+        "chapters (7, 5) is not at least 1, minimum before",
+        "corpus.world.chapters=[5,7]",
+    ),
+    ("corpus", {"corpus.shard_bytes": 0}, "corpus.shard_bytes: Input should be greater than or equal to 1", None),
+    ("dialogues", {"dialogues.world.val": 0.0}, "dialogues.world.val: Input should be greater than 0", None),
+    ("dialogues", {"dialogues.max_bad_fraction": 2}, "max_bad_fraction: Input should be less than or equal to 1", None),
+    (
+        "dialogues",
+        {"dialogues.hub": [{"path": "hub:a/b", "revision": "main", "split": "train", "subset": None}]},
+        "dialogues.hub.0.revision: String should match",
+        None,
+    ),
+    ("report", {"report.shown.excerpt": 0}, "report.shown.excerpt: Input should be greater than 0", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        ([], "corpus.sources is empty"),
+        ([{"name": "a", "path": "b", "weight": -1}], "weight=-1.0 is negative"),
+        ([{"name": "a", "pth": "b", "weight": "x"}], "corpus.sources.0.pth: Unexpected keyword"),
+    ],
+)
+def test_a_wrong_source_is_told_before_anything_runs(sources: list[Any], told: str, settings: dict[str, Any]) -> None:
+    (fault,) = faults_of_sources({**settings["corpus"], "reader": "sources", "sources": sources})
+    assert told in fault.message
+
+
+def with_values(settings: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    spoiled = copy.deepcopy(settings)
+    for key, value in values.items():
+        *above, last = key.split(".")
+        reduce(lambda section, name: section[name], above, spoiled)[last] = value
+    return spoiled
+
+
+@pytest.mark.parametrize(("stage", "values", "told", "mend"), BOUNDS)
+def test_a_setting_out_of_its_bound_is_told_with_what_mends_it(
+    stage: str, values: dict[str, Any], told: str, mend: str | None, settings: dict[str, Any], blocks: dict[str, Block]
+) -> None:
+    spoiled = with_values(settings, values)
+    (fault,) = mended(list(faults_of(blocks[stage], spoiled)), spoiled)
+    assert told in fault.message
+    assert mend is None or fault.mend == mend
+    if "go on from here: make repro SET=" in in_full(fault):
+        words = dict(word.split("=", 1) for word in fault.mend.split())
+        right = with_values(spoiled, {key: yaml.safe_load(value) for key, value in words.items()})
+        assert list(faults_of(blocks[stage], with_values(right, {f"{stage}.seed": right["seed"]} if "seed" in words else {}))) == []
+
+
+def test_a_file_of_conf_that_a_hand_has_spoiled_is_named_with_the_command_that_brings_it_back(spoil: Any, blocks: dict[str, Block]) -> None:
+    spoil(SFT, lambda old: old.replace(b"\nbatch_size:", b"\nbatch_sizes: 3\nbatch_size:"))
+    spoiled = plain(compose([]))
+    (fault,) = mended(list(faults_of(blocks["sft"], spoiled)), spoiled)
+    assert "sft.batch_sizes: Unexpected keyword argument: meant is sft.batch_size" in fault.message
+    assert fault.mend == f"git checkout {SFT}"
 
 
 @pytest.mark.parametrize("word", ["pretrain.micro_batch=100000", "pretrain.batch_tokens=1000", "hardware.ranks=64"])

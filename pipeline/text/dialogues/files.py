@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.core.bounds import Fraction, Name
 from pipeline.core.errors import InputError
 from pipeline.text.dialogues.duplicates import CONTRADICTION, contradictions, near_copies, without_copies
 from pipeline.text.dialogues.formats import UNKNOWN, Instruction, Labelled, Preference, dialogues_in
@@ -33,9 +34,9 @@ Duplicates = Literal["drop", "keep"]
 class FileRules:
     """What is taken and what is refused."""
 
-    text_column: str  # files of rows with it, and without columns of dialogues, are the corpus's
+    text_column: Name  # files of rows with it, and without columns of dialogues, are the corpus's
     required: bool  # whether a folder without dialogues is an error
-    max_bad_fraction: float
+    max_bad_fraction: Fraction
     duplicates: Duplicates
     ranked_pairs: RankedPairs  # which pairs a ranking of several answers becomes
 

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.tables import Shard
@@ -30,9 +31,9 @@ _RANKS = 1 << 63  # of seed_of
 class ScoreConfig:
     """How the quality score is trained."""
 
-    max_examples: int  # of each kind; 0: no score
-    min_examples: int  # of each kind: with fewer there is no score, unless the user gives examples
-    max_characters: int  # of each, from its beginning: whole books would fill the memory
+    max_examples: NonNegativeInt  # of each kind; 0: no score
+    min_examples: NonNegativeInt  # of each kind: with fewer there is no score, unless the user gives examples
+    max_characters: PositiveInt  # of each, from its beginning: whole books would fill the memory
     training: TrainingConfig
 
 

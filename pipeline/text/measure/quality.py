@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, Discriminator, Tag
 
 from pipeline.core.artifact.metadata import METADATA
+from pipeline.core.bounds import Fraction
 from pipeline.core.errors import PipelineError
 from pipeline.text.measure.metadata_rules import DateRule, MetadataRule, NameRule, UrlRule, breaks, is_idle
 from pipeline.text.measure.url_lists import UrlLists
@@ -21,7 +22,7 @@ NO_LISTS: UrlLists = {}
 class StatisticRule:
     """A document whose statistic lies outside [min, max] is dropped; the rule's name is the reason."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str
     statistic: str
@@ -33,11 +34,11 @@ class StatisticRule:
 class LanguageRule:
     """A document in a language that is not listed is dropped if the model gives it at least this probability, 0..1."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str
     languages: tuple[str, ...]  # ISO 639
-    min_probability: float
+    min_probability: Fraction
 
 
 def _kind(rule: Any) -> str:
@@ -74,6 +75,11 @@ def check_rules(rules: Sequence[Rule], columns: Sequence[str]) -> None:
             f"select.rules asks for {', '.join(absent)}, which no source states",
             mend=f"corpus.source_defaults.metadata.{absent[0]}=COLUMN, or take the rule out",
         )
+    refuse_idle(rules)
+
+
+def refuse_idle(rules: Sequence[Rule]) -> None:
+    """Raise PipelineError if a rule can never, or only, be broken."""
     if idle := [rule.name for rule in rules if not _is_valid(rule)]:
         raise PipelineError(
             f"select.rules has invalid rules: {', '.join(idle)}",
