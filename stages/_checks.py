@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
+from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -218,9 +219,24 @@ def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Ite
             if listed or (not dep.exists() and dep not in EMPTY):
                 models = ", ".join(path.as_posix() for path in made if len(path.parts) > 1 and path.parts[0] == "data")
                 mend = f"one of {models}, or make it"
+                if block.folder.startswith("preferences/") and block.module.endswith(".votes"):
+                    mend = f"make vote, whose votes stand in {dep}; or leave them out of preferences"
+                elif key := next(keys_of(settings, dep.as_posix()), None):
+                    mend = f"{key}={nearest(dep, made)}, or another of {models}; or make it"
                 if listed and (Path("conf", *dep.parts[1:]).with_suffix(".yaml")).is_file():  # it only isn't chosen
                     mend = f"{dep.parts[1]}=[{','.join([*settings[dep.parts[1]], dep.parts[2]])}]"
                 yield PipelineError(f"{block.name} reads {dep}, which no stage makes and which is not there", mend=mend)
+
+
+def keys_of(section: Any, value: str, at: str = "") -> Iterator[str]:
+    """The dotted keys that have a value."""
+    for key, one in section.items() if isinstance(section, Mapping) else ():
+        yield from keys_of(one, value, f"{at}{key}.") if isinstance(one, Mapping) else [f"{at}{key}"] * (one == value)
+
+
+def nearest(path: Path, others: Sequence[Path]) -> Path:
+    """The path whose name is most alike."""
+    return max(others, key=lambda one: SequenceMatcher(None, one.as_posix(), path.as_posix()).ratio())
 
 
 def faults_of_benchmarks(settings: Mapping[str, Any], checked: list[str], code: Any) -> Iterator[PipelineError]:
@@ -280,9 +296,8 @@ def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
                 yield PipelineError(f"{paths}.{name} is {settings[paths].get(name)}, not what {group}.{name} makes", mend=mend)
         for name, path in settings[paths].items():
             if path.startswith(f"data/{group}/") and name not in settings[group]:
-                yield PipelineError(
-                    f"{paths}.{name} is made by no entry of {group}", mend=f"take {name} out of {paths}, or choose {group}=[{name}]"
-                )
+                mend = f"{group}=[{','.join([*settings[group], name])}], or take {name} out of {paths}"
+                yield PipelineError(f"{paths}.{name} is made by no entry of {group}", mend=mend)
         for name in sorted({*settings[paths]} & set(PLAYERS)):
             yield PipelineError(f"{paths}.{name} would be taken for {PLAYERS[name]}", mend="another name for the entry")
     own = {"base": "data/pretrain", "sft": "data/sft"}

@@ -30,6 +30,7 @@ from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import NoTracker, PipelineRun, Track, Tracker, group_of, send, tracker_for
 from pipeline.train import processes
 from stages import HUB_OFFLINE, _ranks
+from stages._gentler import gentler_told
 from stages._hardware import Hardware
 from stages._log import LOG, logger, provenance
 from stages._memory import lack_told
@@ -262,7 +263,7 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
             log.warning("took the result of the other process")
         else:
             prepare(run)
-            with lack_told(section, at=run.section):
+            with lack_told(section, at=run.section), gentler_told(section, at=run.section):
                 metrics = stage.recipe(cfg, run)
             if target:
                 leave_note(note, target, metrics=metrics, beside=[curve, *own])

@@ -12,11 +12,20 @@ import pytest
 import yaml
 
 from pipeline.core.blocks import Block
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import Diverged, PipelineError
 from pipeline.core.local import overlaid
 from pipeline.core.params import read_mapping
-from stages._checks import check_apart, faults_between, faults_of, faults_of_benchmarks, faults_of_sources, refuse_other_sections
+from stages._checks import (
+    check_apart,
+    faults_between,
+    faults_of,
+    faults_of_benchmarks,
+    faults_of_paths,
+    faults_of_sources,
+    refuse_other_sections,
+)
 from stages._defaults import mended
+from stages._gentler import gentler_told
 from stages._mends import in_full
 from stages._plan import pipeline_of
 from stages._settings import compose, plain, typed
@@ -43,6 +52,7 @@ def blocks(settings: dict[str, Any]) -> dict[str, Block]:
         (["pretrian=adamw"], "there is no setting pretrian", "pretrain=adamw"),
         (["pretrain.learning_ratee=1"], "pretrain has source, ", "stages.pretrain --help"),
         (["pretrain=adamww"], "conf/pretrain has no adamww", "pretrain=adamw"),
+        (["pretrain=zzz"], "conf/pretrain has no zzz", "pretrain=FILE, one of adafactor, adam, adamw, "),
         (["experiment=adamww"], "conf/experiment has no adamww", "experiment=adamw"),
         (["align=[dpo,foo]"], "conf/align has no foo", "align=[dpo]"),
         (["align=[dpo,dpo]"], "align names dpo twice", "align=[dpo]"),
@@ -91,6 +101,7 @@ def test_a_spoiled_file_of_conf_is_named(file: str, change: Callable[[bytes], by
     with pytest.raises(PipelineError) as found:
         compose([])
     assert told in found.value.message
+    assert found.value.mend.startswith(f"git checkout {file}")
 
 
 def test_marks_and_line_ends_of_windows_change_no_setting(settings: dict[str, Any], spoil: Any) -> None:
@@ -163,7 +174,7 @@ BOUNDS: list[tuple[str, dict[str, Any], str, str | None]] = [  # of a stage: val
     ("select", {"select.min_score": 2}, "select.min_score: Input should be less than or equal to 1", "select.min_score=null"),
     ("select", {"select.score.training.epochs": 0}, "select.score.training.epochs: Input should be greater than 0", None),
     ("select", {"select.rules": [{"name": "a", "statistic": "words", "min": 2, "max": 1}]}, "invalid rules: a", None),
-    ("clean", {"clean.repairs": ["ocrr"]}, "clean.repairs: 'ocrr' is none of encoding, ", None),
+    ("clean", {"clean.repairs": ["ocrr"]}, "clean: repairs: 'ocrr' is none of encoding, ", "clean.repairs=null"),
     (
         "corpus",
         {"corpus.world.chapters": [7, 5]},
@@ -250,3 +261,23 @@ def test_a_benchmark_of_another_shape_is_told_before_anything_runs_and_read_once
     assert len(checked) == 1
     assert list(faults_of_benchmarks(asked, checked, 0)) == []
     assert len(checked) == 1
+
+
+def test_votes_that_are_not_there_are_told_with_the_command_that_makes_them_and_a_model_with_one_that_is() -> None:
+    for words, mend in (
+        (
+            ["preferences=[votes]", "preferences.votes.source=data/none.jsonl"],
+            "make vote, whose votes stand in data/none.jsonl",
+        ),
+        (["align.ppo.source=data/align/dop"], "align.ppo.source=data/align/dpo, or another of"),
+    ):
+        other = plain(compose(words))
+        assert mend in next(faults_of_paths(pipeline_of(other), other)).mend
+
+
+def test_a_training_that_diverges_is_told_with_half_of_its_learning_rates() -> None:
+    section = {"matrices": {"lr": 0.02, "weight_decay": 0.0}, "embeddings": {"lr": None}, "learning_rate": 3e-3, "embedding_lr_scale": 1.0}
+    with pytest.raises(Diverged) as found, gentler_told(section, at="pretrain"):
+        raise Diverged("the loss is nan", mend="pretrain.precision=fp32")
+    assert found.value.mend == "pretrain.matrices.lr=0.01 pretrain.learning_rate=0.0015, or pretrain.precision=fp32"
+    assert in_full(found.value).endswith("SET='pretrain.matrices.lr=0.01 pretrain.learning_rate=0.0015'")

@@ -163,7 +163,7 @@ def gathered(path: Path, hub: Sequence[HubData], rules: FileRules, *, tell: Call
 def judged(found: Reading, path: Path, rules: FileRules, *, seed: int, tell: Callable[[str], object]) -> Reading:
     """The same without copies and contradictions, in parts. InputError as read_dialogues, for the rows."""
     if not found.good and found.votes and not found.bad:
-        raise InputError(f"none of the {len(found.votes)} votes in {path} decides a pair", mend="add votes for one of two answers")
+        raise InputError(f"none of the {len(found.votes)} votes in {path} decides a pair", mend="make vote, and prefer one of two answers")
     if not found.good:
         raise _nothing(path, found.bad, found.named)
     found.settle(rules.duplicates)

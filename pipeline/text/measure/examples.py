@@ -1,5 +1,6 @@
 """Good and bad examples for training the quality score: the user's own, or documents that pass and that break the rules."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +66,8 @@ def read_examples(folder: Path) -> pa.Table | None:
     if only one of the folders is empty.
     """
     if strangers := [path for path in _files(folder) if path.relative_to(folder).parts[0] not in ("good", "bad")]:
-        raise InputError(f"{strangers[0]} is neither in good/ nor in bad/", mend=f"move it into {folder}/good or {folder}/bad")
+        mend = f"mv {shlex.quote(str(strangers[0]))} {folder}/good, or {folder}/bad"
+        raise InputError(f"{strangers[0]} is neither in good/ nor in bad/", mend=mend)
     texts = {kind: [text for path in _files(folder / kind) for text in _texts(path)] for kind in ("good", "bad")}
     if not any(texts.values()):
         return None
