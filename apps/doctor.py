@@ -121,6 +121,7 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
     """What there is to find where the settings can be composed; prints the stages and a dialogue."""
     from pipeline.doctor import data
     from pipeline.doctor.own_data import own_data
+    from pipeline.doctor.templates import templates
     from pipeline.model.build import blank
     from pipeline.model.count import FP32, parameters
     from pipeline.model.memory import free
@@ -144,7 +145,8 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
         findings.append(Finding("dry step", told))
     console.print(table(looks))
     console.print(f"{len(looks)} stages to do, {total(looks)}", "", sep="\n", style="bold")
-    shown = data.dialogue(Path("data"))
+    own = settings["tokenizer"]
+    shown = data.dialogue(Path("data"), Path(own["path"]) if own["kind"] == "import" else None)
     console.print(dialogue(shown.pieces, shown.by, colored=console.is_terminal), "", sep="\n")
     weights = FP32 * parameters(module)
     return [
@@ -154,6 +156,7 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
         *own_data(settings),
         *data.passes(settings, METRICS),
         shown.finding,
+        *templates(settings),
         *findings,
     ]
 
