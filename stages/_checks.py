@@ -38,6 +38,7 @@ from stages._mends import in_full, joined
 from stages._paths import OUTSIDE, faults_of_places
 from stages._plan import EMPTY, LISTS, brought_up, code_files, fingerprints_of_code, pipeline_of
 from stages._settings import ROOT, typed
+from stages._words import key_of as key_of_word
 
 LOCK = Path("requirements.lock")
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
@@ -63,12 +64,13 @@ def looked_at(words: Sequence[str]) -> dict[str, Any]:
         refuse_other_sections(settings)
         blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
     except PipelineError as fault:
-        return {"settings": None, "faults": [in_full(fault)], "changed": []}
-    faults = [in_full(fault) for fault in all_faults(blocks, settings, fingerprints)]
+        right = [word for word in words if not re.search(rf"(?<![\w.]){re.escape(key_of_word(word))}(?![\w.])", fault.message)]
+        return {"settings": None, "faults": [in_full(fault, right)], "changed": [], "words": right}
+    faults = [in_full(fault, words) for fault in all_faults(blocks, settings, fingerprints)]
     changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
     with suppress(PipelineError):  # one of the faults
         settings = overlaid(settings, ROOT)
-    return {"settings": settings, "faults": list(dict.fromkeys(faults)), "changed": changed}
+    return {"settings": settings, "faults": list(dict.fromkeys(faults)), "changed": changed, "words": words}
 
 
 def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:
