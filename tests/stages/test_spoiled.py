@@ -174,6 +174,7 @@ BOUNDS: list[tuple[str, dict[str, Any], str, str | None]] = [  # of a stage: val
     ("select", {"select.min_score": 2}, "select.min_score: Input should be less than or equal to 1", "select.min_score=null"),
     ("select", {"select.score.training.epochs": 0}, "select.score.training.epochs: Input should be greater than 0", None),
     ("select", {"select.rules": [{"name": "a", "statistic": "words", "min": 2, "max": 1}]}, "invalid rules: a", None),
+    ("select", {"select.rules": [{"name": "a", "statistic": "word", "min": 2, "max": None}]}, "unknown statistics word; clean", None),
     ("clean", {"clean.repairs": ["ocrr"]}, "clean: repairs: 'ocrr' is none of encoding, ", "clean.repairs=null"),
     (
         "corpus",
