@@ -4,15 +4,15 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow.compute as pc
-from pydantic import TypeAdapter
 
 from pipeline.core.errors import InputError
+from pipeline.core.sections import part_of
 from pipeline.core.shards import RunShards, map_shards
 from pipeline.doctor.beginning import MOST, Beginning, beginning
 from pipeline.doctor.finding import Finding, size
@@ -24,7 +24,6 @@ from pipeline.text.reading.rows import files_under
 from pipeline.text.reading.sources import HUB, ReadLimits, sources_of
 from pipeline.text.splitting.benchmarks import benchmark_files, items_of
 
-T = TypeVar("T")
 SHOWN = 12  # files and reasons, of each kind of data
 ELSEWHERE = "is not looked at: it lies elsewhere"
 
@@ -64,7 +63,7 @@ def text(section: Mapping[str, Any], closed: Sequence[Path]) -> list[Finding]:
     def look(seen: Beginning, found: list[Finding]) -> None:
         notices: list[str] = []
         with TemporaryDirectory(prefix="doctor-") as folder:
-            work, limits = Path(folder), _part(ReadLimits, section)
+            work, limits = Path(folder), part_of(section, ReadLimits)
             try:
                 read = read_sources(here, seen.path, limits, run_shards=_shards(work), scratch=work, tell=notices.append)
             except InputError:
@@ -84,7 +83,7 @@ def dialogues_in(section: Mapping[str, Any], path: Path, closed: Sequence[Path],
     hub = section.get("hub", [])
 
     def look(seen: Beginning, found: list[Finding]) -> None:
-        rules, notices = _part(FileRules, section), list[str]()
+        rules, notices = part_of(section, FileRules), list[str]()
         rules = replace(rules, required=rules.required and not hub)
         read = gathered(seen.path, (), rules, tell=notices.append)
         bad = [one.as_dict() for one in read.bad]
@@ -162,12 +161,3 @@ def _address(seen: Beginning, row: Mapping[str, Any]) -> str | None:
     """Where a file lies that can't be used as a whole."""
     path = seen.path / row["file"] if seen.path.is_dir() else seen.path
     return str(path) if row["line"] is None and path.is_file() else None
-
-
-def _typed(kind: type[T], content: Mapping[str, Any]) -> T:
-    return TypeAdapter(kind).validate_json(json.dumps(content))
-
-
-def _part(kind: type[T], section: Mapping[str, Any]) -> T:
-    """The keys of a section that belong to some settings."""
-    return _typed(kind, {one.name: section[one.name] for one in fields(kind)})  # type: ignore[arg-type]
