@@ -12,6 +12,7 @@ from pipeline.core.merge import ABSENT, same
 from stages._settings import SettingsFault
 from stages._words import CONF, LISTS, absolute, composed_by, differences, flow, found_at, key_of, unresolved_by
 
+LONGEST = 120  # characters of a word: a list of rules is brought back as a file
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
@@ -40,7 +41,7 @@ class _Conf:
             source = self._source(key, value)
             lines.append(f"{source}{said}")
             for mend in self._mends(source, said, value):
-                (commands if " " in mend else words).append(mend)
+                (words if "=" in mend.partition(" ")[0] else commands).append(mend)
         parts = [" ".join(dict.fromkeys(words)), *dict.fromkeys(commands)]
         return PipelineError("\n  ".join([SettingsFault.head, *dict.fromkeys(lines)]), mend="; ".join(filter(None, parts)))
 
@@ -63,7 +64,8 @@ class _Conf:
             return named or (unknown if others else self._checkout(keys) or unknown)
         if default is ABSENT:
             return next(([f"{key}={flow(other)}"] for other in self._elsewhere(keys) if not same(other, value)), unknown)
-        return (self._checkout(keys) or unknown) if same(default, value) else [f"{key}={flow(default)}"]
+        word = f"{key}={flow(default)}"
+        return (self._checkout(keys) or unknown) if same(default, value) or len(word) > LONGEST else [word]
 
     def _elsewhere(self, keys: Sequence[str]) -> Iterator[Any]:
         """The values of a key in the other files of its group."""

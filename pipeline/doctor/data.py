@@ -87,12 +87,13 @@ def dialogue(data: Path, imported: Path | None = None) -> Shown:
             runs.append(([], trained))
         runs[-1][0].append(one)
     pieces = tuple((tokenizer.decode(run, skip_special_tokens=False), trained) for run, trained in runs)
-    finding = Finding("chat", faults[0].message, faults[0].mend) if faults else _judged(messages, ids, mask, tokenizer, template, imported)
-    return Shown(pieces, whose, finding)
+    if faults:
+        return Shown(pieces, whose, Finding("chat", faults[0].message, faults[0].mend, stops=False))
+    return Shown(pieces, whose, _judged(messages, ids, mask, tokenizer, template, imported))
 
 
 def _if_there(folder: Path, read: Callable[[Path], T | None], faults: list[PipelineError]) -> T | None:
-    """What is read of an artifact; None where it is not there, or is damaged, which is a fault."""
+    """What is read of an artifact; None where it is not there, or is damaged: then it is made anew, which is worth knowing."""
     try:
         return read(folder) if folder.is_dir() else None
     except PipelineError as fault:

@@ -37,7 +37,8 @@ def own_data(settings: Mapping[str, Any]) -> list[Finding]:
     rows = {"dialogues": (dialogues, dialogues["path"])} if dialogues["reader"] == "files" else {}
     rows |= {f"preferences.{name}": (one, one["source"]) for name, one in settings["preferences"].items() if one["method"] == "votes"}
     own = [corpus["path"]] if corpus["reader"] == "sources" else []
-    closed = [file for place in dict.fromkeys([*own, *(path for _, path in rows.values())]) for file in unreadable(Path(place))]
+    places = [Path(place) for place in (*own, *(path for _, path in rows.values()))]
+    closed = list(dict.fromkeys(file for place in dict.fromkeys(places) for file in unreadable(place)))
     found += [Finding("data", f"{file} may not be read", f"chmod u+r {shlex.quote(str(file))}") for file in closed]
     if own:
         found += text(corpus, closed)
