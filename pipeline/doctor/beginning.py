@@ -46,7 +46,8 @@ def beginning(path: Path, *, without: Sequence[Path] = (), most: int = MOST) -> 
     """The folder (or file) itself where it holds at most so many bytes, else a folder of links and of beginnings of the larger files.
 
     Of more than FILES files some are looked at, evenly over their names. Each has the same share, and what smaller ones leave of theirs.
-    `without` are files that stay out in any case. What was made goes with the context, however it ends. InputError for a link to a folder; one that is raised within is about the folder itself.
+    `without` are files that stay out in any case. What was made goes with the context, however it ends.
+    InputError for a link to a folder; one that is raised within is about the folder itself.
     """
     base = path if path.is_dir() else path.parent
     whole = [file for file in files_under(path, base)[0] if file not in without]
