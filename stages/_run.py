@@ -154,12 +154,12 @@ class Stage:
         entries = self.entries(settings)
         if entries is None:
             if words:
-                raise PipelineError(f"{self.group} takes no {words[0]}", mend=f"python -m stages.{'.'.join(self.path)} key=value")
+                raise PipelineError(f"{self.group} takes no {words[0]}", mend=f".venv/bin/python -m stages.{'.'.join(self.path)} KEY=VALUE")
             return None
         wanted = words[0] if words else self.path[-1] if self.path[-1] in entries else entries[0] if len(entries) == 1 else None
         if wanted not in entries:
             said = f"no entry {wanted}" if wanted else "several entries"
-            mend = f"python -m stages.{'.'.join(self.path)} ENTRY, one of: {', '.join(entries)}"
+            mend = f".venv/bin/python -m stages.{'.'.join(self.path)} ENTRY, one of: {', '.join(entries)}"
             if wanted and (Path("conf") / self.group / f"{wanted}.yaml").is_file():  # it only isn't chosen
                 mend += f"; or add '{self.group}=[{','.join([*settings[self.group], wanted])}]'"
             raise PipelineError(f"{self.group} has {said}", mend=mend)
