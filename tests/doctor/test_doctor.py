@@ -175,6 +175,18 @@ def test_good_settings_end_well_and_spoiled_ones_with_every_fault(told, capsys) 
     assert "tracker" in spoiled
 
 
+def test_own_data_that_can_not_be_used_end_with_1_and_settings_with_faults_hide_them_not(
+    told, settings, tmp_path, monkeypatch, capsys
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setitem(
+        settings, "corpus", {**settings["corpus"], "reader": "sources", "path": "mine", "sources": [{"name": "a", "path": "."}]}
+    )
+    for faults in ([], ["one\n  mend: this"]):
+        assert told(faults) == 1
+        assert "✗ text: mine is empty\n  mend: put text files into it" in capsys.readouterr().out
+
+
 def test_settings_of_wrong_types_stop_no_other_look(settings, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
     spoiled = {**settings, "hardware": {**settings["hardware"], "threads": "many"}, "align": None}
