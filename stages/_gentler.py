@@ -4,19 +4,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.core.errors import Diverged
+from pipeline.core.errors import SMALLER, Diverged
 
 RATES = ("lr", "learning_rate", "critic_learning_rate")
 
 
 @contextmanager
 def gentler_told(section: Mapping[str, Any], *, at: str) -> Iterator[None]:
-    """Diverged with the mend that follows from the section; what it says itself stands behind that."""
+    """Diverged with the mend that follows from the section."""
     try:
         yield
     except Diverged as fault:
         if words := " ".join(halved(section, at)):
-            fault.mend = f"{words}, or {fault.mend}"
+            fault.mend = fault.mend.replace(SMALLER, words)
         raise
 
 

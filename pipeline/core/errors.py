@@ -9,6 +9,8 @@ PipelineError            anything the user can heal: says what is wrong and the 
 
 from collections.abc import Iterator
 
+SMALLER = "smaller learning rates"
+
 
 class PipelineError(Exception):
     """Something the user can heal; `mend` is the key, the command or the edit that heals it."""
@@ -31,7 +33,7 @@ class InputError(PipelineError):
 
 
 class Diverged(PipelineError):
-    """A training has left the numbers, or its bounds; the stage names smaller learning rates before the mend."""
+    """A training has left the numbers, or its bounds. The mend says SMALLER, in whose place the stage names them."""
 
 
 def causes(fault: BaseException | None) -> Iterator[BaseException]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.core.errors import Diverged
+from pipeline.core.errors import SMALLER, Diverged
 
 Row = dict[str, int | float]
 Parallel = Literal["data", "fsdp"]  # what each of several ranks has: all weights, or a part of every one
@@ -46,14 +46,14 @@ class Workspace:
 
     @property
     def gentler(self) -> str:
-        """What mends a training that leaves the numbers, besides smaller learning rates."""
-        return f"{self.section}.precision=fp32"
+        """What mends a training that leaves the numbers."""
+        return f"{SMALLER}, or {self.section}.precision=fp32"
 
     def refuse_end(self, name: str, value: float | None, *, most: float | None, key: str) -> None:
         """Diverged when a figure of the finished training is beyond its bound: the model is broken, and all that reads it would be."""
         if value is not None and most is not None and not value <= most:
             message = f"{self.section} ends with a {name} of {value:.4g}, allowed is {most:g}"
-            raise Diverged(message, mend=f"{self.section}.{key}=null, which goes on with the broken model")
+            raise Diverged(message, mend=f"{SMALLER}, or {self.section}.{key}=null, which goes on with the broken model")
 
 
 def tail_mean(history: Sequence[Row], name: str, *, steps: int = 10) -> float:

@@ -279,6 +279,6 @@ def test_votes_that_are_not_there_are_told_with_the_command_that_makes_them_and_
 def test_a_training_that_diverges_is_told_with_half_of_its_learning_rates() -> None:
     section = {"matrices": {"lr": 0.02, "weight_decay": 0.0}, "embeddings": {"lr": None}, "learning_rate": 3e-3, "embedding_lr_scale": 1.0}
     with pytest.raises(Diverged) as found, gentler_told(section, at="pretrain"):
-        raise Diverged("the loss is nan", mend="pretrain.precision=fp32")
+        raise Diverged("the loss is nan", mend="smaller learning rates, or pretrain.precision=fp32")
     assert found.value.mend == "pretrain.matrices.lr=0.01 pretrain.learning_rate=0.0015, or pretrain.precision=fp32"
     assert in_full(found.value).endswith("SET='pretrain.matrices.lr=0.01 pretrain.learning_rate=0.0015'")
