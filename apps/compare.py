@@ -5,7 +5,7 @@ Each is a commit, branch, tag, experiment, `workspace`, the folder of a clone, o
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from apps import revisions
 from pipeline.core.errors import PipelineError
@@ -33,8 +34,11 @@ The data of a revision is read from DVC's cache (or fetched from its remote); no
   python -m apps.compare HEAD .run/wandb      a commit and the offline runs of W&B; wandb:ENTITY/PROJECT/RUN is one online
 """
 _COLOURS = {"added": "green", "removed": "red", "changed": "yellow", "moved": "cyan"}
-_NAME, _CELL = 36, 24  # characters of a row's name, of a run's column at least
+_NAME, _CELL = 24, 26  # characters of a row's name, of a run's column at least
+_ALSO = 24  # characters of what has the same values
+_GAP = 2  # characters between columns
 _INDENT = 10
+_BETWEEN = ("./@:", "_-")  # the parts of a name; the parts of these
 
 
 def main() -> None:
@@ -48,8 +52,8 @@ def main() -> None:
     except PipelineError as fault:
         sys.exit(f"compare: {fault}")
     console = Console(highlight=False)
-    console.width = max(console.width, _NAME + _CELL * len(runs))  # narrower, a cell would be cut
-    for part in told(found, options):
+    console.width = max(console.width, _NAME + (_GAP + _CELL) * len(runs))  # narrower, a cell would be cut
+    for part in told(found, options, console.width):
         console.print(part)
     for path, content in ((options.html, page(found, title="Comparison")), (options.csv, table(found))):
         path.write_text(content, encoding="utf-8")
@@ -75,41 +79,63 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def told(found: Comparison, options: argparse.Namespace) -> Iterator[Any]:
-    """The parts of what is printed."""
+def told(found: Comparison, options: argparse.Namespace, width: int) -> Iterator[Any]:
+    """The parts of what is printed, in so many columns of characters."""
     yield f"[bold]{escape(found.runs[0].name)}[/bold] → {', '.join(f'[bold]{escape(run.name)}[/bold]' for run in found.runs[1:])}"
     for title, rows in (("settings", found.settings), ("code", found.code), ("packages", found.packages), ("data", found.data)):
-        yield values(title, rows, found.runs, most=options.numbers)
+        yield values(title, rows, found.runs, most=options.numbers, width=width)
     for own in found.documents:
         yield f"\n[bold]documents[/bold] of {escape(own.run)}"
         for change in own.changes:
             yield stage(change, [example for name, example in own.examples if name == change.stage], options.excerpt)
-    yield metrics(found.metrics, found.runs, most=options.numbers)
+    yield metrics(found.metrics, found.runs, most=options.numbers, width=width)
 
 
-def values(title: str, rows: Sequence[Row], runs: Sequence[ComparedRun], *, most: int) -> Group:
+def values(title: str, rows: Sequence[Row], runs: Sequence[ComparedRun], *, most: int, width: int) -> Group:
     """A row for each value, with a column a run; behind it what has the same values."""
     if not rows:
         return Group(f"\n[bold]{title}[/bold]  [dim]equal[/dim]")
-    grid = columns(title, runs)
+    cells = [[escape(shown(value)) for value in row.values] for row in rows[:most]]
+    room = room_for_names(cells, runs, width - (_ALSO + _GAP) * any(row.also for row in rows[:most]))
+    names = [folded(row.name, room) for row in rows[:most]]
+    grid = columns(title, runs, names)
     grid.add_column("")
-    for row in rows[:most]:
-        also = f"[dim]{escape(briefly(row.also))}[/dim]" if row.also else ""
-        grid.add_row(escape(row.name), *(escape(shown(value)) for value in row.values), also)
+    for row, name, own in zip(rows, names, cells, strict=False):
+        grid.add_row(name, *own, f"[dim]{escape(briefly(row.also))}[/dim]" if row.also else "")
     return Group("", grid, *rest(len(rows), most))
 
 
-def metrics(found: Sequence[Metric], runs: Sequence[ComparedRun], *, most: int) -> Group:
+def metrics(found: Sequence[Metric], runs: Sequence[ComparedRun], *, most: int, width: int) -> Group:
     """A row for each metric, stage by stage; of too many those in which runs differ by more than noise. Below, what that means."""
     if not found:
         return Group("\n[bold]metrics[/bold]  [dim]equal[/dim]")
-    grid = columns("metrics", runs)
-    chosen = sorted(range(len(found)), key=lambda place: not found[place].telling)[:most]
-    for stage, own in groupby((found[place] for place in sorted(chosen)), key=lambda metric: metric.stage):
+    chosen = [found[place] for place in sorted(sorted(range(len(found)), key=lambda place: not found[place].telling)[:most])]
+    cells = {id(metric): [cell(metric, place) for place in range(len(runs))] for metric in chosen}
+    room = room_for_names(list(cells.values()), runs, width)
+    names = {metric.name: folded(metric.name, room, indent=2) for metric in chosen}
+    grid = columns("metrics", runs, names.values())
+    for stage, own in groupby(chosen, key=lambda metric: metric.stage):
         grid.add_row(f"[dim]{escape(stage)}[/dim]")
         for metric in own:
-            grid.add_row(f"  {escape(metric.name)}", *(cell(metric, place) for place in range(len(runs))))
+            grid.add_row(names[metric.name], *cells[id(metric)])
     return Group("", grid, *rest(len(found), most), f"[dim]Bold: more than noise. {noise_note(found)}.[/dim]")
+
+
+def room_for_names(cells: Sequence[Sequence[str]], runs: Sequence[ComparedRun], width: int) -> int:
+    """The characters that the columns of the runs leave for the first."""
+    taken = [max(map(longest, own)) for own in zip(*cells, strict=True)]
+    return max(_NAME, width - sum(max(len(run.name), most) + _GAP for run, most in zip(runs, taken, strict=True)))
+
+
+def folded(name: str, width: int, *, indent: int = 0) -> str:
+    """A name of several parts in lines of at most so many characters; it goes on behind a dot, a slash or the like, set in."""
+    lines, room = [], width - indent
+    while len(name) > room:
+        at = next((at for signs in _BETWEEN if (at := max(name.rfind(sign, room // 3, room) for sign in signs) + 1)), room)
+        lines.append(" " * indent + name[:at])
+        name, indent = name[at:], indent + 2 * (len(lines) == 1)
+        room = width - indent
+    return escape("\n".join([*lines, " " * indent + name]))
 
 
 def cell(metric: Metric, place: int) -> str:
@@ -123,13 +149,18 @@ def cell(metric: Metric, place: int) -> str:
     return f"{value}\n[bold]{by}[/bold]" if apart.noise is False else f"{value}\n[dim]{by}[/dim]"
 
 
-def columns(title: str, runs: Sequence[ComparedRun]) -> Table:
-    """An empty table with a column a run."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    grid.add_column(f"[not dim bold]{title}[/]", overflow="fold")
+def columns(title: str, runs: Sequence[ComparedRun], names: Iterable[str]) -> Table:
+    """An empty table with a column for these names and one for each run."""
+    grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    grid.add_column(f"[not dim bold]{title}[/]", min_width=max(map(longest, names), default=0))
     for run in runs:
         grid.add_column(escape(run.name), overflow="fold")
     return grid
+
+
+def longest(text: str) -> int:
+    """The characters of the longest line of a text with marks."""
+    return max(map(len, Text.from_markup(text).plain.split("\n")))
 
 
 def rest(amount: int, most: int) -> list[str]:

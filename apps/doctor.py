@@ -21,6 +21,7 @@ from rich.text import Text
 from pipeline.core.blocks import read_blocks
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
+from pipeline.core.mends import command_of, with_given
 from pipeline.core.params import read_mapping, read_params
 from pipeline.core.progress import clock
 from pipeline.core.remaining import to_do
@@ -84,7 +85,7 @@ def in_full(words: Sequence[str], console: Console) -> bool:
         grid.add_row(mark(one), one.what, one.told)
     console.print(grid)
     faulty = list({one.told: one for one in findings if one.mend and one.told not in " ".join(faults)}.values())
-    tell_faults(faulty, faults, console)
+    tell_faults(faulty, faults, console, given=looked["words"])
     if faults:
         console.print("Time, memory, schedule and a dry step are looked at when the settings are right.")
     return bool(faults) or any(one.stops for one in faulty)
@@ -121,6 +122,7 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
     """What there is to find where the settings can be composed; prints the stages and a dialogue."""
     from pipeline.doctor import data
     from pipeline.doctor.own_data import own_data
+    from pipeline.doctor.templates import templates
     from pipeline.model.build import blank
     from pipeline.model.count import FP32, parameters
     from pipeline.model.memory import free
@@ -144,7 +146,8 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
         findings.append(Finding("dry step", told))
     console.print(table(looks))
     console.print(f"{len(looks)} stages to do, {total(looks)}", "", sep="\n", style="bold")
-    shown = data.dialogue(Path("data"))
+    own = settings["tokenizer"]
+    shown = data.dialogue(Path("data"), Path(own["path"]) if own["kind"] == "import" else None)
     console.print(dialogue(shown.pieces, shown.by, colored=console.is_terminal), "", sep="\n")
     weights = FP32 * parameters(module)
     return [
@@ -154,6 +157,7 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
         *own_data(settings),
         *data.passes(settings, METRICS),
         shown.finding,
+        *templates(settings),
         *findings,
     ]
 
@@ -189,12 +193,14 @@ def dialogue(pieces: Sequence[tuple[str, bool]], by: str, *, colored: bool) -> T
     return text
 
 
-def tell_faults(findings: Sequence[Finding], faults: Sequence[str], console: Console) -> None:
-    """Each with its mend."""
+def tell_faults(findings: Sequence[Finding], faults: Sequence[str], console: Console, given: Sequence[str] = ()) -> None:
+    """Each with its mend, and the command where that names values; both with the words that were `given` to look at, not applied."""
     for fault in faults:
         console.print(Text.from_markup("[red]✗[/] ") + Text(fault))
     for one in findings:
-        console.print(Text.from_markup(f"{mark(one)} ") + Text(f"{one.what}: {one.told}\n  mend: {one.mend}"))
+        mend = with_given(one.mend or "", given)
+        command = f"\n  go on from here: {found}" if (found := command_of(mend, given)) else ""
+        console.print(Text.from_markup(f"{mark(one)} ") + Text(f"{one.what}: {one.told}\n  mend: {mend}{command}"))
 
 
 def mark(one: Finding) -> str:

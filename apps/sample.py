@@ -116,7 +116,7 @@ def check(options: argparse.Namespace) -> None:
     if options.target.suffix != ".jsonl":
         faults.append(f"--target {options.target} is no .jsonl")
     if faults:
-        raise InputError("; ".join(faults), mend="python -m apps.sample --help")
+        raise InputError("; ".join(faults), mend=".venv/bin/python -m apps.sample --help")
 
 
 def is_sample(path: Path) -> bool:

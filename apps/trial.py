@@ -3,21 +3,19 @@
 Nothing of the pipeline's is written.
 """
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import TypeAdapter
 
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.local import overlaid
+from pipeline.core.sections import part_of
 
 SETTINGS = Path("params.yaml")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,13 +70,3 @@ def pretrained(all_settings: Mapping[str, Any], changes: Mapping[str, Any], *, n
         scored["bits_per_byte"],
         scored["source_bits_per_byte"],
     )
-
-
-def typed(content: Mapping[str, Any], kind: type[T]) -> T:
-    """A section as its settings."""
-    return TypeAdapter(kind).validate_json(json.dumps(content))
-
-
-def part_of(section: Mapping[str, Any], kind: type[T]) -> T:
-    """The keys of a section that belong to some settings."""
-    return typed({one.name: section[one.name] for one in fields(kind)}, kind)  # type: ignore[arg-type]

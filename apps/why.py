@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -87,7 +88,8 @@ def told(options: argparse.Namespace) -> Group:
         if rows := quarantined(folders["corpus"], options.id):
             return Group(*(refusal(row) for row in rows[: options.entries]))
         near = near_matches(folders["corpus"], options.id)
-        raise InputError(f"no document is called {options.id}", mend=f"perhaps {', '.join(near)}" if near else "python -m apps.why --help")
+        mend = f"make why ID={shlex.quote(near[0])}, or one of {', '.join(near)}" if near else ".venv/bin/python -m apps.why --help"
+        raise InputError(f"no document is called {options.id}", mend=mend)
     shown = Shown(entries=options.entries, excerpt=options.excerpt)
     chapters = history_of(Asked(folders=folders, found=found, rules=rules_of(options.params), shown=shown))
     return Group(f"[bold]{escape(found.piece or found.id)}[/bold]", *page(chapters))

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
+from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,16 @@ from pipeline.export.gguf_types import INSTEAD, refuse_types
 from pipeline.export.vocabularies import check_kind, cut_of
 from pipeline.export.web_limits import bytes_of, check_characters, refuse_bytes, refuse_web
 from pipeline.model.folder import FOLDER, has_model
-from pipeline.text.reading.sources import HUB
+from pipeline.text.reading.sources import HUB, check_sources, sources_of
 from pipeline.train.phases import phases_of, refuse_uneven
 from pipeline.train.recipe import rows_a_step
+from stages._defaults import mended
 from stages._hardware import Hardware
 from stages._mends import in_full, joined
 from stages._paths import OUTSIDE, faults_of_places
 from stages._plan import EMPTY, LISTS, brought_up, code_files, fingerprints_of_code, pipeline_of
 from stages._settings import ROOT, typed
+from stages._words import key_of as key_of_word
 
 LOCK = Path("requirements.lock")
 CHECKED, REMEMBERED = ROOT / ".run/checked.json", 1000  # sections that were found right
@@ -61,12 +64,13 @@ def looked_at(words: Sequence[str]) -> dict[str, Any]:
         refuse_other_sections(settings)
         blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
     except PipelineError as fault:
-        return {"settings": None, "faults": [in_full(fault)], "changed": []}
-    faults = [in_full(fault) for fault in all_faults(blocks, settings, fingerprints)]
+        right = [word for word in words if not re.search(rf"(?<![\w.]){re.escape(key_of_word(word))}(?![\w.])", fault.message)]
+        return {"settings": None, "faults": [in_full(fault, right)], "changed": [], "words": right}
+    faults = [in_full(fault, words) for fault in all_faults(blocks, settings, fingerprints)]
     changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
     with suppress(PipelineError):  # one of the faults
         settings = overlaid(settings, ROOT)
-    return {"settings": settings, "faults": list(dict.fromkeys(faults)), "changed": changed}
+    return {"settings": settings, "faults": list(dict.fromkeys(faults)), "changed": changed, "words": words}
 
 
 def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:
@@ -84,7 +88,7 @@ def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprint
         except PipelineError as fault:
             found.append(fault)
     try:
-        return found + faults_of_sections(blocks, settings, fingerprints)
+        return found + mended(faults_of_sections(blocks, settings, fingerprints), settings)
     except ImportError:
         if not found:
             raise
@@ -147,7 +151,7 @@ def check_apart(settings: Mapping[str, Any]) -> None:
         except PipelineError as fault:
             faults.append(fault)
     if faults:
-        raise joined(faults)
+        raise joined(mended(faults, settings))
     check_device(apart["hardware"])
 
 
@@ -217,9 +221,24 @@ def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Ite
             if listed or (not dep.exists() and dep not in EMPTY):
                 models = ", ".join(path.as_posix() for path in made if len(path.parts) > 1 and path.parts[0] == "data")
                 mend = f"one of {models}, or make it"
+                if block.folder.startswith("preferences/") and block.module.endswith(".votes"):
+                    mend = f"make vote, whose votes stand in {dep}; or leave them out of preferences"
+                elif key := next(keys_of(settings, dep.as_posix()), None):
+                    mend = f"{key}={nearest(dep, made)}, or another of {models}; or make it"
                 if listed and (Path("conf", *dep.parts[1:]).with_suffix(".yaml")).is_file():  # it only isn't chosen
                     mend = f"{dep.parts[1]}=[{','.join([*settings[dep.parts[1]], dep.parts[2]])}]"
                 yield PipelineError(f"{block.name} reads {dep}, which no stage makes and which is not there", mend=mend)
+
+
+def keys_of(section: Any, value: str, at: str = "") -> Iterator[str]:
+    """The dotted keys that have a value."""
+    for key, one in section.items() if isinstance(section, Mapping) else ():
+        yield from keys_of(one, value, f"{at}{key}.") if isinstance(one, Mapping) else [f"{at}{key}"] * (one == value)
+
+
+def nearest(path: Path, others: Sequence[Path]) -> Path:
+    """The path whose name is most alike."""
+    return max(others, key=lambda one: SequenceMatcher(None, one.as_posix(), path.as_posix()).ratio())
 
 
 def faults_of_benchmarks(settings: Mapping[str, Any], checked: list[str], code: Any) -> Iterator[PipelineError]:
@@ -279,9 +298,8 @@ def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
                 yield PipelineError(f"{paths}.{name} is {settings[paths].get(name)}, not what {group}.{name} makes", mend=mend)
         for name, path in settings[paths].items():
             if path.startswith(f"data/{group}/") and name not in settings[group]:
-                yield PipelineError(
-                    f"{paths}.{name} is made by no entry of {group}", mend=f"take {name} out of {paths}, or choose {group}=[{name}]"
-                )
+                mend = f"{group}=[{','.join([*settings[group], name])}], or take {name} out of {paths}"
+                yield PipelineError(f"{paths}.{name} is made by no entry of {group}", mend=mend)
         for name in sorted({*settings[paths]} & set(PLAYERS)):
             yield PipelineError(f"{paths}.{name} would be taken for {PLAYERS[name]}", mend="another name for the entry")
     own = {"base": "data/pretrain", "sft": "data/sft"}
@@ -393,6 +411,7 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")
+    yield from faults_of_sources(settings["corpus"])
     if settings["corpus"]["claims"]["told"] and settings["corpus"]["reader"] != "world":
         yield PipelineError("corpus.claims are told by the books of the world alone", mend="corpus.claims.told=[]")
     yield from faults_of_other_tasks(settings)
@@ -406,6 +425,15 @@ def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     for key, length in lengths.items():
         if isinstance(length, int) and isinstance(context, int) and length > context:
             yield PipelineError(f"{key} is {length} tokens, the model reads {context}", mend=f"{key}={context}, or model.context={length}")
+
+
+def faults_of_sources(corpus: Mapping[str, Any]) -> Iterator[PipelineError]:
+    """What is wrong with the list of sources, where it is read."""
+    if corpus["reader"] == "sources":
+        try:
+            check_sources(sources_of(corpus["sources"], corpus["source_defaults"]))
+        except PipelineError as fault:
+            yield fault
 
 
 def faults_of_batch(settings: Mapping[str, Any]) -> Iterator[PipelineError]:

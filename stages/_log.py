@@ -27,8 +27,8 @@ class _File(logging.FileHandler):
 
 
 def logger(name: str) -> logging.Logger:
-    """Messages of a stage: on standard error, and all of them in .run/log/<stage>.log."""
-    path = LOG / (f"{name}.log" if _ranks.first() else f"{name}-rank.log")
+    """Messages of a stage: on standard error, and all of them in .run/log/<stage>.log, of other ranks in <stage>-rank1.log …"""
+    path = LOG / (f"{name}.log" if _ranks.first() else f"{name}-rank{_ranks.number()}.log")
     path.parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger("scriptorium")
     log.setLevel(logging.DEBUG)

@@ -1,26 +1,23 @@
 """A mend as a whole command: what goes on from what is applied; and what an unknown key was meant to be."""
 
 import logging
-import re
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.mends import WORD, command_of
 
 RENAMED = {"steps": "duration"}  # a key by its old name
-_WORD = re.compile(r"[a-z_][\w.]*=(?:\[[\w.,/-]*\]|[\w./:@+-]+)")
-_PLACEHOLDER = re.compile(r"=.*\b[A-Z]{3,}\b")  # corpus.path=FOLDER
-_END = re.compile(r", or |; | \(| or |, ")
 
 
-def in_full(fault: PipelineError) -> str:
-    """The error with its mend; where that names values, also the command that sets them and goes on: `dvc exp run -S` starts from conf/."""
-    words = _END.split(fault.mend, maxsplit=1)[0].split()
-    if not words or not all(_WORD.fullmatch(word) and not _PLACEHOLDER.search(word) for word in words):
-        return str(fault)
-    return f"{fault}\n  go on from here: make repro SET={shlex.quote(' '.join(words))}"
+def in_full(fault: PipelineError, given: Sequence[str] = ()) -> str:
+    """The error with its mend; where that names values, also the command that sets them and goes on: `dvc exp run -S` starts from conf/.
+
+    `given` are words that the command has to say too, since they are not applied.
+    """
+    command = command_of(fault.mend, given)
+    return f"{fault}\n  go on from here: {command}" if command else str(fault)
 
 
 def warn_of_dropped(log: logging.Logger, dropped: Mapping[str, Mapping[str, Any]]) -> None:
@@ -40,5 +37,5 @@ def meant(key: str, known: Collection[str]) -> str | None:
 def joined(faults: Sequence[PipelineError]) -> PipelineError:
     """All faults as one, nothing said twice. Where each mend is a word of the command line, all together are."""
     messages, mends = ([getattr(fault, name) for fault in faults] for name in ("message", "mend"))
-    between = " " if all(_WORD.fullmatch(word) for mend in mends for word in mend.split()) else "; "
+    between = " " if all(WORD.fullmatch(word) for mend in mends for word in mend.split()) else "; "
     return PipelineError("\n".join(dict.fromkeys("\n".join(messages).split("\n"))), mend=between.join(dict.fromkeys(mends)))

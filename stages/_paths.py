@@ -3,6 +3,7 @@
 import difflib
 import importlib.util
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def fault_of_place(key: str, place: str, outs: Sequence[str]) -> PipelineError |
         )
     if not path.exists():
         near = difflib.get_close_matches(path.name, [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else [], n=1)
-        mend = f"{key}={Path(place).parent / near[0]}" if near else "correct the path, or make the folder"
+        mend = f"{key}={Path(place).parent / near[0]}" if near else f"{key}=DIR, a folder that is there; or mkdir -p {shlex.quote(place)}"
         return PipelineError(f"there is no {key}={place}", mend=mend)
     return None
 

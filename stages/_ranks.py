@@ -36,9 +36,14 @@ def world() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def number() -> int:
+    """Which of them this process is."""
+    return int(os.environ["RANK"]) if among() else 0
+
+
 def first() -> bool:
     """Whether this process writes: the first rank, or the only one."""
-    return not among() or os.environ["RANK"] == "0"
+    return number() == 0
 
 
 def launch(module: str, words: Sequence[str], *, ranks: int, nodes: int) -> None:

@@ -30,6 +30,7 @@ from pipeline.core.shards import Piece, Work, map_shards
 from pipeline.core.track import NoTracker, PipelineRun, Track, Tracker, group_of, send, tracker_for
 from pipeline.train import processes
 from stages import HUB_OFFLINE, _ranks
+from stages._gentler import gentler_told
 from stages._hardware import Hardware
 from stages._log import LOG, logger, provenance
 from stages._memory import lack_told
@@ -153,12 +154,12 @@ class Stage:
         entries = self.entries(settings)
         if entries is None:
             if words:
-                raise PipelineError(f"{self.group} takes no {words[0]}", mend=f"python -m stages.{'.'.join(self.path)} key=value")
+                raise PipelineError(f"{self.group} takes no {words[0]}", mend=f".venv/bin/python -m stages.{'.'.join(self.path)} KEY=VALUE")
             return None
         wanted = words[0] if words else self.path[-1] if self.path[-1] in entries else entries[0] if len(entries) == 1 else None
         if wanted not in entries:
             said = f"no entry {wanted}" if wanted else "several entries"
-            mend = f"python -m stages.{'.'.join(self.path)} ENTRY, one of: {', '.join(entries)}"
+            mend = f".venv/bin/python -m stages.{'.'.join(self.path)} ENTRY, one of: {', '.join(entries)}"
             if wanted and (Path("conf") / self.group / f"{wanted}.yaml").is_file():  # it only isn't chosen
                 mend += f"; or add '{self.group}=[{','.join([*settings[self.group], wanted])}]'"
             raise PipelineError(f"{self.group} has {said}", mend=mend)
@@ -262,7 +263,7 @@ def run_stage(stage: Stage, settings: Mapping[str, Any], entry: str | None) -> N
             log.warning("took the result of the other process")
         else:
             prepare(run)
-            with lack_told(section, at=run.section):
+            with lack_told(section, at=run.section), gentler_told(section, at=run.section):
                 metrics = stage.recipe(cfg, run)
             if target:
                 leave_note(note, target, metrics=metrics, beside=[curve, *own])

@@ -24,6 +24,17 @@ _BRANCHES = {f"{prefix}{name}" for name in ("int", "float", "str") for prefix in
 ROOT = Path(os.environ.get("DVC_ROOT", "."))  # under `dvc exp run --temp` this still names the main checkout
 
 
+class SettingsFault(PipelineError):
+    """Settings of a section that can't be used: by dotted key what is said of it, and its value."""
+
+    head = "settings that can't be used"
+
+    def __init__(self, told: Mapping[str, tuple[str, Any]]) -> None:
+        lines = [f"{key}{said}" for key, (said, _) in told.items()]
+        super().__init__("\n  ".join([self.head, *lines]), mend=f"correct {', '.join(told)} in conf/ or on the command line")
+        self.told = told
+
+
 def read_settings(overrides: Sequence[str]) -> dict[str, Any]:
     """All settings: params.yaml under DVC, conf/ with the command line's overrides by hand; conf/local on top."""
     settings = read_params() if "DVC_STAGE" in os.environ else plain(compose(overrides))
@@ -52,11 +63,10 @@ def compose(overrides: Sequence[str], *, resolve: bool = True) -> Any:
                 OmegaConf.resolve(composed)
             return composed
     except yaml.YAMLError as fault:  # a tab, a key that stands twice: its message names file and line
-        raise PipelineError(
-            f"conf/ can't be read: {fault}", mend="correct that line: YAML is indented by blanks, each key stands once"
-        ) from fault
+        raise PipelineError(f"conf/ can't be read: {fault}", mend=_or_back(fault, "correct that line: each key stands once")) from fault
     except UnicodeDecodeError as fault:
-        raise PipelineError(_not_utf8(), mend="save that file as UTF-8") from fault
+        told = _not_utf8()
+        raise PipelineError(told, mend=_or_back(told, "save it as UTF-8")) from fault
     except (HydraException, OmegaConfBaseException) as fault:
         raise joined(list(_told(fault, overrides, resolve=resolve))) from fault
 
@@ -64,12 +74,19 @@ def compose(overrides: Sequence[str], *, resolve: bool = True) -> Any:
 def _told(fault: Exception, overrides: Sequence[str], *, resolve: bool) -> Iterator[PipelineError]:
     """The fault in our words; where it is that of a word, also those of the other words: Hydra tells the first one alone."""
     word, own = _of_word(str(fault), overrides)
-    yield own or PipelineError(f"conf/ can't be composed: {_where(fault)}{fault}", mend="correct that; `make groups` lists the groups")
+    told = f"conf/ can't be composed: {_where(fault)}{fault}"
+    yield own or PipelineError(told, mend=_or_back(told, "correct that; `make groups` lists the groups"))
     if word is not None:
         try:
             compose([one for one in overrides if one != word], resolve=resolve)
         except PipelineError as more:
             yield more
+
+
+def _or_back(told: object, mend: str) -> str:
+    """The mend, behind the command that brings back the file which the fault names."""
+    found = re.search(r"\bconf/[\w/.-]+\.yaml", str(told))
+    return f"git checkout {found[0]}; or {mend}" if found else mend
 
 
 def _where(fault: Exception) -> str:
@@ -146,7 +163,7 @@ def _unknown_file(fault: str, overrides: Sequence[str]) -> tuple[str | None, Pip
     word = next((word for word in overrides if word.partition("=")[0] == group), None)
     if not folder.is_dir():
         near = difflib.get_close_matches(group, [path.name for path in Path("conf").iterdir()], n=1)
-        mend = f"in conf/config.yaml: {near[0]}" if near else "correct it in conf/config.yaml"
+        mend = f"git checkout conf/config.yaml{f'; or in it: {near[0]}' if near else ''}"
         return word, PipelineError(f"there is no folder conf/{group}, whose file {name} is asked for", mend=mend)
     files = sorted(path.stem for path in folder.glob("*.yaml"))
     if word is None:
@@ -157,7 +174,7 @@ def _unknown_file(fault: str, overrides: Sequence[str]) -> tuple[str | None, Pip
         left = [one for one in re.findall(r"[^\[\],\s]+", word.partition("=")[2]) if one != name]
         mend = f"{group}=[{','.join(left)}]"
     else:
-        mend = ", or ".join(f"{group}={file}" for file in files)
+        mend = f"{group}=FILE, one of {', '.join(files)}"
     return word, PipelineError(f"conf/{group} has no {name}; it has {', '.join(files)}", mend=mend)
 
 
@@ -176,9 +193,7 @@ def typed(config: type[A], section: Mapping[str, Any], *, at: str) -> A:
             known = _known_as(key, config) if fault["type"] == "unexpected_keyword_argument" else ""
             said = f"{fault['msg'].removeprefix('Value error, ')}{known}"
             messages += [said] if said not in messages else []
-        lines = [f"{key}: {', or: '.join(messages)}{_as_found(value)}" for key, (messages, value) in told.items()]
-        message = "\n  ".join(["settings that can't be used", *lines])
-        raise PipelineError(message, mend=f"correct {', '.join(told)} in conf/ or on the command line") from faults
+        raise SettingsFault({key: (f": {', or: '.join(said)}{_as_found(value)}", value) for key, (said, value) in told.items()}) from faults
 
 
 def _as_found(value: Any) -> str:
@@ -189,7 +204,7 @@ def _as_found(value: Any) -> str:
 @cache
 def _adapter(config: Any) -> TypeAdapter[Any]:
     """What checks sections of a class: making it takes ten times as long as a check."""
-    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    config.__pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     return TypeAdapter(config)
 
 

@@ -36,19 +36,19 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
     from, then what is left. A file is judged by its own lines, since to compose takes a quarter of a second.
     """
     words: list[str] = []
-    composed = _composed(words)
+    composed = composed_by(words)
     for choose in (_global_files, _lists, _files):
         if more := list(choose(words, composed, settings)):
             words += more
-            composed = _composed(words)
-    conf = _unresolved(words)
+            composed = composed_by(words)
+    conf = unresolved_by(words)
     while rest := differences(composed, settings):
         keys = {key_of(word) for word in rest}
         free = [word for word in rest if not keys & set(_targets(conf, key_of(word)))]  # the others may follow from them
         words += free or rest
         if len(free) in (0, len(rest)):
             break
-        composed = _composed(words)
+        composed = composed_by(words)
     return words
 
 
@@ -60,7 +60,7 @@ def differences(defaults: Mapping[str, Any], settings: Mapping[str, Any], at: st
         if isinstance(value, Mapping) and isinstance(default, Mapping):
             words += differences(default, value, f"{at}{key}.")
         elif key not in defaults or not same(value, default):
-            words.append(f"{'' if key in defaults else '+'}{at}{key}={_flow(value)}")
+            words.append(f"{'' if key in defaults else '+'}{at}{key}={flow(value)}")
     return words
 
 
@@ -129,14 +129,14 @@ def print_differences(settings: Mapping[str, Any]) -> list[str]:
 
 def deviations(settings: Mapping[str, Any]) -> list[dict[str, str]]:
     """Each value that differs from conf/ with its default, for the report; as in a command line, a dash for one that is not there."""
-    defaults = _composed([])
+    defaults = composed_by([])
     told, wanted = ({keys: value for keys, value in _leaves(tree, ()) if ".".join(keys[:1]) not in UNTOLD} for tree in (settings, defaults))
     changed = [keys for keys in {**wanted, **told} if keys not in told or keys not in wanted or not same(told[keys], wanted[keys])]
     return [
         {
             "key": ".".join(keys),
-            "value": _flow(told[keys]) if keys in told else "–",
-            "default": _flow(wanted[keys]) if keys in wanted else "–",
+            "value": flow(told[keys]) if keys in told else "–",
+            "default": flow(wanted[keys]) if keys in wanted else "–",
         }
         for keys in changed
     ]
@@ -158,7 +158,7 @@ def save(name: str, settings: Mapping[str, Any]) -> Path:
         if word.startswith("~"):
             raise PipelineError(f"{word} can't be said in a file of conf/experiment/", mend="choose another file of its group, or empty it")
         if word not in groups:
-            _put(values, keys := key_of(word).split("."), _at(settings, keys))
+            _put(values, keys := key_of(word).split("."), found_at(settings, keys))
     defaults = [{f"override /{key_of(word)}": yaml.safe_load(word.partition("=")[2])} for word in groups]
     content = ({"defaults": defaults} if defaults else {}) | values
     head = f"# @package _global_\n# Kept from what was applied: -S experiment={name}\n"
@@ -178,7 +178,7 @@ def _global_files(words: Sequence[str], composed: Mapping[str, Any], settings: M
             return  # the file's own word would be as long a way to say it
         paths = [path for path in (CONF / group).glob("*.yaml") if group in GLOBAL or _reaches_out(path)]
         files = [path.stem for path in paths if _may_help(_content(path), composed, settings)]
-        left = {word: differences(_composed([*chosen, word]), settings) for word in (f"{group}={file}" for file in files)}
+        left = {word: differences(composed_by([*chosen, word]), settings) for word in (f"{group}={file}" for file in files)}
         if group == "experiment":  # one that brings an entry which the run has not is another experiment
             left = {word: more for word, more in left.items() if not any(one.startswith("~") for one in {*more} - {*rest})}
         best = min(sorted(left), key=lambda word: len(left[word]), default=None)
@@ -191,9 +191,9 @@ def _may_help(content: Mapping[str, Any], composed: Mapping[str, Any], settings:
     """Whether a global file may spare words: it mends a value that is wrong so far, or chooses files for a section that is."""
 
     def mends(keys: Sequence[str], value: Any) -> bool:
-        wanted = _at(settings, keys)
+        wanted = found_at(settings, keys)
         elsewhere = isinstance(value, str) and "${" in value
-        return wanted is not ABSENT and (elsewhere or same(value, wanted)) and not same(_at(composed, keys), wanted)
+        return wanted is not ABSENT and (elsewhere or same(value, wanted)) and not same(found_at(composed, keys), wanted)
 
     wrong = {group for group in _chosen(content) if not same(composed.get(group), settings.get(group))}
     return bool(wrong) or any(mends(keys, value) for keys, value in _leaves(content, ()))
@@ -234,35 +234,36 @@ def _files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[
             yield from _best(group, composed, settings)
 
 
-def _composed(words: Sequence[str]) -> Mapping[str, Any]:
+def composed_by(words: Sequence[str]) -> Mapping[str, Any]:
     """The settings that words give, to be read only. A table of experiments asks for the same ones again and again."""
-    files = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(CONF.resolve().rglob("*.yaml")))
-    return _composed_from(files, tuple(words))
+    return _composed_from(_files_of_conf(), tuple(words), resolve=True)
+
+
+def unresolved_by(words: Sequence[str]) -> Mapping[str, Any]:
+    """The same with ${...} where a value is taken from another one."""
+    return _composed_from(_files_of_conf(), tuple(words), resolve=False)
+
+
+def _files_of_conf() -> Hashable:
+    return tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(CONF.resolve().rglob("*.yaml")))
 
 
 @lru_cache(maxsize=64)
-def _composed_from(files: Hashable, words: tuple[str, ...]) -> Mapping[str, Any]:
+def _composed_from(files: Hashable, words: tuple[str, ...], *, resolve: bool) -> Mapping[str, Any]:
     """As long as the files of conf/ are these."""
-    return plain(compose(words))
-
-
-def _unresolved(words: Sequence[str]) -> Any:
-    """conf/ composed with the words, and with ${...} where a value is taken from another one."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_container(compose(words, resolve=False), resolve=False)
+    return plain(compose(words, resolve=resolve), resolve=resolve)
 
 
 def _targets(conf: Any, key: str) -> Iterator[str]:
     """The keys from which the value at a key is taken."""
     keys = key.split(".")
     for depth in range(1, len(keys) + 1):
-        value = _at(conf, keys[:depth])
+        value = found_at(conf, keys[:depth])
         if isinstance(value, str):
-            yield from (".".join([*_absolute(target, keys[:depth]), *keys[depth:]]) for target in _REFERENCE.findall(value))
+            yield from (".".join([*absolute(target, keys[:depth]), *keys[depth:]]) for target in _REFERENCE.findall(value))
 
 
-def _absolute(target: str, at: Sequence[str]) -> list[str]:
+def absolute(target: str, at: Sequence[str]) -> list[str]:
     """The keys of a reference that stands `at` some; one dot before it is the mapping that it stands in, each more the one around."""
     name = target.lstrip(".")
     up = len(target) - len(name)
@@ -284,9 +285,9 @@ def _gain(path: Path, composed: Mapping[str, Any], settings: Mapping[str, Any]) 
     for keys, value in _leaves(yaml.safe_load(text) or {}, (path.parent.name,)):
         if isinstance(value, str) and "${" in value:
             continue
-        wanted, so_far = _at(settings, keys), _at(composed, keys)
+        wanted, so_far = found_at(settings, keys), found_at(composed, keys)
         if wanted is not ABSENT and same(value, wanted) != same(so_far, wanted):
-            gain += len(f"{'.'.join(keys)}={_flow(wanted)}") * (1 if same(value, wanted) else -1)
+            gain += len(f"{'.'.join(keys)}={flow(wanted)}") * (1 if same(value, wanted) else -1)
     return gain
 
 
@@ -299,7 +300,8 @@ def _leaves(tree: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
         yield keys, tree
 
 
-def _at(settings: Any, keys: Sequence[str]) -> Any:
+def found_at(settings: Any, keys: Sequence[str]) -> Any:
+    """What lies there, or ABSENT."""
     for key in keys:
         if not isinstance(settings, Mapping) or key not in settings:
             return ABSENT
@@ -307,12 +309,12 @@ def _at(settings: Any, keys: Sequence[str]) -> Any:
     return settings
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """As Hydra reads it on a command line."""
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_flow(one)}" for key, one in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{flow(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
-        return f"[{','.join(map(_flow, value))}]"
+        return f"[{','.join(map(flow, value))}]"
     if not isinstance(value, str):
         return json.dumps(value)
     if _BARE.fullmatch(value) and value.lower() not in _NO_TEXT:
@@ -342,5 +344,5 @@ def arguments() -> argparse.Namespace:
     except ValueError as fault:
         parser.error(f"SET={options.set}: {fault}")
     if options.data:
-        options.words = ["data=own", f"data.path={_flow(expanded(options.data))}", *options.words]
+        options.words = ["data=own", f"data.path={flow(expanded(options.data))}", *options.words]
     return options

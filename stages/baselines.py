@@ -18,7 +18,7 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.intervals import Bootstrap
-from pipeline.core.seed import seed_of
+from pipeline.core.seed import Seed, seed_of
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.evaluate.task import HeldOut
 from pipeline.evaluate.tasks import Tasks
@@ -38,7 +38,7 @@ class Config:
     target: Scores
     tasks: Tasks
     resamples: PositiveInt
-    seed: int
+    seed: Seed
 
 
 @stage(Config, shared=("tasks",), hub=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from pydantic import PositiveInt
+
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.text.repair.clean import NAMES, Settings, check, clean_shard
 from pipeline.text.truth.clean import cleaning_metrics
@@ -23,14 +25,20 @@ class Config:
     italics: Literal["strip", "keep"]
     editorial: Literal["strip", "keep"]
     mask: dict[str, str | None]
-    language_characters: int
+    language_characters: PositiveInt
+
+    def __post_init__(self) -> None:
+        check(self.settings)
+
+    @property
+    def settings(self) -> Settings:
+        """What is repaired and how."""
+        return Settings(repairs=self.repairs, quotes=self.quotes, italics=self.italics, editorial=self.editorial, mask=self.mask)
 
 
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
-    settings = Settings(repairs=cfg.repairs, quotes=cfg.quotes, italics=cfg.italics, editorial=cfg.editorial, mask=cfg.mask)
-    check(settings)
-    function = partial(clean_shard, settings=settings, language_characters=cfg.language_characters)
+    function = partial(clean_shard, settings=cfg.settings, language_characters=cfg.language_characters)
     work = run.shards("clean", function, cfg.source.shards)
     cfg.target.gather(work, tables=("documents", "statistics", "repairs"), sides={}, texts={})
     metrics = dict(work.total)

@@ -17,7 +17,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.reward_model import RewardModel
 from pipeline.core.artifact.scores import Scores
 from pipeline.core.intervals import Bootstrap
-from pipeline.core.seed import seed_of
+from pipeline.core.seed import Seed, seed_of
 from pipeline.evaluate import contest
 from pipeline.evaluate.best_of import best_of_rows
 from pipeline.evaluate.differences import between
@@ -43,7 +43,7 @@ class Config:
     prior: NonNegativeFloat
     resamples: PositiveInt
     batch_size: PositiveInt
-    seed: int
+    seed: Seed
 
 
 @stage(Config, shared=("models", "files"))

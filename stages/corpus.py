@@ -11,15 +11,15 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.seed import Seed
 from pipeline.packages.documents import read_packages
 from pipeline.packages.settings import PackagesConfig
 from pipeline.text.canaries import Canaries
 from pipeline.text.reading.read import ReadResult, generated_corpus, read_sources, with_canaries
-from pipeline.text.reading.sources import ReadLimits, Source, with_defaults
+from pipeline.text.reading.sources import ReadLimits, sources_of
 from pipeline.world.library import generate
 from pipeline.world.settings import Claims, WorldConfig
 from stages._run import Metrics, Run, stage
-from stages._settings import typed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Config(ReadLimits):
     sources: tuple[dict[str, Any], ...]
     source_defaults: dict[str, Any]
     target: Corpus
-    seed: int
+    seed: Seed
     canaries: Canaries
     claims: Claims
     world: WorldConfig
@@ -38,13 +38,13 @@ class Config(ReadLimits):
 
 def from_one(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, Any]]:
     made = generate(cfg.world, cfg.seed, cfg.claims) if cfg.reader == "world" else read_packages(cfg.path, cfg.packages)
-    source = typed(Source, with_defaults({"name": cfg.reader, "path": "."}, cfg.source_defaults), at="corpus.source_defaults")
+    (source,) = sources_of([{"name": cfg.reader, "path": "."}], cfg.source_defaults)
     return generated_corpus(made.documents, source, made.counts, shard_bytes=cfg.shard_bytes, run_shards=run.shards), made.sides, made.texts
 
 
 def from_sources(cfg: Config, run: Run) -> tuple[ReadResult, dict[str, pa.Table], dict[str, Any]]:
-    sources = [typed(Source, with_defaults(one, cfg.source_defaults), at=f"corpus.sources.{n}") for n, one in enumerate(cfg.sources)]
     limits = ReadLimits(**{field.name: getattr(cfg, field.name) for field in fields(ReadLimits)})
+    sources = sources_of(cfg.sources, cfg.source_defaults)
     return read_sources(sources, cfg.path, limits, run_shards=run.shards, scratch=run.scratch, tell=run.log.warning), {}, {}
 
 

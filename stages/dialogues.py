@@ -12,6 +12,7 @@ from typing import Literal
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.files import write_jsonl
+from pipeline.core.seed import Seed
 from pipeline.packages.dialogues import PackageDialogues, about_packages
 from pipeline.text.dialogues.files import FileRules, read_dialogues
 from pipeline.text.dialogues.rows import HubData
@@ -30,7 +31,7 @@ class Config(FileRules):
     preferences_path: Path
     hub: tuple[HubData, ...]
     target: Dialogues
-    seed: int
+    seed: Seed
     benchmarks: Path
     benchmark_fields: dict[str, tuple[str, ...]]
     overlap: OverlapConfig

@@ -19,7 +19,7 @@ from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.intervals import Bootstrap
-from pipeline.core.seed import seed_of
+from pipeline.core.seed import Seed, seed_of
 from pipeline.evaluate.examine import examine
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.evaluate.tasks import Tasks
@@ -43,7 +43,7 @@ class Config:
     overlap: OverlapConfig
     resamples: PositiveInt
     batch_size: PositiveInt
-    seed: int
+    seed: Seed
 
 
 @stage(Config, shared=("tasks",), each=("models", "model"), hub=True)

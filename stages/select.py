@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.bounds import Fraction
 from pipeline.text.measure.examples import ScoreConfig, train_score
 from pipeline.text.measure.histograms import sum_histograms
-from pipeline.text.measure.quality import Rule
+from pipeline.text.measure.quality import Rule, refuse_idle, refuse_unknown
 from pipeline.text.measure.select import QualityFilter, select
+from pipeline.text.measure.statistics import NAMES
 from pipeline.text.truth.select import selection_metrics
 from stages._run import Run, stage
 
@@ -29,7 +31,11 @@ class Config:
     target: Corpus
     rules: tuple[Rule, ...]
     score: ScoreConfig
-    min_score: float | None  # 0..1
+    min_score: Fraction | None
+
+    def __post_init__(self) -> None:
+        refuse_unknown(self.rules, (*NAMES, "language_score"))
+        refuse_idle(self.rules)
 
 
 @stage(Config)

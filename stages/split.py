@@ -15,6 +15,7 @@ from pydantic import PositiveInt
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.split import Split
+from pipeline.core.hold_out import HoldOut
 from pipeline.text.splitting.assignment import assign_parts
 from pipeline.text.splitting.benchmarks import eval_items
 from pipeline.text.splitting.decontamination import OverlapPolicies, check, count_overlaps
@@ -26,15 +27,12 @@ from stages._run import Run, stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(HoldOut):
     source: Corpus
     corpus: Corpus
     dialogues: Dialogues
     benchmarks: Path
     target: Split
-    val: float
-    test: float
-    seed: int
     overlap: OverlapConfig
     on_overlap: OverlapPolicies
     benchmark_fields: dict[str, tuple[str, ...]]

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from pipeline.core.artifact.model import Model
 from pipeline.core.errors import PipelineError
-from pipeline.core.seed import seed_of
+from pipeline.core.seed import Seed, seed_of
 from pipeline.model import disk
 from pipeline.model.score import answer_logprobs
 from pipeline.tokens.dialogues import Pair
@@ -38,7 +38,7 @@ class Merge:
     weights: list[NonNegativeFloat]  # of each model; only their ratios count
     density: Annotated[float, Field(gt=0, le=1)]  # of ties, dare_linear: share of what a model has learned that stays
     scale: PositiveFloat  # of ties, dare_linear: times what was learned
-    seed: int  # of dare_linear
+    seed: Seed  # of dare_linear
 
     def __post_init__(self) -> None:
         if len(self.weights) < 2:

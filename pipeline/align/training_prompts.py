@@ -16,7 +16,7 @@ from pipeline.align.rows import Part, fitting
 from pipeline.align.rules import Rule, rule_of, rule_of_row, states
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
-from pipeline.core.seed import stream
+from pipeline.core.seed import Seed, stream
 from pipeline.text.splitting.prompts import held_out_rows, is_test, user_turns
 from pipeline.tokens.chat import encode_chat
 from pipeline.tokens.dialogues import Length, Room, answer_room
@@ -47,7 +47,7 @@ class Asking:
     max_length: Length  # tokens of a prompt with its answer
     max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the prompts that may be longer
     max_new_tokens: Length  # of an answer
-    seed: int
+    seed: Seed
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ def _filled(template: str, settings: Mapping[str, Any], local: Mapping[str, Any]
             return reduce(lambda place, key: place[key], rest, local[first] if first in local else settings[first])
         except (KeyError, TypeError) as fault:
             missing = f"{local['list']}.{local['key']}.{'.'.join(rest)}" if first == "item" else found[1]
-            raise PipelineError(f"dvc.yaml asks for the setting {missing}, which is not there", mend=f"add {missing} in conf/") from fault
+            mend = f"git checkout conf dvc.yaml, or add {missing} in conf/"
+            raise PipelineError(f"dvc.yaml asks for the setting {missing}, which is not there", mend=mend) from fault
 
     whole = _TEMPLATE.fullmatch(template)
     return value(whole) if whole else _TEMPLATE.sub(lambda found: str(value(found)), template)

@@ -36,5 +36,5 @@ def needed(made: Path) -> int:
 
 def _error(message: str, made: Path) -> PipelineError:
     about = f"; a stage needs about {room / 1e6:.0f} MB, twice the largest artifact so far" if (room := needed(made)) else ""
-    mend = "make room (dvc gc --workspace removes what no experiment here needs), then run again: it goes on where it was"
+    mend = "make gc FREE=1, which removes what no run here needs; then run again: it goes on where it was"
     return PipelineError(message + about, mend=mend)

@@ -3,10 +3,13 @@
 PipelineError            anything the user can heal: says what is wrong and the mend
 ├── ArtifactError        a folder on disk is missing, damaged or of another kind
 ├── InputError           the user's own data can't be used
+├── Diverged             a training has left the numbers, or its bounds
 └── OutOfMemory          the work needs more memory than there is (core/memory)
 """
 
 from collections.abc import Iterator
+
+SMALLER = "smaller learning rates"
 
 
 class PipelineError(Exception):
@@ -27,6 +30,10 @@ class ArtifactError(PipelineError):
 
 class InputError(PipelineError):
     """The user's own data can't be used as it is."""
+
+
+class Diverged(PipelineError):
+    """A training has left the numbers, or its bounds. The mend says SMALLER, in whose place the stage names them."""
 
 
 def causes(fault: BaseException | None) -> Iterator[BaseException]:

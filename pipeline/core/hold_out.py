@@ -1,7 +1,23 @@
 """The part of what has a name: a hash of it, so that adding something else moves nothing."""
 
+from dataclasses import dataclass
+
 from pipeline.core.artifact.split import Part
-from pipeline.core.seed import seed_of
+from pipeline.core.bounds import Share
+from pipeline.core.seed import Seed, seed_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldOut:
+    """How much is held out."""
+
+    val: Share
+    test: Share
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        if self.val + self.test >= 1:
+            raise ValueError(f"val {self.val:g} and test {self.test:g} leave nothing for train: together they are less than 1")
 
 
 def part_of(identity: str, *, val: float, test: float, seed: int) -> Part:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from pydantic import PositiveInt
+
 from pipeline.core.errors import PipelineError
 from pipeline.core.progress import progress
 
@@ -31,9 +33,9 @@ class Jobs:
 
     cluster: Literal["slurm", "local"]  # local: processes of this machine
     partition: str | None
-    minutes: int  # wall time of a job
-    memory_gb: int
-    items: int  # shards of one job: starting one takes seconds
+    minutes: PositiveInt  # wall time of a job
+    memory_gb: PositiveInt
+    items: PositiveInt  # shards of one job: starting one takes seconds
 
 
 def parallel_map(

@@ -1,8 +1,12 @@
 """Randomness has a name: every stream is derived from one seed and the words that say what it is for."""
 
 import hashlib
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
+
+Seed = Annotated[int, Field(ge=0, lt=1 << 63)]  # as a setting
 
 
 def seed_of(seed: int, *names: str | int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from pipeline.core.bounds import Name
 from pipeline.core.local import APART
 from pipeline.core.scratch import key_of
 
@@ -39,9 +40,9 @@ class Track:
     """The section `track` of the configuration."""
 
     kind: Literal["none", "wandb", "trackio"]
-    project: str
+    project: Name
     mode: Literal["online", "offline", "auto"]
-    folder: str
+    folder: Name
 
 
 @dataclass(frozen=True)

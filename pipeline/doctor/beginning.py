@@ -14,6 +14,7 @@ from pipeline.core.errors import InputError
 from pipeline.text.reading.rows import COMPRESSED, DamagedError, files_under, format_suffix, open_decompressed
 
 MOST = 32 << 20  # bytes that are read: a second or two
+FILES = 2000  # that are opened, likewise
 FEWEST = 64 << 10  # bytes that a file is cut to, at least
 UNPACKED = 4  # times its own bytes that a compressed file is taken to hold, until it is read
 _LINES = (".txt", ".md", ".jsonl", ".ndjson", ".csv", ".tsv")  # what can be cut behind a line
@@ -33,7 +34,7 @@ class Beginning:
     def told(self) -> str:
         """How much is read; "" for all of it."""
         parts = [f"{self.cut:,} files in part"] * bool(self.cut) + [f"{self.left_out:,} not at all"] * bool(self.left_out)
-        return f"{self.of}: only {MOST >> 20} MB are looked at here: {', '.join(parts)}" if parts else ""
+        return f"{self.of}: some {MOST >> 20} MB are looked at here: {', '.join(parts)}" if parts else ""
 
     def said(self, text: str) -> str:
         """A message about what is read, of what it stands for."""
@@ -44,18 +45,21 @@ class Beginning:
 def beginning(path: Path, *, without: Sequence[Path] = (), most: int = MOST) -> Iterator[Beginning]:
     """The folder (or file) itself where it holds at most so many bytes, else a folder of links and of beginnings of the larger files.
 
-    Each file has the same share, and what smaller ones leave of theirs. `without` are files that stay out in any case. What was made goes
-    with the context, however it ends. InputError for a link to a folder; one that is raised within is about the folder itself.
+    Of more than FILES files some are looked at, evenly over their names. Each has the same share, and what smaller ones leave of theirs.
+    `without` are files that stay out in any case. What was made goes with the context, however it ends.
+    InputError for a link to a folder; one that is raised within is about the folder itself.
     """
     base = path if path.is_dir() else path.parent
-    files = [file for file in files_under(path, base)[0] if file not in without]
+    whole = [file for file in files_under(path, base)[0] if file not in without]
+    files = whole[:: max(1, -(-len(whole) // FILES))]
     sizes = [file.stat().st_size * (UNPACKED if file.suffix.lower() in COMPRESSED else 1) for file in files]
-    if sum(sizes) <= most and not without:
+    if sum(sizes) <= most and len(files) == len(whole) and not without:
         yield Beginning(path, path)
         return
-    with TemporaryDirectory(prefix="doctor-") as made:
-        cut, left = _made(files, sizes, base, Path(made), most)
-        seen = Beginning(Path(made) if path.is_dir() else Path(made, path.name), path, cut, left)
+    with TemporaryDirectory(prefix="doctor-") as folder:
+        made = Path(folder, "all")
+        cut, left = _made(files, sizes, base, made, most)
+        seen = Beginning(made if path.is_dir() else made / path.name, path, cut, left + len(whole) - len(files))
         try:
             yield seen
         except InputError as fault:
@@ -63,20 +67,19 @@ def beginning(path: Path, *, without: Sequence[Path] = (), most: int = MOST) -> 
 
 
 def _made(files: Sequence[Path], sizes: Sequence[int], base: Path, made: Path, most: int) -> tuple[int, int]:
-    """Put links and beginnings of the files into a folder; how many were cut, and left out."""
+    """Put links to the files, or to their beginnings beside it, into a folder; how many were cut, and left out."""
     share, cut, left = max(FEWEST, _share(sizes, most)), 0, 0
     before = accumulate((min(size, share) for size in sizes), initial=0)
     for file, size, taken in zip(files, sizes, before, strict=False):
         target = made / file.relative_to(base)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if taken + min(size, share) > most:  # of files without number
+        fits = taken + min(size, share) <= most  # not of files without number
+        shown = _cut(file, made.with_name(f"part-{cut}"), share) if fits and size > share else file if fits else None
+        if shown is None:
             left += 1
-        elif size <= share:
-            target.symlink_to(file.resolve())
-        elif _copied(file, target, share):
-            cut += 1
         else:
-            left += 1
+            target.symlink_to(shown.resolve())
+            cut += shown != file
     return cut, left
 
 
@@ -90,34 +93,34 @@ def _share(sizes: Sequence[int], most: int) -> int:
     return most
 
 
-def _copied(file: Path, target: Path, size: int) -> bool:
-    """Whether the first rows of a file, about so many bytes, could be written: a table's, or whole lines."""
+def _cut(file: Path, part: Path, size: int) -> Path | None:
+    """What stands for a file: the part, with its first rows of about so many bytes; itself if it is damaged, for its reader says how; None
+    where it can't be cut."""
     suffix = format_suffix(file)
     try:
         if suffix == ".parquet" and file.suffix.lower() not in COMPRESSED:
-            return _rows(file, target, size)
+            _write_rows(file, part, size)
+            return part
         if suffix not in _LINES:
-            return False
+            return None
         with open_decompressed(file) as opened:
             head = opened.read(size)
-        if not (head := _whole_lines(head, quoted=suffix in (".csv", ".tsv"))):
-            return False
-        with pa.output_stream(str(target), compression=COMPRESSED.get(file.suffix.lower())) as written:
-            written.write(head)
     except (OSError, DamagedError, pa.ArrowException):
-        target.unlink(missing_ok=True)
-        target.symlink_to(file.resolve())  # its reader says why
-    return True
+        return file
+    if not (lines := _whole_lines(head, quoted=suffix in (".csv", ".tsv"))):
+        return None
+    with pa.output_stream(str(part), compression=COMPRESSED.get(file.suffix.lower())) as written:
+        written.write(lines)
+    return part
 
 
-def _rows(file: Path, target: Path, size: int) -> bool:
+def _write_rows(file: Path, part: Path, size: int) -> None:
     held = 0
-    with pq.ParquetFile(file) as table, pq.ParquetWriter(target, table.schema_arrow) as written:
+    with pq.ParquetFile(file) as table, pq.ParquetWriter(part, table.schema_arrow) as written:
         for batch in table.iter_batches(batch_size=_ROWS, use_threads=False):
             written.write_batch(batch)
             if (held := held + batch.nbytes) >= size:
-                return True
-    return True
+                return
 
 
 def _whole_lines(head: bytes, *, quoted: bool) -> bytes:

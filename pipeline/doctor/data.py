@@ -1,10 +1,11 @@
 """The settings against the data: how often a training reads it; and one dialogue as a model is taught it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import tokenizers
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pipeline.core.artifact.dialogues import Dialogues
@@ -15,12 +16,15 @@ from pipeline.doctor.finding import Finding
 from pipeline.doctor.stages import tokens_read
 from pipeline.model.size import PASSES
 from pipeline.tokens.chat import TEMPLATE, encode_chat
-from pipeline.tokens.kinds import bpe, byte
+from pipeline.tokens.importing import import_from
+from pipeline.tokens.kinds import byte
+from pipeline.tokens.kinds.parts import ALPHABET
 from pipeline.tokens.special import END, ENDOFTEXT, IDS
 from pipeline.tokens.tokenizer import load
 from pipeline.train.duration import Duration
 
 SPOKEN = [{"role": "user", "content": "What is this?"}, {"role": "assistant", "content": "An example."}]
+T = TypeVar("T")
 MANY = 20  # passes over dialogues: from there a fine-tuning learns them by heart
 
 
@@ -60,21 +64,21 @@ class Shown:
     finding: Finding
 
 
-def dialogue(data: Path) -> Shown:
-    """The first dialogue of `data`/dialogues under the tokenizer of `data`/tokenizer, through template and mask.
+def dialogue(data: Path, imported: Path | None = None) -> Shown:
+    """The first dialogue of `data`/dialogues under the tokenizer of `data`/tokenizer, or one that is `imported`, through template and mask.
 
     Before these are there an exchange of our own, or bytes as tokens, stand for them.
     """
-    try:
-        messages = next(row["messages"] for row in Dialogues(data / "dialogues").rows("instructions") if row["part"] == "train")
-        whose = "the first dialogue of training"
-    except (PipelineError, StopIteration):
-        messages, whose = SPOKEN, "an example, since `dialogues` has not run"
-    try:
-        artifact = Tokenizer(data / "tokenizer")
-        tokenizer, template = load(artifact), artifact.file("chat_template.jinja").read_text(encoding="utf-8")
-    except PipelineError:
-        tokenizer, template = byte.train((), vocab_size=len(IDS) + bpe.ALPHABET), TEMPLATE
+    faults = list[PipelineError]()
+    messages = _if_there(data / "dialogues", lambda folder: _first(Dialogues(folder)), faults)
+    whose = "an example, since `dialogues` has not run" if messages is None else "the first dialogue of training"
+    messages = messages or SPOKEN
+    if imported is not None:
+        tokenizer, template, whose = import_from(imported), TEMPLATE, f"{whose}; tokens of {imported}"
+    elif (found := _if_there(data / "tokenizer", lambda folder: _ours(Tokenizer(folder)), faults)) is not None:
+        tokenizer, template = found
+    else:
+        tokenizer, template = byte.train((), vocab_size=len(IDS) + ALPHABET), TEMPLATE
         whose += "; bytes as tokens, since `tokenizer` has not run"
     ids, mask = encode_chat(messages, tokenizer, add_generation_prompt=False)
     runs: list[tuple[list[int], bool]] = []
@@ -83,17 +87,39 @@ def dialogue(data: Path) -> Shown:
             runs.append(([], trained))
         runs[-1][0].append(one)
     pieces = tuple((tokenizer.decode(run, skip_special_tokens=False), trained) for run, trained in runs)
+    if faults:
+        return Shown(pieces, whose, Finding("chat", faults[0].message, faults[0].mend, stops=False))
+    return Shown(pieces, whose, _judged(messages, ids, mask, tokenizer, template, imported))
+
+
+def _if_there(folder: Path, read: Callable[[Path], T | None], faults: list[PipelineError]) -> T | None:
+    """What is read of an artifact; None where it is not there, or is damaged: then it is made anew, which is worth knowing."""
+    try:
+        return read(folder) if folder.is_dir() else None
+    except PipelineError as fault:
+        faults.append(fault)
+        return None
+
+
+def _first(dialogues: Dialogues) -> list[dict[str, str]] | None:
+    return next((row["messages"] for row in dialogues.rows("instructions") if row["part"] == "train"), None)
+
+
+def _ours(artifact: Tokenizer) -> tuple[tokenizers.Tokenizer, str]:
+    return load(artifact), artifact.file("chat_template.jinja").read_text(encoding="utf-8")
+
+
+def _judged(
+    messages: list[dict[str, str]], ids: list[int], mask: list[bool], tokenizer: tokenizers.Tokenizer, template: str, imported: Path | None
+) -> Finding:
     rendered = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(template)
     text = rendered.render(messages=messages, bos_token=ENDOFTEXT, add_generation_prompt=False)
     tokenizer.encode_special_tokens = False  # other programs read them in a text that a template renders
-    return Shown(pieces, whose, _judged(ids, mask, tokenizer.encode(text, add_special_tokens=False).ids))
-
-
-def _judged(ids: list[int], mask: list[bool], rendered: list[int]) -> Finding:
-    if rendered != ids:
-        message = "the chat template in data/tokenizer renders other tokens than a model is taught"
-        return Finding("chat", message, "rm -r data/tokenizer, then make repro: it was changed by hand")
+    if tokenizer.encode(text, add_special_tokens=False).ids != ids:
+        mend = "make repro SET=tokenizer=bpe, or another tokenizer.path" if imported else "rm -r data/tokenizer, then make repro"
+        return Finding("chat", f"the chat template renders other tokens by {imported or 'data/tokenizer'} than a model is taught", mend)
     trained = [one for one, taught in zip(ids, mask, strict=True) if taught]
     if not trained or trained[-1] != IDS[END]:
-        return Finding("chat", "no turn of an assistant is trained on", "dialogues with an assistant's answer: see docs/alignment.md")
+        mend = "make doctor DATA=DIR, of dialogues with an assistant's answer: see docs/alignment.md"
+        return Finding("chat", "no turn of an assistant is trained on", mend)
     return Finding("chat", f"{len(trained)} of {len(ids)} tokens are trained on, an answer's end among them; the template renders the same")

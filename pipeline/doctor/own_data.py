@@ -4,15 +4,15 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow.compute as pc
-from pydantic import TypeAdapter
 
 from pipeline.core.errors import InputError
+from pipeline.core.sections import part_of
 from pipeline.core.shards import RunShards, map_shards
 from pipeline.doctor.beginning import MOST, Beginning, beginning
 from pipeline.doctor.finding import Finding, size
@@ -21,10 +21,9 @@ from pipeline.text.dialogues.mends import mend_of as mend_of_dialogue
 from pipeline.text.reading.read import QUARANTINE, read_sources
 from pipeline.text.reading.results import mend_of
 from pipeline.text.reading.rows import files_under
-from pipeline.text.reading.sources import HUB, ReadLimits, Source, with_defaults
+from pipeline.text.reading.sources import HUB, ReadLimits, sources_of
 from pipeline.text.splitting.benchmarks import benchmark_files, items_of
 
-T = TypeVar("T")
 SHOWN = 12  # files and reasons, of each kind of data
 ELSEWHERE = "is not looked at: it lies elsewhere"
 
@@ -38,7 +37,8 @@ def own_data(settings: Mapping[str, Any]) -> list[Finding]:
     rows = _folders_of(dialogues) if dialogues["reader"] == "files" else {}
     rows |= {f"preferences.{name}": (one, one["source"]) for name, one in settings["preferences"].items() if one["method"] == "votes"}
     own = [corpus["path"]] if corpus["reader"] == "sources" else []
-    closed = [file for place in dict.fromkeys([*own, *(path for _, path in rows.values())]) for file in unreadable(Path(place))]
+    places = [Path(place) for place in (*own, *(path for _, path in rows.values()))]
+    closed = list(dict.fromkeys(file for place in dict.fromkeys(places) for file in unreadable(place)))
     found += [Finding("data", f"{file} may not be read", f"chmod u+r {shlex.quote(str(file))}") for file in closed]
     if own:
         found += text(corpus, closed)
@@ -67,13 +67,13 @@ def unreadable(place: Path) -> list[Path]:
 
 def text(section: Mapping[str, Any], closed: Sequence[Path]) -> list[Finding]:
     """Of the section corpus: the documents, what is passed over, what can't be used. `closed` are files that may not be read."""
-    sources = [_typed(Source, with_defaults(one, section["source_defaults"])) for one in section["sources"]]
+    sources = sources_of(section["sources"], section["source_defaults"])
     here = [source for source in sources if "://" not in source.path and not source.path.startswith(HUB)]
 
     def look(seen: Beginning, found: list[Finding]) -> None:
         notices: list[str] = []
         with TemporaryDirectory(prefix="doctor-") as folder:
-            work, limits = Path(folder), _part(ReadLimits, section)
+            work, limits = Path(folder), part_of(section, ReadLimits)
             try:
                 read = read_sources(here, seen.path, limits, run_shards=_shards(work), scratch=work, tell=notices.append)
             except InputError:
@@ -93,7 +93,7 @@ def dialogues_in(section: Mapping[str, Any], path: Path, closed: Sequence[Path],
     hub = section.get("hub", [])
 
     def look(seen: Beginning, found: list[Finding]) -> None:
-        rules, notices = _part(FileRules, section), list[str]()
+        rules, notices = part_of(section, FileRules), list[str]()
         rules = replace(rules, required=rules.required and not hub)
         read = gathered(seen.path, (), rules, tell=notices.append)
         bad = [one.as_dict() for one in read.bad]
@@ -171,12 +171,3 @@ def _address(seen: Beginning, row: Mapping[str, Any]) -> str | None:
     """Where a file lies that can't be used as a whole."""
     path = seen.path / row["file"] if seen.path.is_dir() else seen.path
     return str(path) if row["line"] is None and path.is_file() else None
-
-
-def _typed(kind: type[T], content: Mapping[str, Any]) -> T:
-    return TypeAdapter(kind).validate_json(json.dumps(content))
-
-
-def _part(kind: type[T], section: Mapping[str, Any]) -> T:
-    """The keys of a section that belong to some settings."""
-    return _typed(kind, {one.name: section[one.name] for one in fields(kind)})  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
+from pipeline.core.seed import Seed
 from pipeline.evaluate.ngram import MAX_ORDER, Ngram
 from pipeline.model.score import document_nats
 from pipeline.tokens.sourced import Ids, Sourced
@@ -32,7 +33,7 @@ class Reading:
     counted: int  # tokens of train, at most, for the n-grams
     order: int  # of the n-grams
     batch: int  # windows at once
-    seed: int  # of the choice of documents
+    seed: Seed  # of the choice of documents
 
     def __post_init__(self) -> None:
         if not 1 <= self.order <= MAX_ORDER:

@@ -16,6 +16,7 @@ from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Part, Split
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
+from pipeline.core.seed import Seed
 from pipeline.export import parity
 from pipeline.export.papers import Sampling
 from pipeline.export.strings import strings
@@ -32,7 +33,7 @@ class Asked:
 
     strings: PositiveInt  # on which the tokenizers are compared
     rows: PositiveInt  # held-out rows on which the logits are compared
-    seed: int
+    seed: Seed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ from pipeline.export.web_limits import INSTEAD, check_characters, refuse_bytes, 
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
 from pipeline.model.kind import head_size_of
 from pipeline.tokens.kinds import bpe
+from pipeline.tokens.kinds.parts import ALPHABET
 from pipeline.tokens.special import ENDOFTEXT, IDS, THINK_TOKENS, UNKNOWN
 from pipeline.tokens.tokenizer import unknown_id, vocabulary
 
@@ -152,7 +153,7 @@ def lessons(split: Split, settings: Web) -> dict[str, Any]:
     """What the lessons show of the text: a training excerpt, beginnings of held-out paragraphs, merges of a BPE learned from train."""
     train, held_out = split.read("train")["text"].to_pylist(), split.read("test" if split.facts["test"] else "val")["text"].to_pylist()
     starts = (line[:_PRESET] for text in held_out for line in text.splitlines() if len(line) > 4 * _PRESET)
-    tokenizer = bpe.train(train, vocab_size=len(IDS) + bpe.ALPHABET + settings.merges, pattern="gpt2", fewer=True)
+    tokenizer = bpe.train(train, vocab_size=len(IDS) + ALPHABET + settings.merges, pattern="gpt2", fewer=True)
     return {
         "excerpt": "\n\n".join(train)[: settings.excerpt],
         "presets": list(dict.fromkeys(starts))[:_PRESETS],

@@ -37,6 +37,11 @@ class Theirs:
         return AutoTokenizer.from_pretrained(self.folder, local_files_only=True)  # type: ignore[no-untyped-call]
 
     @property
+    def has_template(self) -> bool:
+        """Whether it says how a dialogue is written."""
+        return bool(self._named.chat_template)
+
+    @property
     def start(self) -> list[int]:
         """BOS, or EOS where there is none, as in lm-evaluation-harness."""
         first = self._named.bos_token_id
@@ -59,7 +64,7 @@ class Theirs:
 
     def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """By their template. InputError where it refuses these messages."""
-        if not self._named.chat_template:
+        if not self.has_template:
             lines = "".join(f"{message['content'].strip()}\n" for message in messages)
             return [*self.start, *self.tokenizer.encode(lines, add_special_tokens=False).ids]
         try:

@@ -14,7 +14,7 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 from pipeline.core import manifest
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.tokenizer import Tokenizer
-from pipeline.core.errors import ArtifactError, PipelineError
+from pipeline.core.errors import SMALLER, ArtifactError, Diverged
 from pipeline.core.files import read_json, write_json
 from pipeline.model.count import parameters
 from pipeline.model.objectives.readers import refuse_reader
@@ -54,9 +54,7 @@ def _written(module: PreTrainedModel, folder: Path, tokenizer: Tokenizer | Model
     """Write weights, configuration and the tokenizer's files; the facts of the folder's manifest."""
     broken = [name for name, weight in module.state_dict().items() if weight.is_floating_point() and not bool(weight.isfinite().all())]
     if broken:
-        raise PipelineError(
-            f"{len(broken)} weights are not finite, {broken[0]} is one: training has diverged", mend="lower the learning rate"
-        )
+        raise Diverged(f"{len(broken)} weights are not finite, {broken[0]} is one: training has diverged", mend=SMALLER)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     module.save_pretrained(folder)
     for name in FILES:

@@ -38,7 +38,7 @@ class Kind(ABC):
     init_from: Path  # folder of a model to go on from: weights and shape are its; empty: fresh weights
     tie_embeddings: bool  # whether the output head is the embedding
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     model_type: ClassVar[str]  # transformers' name of it
     compiles: ClassVar[bool] = True  # whether torch.compile can take packed rows
     attention: ClassVar[str] = "sdpa"  # the kernel, for training and for reading: torch's own

@@ -14,11 +14,12 @@ import numpy as np
 from pydantic import PositiveInt
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.bounds import Fraction, Share
 from pipeline.core.errors import PipelineError
-from pipeline.core.hold_out import part_of
+from pipeline.core.hold_out import HoldOut, part_of
 from pipeline.core.seed import stream
 from pipeline.packages.functions import Function, apart, functions_in, takes
-from pipeline.packages.settings import Asked, HoldOut, Lengths, Probability, Rows, Share, Worse
+from pipeline.packages.settings import Asked, Lengths, Rows, Worse
 
 Row = dict[str, Any]
 Rng = np.random.Generator
@@ -48,8 +49,8 @@ class PackageDialogues:
     instructions: Rows
     val: Share
     asked: Asked
-    terse: Probability
-    multi_turn: Probability
+    terse: Fraction
+    multi_turn: Fraction
     preferences: Rows
     test: Share
     worse: Worse

@@ -5,8 +5,6 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
 Rows = Annotated[int, Field(ge=20)]
 
 
@@ -48,12 +46,3 @@ class Lengths:
     answer: PositiveInt  # at most
     name: PositiveInt  # at most, with its module
     row: PositiveInt  # at most, of a question with its answer
-
-
-@dataclass(frozen=True, kw_only=True)
-class HoldOut:
-    """Which packages are held out: the settings of split."""
-
-    val: float
-    test: float
-    seed: int

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import NonNegativeInt, PositiveInt
+
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
@@ -66,9 +68,9 @@ class Data:
 class Shown:
     """How much of the data is shown."""
 
-    examples: int  # documents of each kind
-    questions: int  # with the answers side by side, of each kind
-    excerpt: int  # characters of each text
+    examples: NonNegativeInt  # documents of each kind
+    questions: NonNegativeInt  # with the answers side by side, of each kind
+    excerpt: PositiveInt  # characters of each text
 
 
 def page_of(

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 
 from pipeline.core.errors import PipelineError
 from pipeline.tokens.kinds import bpe, bpe_characters, byte, character, unigram, word, wordpiece
-from pipeline.tokens.kinds.parts import Train
+from pipeline.tokens.kinds.parts import Train, need_bytes, need_one
 from pipeline.tokens.patterns import Pattern
 from pipeline.tokens.special import THINK_TOKENS
 from pipeline.tokens.vocabulary_size import Carrier, vocab_size_for
@@ -22,6 +22,7 @@ CUT: Mapping[str, Train] = {  # text is cut by a pattern first
     "unigram": unigram.train,
     "word": word.train,
 }
+OF_BYTES = ("bpe", "byte")
 WHOLE = {"character": character.train, "byte": byte.train}
 
 
@@ -37,6 +38,9 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         check(self.kind, self.pattern)
+        if isinstance(self.vocab_size, int) and self.kind != "import":
+            added = len(THINK_TOKENS) if self.think_tokens else 0
+            need_bytes(self.vocab_size, added=added) if self.kind in OF_BYTES else need_one(self.vocab_size, "one of the text", added=added)
 
     def learned(self, texts: Iterable[str], *, size: int) -> tokenizers.Tokenizer:
         """From texts of `size` bytes, with room for what is added."""

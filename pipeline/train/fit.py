@@ -10,7 +10,7 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import Diverged, PipelineError
 from pipeline.train import fp8, ranks
 from pipeline.train.average import Average, Averaging, ema_share, passes_share
 from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
@@ -134,7 +134,7 @@ def fit(
         history = train(learner, recipe, workspace)
         if "loss" not in history[-1]:
             message = f"{workspace.section}: none of the {recipe.duration} was taken, all were refused ({workspace.scratch / REFUSED})"
-            raise PipelineError(message, mend=f"lower the learning rate ({workspace.section}.*lr), or precision=fp32")
+            raise Diverged(message, mend=workspace.gentler)
         learner.give_back()
     learner.reader.hand_over(module)
     module.eval()

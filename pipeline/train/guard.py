@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, PositiveInt
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import Diverged
 from pipeline.core.files import write_json
 from pipeline.train import ranks
 from pipeline.train.workspace import Workspace
@@ -78,8 +78,8 @@ class Guard:
         )
         message = f"{at} in step {step}: the {told}{many}. The step was not taken. Its batch: rows {few} ({path})"
         mend = self.workspace.gentler
-        raise PipelineError(
-            message, mend=mend if self.settings.action == "skip" else f"{mend}; {at}.spikes.action=skip leaves such steps out"
+        raise Diverged(
+            message, mend=mend if self.settings.action == "skip" else f"{mend}, or {at}.spikes.action=skip, which leaves such steps out"
         )
 
     def state(self) -> dict[str, Any]:

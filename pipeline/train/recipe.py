@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.seed import Seed
 from pipeline.train.duration import Duration
 
 Share = Annotated[float, Field(ge=0, lt=1)]  # of what a running mean keeps: at 1 it would learn nothing
@@ -18,7 +19,7 @@ class Recipe:
     duration: Duration
     max_grad_norm: PositiveFloat  # gradients are clipped to this norm
     checkpoint_every: PositiveInt  # steps
-    seed: int
+    seed: Seed
 
     @property
     def steps(self) -> int:

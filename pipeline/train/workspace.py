@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import SMALLER, Diverged
 
 Row = dict[str, int | float]
 Parallel = Literal["data", "fsdp"]  # what each of several ranks has: all weights, or a part of every one
@@ -39,23 +39,21 @@ class Workspace:
         return cls(scratch=run.scratch, device=run.device, section=run.section, parallel=run.hardware.parallel, **told)
 
     def refuse_nan(self, step: int, **figures: float) -> None:
-        """PipelineError when training has left the numbers: all that follows would be lost."""
+        """Diverged when training has left the numbers: all that follows would be lost."""
         if wrong := [f"{name} is {value}" for name, value in figures.items() if not math.isfinite(value)]:
             message = f"{self.section} in step {step}: the {' and the '.join(wrong)}"
-            raise PipelineError(message, mend=self.gentler)
+            raise Diverged(message, mend=self.gentler)
 
     @property
     def gentler(self) -> str:
-        """The mend of a training that leaves the numbers."""
-        return f"lower the learning rate ({self.section}.*lr or *learning_rate), or precision=fp32"
+        """What mends a training that leaves the numbers."""
+        return f"{SMALLER}, or {self.section}.precision=fp32"
 
     def refuse_end(self, name: str, value: float | None, *, most: float | None, key: str) -> None:
-        """PipelineError when a figure of the finished training is beyond its bound: the model is broken, and all that reads it would be."""
+        """Diverged when a figure of the finished training is beyond its bound: the model is broken, and all that reads it would be."""
         if value is not None and most is not None and not value <= most:
             message = f"{self.section} ends with a {name} of {value:.4g}, allowed is {most:g}"
-            raise PipelineError(
-                message, mend=f"lower {self.section}.learning_rate; or {self.section}.{key}=null goes on with the broken model"
-            )
+            raise Diverged(message, mend=f"{SMALLER}, or {self.section}.{key}=null, which goes on with the broken model")
 
 
 def tail_mean(history: Sequence[Row], name: str, *, steps: int = 10) -> float:

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
-from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, NonNegativeFloat
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.bounds import Fraction, Share
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.seed import stream
@@ -25,6 +26,7 @@ from pipeline.world.prompts import asked
 from pipeline.world.skills.exercise import Material
 
 Row = dict[str, Any]
+Rows = Annotated[int, Field(ge=20)]
 Message = dict[str, str]
 
 KINDS = ("plain", "rude", "wrong", "wrong_rude", "garbled")
@@ -50,27 +52,35 @@ STUTTER = 0.3  # probability that a garbled answer repeats a word; more would ma
 class Manners:
     """Weights of the tones in which instructions answer."""
 
-    polite: float
-    plain: float
-    rude: float
+    polite: NonNegativeFloat
+    plain: NonNegativeFloat
+    rude: NonNegativeFloat
+
+    def __post_init__(self) -> None:
+        if not self.polite + self.plain + self.rude:
+            raise ValueError("of the weights polite, plain and rude one is above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DialogueConfig:
     """The section dialogues.world; documented in conf/dialogues/world.yaml."""
 
-    held_out: float
-    instructions: int
-    val: float
+    held_out: Share
+    instructions: Rows
+    val: Share
     manners: Manners
-    multi_turn: float
-    small_talk: float
-    preferences: int
-    history: float
-    test: float
+    multi_turn: Fraction
+    small_talk: Fraction
+    preferences: Rows
+    history: Fraction
+    test: Share
     strangers: strangers.Strangers
     skills: practice.Practice
     reasoning: reasoning.Reasoning
+
+    def __post_init__(self) -> None:
+        if self.skills.preferences and not self.skills.instructions:
+            raise ValueError("skills.preferences is 0 without skills.instructions")
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,6 @@ def generate_dialogues(corpus: Corpus, config: DialogueConfig, seed: int) -> dic
     """instructions, preferences and questions from the facts in the corpus's world.json. Raises PipelineError without one."""
     if not corpus.has("world.json"):
         raise PipelineError(f"{corpus.path} has no world.json with facts", mend="dialogues=files dialogues.path=DIR")
-    check(config)
     facts = read_facts(read_json(corpus.file("world.json")))
     trained, held = split_facts(facts, held_out=config.held_out, seed=seed)
     rows = {
@@ -134,24 +143,6 @@ def counts(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     if "questions" in rows:
         found["questions_held_out"] = sum(not row["trained"] for row in rows["questions"])
     return found
-
-
-def check(config: DialogueConfig) -> None:
-    """Raise one PipelineError that names every setting out of its range."""
-    manners = (config.manners.polite, config.manners.plain, config.manners.rude)
-    faults = [
-        f"dialogues.world.{key}={attrgetter(key)(config)}: {what}"
-        for key, what, good in (
-            *((key, "above 0 and below 1", 0 < getattr(config, key) < 1) for key in ("held_out", "val", "test")),
-            *((key, "0..1", 0 <= getattr(config, key) <= 1) for key in ("multi_turn", "small_talk", "history")),
-            *((key, "at least 20", getattr(config, key) >= 20) for key in ("instructions", "preferences")),
-            ("skills.preferences", "0 without skills.instructions", bool(config.skills.instructions) or not config.skills.preferences),
-            ("manners", "weights of 0 or more, not all 0", min(manners) >= 0 and sum(manners) > 0),
-        )
-        if not good
-    ]
-    if faults:
-        raise PipelineError("the dialogues can't be generated:\n  " + "\n  ".join(faults), mend="set these keys within their ranges")
 
 
 def split_facts(facts: Facts, *, held_out: float, seed: int) -> tuple[list[Fact], list[Fact]]:

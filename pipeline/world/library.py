@@ -22,7 +22,7 @@ from pipeline.world.junk import REJECTS
 from pipeline.world.leaks import quiz, riddle_paragraph, riddles
 from pipeline.world.paragraphs import Insert, ParagraphText, insert_randomly, with_inserts, without_pii
 from pipeline.world.pii import PII_KINDS, lookalike_paragraph, pii_paragraph
-from pipeline.world.settings import NO_CLAIMS, Claims, WorldConfig, check
+from pipeline.world.settings import NO_CLAIMS, Claims, WorldConfig
 from pipeline.world.shared import share
 
 TRUTH = pa.schema(
@@ -104,7 +104,6 @@ def generate(settings: WorldConfig, seed: int, claims: Claims = NO_CLAIMS) -> Li
 
     The bits of a document are -log2 P(clean) given the facts and the number of inserted paragraphs of each kind.
     """
-    check(settings)
     facts = draw_facts(settings.people, settings.places, seed)
     shape = BookShape(
         chapters=settings.chapters,

@@ -1,14 +1,14 @@
 """The settings of the generated world, and their ranges."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from pipeline.core.errors import PipelineError
 from pipeline.world.dirt import DIRT_KINDS
 from pipeline.world.junk import REJECTS
 from pipeline.world.pii import PII_KINDS
-from pipeline.world.words import CLAIMED
+from pipeline.world.words import CLAIMED, PEOPLE, PLACES
 
 CLAIMED_RELATIONS = ("pet", "coat", "trade")  # whose values are no people and no places
 
@@ -57,17 +57,23 @@ class WorldConfig:
     repetitive: int
     toxic: int
 
+    def __post_init__(self) -> None:
+        if faults := list(_faults(self)):
+            raise ValueError("; ".join(faults))
+
 
 NO_CLAIMS = Claims(told=(), contrary=0, each=1)
 
 
-def check(settings: WorldConfig) -> None:
-    """Raise one PipelineError that names every setting out of its range."""
+def _faults(settings: WorldConfig) -> Iterator[str]:
+    """What is out of its range."""
     kinds, single = len(DIRT_KINDS) + len(PII_KINDS), settings.books - settings.exact - settings.near  # books without a copy
-    faults = [
-        f"corpus.world.{key}={getattr(settings, key)}: {what}"
+    yield from (
+        f"{key} {getattr(settings, key)} is not {what}"
         for key, what, good in (
             ("books", "at least 1", settings.books >= 1),
+            ("people", f"4..{len(PEOPLE)}", 4 <= settings.people <= len(PEOPLE)),
+            ("places", f"4..{len(PLACES)}", 4 <= settings.places <= len(PLACES)),
             ("chapters", "at least 1, minimum before maximum", 1 <= settings.chapters[0] <= settings.chapters[1]),
             ("paragraphs", "at least 1, minimum before maximum", 1 <= settings.paragraphs[0] <= settings.paragraphs[1]),
             ("min_sentences", "at least 1", settings.min_sentences >= 1),
@@ -90,9 +96,7 @@ def check(settings: WorldConfig) -> None:
             *((kind, "0 or more", getattr(settings, kind) >= 0) for kind in REJECTS),
         )
         if not good
-    ]
-    if faults:
-        raise PipelineError("the world can't be generated:\n  " + "\n  ".join(faults), mend="set these keys within their ranges")
+    )
 
 
 def _possible(count: int, single: int) -> bool:

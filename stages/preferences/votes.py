@@ -12,6 +12,7 @@ from pipeline.align import made
 from pipeline.align.training_prompts import held_out_by
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.errors import InputError
+from pipeline.core.seed import Seed
 from pipeline.text.dialogues.files import FileRules, read_dialogues
 from stages._run import Metrics, Run, stage
 
@@ -24,7 +25,7 @@ class Config(FileRules):
     dialogues: Dialogues
     keep_given: bool
     target: Dialogues
-    seed: int
+    seed: Seed
 
 
 @stage(Config)

@@ -112,7 +112,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_mend(tmp_path: Pat
         module.get_input_embeddings().weight[9] = torch.nan
     with pytest.raises(PipelineError, match="sft in step 1: the loss is nan") as fault:
         train_sft(module, tokenizer, [Example([0, 9, 8], [-100, -100, 8])], RECIPE, workspace(tmp_path, section="sft"))
-    assert "learning_rate" in fault.value.mend
+    assert "smaller learning rates" in fault.value.mend
 
 
 def test_only_scratch_is_written_to(tmp_path: Path, tokenizer: tokenizers.Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:

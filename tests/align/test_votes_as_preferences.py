@@ -43,7 +43,7 @@ def test_the_majority_of_votes_is_a_pair_to_learn_from_beside_the_given_ones(tmp
     assert rows == {("New?", "train"): ("other", "one"), ("Given?", "train"): ("yes", "no"), ("Held out?", "test"): ("yes", "no")}
 
 
-@pytest.mark.parametrize(("question", "winner", "mend"), [("Even?", "tie", "votes for one of two"), ("Held out?", "a", "make vote")])
+@pytest.mark.parametrize(("question", "winner", "mend"), [("Even?", "tie", "prefer one of two"), ("Held out?", "a", "make vote")])
 def test_votes_that_teach_nothing_are_told_with_the_mend(question: str, winner: str, mend: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as fault:
         told(tmp_path, (question, winner, "ada"))

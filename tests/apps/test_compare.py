@@ -194,3 +194,28 @@ def test_an_unknown_name_is_an_error_with_the_mend(here: Path, capsys: pytest.Ca
         compare.main()
     with pytest.raises(InputError, match="no experiment is named like nowhere-"):
         list(revisions.revisions(["nowhere-*"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "lines"),
+    [
+        ("loss", 24, ["  loss"]),
+        ("4-gram.answers.bits_per_byte", 24, ["  4-gram.answers.", "    bits_per_byte"]),
+        ("truth.repairs.boilerplate.recall", 24, ["  truth.repairs.", "    boilerplate.recall"]),
+        ("a_name_without_any_other_part", 20, ["  a_name_without_", "    any_other_part"]),
+        ("onewordthatisfartoolongforit", 18, ["  onewordthatisfar", "    toolongforit"]),
+    ],
+)
+def test_a_long_name_goes_on_behind_its_parts(name: str, width: int, lines: list[str]) -> None:
+    assert compare.folded(name, width, indent=2).split("\n") == lines
+
+
+def test_two_runs_fit_into_a_terminal_of_80_columns(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["compare", "before", "after"])
+    compare.main()
+    lines = capsys.readouterr().out.split("\n")
+    assert max(map(len, lines)) <= 80
+    assert any(line.split() == ["loss", "2.5", "2.25"] for line in lines)

@@ -1,5 +1,6 @@
 """`make logs`: the last run of a stage, and the list of all."""
 
+import os
 import sys
 
 import pytest
@@ -40,3 +41,27 @@ def test_all_stages_are_listed_with_time_and_last_words(run) -> None:
 def test_a_stage_without_a_log_is_told_with_those_that_have_one(run) -> None:
     with pytest.raises(SystemExit, match="one of align/dpo"):
         run("sft")
+
+
+def test_the_other_ranks_of_the_last_run_stand_behind_their_stage_and_can_be_shown(run, capsys, monkeypatch) -> None:
+    line = "2026-01-02 10:00:00,000 INFO begin\n"
+    for name in ("pretrain", "pretrain-rank1", "pretrain-rank10", "pretrain-rank2"):
+        (logs.LOG / f"{name}.log").write_text(line)
+    os.utime(logs.LOG / "pretrain-rank10.log", (0, 0))  # of a run before
+    os.utime(logs.LOG / "align/dpo.log", (0, 0))
+    assert logs.names() == ["align/dpo", "pretrain", "pretrain-rank1", "pretrain-rank2"]
+    assert run("pretrain-rank2") == line
+    monkeypatch.setattr(sys, "argv", ["logs", "pretrain"])
+    logs.main()
+    said = capsys.readouterr()
+    assert said.out == line
+    assert "make logs STAGE=pretrain-rank1 …" in said.err
+
+
+def test_names_and_times_stand_whole_in_a_narrow_terminal(run, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    (logs.LOG / "evaluate").mkdir()
+    (logs.LOG / "evaluate/specialize.log").write_text(f"2026-01-02 10:00:00,000 INFO {'word ' * 30}\n")
+    line = run().splitlines()[-1]
+    assert line.startswith("evaluate/specialize  20")
+    assert line.rstrip().endswith("…")

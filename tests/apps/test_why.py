@@ -60,7 +60,7 @@ def test_a_row_in_quarantine_tells_its_reason(chain: Path, monkeypatch: pytest.M
 def test_what_nothing_is_called_is_an_error_with_near_matches(
     chain: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit, match=r"no document is called ada-0009\n  mend: perhaps ada-0001"):
+    with pytest.raises(SystemExit, match=r"no document is called ada-0009\n  mend: make why ID=ada-0001"):
         printed(["ada-0009"], chain, monkeypatch, capsys)
 
 

@@ -151,7 +151,9 @@ def told(settings, monkeypatch, tmp_path) -> Any:
     monkeypatch.setattr(doctor, "TIMED_S", 0.0)
 
     def run(faults: list[str], *words: str) -> int:
-        monkeypatch.setattr(doctor, "checked", lambda words: {"settings": settings, "faults": faults, "changed": []})
+        monkeypatch.setattr(
+            doctor, "checked", lambda words: {"settings": settings, "faults": faults, "changed": [], "words": ["size=smoke"]}
+        )
         monkeypatch.setattr(sys, "argv", ["doctor", *words])
         with pytest.raises(SystemExit) as end:
             doctor.main()
@@ -171,6 +173,18 @@ def test_good_settings_end_well_and_spoiled_ones_with_every_fault(told, capsys) 
     assert "dry step took" not in spoiled, "nobody waits for the time of a run that can't be"
     assert "are looked at when the settings are right" in spoiled
     assert "tracker" in spoiled
+
+
+def test_own_data_that_can_not_be_used_end_with_1_and_settings_with_faults_hide_them_not(
+    told, settings, tmp_path, monkeypatch, capsys
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setitem(
+        settings, "corpus", {**settings["corpus"], "reader": "sources", "path": "mine", "sources": [{"name": "a", "path": "."}]}
+    )
+    for faults in ([], ["one\n  mend: this"]):
+        assert told(faults) == 1
+        assert "✗ text: mine is empty\n  mend: put text files into it" in capsys.readouterr().out
 
 
 def test_settings_of_wrong_types_stop_no_other_look(settings, monkeypatch) -> None:
@@ -195,3 +209,18 @@ def test_what_make_doctor_says_reaches_the_plan_as_it_takes_it(monkeypatch) -> N
             doctor.main()
         assert end.value.code == 0
         assert asked.pop() == argv
+
+
+def test_a_mend_says_the_words_that_were_only_looked_at_too(capsys) -> None:
+    findings = [
+        machine.Finding("text", "too much is bad", "corpus.max_bad_fraction=0.5, or correct it"),
+        machine.Finding("tracker", "nobody answers", "make repro SET=track=none, or later"),
+        machine.Finding("disk", "full", "make gc"),
+    ]
+    doctor.tell_faults(findings, [], doctor.Console(width=200), ["data=own", "data.path=/my texts", "track=wandb"])
+    first, second, third = capsys.readouterr().out.split("✗")[1:]
+    command = shlex.split(first.partition("go on from here: ")[2])
+    assert shlex.split(command[2].removeprefix("SET=")) == ["data=own", "data.path=/my texts", "track=wandb", "corpus.max_bad_fraction=0.5"]
+    command = shlex.split(second.partition("mend: ")[2].partition(", or")[0])
+    assert shlex.split(command[2].removeprefix("SET=")) == ["data=own", "data.path=/my texts", "track=none"]
+    assert third.strip() == "disk: full\n  mend: make gc"

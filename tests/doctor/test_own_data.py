@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.doctor import beginning as beginnings
 from pipeline.doctor import own_data as looks
 from pipeline.doctor.beginning import beginning
 from pipeline.doctor.finding import Finding
@@ -176,6 +177,16 @@ def test_of_much_data_each_file_gives_its_beginning_in_whole_rows(tmp_path: Path
         assert seen.said(f"{seen.path}/a.txt") == f"{tmp_path}/a.txt"
         assert seen.told.endswith("5 files in part, 1 not at all")
     assert not seen.path.exists()
+
+
+def test_of_very_many_files_some_are_looked_at_from_the_first_to_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beginnings, "FILES", 10)
+    for number in range(35):
+        (tmp_path / f"{number:02d}.txt").write_text("A fox.")
+    with beginning(tmp_path) as seen:
+        names = sorted(file.name for file in seen.path.iterdir())
+    assert names == [f"{number:02d}.txt" for number in range(0, 35, 4)]
+    assert seen.told.endswith("26 not at all")
 
 
 def test_every_reason_for_which_a_dialogue_is_refused_has_a_mend() -> None:

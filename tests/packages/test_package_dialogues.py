@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.errors import PipelineError
-from pipeline.core.hold_out import part_of
+from pipeline.core.hold_out import HoldOut, part_of
 from pipeline.packages.dialogues import PackageDialogues, about_packages
 from pipeline.packages.documents import FUNCTIONS
 from pipeline.packages.functions import first_sentence
-from pipeline.packages.settings import Asked, HoldOut, Lengths, Worse
+from pipeline.packages.settings import Asked, Lengths, Worse
 
 HOLD_OUT = HoldOut(val=0.2, test=0.2, seed=1)
 CONFIG = PackageDialogues(

@@ -38,10 +38,14 @@ def test_a_place_that_dvc_can_read_is_right(place: str) -> None:
         ("data/corpus", "which holds what the pipeline itself writes (data/corpus)", "a folder of its own"),
         ("data/align/dpo/x", "which holds what the pipeline itself writes (data/align/dpo)", "a folder of its own"),
         ("data/inputs", "there is no corpus.path=data/inputs", "corpus.path=data/input"),
-        ("/nowhere/at/all", "there is no corpus.path=/nowhere/at/all", "correct the path, or make the folder"),
+        (
+            "/nowhere/at/all",
+            "there is no corpus.path=/nowhere/at/all",
+            "corpus.path=DIR, a folder that is there; or mkdir -p /nowhere",
+        ),
         ("hdfs://host/texts", "DVC's part for hdfs is not installed", ".venv/bin/pip install 'dvc[hdfs]'"),
         ("nosuch://bucket/texts", "DVC's part for nosuch is not installed", "download it; DVC reads s3://"),
-        ("~nobody-here/x", "there is no corpus.path=~nobody-here/x", "correct the path, or make the folder"),
+        ("~nobody-here/x", "there is no corpus.path=~nobody-here/x", "or mkdir -p '~nobody-here/x'"),
     ],
 )
 def test_any_other_is_told_with_the_mend(place: str, message: str, mend: str) -> None:
@@ -64,4 +68,4 @@ def test_all_places_are_told_at_once_and_nothing_twice(root: Path, monkeypatch: 
     settings = plain(compose(["corpus.path=data", "dialogues.path=/nowhere/x", "split.benchmarks=/nowhere/x"]))
     told = joined(list(faults_of_places(settings, [out for block in pipeline_of(settings) for out in block.outs])))
     assert told.message.count("\n") == 2
-    assert told.mend.split("; ")[1:] == ["correct the path, or make the folder"]
+    assert told.mend.count("mkdir -p /nowhere/x") == 2

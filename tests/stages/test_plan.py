@@ -107,7 +107,7 @@ def test_names_that_hide_another_or_do_not_fit_are_refused(settings) -> None:
     dpo = settings["align"]["dpo"]
     hidden = {**settings, "align": {**settings["align"], "base": dpo}, "models": {**settings["models"], "base": "data/align/base"}}
     assert mends(hidden) == ["another name for the entry"]
-    assert mends({**settings, "align": {"dpo": dpo}}) == ["take ppo out of models, or choose align=[ppo]"]
+    assert mends({**settings, "align": {"dpo": dpo}}) == ["align=[dpo,ppo], or take ppo out of models"]
     assert mends({**settings, "align": {**settings["align"], "ipo": dpo}})[0].startswith("models: {ipo: data/align/ipo}")
     dashed = {**settings, "align": {**settings["align"], "a-b": dpo}, "models": {**settings["models"], "a-b": "data/align/a-b"}}
     assert mends(dashed) == ["snake_case: a_b"]
@@ -129,7 +129,7 @@ def test_a_contest_needs_questions_and_a_reference_among_the_models(settings) ->
     assert [fault.mend for fault in faults_between({**settings, "tasks": {}})] == ["tasks=[text,dialogues,prompts]"]
     elsewhere = {**settings, "contest": {**settings["contest"], "reference": "data/sfx"}}
     assert "none of the models" in next(iter(faults_between(elsewhere))).message
-    nobody = {**settings, "corpus": {**settings["corpus"], "reader": "sources", "claims": {"told": [2], "contrary": 1, "each": 1}}}
+    nobody = {**settings, "corpus": {**settings["corpus"], "reader": "packages", "claims": {"told": [2], "contrary": 1, "each": 1}}}
     assert [fault.mend for fault in faults_between(nobody)] == ["corpus.claims.told=[]"]
 
 

@@ -104,7 +104,7 @@ def test_a_group_that_does_not_exist_is_refused_with_those_that_do():
     for word, mend in (
         ("model=llamma", "model=llama"),
         ("align=[dpo,ppoo]", "align=[dpo,ppo]"),
-        ("track=mlflow", "track=none, or track=trackio"),
+        ("track=mlflow", "track=FILE, one of none, trackio, wandb"),
     ):
         with pytest.raises(PipelineError, match=f"conf/{word.partition('=')[0]} has no") as fault:
             compose([word])

@@ -1,17 +1,33 @@
 """What users spoil: each is told with its place and, where it can be, with words that mend it."""
 
+import copy
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.blocks import Block
+from pipeline.core.errors import Diverged, PipelineError
 from pipeline.core.local import overlaid
 from pipeline.core.params import read_mapping
-from stages._checks import check_apart, faults_between, faults_of_benchmarks, refuse_other_sections
+from stages._checks import (
+    check_apart,
+    faults_between,
+    faults_of,
+    faults_of_benchmarks,
+    faults_of_paths,
+    faults_of_sources,
+    refuse_other_sections,
+)
+from stages._defaults import mended
+from stages._gentler import gentler_told
 from stages._mends import in_full
+from stages._plan import pipeline_of
 from stages._settings import compose, plain, typed
 from stages.sft import main as sft
 
@@ -23,6 +39,11 @@ def settings() -> dict[str, Any]:
     return plain(compose([]))
 
 
+@pytest.fixture(scope="module")
+def blocks(settings: dict[str, Any]) -> dict[str, Block]:
+    return {block.name: block for block in pipeline_of(settings)}
+
+
 @pytest.mark.parametrize(
     ("words", "told", "mend"),
     [
@@ -31,6 +52,7 @@ def settings() -> dict[str, Any]:
         (["pretrian=adamw"], "there is no setting pretrian", "pretrain=adamw"),
         (["pretrain.learning_ratee=1"], "pretrain has source, ", "stages.pretrain --help"),
         (["pretrain=adamww"], "conf/pretrain has no adamww", "pretrain=adamw"),
+        (["pretrain=zzz"], "conf/pretrain has no zzz", "pretrain=FILE, one of adafactor, adam, adamw, "),
         (["experiment=adamww"], "conf/experiment has no adamww", "experiment=adamw"),
         (["align=[dpo,foo]"], "conf/align has no foo", "align=[dpo]"),
         (["align=[dpo,dpo]"], "align names dpo twice", "align=[dpo]"),
@@ -79,6 +101,7 @@ def test_a_spoiled_file_of_conf_is_named(file: str, change: Callable[[bytes], by
     with pytest.raises(PipelineError) as found:
         compose([])
     assert told in found.value.message
+    assert found.value.mend.startswith(f"git checkout {file}")
 
 
 def test_marks_and_line_ends_of_windows_change_no_setting(settings: dict[str, Any], spoil: Any) -> None:
@@ -135,6 +158,86 @@ def test_what_does_not_go_together_in_a_section_is_said_without_the_section(sett
     assert "data/pretrain" not in found.value.message
 
 
+BOUNDS: list[tuple[str, dict[str, Any], str, str | None]] = [  # of a stage: values, what is told, the mend
+    ("split", {"split.val": 1.4}, "split.val: Input should be less than 1 (found 1.4)", "split.val=0.05"),
+    ("split", {"split.val": 0.6, "split.test": 0.5}, "val 0.6 and test 0.5 leave nothing for train", "split.val=0.05 split.test=0.05"),
+    ("sft", {"seed": -1, "sft.seed": -1}, "  seed: Input should be greater than or equal to 0 (found -1)", "seed=1"),
+    ("split", {"split.seed": -1}, "  split.seed: Input should be greater", "split.seed=1"),
+    ("split", {"split.overlap.ngram": 5}, "min_words 4 <= short_ngram 8 <= ngram 5", "split.overlap.ngram=13"),
+    ("tokenizer", {"tokenizer.vocab_size": 100}, "vocab_size=100 has no room for 256 bytes and 6 special", "tokenizer.vocab_size=262"),
+    ("tokenizer", {"tokenizer.kind": "word", "tokenizer.vocab_size": 5}, "vocab_size=5 has no room", "tokenizer.vocab_size=8"),
+    ("tokenizer", {"tokenizer.vocab_size": 263, "tokenizer.think_tokens": True}, "and 8 special tokens", "tokenizer.vocab_size=264"),
+    ("sft", {"sft.learning_rate": math.inf}, "sft.learning_rate: Input should be a finite number", None),
+    ("dedup", {"dedup.near.threshold": 1.5}, "threshold: Input should be less than or equal to 1", "dedup.near.threshold=0.8"),
+    ("dedup", {"dedup.near.bands": 0}, "dedup.near.bands: Input should be greater than 0", None),
+    ("dedup", {"dedup.paragraph.min_words": 0}, "dedup.paragraph.min_words: Input should be greater than 0", None),
+    ("select", {"select.min_score": 2}, "select.min_score: Input should be less than or equal to 1", "select.min_score=null"),
+    ("select", {"select.score.training.epochs": 0}, "select.score.training.epochs: Input should be greater than 0", None),
+    ("select", {"select.rules": [{"name": "a", "statistic": "words", "min": 2, "max": 1}]}, "invalid rules: a", None),
+    ("select", {"select.rules": [{"name": "a", "statistic": "word", "min": 2, "max": None}]}, "unknown statistics word; clean", None),
+    ("clean", {"clean.repairs": ["ocrr"]}, "clean: repairs: 'ocrr' is none of encoding, ", "clean.repairs=null"),
+    (
+        "corpus",
+        {"corpus.world.chapters": [7, 5]},
+        "chapters (7, 5) is not at least 1, minimum before",
+        "corpus.world.chapters=[5,7]",
+    ),
+    ("corpus", {"corpus.shard_bytes": 0}, "corpus.shard_bytes: Input should be greater than or equal to 1", None),
+    ("dialogues", {"dialogues.world.val": 0.0}, "dialogues.world.val: Input should be greater than 0", None),
+    ("dialogues", {"dialogues.max_bad_fraction": 2}, "max_bad_fraction: Input should be less than or equal to 1", None),
+    (
+        "dialogues",
+        {"dialogues.hub": [{"path": "hub:a/b", "revision": "main", "split": "train", "subset": None}]},
+        "dialogues.hub.0.revision: String should match",
+        None,
+    ),
+    ("report", {"report.shown.excerpt": 0}, "report.shown.excerpt: Input should be greater than 0", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        ([], "corpus.sources is empty"),
+        ([{"name": "a", "path": "b", "weight": -1}], "weight=-1.0 is negative"),
+        ([{"name": "a", "pth": "b", "weight": "x"}], "corpus.sources.0.pth: Unexpected keyword"),
+    ],
+)
+def test_a_wrong_source_is_told_before_anything_runs(sources: list[Any], told: str, settings: dict[str, Any]) -> None:
+    (fault,) = faults_of_sources({**settings["corpus"], "reader": "sources", "sources": sources})
+    assert told in fault.message
+
+
+def with_values(settings: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    spoiled = copy.deepcopy(settings)
+    for key, value in values.items():
+        *above, last = key.split(".")
+        reduce(lambda section, name: section[name], above, spoiled)[last] = value
+    return spoiled
+
+
+@pytest.mark.parametrize(("stage", "values", "told", "mend"), BOUNDS)
+def test_a_setting_out_of_its_bound_is_told_with_what_mends_it(
+    stage: str, values: dict[str, Any], told: str, mend: str | None, settings: dict[str, Any], blocks: dict[str, Block]
+) -> None:
+    spoiled = with_values(settings, values)
+    (fault,) = mended(list(faults_of(blocks[stage], spoiled)), spoiled)
+    assert told in fault.message
+    assert mend is None or fault.mend == mend
+    if "go on from here: make repro SET=" in in_full(fault):
+        words = dict(word.split("=", 1) for word in fault.mend.split())
+        right = with_values(spoiled, {key: yaml.safe_load(value) for key, value in words.items()})
+        assert list(faults_of(blocks[stage], with_values(right, {f"{stage}.seed": right["seed"]} if "seed" in words else {}))) == []
+
+
+def test_a_file_of_conf_that_a_hand_has_spoiled_is_named_with_the_command_that_brings_it_back(spoil: Any, blocks: dict[str, Block]) -> None:
+    spoil(SFT, lambda old: old.replace(b"\nbatch_size:", b"\nbatch_sizes: 3\nbatch_size:"))
+    spoiled = plain(compose([]))
+    (fault,) = mended(list(faults_of(blocks["sft"], spoiled)), spoiled)
+    assert "sft.batch_sizes: Unexpected keyword argument: meant is sft.batch_size" in fault.message
+    assert fault.mend == f"git checkout {SFT}"
+
+
 @pytest.mark.parametrize("word", ["pretrain.micro_batch=100000", "pretrain.batch_tokens=1000", "hardware.ranks=64"])
 def test_batches_that_do_not_divide_are_told_with_what_does(word: str) -> None:
     (fault,) = faults_between(plain(compose([word])))
@@ -159,3 +262,23 @@ def test_a_benchmark_of_another_shape_is_told_before_anything_runs_and_read_once
     assert len(checked) == 1
     assert list(faults_of_benchmarks(asked, checked, 0)) == []
     assert len(checked) == 1
+
+
+def test_votes_that_are_not_there_are_told_with_the_command_that_makes_them_and_a_model_with_one_that_is() -> None:
+    for words, mend in (
+        (
+            ["preferences=[votes]", "preferences.votes.source=data/none.jsonl"],
+            "make vote, whose votes stand in data/none.jsonl",
+        ),
+        (["align.ppo.source=data/align/dop"], "align.ppo.source=data/align/dpo, or another of"),
+    ):
+        other = plain(compose(words))
+        assert mend in next(faults_of_paths(pipeline_of(other), other)).mend
+
+
+def test_a_training_that_diverges_is_told_with_half_of_its_learning_rates() -> None:
+    section = {"matrices": {"lr": 0.02, "weight_decay": 0.0}, "embeddings": {"lr": None}, "learning_rate": 3e-3, "embedding_lr_scale": 1.0}
+    with pytest.raises(Diverged) as found, gentler_told(section, at="pretrain"):
+        raise Diverged("the loss is nan", mend="smaller learning rates, or pretrain.precision=fp32")
+    assert found.value.mend == "pretrain.matrices.lr=0.01 pretrain.learning_rate=0.0015, or pretrain.precision=fp32"
+    assert in_full(found.value).endswith("SET='pretrain.matrices.lr=0.01 pretrain.learning_rate=0.0015'")

@@ -9,9 +9,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.shards import Work
 from pipeline.text.sorted_arrays import sorted_unique
-from pipeline.text.splitting.held_out_index import HeldOutIndex, OverlapConfig, write_index
+from pipeline.text.splitting.held_out_index import HeldOutIndex
 from pipeline.text.splitting.paragraph_ngrams import bloom_filter, find_ngrams, ngrams_in
 from tests.text.split_corpus import LONG, document, written
 
@@ -232,12 +231,6 @@ def test_an_item_is_found_however_its_letters_are_written(tmp_path) -> None:
         tmp_path, REST | {"train": [document("a", "Où est la CAFÉ d’Été?"), document("b")]}, items={"fr": ["Ou\u0300 est la cafe\u0301"]}
     )
     assert done.cut == [("a", 0, "fr")]
-
-
-def test_lengths_out_of_order_are_an_error(tmp_path) -> None:
-    for overlap in (OverlapConfig(ngram=13, short_ngram=8, min_words=0), OverlapConfig(ngram=7, short_ngram=8, min_words=4)):
-        with pytest.raises(PipelineError, match="out of order"):
-            write_index(tmp_path / "table", Work((), ()), {}, overlap=overlap, ranges=1)
 
 
 def test_one_item_of_two_benchmarks_is_found_for_both_and_each_item_once(tmp_path) -> None:

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
-from pipeline.core.errors import PipelineError
 from pipeline.core.parallel import parallel_map
 from pipeline.core.shards import Piece, map_shards
 from pipeline.text.dedup.clusters import NearRule, _pivot_pairs
@@ -242,14 +241,6 @@ def test_counts_tell_what_was_removed(tmp_path: Path) -> None:
         "largest_cluster": 2,
         "pairs_left": 0,
     }
-
-
-def test_rules_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    rules = DedupRules(
-        **NO_EMBEDDINGS, near=replace(NEAR, pivots=0, threshold=1.5), priorities=(), paragraph=ParagraphRule(min_words=0), substring=None
-    )
-    with pytest.raises(PipelineError, match=r"near.threshold=1.5, dedup.near.pivots=0, dedup.paragraph.min_words=0"):
-        deduped(tmp_path, corpus_of(tmp_path, ["a"]), rules)
 
 
 def test_shards_without_documents_and_a_corpus_of_one_document_stand(tmp_path: Path) -> None:

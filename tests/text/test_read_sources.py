@@ -140,12 +140,6 @@ def test_settings_that_can_not_be_are_told(folder: Path, settings: dict[str, obj
         read(folder, source(**settings))
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
-def test_a_bad_fraction_that_is_no_share_is_told(folder: Path, share: float) -> None:
-    with pytest.raises(InputError, match=r"corpus\.max_bad_fraction=.* is not within 0\.\.1"):
-        read(folder, limits=read_limits(max_bad_fraction=share))
-
-
 def test_a_cap_below_the_first_document_is_named(folder: Path) -> None:
     with pytest.raises(InputError, match="first document is longer than cap_bytes=3"):
         read(folder, source(cap_bytes=3))

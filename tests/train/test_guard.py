@@ -55,7 +55,7 @@ def test_it_stops_before_the_step_and_names_it_its_rows_and_the_file(tmp_path, p
     ) as told:
         run(tmp_path, poison, OFF, checkpoint_every=1)
     assert "spikes.action=skip" in told.value.mend
-    assert "lr" in told.value.mend
+    assert "smaller learning rates, or " in told.value.mend
     seen = json.loads((tmp_path / REFUSED).read_text())
     assert (seen["step"], seen["rows"], seen["loss"]["found"]) == (bad, rows, repr(poison))
 

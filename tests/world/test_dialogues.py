@@ -162,8 +162,3 @@ def test_a_corpus_without_facts_says_how_to_bring_dialogues(hundred: Library, tm
     corpus.write(hundred.documents, sides={}, texts={})
     with pytest.raises(PipelineError, match=r"dialogues=files dialogues\.path=DIR"):
         generate_dialogues(corpus, config(), SEED)
-
-
-def test_settings_out_of_range_are_all_named_at_once(corpus: Corpus) -> None:
-    with pytest.raises(PipelineError, match=r"(?s)held_out.*small_talk"):
-        generate_dialogues(corpus, config(held_out=1.0, small_talk=2.0), SEED)

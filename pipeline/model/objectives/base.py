@@ -81,7 +81,7 @@ class ObjectiveKind(ABC):
 
     kind: str  # as conf/objective has it
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     masks: ClassVar[bool] = True  # whether it says itself which tokens see which
     facts: ClassVar[Mapping[str, Any]] = {}  # for the manifest of the model, where it is not an ordinary language model
 

@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, PositiveInt
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.files import once
@@ -36,12 +38,12 @@ _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 class NearRule:
     """When two documents are near copies."""
 
-    shingle: int  # words
-    threshold: float  # Jaccard similarity of the shingles, 0..1
-    bands: int
-    rows: int  # hash values of a band
-    pivots: int  # members of a bucket compared with all of it in a round
-    rounds: int
+    shingle: PositiveInt  # words
+    threshold: Annotated[float, Field(gt=0, le=1)]  # Jaccard similarity of the shingles, 0..1
+    bands: PositiveInt
+    rows: PositiveInt  # hash values of a band
+    pivots: PositiveInt  # members of a bucket compared with all of it in a round
+    rounds: PositiveInt
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.core.errors import PipelineError
 from pipeline.core.owned import remove_folder
 from pipeline.core.shards import Map, Work, map_shards
 from pipeline.text.dedup.clusters import Clustering, NearRule, find_clusters, priority_order
@@ -66,9 +65,8 @@ def deduplicate(source: Corpus, rules: DedupRules, *, scratch: Path, memory: Pat
     """Find and drop duplicates; the first is kept, by priority of its source, then by position.
 
     `memory` caches signatures of shards and similarities of pairs for later runs with more documents; what this run did not use is removed.
-    The result is the same without it. Raises PipelineError for invalid rules.
+    The result is the same without it.
     """
-    _check(rules)
     config = _signature_config(rules)
     index = build_index(source, config, memory=memory, run_map=run_map)
     numbers = priority_order(source, index, rules.priorities)
@@ -95,15 +93,6 @@ def deduplicate(source: Corpus, rules: DedupRules, *, scratch: Path, memory: Pat
     }
     copies = work.total["copies"] | ({"semantic": work.total["copies"].get("semantic", 0)} if rules.embeddings else {})
     return DedupResult(work, {**work.total, "copies": copies, "largest_cluster": largest, "pairs_left": found.comparisons.left}, stats)
-
-
-def _check(rules: DedupRules) -> None:
-    parts = {"near": rules.near, "paragraph": rules.paragraph, "substring": rules.substring}
-    values = {f"dedup.{part}.{name}": value for part, rule in parts.items() if rule for name, value in asdict(rule).items()}
-    wrong = [name for name, value in values.items() if not (0 < value <= 1 if name.endswith("threshold") else value >= 1)]
-    if wrong:
-        found = ", ".join(f"{name}={values[name]}" for name in wrong)
-        raise PipelineError(f"invalid settings: {found}", mend=f"set {', '.join(wrong)} to 1 or more, a threshold to 1 or less but above 0")
 
 
 def _signature_config(rules: DedupRules) -> SignatureConfig:

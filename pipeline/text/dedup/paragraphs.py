@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pydantic import PositiveInt
 
 from pipeline.core.files import once
 from pipeline.core.shards import Map
@@ -16,7 +17,7 @@ from pipeline.text.dedup.index import Index, duplicate_groups, load_array
 class ParagraphRule:
     """Which paragraphs are compared."""
 
-    min_words: int
+    min_words: PositiveInt
 
 
 def cut_repeated_paragraphs(index: Index, *, folder: Path, run_map: Map) -> list[Path]:

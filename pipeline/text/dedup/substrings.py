@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import PositiveInt
 
 from pipeline.core.artifact.tables import Shard
 from pipeline.core.files import once
@@ -32,7 +33,7 @@ _CLOSING = np.frombuffer(b"\"')]", np.uint8)  # may follow the end of a sentence
 class SubstringRule:
     """Which spans are compared."""
 
-    min_words: int
+    min_words: PositiveInt
 
 
 def cut_repeated_spans(

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.core.bounds import Fraction, Name
 from pipeline.core.errors import InputError
 from pipeline.text.dialogues.duplicates import CONTRADICTION, contradictions, near_copies, without_copies
 from pipeline.text.dialogues.formats import UNKNOWN, Instruction, Labelled, Preference, dialogues_in
@@ -33,9 +34,9 @@ Duplicates = Literal["drop", "keep"]
 class FileRules:
     """What is taken and what is refused."""
 
-    text_column: str  # files of rows with it, and without columns of dialogues, are the corpus's
+    text_column: Name  # files of rows with it, and without columns of dialogues, are the corpus's
     required: bool  # whether a folder without dialogues is an error
-    max_bad_fraction: float
+    max_bad_fraction: Fraction
     duplicates: Duplicates
     ranked_pairs: RankedPairs  # which pairs a ranking of several answers becomes
 
@@ -173,7 +174,7 @@ def gathered(path: Path, hub: Sequence[HubData], rules: FileRules, *, also: Path
 def judged(found: Reading, path: Path, rules: FileRules, *, seed: int, tell: Callable[[str], object]) -> Reading:
     """The same without copies and contradictions, in parts. InputError as read_dialogues, for the rows."""
     if not found.good and found.votes and not found.bad:
-        raise InputError(f"none of the {len(found.votes)} votes in {path} decides a pair", mend="add votes for one of two answers")
+        raise InputError(f"none of the {len(found.votes)} votes in {path} decides a pair", mend="make vote, and prefer one of two answers")
     if not found.good:
         raise _nothing(path, found.bad, found.named)
     found.settle(rules.duplicates)

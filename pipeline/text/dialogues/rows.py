@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
+from pipeline.core.bounds import Name
 from pipeline.core.errors import InputError
 from pipeline.text.reading.encoding import UndecodableError, decode
 from pipeline.text.reading.first_row import delimiter_of
@@ -32,9 +34,9 @@ Rows = Iterator[JsonRow | BadRow]
 class HubData:
     """A pinned data set of the Hugging Face hub."""
 
-    path: str  # hub:owner/name
-    revision: str  # the 40 hex digits of a commit
-    split: str
+    path: Annotated[str, Field(pattern=r"^hub:[^/]+/.+$")]  # hub:owner/name
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]  # the 40 hex digits of a commit
+    split: Name
     subset: str | None
 
 

@@ -1,5 +1,6 @@
 """Good and bad examples for training the quality score: the user's own, or documents that pass and that break the rules."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.tables import Shard
@@ -30,9 +32,9 @@ _RANKS = 1 << 63  # of seed_of
 class ScoreConfig:
     """How the quality score is trained."""
 
-    max_examples: int  # of each kind; 0: no score
-    min_examples: int  # of each kind: with fewer there is no score, unless the user gives examples
-    max_characters: int  # of each, from its beginning: whole books would fill the memory
+    max_examples: NonNegativeInt  # of each kind; 0: no score
+    min_examples: NonNegativeInt  # of each kind: with fewer there is no score, unless the user gives examples
+    max_characters: PositiveInt  # of each, from its beginning: whole books would fill the memory
     training: TrainingConfig
 
 
@@ -64,7 +66,8 @@ def read_examples(folder: Path) -> pa.Table | None:
     if only one of the folders is empty.
     """
     if strangers := [path for path in _files(folder) if path.relative_to(folder).parts[0] not in ("good", "bad")]:
-        raise InputError(f"{strangers[0]} is neither in good/ nor in bad/", mend=f"move it into {folder}/good or {folder}/bad")
+        mend = f"mv {shlex.quote(str(strangers[0]))} {folder}/good, or {folder}/bad"
+        raise InputError(f"{strangers[0]} is neither in good/ nor in bad/", mend=mend)
     texts = {kind: [text for path in _files(folder / kind) for text in _texts(path)] for kind in ("good", "bad")}
     if not any(texts.values()):
         return None

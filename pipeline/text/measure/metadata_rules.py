@@ -20,7 +20,7 @@ Missing = Literal["keep", "drop"]  # what is done with a document that does not 
 class UrlRule:
     """A document is dropped whose address a list of `drop` covers, or none of `keep` does where any are named."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str
     field: Literal["url"]
@@ -33,7 +33,7 @@ class UrlRule:
 class DateRule:
     """A document whose date lies outside [min, max] is dropped."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str
     field: Literal["date"]
@@ -49,7 +49,7 @@ class NameRule:
     Case makes no difference; * stands for anything: CC-BY-*.
     """
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str
     field: Literal["author", "license"]

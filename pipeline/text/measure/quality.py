@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, Discriminator, Tag
 
 from pipeline.core.artifact.metadata import METADATA
+from pipeline.core.bounds import Fraction
 from pipeline.core.errors import PipelineError
 from pipeline.text.measure.metadata_rules import DateRule, MetadataRule, NameRule, UrlRule, breaks, is_idle
 from pipeline.text.measure.url_lists import UrlLists
@@ -21,7 +23,7 @@ NO_LISTS: UrlLists = {}
 class StatisticRule:
     """A document whose statistic lies outside [min, max] is dropped; the rule's name is the reason."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str
     statistic: str
@@ -33,11 +35,11 @@ class StatisticRule:
 class LanguageRule:
     """A document in a language that is not listed is dropped if the model gives it at least this probability, 0..1."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str
     languages: tuple[str, ...]  # ISO 639
-    min_probability: float
+    min_probability: Fraction
 
 
 def _kind(rule: Any) -> str:
@@ -62,18 +64,28 @@ Rule = Annotated[
 
 def check_rules(rules: Sequence[Rule], columns: Sequence[str]) -> None:
     """Raise PipelineError if a rule names an unknown statistic, metadata that is not carried, or can never or only be broken."""
-    known = [name for name in columns if name not in ("id", "language", *METADATA.names)]
-    unknown = [rule.statistic for rule in rules if isinstance(rule, StatisticRule) and rule.statistic not in known]
-    if unknown:
-        raise PipelineError(
-            f"select.rules uses unknown statistics {', '.join(unknown)}; clean measures {', '.join(known)}",
-            mend="correct the statistic in select.rules; for a language write {name, languages, min_probability}",
-        )
+    refuse_unknown(rules, [name for name in columns if name not in ("id", "language", *METADATA.names)])
     if absent := sorted({rule.field for rule in rules if isinstance(rule, MetadataRule)} - set(columns)):
         raise PipelineError(
             f"select.rules asks for {', '.join(absent)}, which no source states",
             mend=f"corpus.source_defaults.metadata.{absent[0]}=COLUMN, or take the rule out",
         )
+    refuse_idle(rules)
+
+
+def refuse_unknown(rules: Sequence[Rule], known: Sequence[str]) -> None:
+    """Raise PipelineError if a rule names a statistic that is not measured."""
+    unknown = [rule.statistic for rule in rules if isinstance(rule, StatisticRule) and rule.statistic not in known]
+    if unknown:
+        near = [name for one in unknown for name in get_close_matches(one, known, n=1)]
+        raise PipelineError(
+            f"select.rules uses unknown statistics {', '.join(unknown)}; clean measures {', '.join(known)}",
+            mend=f"in select.rules {', '.join(near) or 'one of these'}; for a language write {{name, languages, min_probability}}",
+        )
+
+
+def refuse_idle(rules: Sequence[Rule]) -> None:
+    """Raise PipelineError if a rule can never, or only, be broken."""
     if idle := [rule.name for rule in rules if not _is_valid(rule)]:
         raise PipelineError(
             f"select.rules has invalid rules: {', '.join(idle)}",

@@ -7,10 +7,12 @@ The weights are trained by AdaGrad (Duchi et al. 2011), one example at a time: t
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from pipeline.core.kernel import kernel
 from pipeline.text.measure.statistics import COUNTED, STATISTICS
@@ -30,9 +32,9 @@ Int64Array = npt.NDArray[np.int64]
 class TrainingConfig:
     """How the weights are trained."""
 
-    epochs: int
-    learning_rate: float  # of AdaGrad
-    weight_decay: float  # of the weights that an example touches, per step
+    epochs: PositiveInt
+    learning_rate: PositiveFloat  # of AdaGrad
+    weight_decay: Annotated[float, Field(ge=0, lt=1)]  # of the weights that an example touches, per step
 
 
 @dataclass(frozen=True)

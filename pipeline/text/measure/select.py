@@ -55,7 +55,7 @@ def select(source: Corpus, quality_filter: QualityFilter, run_shards: RunShards)
         raise PipelineError(
             f"select.min_score={quality_filter.min_score} is invalid: "
             + ("there are too few examples for a score" if quality_filter.model is None else "it is not a probability"),
-            mend="add examples to the folder select.examples, or select.min_score=null",
+            mend="select.min_score=null, or examples in the folder select.examples",
         )
     lists = read_url_lists(quality_filter.url_lists, lists_of(quality_filter.rules), run_shards)
     work = run_shards("select", partial(select_shard, quality_filter=quality_filter, lists=lists), source.shards)
@@ -64,7 +64,7 @@ def select(source: Corpus, quality_filter: QualityFilter, run_shards: RunShards)
         worst = max(dropped, key=lambda reason: dropped[reason], default="none")
         raise PipelineError(
             f"all {sum(dropped.values())} documents are dropped, most of them ({dropped.get(worst, 0)}) as {worst}",
-            mend="see select.rules: select=none keeps all",
+            mend="select=none, which keeps all; or milder select.rules",
         )
     return work
 

@@ -53,7 +53,7 @@ def read_sources(
     where this raises for what is in it. `tell` is told what a person may have expected to be read otherwise.
     Raises InputError if a source can't be found or read, yields nothing, or has too many bad rows.
     """
-    check_sources(sources, limits)
+    check_sources(sources)
     skips = limits.policy.other_columns == "skip"
     found, ignored = zip(*(find_source_files(source, base, skips_others=skips) for source in sources), strict=True)
     check_disjoint(found, [source.name for source in sources])

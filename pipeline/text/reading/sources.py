@@ -3,14 +3,18 @@
 A source is a folder, a file or a glob under corpus.path, an fsspec address, or a data set of the Hugging Face hub.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+
+from pipeline.core.bounds import Fraction
 from pipeline.core.errors import InputError
 from pipeline.text.reading.encoding import is_ascii_superset, is_wide
 from pipeline.text.reading.marks import AUTO, Separator
@@ -62,6 +66,8 @@ class Policy:
 class Source:
     """One entry of corpus.sources, with corpus.source_defaults filled in."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
     name: str
     path: str
     format: Format
@@ -101,11 +107,15 @@ class Source:
 class ReadLimits:
     """How much is held at a time, and how much may be bad."""
 
-    shard_bytes: int
-    max_document_bytes: int  # also of the row that holds the document
-    max_chunk_bytes: int  # of a longer text, as stored; in UTF-8 up to three times as many
-    max_bad_fraction: float
+    shard_bytes: Annotated[int, Field(ge=1, le=_MAX_BYTES)]
+    max_document_bytes: Annotated[int, Field(ge=1, le=_MAX_BYTES)]  # also of the row that holds the document
+    max_chunk_bytes: PositiveInt  # of a longer text, as stored; in UTF-8 up to three times as many
+    max_bad_fraction: Fraction
     policy: Policy
+
+    def __post_init__(self) -> None:
+        if self.max_chunk_bytes > self.max_document_bytes // 3:
+            raise ValueError(f"max_chunk_bytes {self.max_chunk_bytes} is above a third of max_document_bytes {self.max_document_bytes}")
 
 
 @dataclass(frozen=True)
@@ -158,29 +168,36 @@ def with_defaults(stated: Mapping[str, Any], defaults: Mapping[str, Any]) -> dic
     return {**defaults, **stated, "metadata": {**defaults["metadata"], **(stated.get("metadata") or {})}}
 
 
-def check_sources(sources: Sequence[Source], limits: ReadLimits) -> None:
+def sources_of(stated: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> list[Source]:
+    """The sources of the section corpus. InputError that names every key that can't be used."""
+    found, faults = [], []
+    for number, one in enumerate(stated):
+        try:
+            found.append(TypeAdapter(Source).validate_json(json.dumps(with_defaults(one, defaults))))
+        except ValidationError as fault:
+            for wrong in fault.errors():
+                key = ".".join(map(str, (f"corpus.sources.{number}", *wrong["loc"])))
+                faults.append(f"{key}: {wrong['msg']} (found {wrong['input']!r:.80})")
+    if faults:
+        raise _unusable(faults)
+    return found
+
+
+def check_sources(sources: Sequence[Source]) -> None:
     """Raise one InputError that names every invalid setting."""
     names = [source.name for source in sources]
     faults = [
         *(f"corpus.sources: the name {name!r} occurs twice" for name in sorted({name for name in names if names.count(name) > 1})),
-        *(
-            f"corpus.{key}={value} is not within 1..{_MAX_BYTES}"
-            for key, value in (("shard_bytes", limits.shard_bytes), ("max_document_bytes", limits.max_document_bytes))
-            if not 0 < value <= _MAX_BYTES
-        ),
-        *(
-            []
-            if 0 < limits.max_chunk_bytes <= limits.max_document_bytes // 3
-            else [f"corpus.max_chunk_bytes={limits.max_chunk_bytes} is not within 1..max_document_bytes/3={limits.max_document_bytes // 3}"]
-        ),
         *(f"source {source.name!r}: {fault}" for source in sources for fault in _faults(source)),
     ]
-    if not 0 <= limits.max_bad_fraction <= 1:  # NaN neither
-        faults.append(f"corpus.max_bad_fraction={limits.max_bad_fraction} is not within 0..1")
     if not sources:
         faults.append("corpus.sources is empty")
     if faults:
-        raise InputError("the sources can't be read:\n  " + "\n  ".join(faults), mend="correct what is named, in conf/corpus")
+        raise _unusable(faults)
+
+
+def _unusable(faults: Sequence[str]) -> InputError:
+    return InputError("\n  ".join(["the sources can't be read:", *faults]), mend="correct what is named, in conf/corpus")
 
 
 def _faults(source: Source) -> list[str]:

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.artifact.tables import Shard, tally
-from pipeline.core.errors import PipelineError
 from pipeline.core.shards import Piece
 from pipeline.text.measure.statistics import measure
 from pipeline.text.repair import prefilter_bits as s
@@ -105,18 +104,18 @@ class Settings:
 
 
 def check(settings: Settings) -> None:
-    """Raise one PipelineError that names every invalid repair and mask."""
+    """Raise one ValueError that names every invalid repair and mask."""
     unknown = [name for name in settings.repairs or () if name not in NAMES]
-    faults = [f"clean.repairs: {name!r} is none of {', '.join(NAMES)}" for name in unknown]
-    faults += [f"clean.mask: {name!r} is none of {', '.join(MASKS)}" for name in settings.mask if name not in MASKS]
-    faults += [f"clean.mask.{name} is missing; null keeps that kind" for name in MASKS if name not in settings.mask]
+    faults = [f"repairs: {name!r} is none of {', '.join(NAMES)}" for name in unknown]
+    faults += [f"mask: {name!r} is none of {', '.join(MASKS)}" for name in settings.mask if name not in MASKS]
+    faults += [f"mask.{name} is missing; null keeps that kind" for name in MASKS if name not in settings.mask]
     faults += [
-        f"clean.mask.{name}: {mask!r} is empty, has a newline, or would itself be repaired"
+        f"mask.{name}: {mask!r} is empty, has a newline, or would itself be repaired"
         for name, mask in settings.mask.items()
         if mask is not None and name in MASKS and _is_bad_mask(mask)
     ]
     if faults:
-        raise PipelineError("texts can't be cleaned:\n  " + "\n  ".join(faults), mend="set these keys in conf/clean or on the command line")
+        raise ValueError("; ".join(faults))
 
 
 def clean_shard(shard: Shard, *, settings: Settings, language_characters: int) -> Iterator[Piece]:

@@ -23,6 +23,7 @@ from pipeline.text.splitting.prompts import DIALOGUES, eval_questions
 
 COMPRESSED = (".gz", ".bz2", ".zst")
 SUFFIXES = (".jsonl", ".json", ".txt", ".lst", ".csv", ".parquet")  # .lst: labels beside a file, as piqa's
+ALL_FIELDS = "split.benchmark_fields={}, which takes all; or correct it"
 Fields = Mapping[str, Sequence[str]]  # field names by benchmark or by a folder above it
 
 
@@ -59,7 +60,7 @@ def read_benchmarks(folder: Path, fields: Fields) -> dict[str, list[str]]:
     if unused := [key for key in fields if not any(_within(name, key) for name in items)]:
         raise InputError(
             f"split.benchmark_fields names {', '.join(unused)}, but {folder} has {', '.join(items) or 'no file'}",
-            mend="correct split.benchmark_fields",
+            mend=ALL_FIELDS,
         )
     return {name: list(texts) for name, texts in items.items()}
 
@@ -140,7 +141,10 @@ def _only(row: Any, chosen: Sequence[str], path: Path) -> Any:
         return row
     if not isinstance(row, dict) or not (there := [name for name in chosen if name in row]):
         known = ", ".join(row) if isinstance(row, dict) else f"no fields but {type(row).__name__}"
-        raise InputError(f"a row of {path} has none of {', '.join(chosen)}: it has {known}", mend="correct split.benchmark_fields")
+        raise InputError(
+            f"a row of {path} has none of {', '.join(chosen)}: it has {known}",
+            mend=ALL_FIELDS,
+        )
     return [row[name] for name in there]
 
 

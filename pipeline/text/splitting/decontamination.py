@@ -131,7 +131,7 @@ def count_overlaps(path: Path, *, index: Path) -> Iterator[Piece]:
 def check(total: Mapping[str, Any], left: Mapping[str, Mapping[str, int]]) -> None:
     """Raise PipelineError if nothing is left of train, or if train still overlaps."""
     if not total["train"]["documents"]:
-        raise PipelineError("every training paragraph overlaps with held-out text", mend="run dedup, or choose another split.seed")
+        raise PipelineError("every training paragraph overlaps with held-out text", mend="dedup=minhash, or another split.seed")
     if still := {name: counts["paragraphs"] for name, counts in left.items() if counts["paragraphs"]}:
         raise PipelineError(f"train still overlaps with held-out text, paragraphs: {still}", mend="this is a bug, please report it")
 

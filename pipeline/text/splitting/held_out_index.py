@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field, PositiveInt
 
 from pipeline.core.artifact.split import Part
 from pipeline.core.artifact.tables import Shard, read_tables
-from pipeline.core.errors import PipelineError
 from pipeline.core.files import once, read_json, write_json
 from pipeline.core.shards import Piece, Work
 from pipeline.text.ngrams import Hashes, Int64Array
@@ -34,9 +34,13 @@ _NGRAM = pa.schema([pa.field("run", pa.uint64())])
 class OverlapConfig:
     """How many consecutive words count as overlap."""
 
-    ngram: int  # words
-    short_ngram: int  # words; for items shorter than ngram
-    min_words: int  # an item shorter than short_ngram is matched as a whole, one shorter than this is not matched
+    ngram: Annotated[int, Field(ge=1, le=1000)]  # words
+    short_ngram: PositiveInt  # words; for items shorter than ngram
+    min_words: PositiveInt  # an item shorter than short_ngram is matched as a whole, one shorter than this is not matched
+
+    def __post_init__(self) -> None:
+        if not self.min_words <= self.short_ngram <= self.ngram:
+            raise ValueError(f"out of order: min_words {self.min_words} <= short_ngram {self.short_ngram} <= ngram {self.ngram}")
 
 
 @dataclass(frozen=True)
@@ -96,15 +100,7 @@ def item_ngrams(texts: Sequence[str], overlap: OverlapConfig) -> ItemNgrams:
 
 
 def write_index(folder: Path, work: Work, items: Mapping[str, Sequence[str]], *, overlap: OverlapConfig, ranges: int) -> Path:
-    """Write the index of held-out n-grams and of items, by name; an existing one is kept.
-
-    Raises PipelineError if the sizes are not in order.
-    """
-    if not 1 <= overlap.min_words <= overlap.short_ngram <= overlap.ngram <= 1000:
-        raise PipelineError(
-            f"split.overlap is out of order: {overlap}",
-            mend="1 <= min_words <= short_ngram <= ngram, as in min_words=4 short_ngram=8 ngram=13",
-        )
+    """Write the index of held-out n-grams and of items, by name; an existing one is kept."""
 
     def write(draft: Path) -> None:
         for part in HELD_OUT_PARTS:

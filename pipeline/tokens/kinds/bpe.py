@@ -9,11 +9,10 @@ import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from pipeline.core.progress import watched
-from pipeline.tokens.kinds.parts import cut, filled, need, special
+from pipeline.tokens.kinds.parts import cut, filled, need_bytes, special
 from pipeline.tokens.patterns import Pattern
 from pipeline.tokens.special import IDS
 
-ALPHABET = 256  # bytes
 MIN_FREQUENCY = 2  # a pair seen once says nothing about the next text
 
 
@@ -22,7 +21,7 @@ def train(texts: Iterable[str], *, vocab_size: int, pattern: Pattern, fewer: boo
 
     InputError if the size is too small for the alphabet, or too large for the number of pairs in the text, unless `fewer` are allowed.
     """
-    need(len(IDS) + ALPHABET, vocab_size, f"{ALPHABET} bytes and {len(IDS)} special tokens")
+    need_bytes(vocab_size)
     tokenizer = tokenizers.Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = bytes_of_pieces(pattern)
     tokenizer.decoder = decoders.ByteLevel()

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 import tokenizers
 from tokenizers import models
 
-from pipeline.tokens.kinds.parts import NAMES, need, over_characters, special
+from pipeline.tokens.kinds.parts import NAMES, need_one, over_characters, special
 from pipeline.tokens.special import UNKNOWN
 from pipeline.tokens.tokenizer import safe
 
 
 def train(texts: Iterable[str], *, vocab_size: int) -> tokenizers.Tokenizer:
     """The `vocab_size` most frequent at most, in the order of code points; of equals the lower code points."""
-    need(len(NAMES) + 1, vocab_size, f"{len(NAMES)} special tokens and a character")
+    need_one(vocab_size, "a character")
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)

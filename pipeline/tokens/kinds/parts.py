@@ -12,6 +12,7 @@ from pipeline.tokens.special import IDS, UNKNOWN
 from pipeline.tokens.tokenizer import safe
 
 BYTES = "tokenizer=bpe"  # has room for any text
+ALPHABET = 256  # bytes
 NAMES = [*IDS, UNKNOWN]  # special tokens of a kind that does not hold every byte
 
 
@@ -47,7 +48,17 @@ def need(least: int, vocab_size: int, what: str, *, otherwise: str = "") -> None
     """InputError where a vocabulary has no room for what it must hold; the mend is a larger one, or `otherwise`."""
     if vocab_size < least:
         mend = f"tokenizer.vocab_size={least}{f', or {otherwise}' if otherwise else ''}"
-        raise InputError(f"a vocabulary of {vocab_size} has no room for {what}", mend=mend)
+        raise InputError(f"tokenizer.vocab_size={vocab_size} has no room for {what}: that are {least}", mend=mend)
+
+
+def need_bytes(vocab_size: int, *, added: int = 0) -> None:
+    """The same for all bytes, the special tokens, and what is added to them."""
+    need(len(IDS) + ALPHABET + added, vocab_size, f"{ALPHABET} bytes and {len(IDS) + added} special tokens")
+
+
+def need_one(vocab_size: int, what: str, *, added: int = 0) -> None:
+    """The same for the special tokens, what is added to them, and one of something else."""
+    need(len(NAMES) + added + 1, vocab_size, f"{len(NAMES) + added} special tokens and {what}")
 
 
 def need_characters(characters: int, vocab_size: int) -> None:
