@@ -33,7 +33,7 @@ The data of a revision is read from DVC's cache (or fetched from its remote); no
   python -m apps.compare HEAD .run/wandb      a commit and the offline runs of W&B; wandb:ENTITY/PROJECT/RUN is one online
 """
 _COLOURS = {"added": "green", "removed": "red", "changed": "yellow", "moved": "cyan"}
-_NAME, _CELL = 36, 24  # characters of a row's name, of a run's column at least
+_MARGIN, _CELL = 4, 24  # characters beside a row's name, of a run's column at least
 _INDENT = 10
 
 
@@ -48,7 +48,8 @@ def main() -> None:
     except PipelineError as fault:
         sys.exit(f"compare: {fault}")
     console = Console(highlight=False)
-    console.width = max(console.width, _NAME + _CELL * len(runs))  # narrower, a cell would be cut
+    names = [row.name for row in (*found.settings, *found.code, *found.packages, *found.data, *found.metrics)]
+    console.width = max(console.width, max(map(len, names), default=0) + _MARGIN + _CELL * len(runs))  # narrower, a cell would be cut
     for part in told(found, options):
         console.print(part)
     for path, content in ((options.html, page(found, title="Comparison")), (options.csv, table(found))):
@@ -126,7 +127,7 @@ def cell(metric: Metric, place: int) -> str:
 def columns(title: str, runs: Sequence[ComparedRun]) -> Table:
     """An empty table with a column a run."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    grid.add_column(f"[not dim bold]{title}[/]", overflow="fold")
+    grid.add_column(f"[not dim bold]{title}[/]", no_wrap=True)
     for run in runs:
         grid.add_column(escape(run.name), overflow="fold")
     return grid
