@@ -48,7 +48,8 @@ def main() -> None:
     except PipelineError as fault:
         sys.exit(f"compare: {fault}")
     console = Console(highlight=False)
-    names = [row.name for row in (*found.settings, *found.code, *found.packages, *found.data, *found.metrics)]
+    names = [row.name for rows in (found.settings, found.code, found.packages, found.data) for row in rows]
+    names += [metric.name for metric in found.metrics]
     console.width = max(console.width, max(map(len, names), default=0) + _MARGIN + _CELL * len(runs))  # narrower, a cell would be cut
     for part in told(found, options):
         console.print(part)
