@@ -92,7 +92,8 @@ def difference_blocks(found: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
         note = (
             "The first less the second on the same items (of text the mean over documents, each alike). "
             "Bold: chance alone makes so large a difference in fewer than one case of twenty "
-            "(signs of whole clusters by lot). In brackets: the smallest difference that so many items show four times of five."
+            "(signs of whole clusters by lot). In brackets: the smallest difference that so many items show four times of five; "
+            "a dash where they are too few or too alike to tell."
         )
         yield Table("Differences, paired item by item", ("", *heads), shown, note)
 

@@ -74,8 +74,11 @@ def line_chart(curves: Sequence[Curve], *, title: str, x: str, levels: Sequence[
     ]
     legend = [_key(curve.name, "level" if curve.reference else _colour(index)) for index, curve in enumerate(drawn)]
     legend += [_key(f"{level.name} {number(level.value)}", "level") for level in levels]
+    if len(legend) == 1 and drawn[0].name in title:  # said above the drawing
+        legend = []
     svg = drawing(*parts, width=_WIDTH, height=_HEIGHT, label=f"{title}: {', '.join(curve.name for curve in drawn)} by {x}")
-    return element("figure", element("figcaption", explained(title)), svg, element("ul", *legend, class_="legend"), class_="chart")
+    key = element("ul", *legend, class_="legend") if legend else ""
+    return element("figure", element("figcaption", explained(title)), svg, key, class_="chart")
 
 
 def interval_chart(rows: Sequence[Interval], *, title: str, reference: float | None, unit: str) -> Markup:
@@ -131,7 +134,7 @@ def thinned(points: Sequence[Point], most: int) -> list[Point]:
 
 def smoothed(points: Sequence[Point]) -> list[Point]:
     """Each value on the straight line through its neighbours on both sides (Cleveland 1979, all weights equal), so that a slope stays a
-    slope and one last value is no turn."""
+    slope and one last value is no turn; never beyond them, since a share below zero is none."""
     reach = max(1, len(points) // _NOISY)
     return [(x, _on_line(points[max(0, place - reach) : place + reach + 1], x)) for place, (x, _) in enumerate(points)]
 
@@ -141,7 +144,8 @@ def _on_line(near: Sequence[Point], at: float) -> float:
     middle, mean = math.fsum(x for x, _ in near) / len(near), math.fsum(y for _, y in near) / len(near)
     spread = math.fsum((x - middle) ** 2 for x, _ in near)
     slope = math.fsum((x - middle) * (y - mean) for x, y in near) / spread if spread else 0.0
-    return mean + slope * (at - middle)
+    values = [y for _, y in near]
+    return min(max(mean + slope * (at - middle), min(values)), max(values))
 
 
 def _padded(low: float, high: float, *, log: bool) -> tuple[float, float]:
@@ -170,7 +174,9 @@ def _marks(low: float, high: float, *, log: bool) -> list[float]:
 
 def _tick(value: float) -> str:
     """A number that fits beside the axis: 5e-4."""
-    return f"{value:.0e}".replace("e-0", "e-") if 0 < abs(value) < 1e-3 else number(value)
+    if 0 < abs(value) < 1e-3:
+        return f"{value:.0e}".replace("e-0", "e-")
+    return large(value) if abs(value) >= _LARGE else f"{value:,.6g}"
 
 
 def _steps(values: Sequence[float], across: Scale, name: str) -> list[Markup]:

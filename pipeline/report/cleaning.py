@@ -65,12 +65,12 @@ def dropped_blocks(selected: Corpus, truth: Mapping[str, Any], amount: Amount) -
         return
     counts = Counter(row["reason"] for row in rows)
     most = max(counts.values())
-    table = [(reason, number(count), bar(count, most), *_known(truth, reason)) for reason, count in table_order(counts)]
+    table = [(reason.replace("_", " "), number(count), bar(count, most), *_known(truth, reason)) for reason, count in table_order(counts)]
     yield Table("Dropped by rules", ("reason", "documents", "", *_heads(truth)), table, _note(truth))
     for reason, _ in table_order(counts):
         some = [row for row in rows if row["reason"] == reason][: amount.examples]
         quotes = [Quote(f"{row['id']}, {found_in(row)}", excerpt(row["text"], amount.excerpt) or "(no text)", "bad") for row in some]
-        yield Quotes(f"Dropped as {reason}", quotes, folded=True)
+        yield Quotes(f"Dropped as {reason.replace('_', ' ')}", quotes, folded=True)
 
 
 def repair_blocks(cleaned: Corpus, truth: Mapping[str, Any]) -> Iterator[Block]:

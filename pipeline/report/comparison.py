@@ -208,7 +208,7 @@ def why(apart: Apart) -> str:
 
 
 def curve_blocks(runs: Sequence[ComparedRun], *, every: bool = False) -> Iterator[Block]:
-    """A chart for each column of each stage that trains, the runs over each other; nothing of stages whose curves are equal."""
+    """A chart for each column of each stage that trains, the runs over each other; nothing of curves that are equal."""
     charts = []
     for stage in dict.fromkeys(stage for run in runs for stage in run.curves):
         rows = [run.curves.get(stage, ()) for run in runs]
@@ -217,10 +217,12 @@ def curve_blocks(runs: Sequence[ComparedRun], *, every: bool = False) -> Iterato
         for chart in CHARTS:
             for column, name in chart.columns.items():
                 points = [[(row[STEP], row[column]) for row in own if column in row] for own in rows]
+                if not every and all(own == points[0] for own in points):
+                    continue
                 curves = [Curve(run.name, own) for run, own in zip(runs, points, strict=True) if own]
                 log = chart.log and all(value > 0 for curve in curves for _, value in curve.points)
                 if curves:
-                    title = f"{stage}: {chart.title}" + (f", {name}" if len(chart.columns) > 1 else "")
+                    title = f"{stage}: {chart.title}" + (f", {name}" if len(chart.columns) > 1 and name != chart.title else "")
                     charts.append(line_chart(curves, title=title, x=STEP, levels=(), log=log))
     if charts:
         yield Figures(charts, "Where there are many steps, each is drawn thin, and bold the mean of neighbours.")

@@ -113,7 +113,7 @@ def page_of(
         *more,
     ]
     first = {"title": title, "lead": head.sentence(told.metrics, exported)}
-    cards = list(head.cards(board, told.metrics, exported, chance))
+    cards = list(head.cards(board, told, exported, chance))
     apart = list(deviation_blocks(told.words, told.deviations))
     html = render(**first, cards=cards, sections=sections, settings=told.settings, edges=told.edges, metrics=told.metrics, deviations=apart)
     settings = Section("settings", "Settings", "" if apart else "Every value is the default.", apart)
@@ -176,10 +176,12 @@ def score_blocks(
     """Everything that was judged. `steps` of the models that pretraining made, `apart`: the differences between models."""
     learning_a_token = (told.metrics.get("pretrain") or {}).get("training_flops_per_token")
     forward = None if learning_a_token is None else learning_a_token // FORWARD
-    yield from overview.overview_blocks(board, own=told.own, flops_per_token=forward)
+    models = list(overview.overview_blocks(board, own=told.own, flops_per_token=forward))
+    yield from models
     yield from judged.text_blocks(board)
     yield from along.skill_blocks(board, steps or {})
-    yield from benchmarked.core_blocks(board)
+    if not models:  # which have it as their accuracy
+        yield from benchmarked.core_blocks(board)
     yield from judged.task_blocks(board)
     shown = benchmarked.names_of(told.tasks)
     yield from benchmarked.benchmark_blocks(board, shown)
@@ -188,9 +190,8 @@ def score_blocks(
     yield from reasoned.foretold_blocks(told.of("align"))
     yield from attacked.attack_blocks(board)
     yield from judged.fact_blocks(board, chance)
-    yield from judged.duel_blocks(
-        board, {name.removeprefix("align/"): rows for name, rows in told.curves.items() if name.startswith("align/")}
-    )
+    roads = {name.removeprefix("align/"): rows for name, rows in told.curves.items() if name.startswith("align/")}
+    yield from judged.duel_blocks(board, roads, reference=told.reference)
     ranking = {name: metrics for name, metrics in told.of("align").items() if metrics and "accuracy" in metrics}
     yield from judged.ranking_blocks({judged.REWARD: told.metrics.get("reward"), **ranking})
     yield from judged.calibration_blocks(told.metrics.get("reward"))

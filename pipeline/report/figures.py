@@ -11,19 +11,25 @@ _KILO = 1000
 
 
 def number(value: float | int | None) -> str:
-    """Three significant digits; whole numbers in full with thousands apart."""
+    """Three digits after the point, of small numbers three that count, of large ones fewer; whole numbers in full, thousands apart."""
     if value is None:
         return ABSENT
     if isinstance(value, int):
         return f"{value:,}"
     if value and abs(value) < 1e-3:  # 0.000015 is read more easily as a power
         return f"{value:.1e}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}".rstrip("0").rstrip(".")
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    if 0 < abs(value) < 0.1:
+        return f"{value:.3g}"
+    return f"{value:.{1 if abs(value) >= 10 else 3}f}".rstrip("0").rstrip(".")
 
 
 def fixed(value: float | None) -> str:
-    """Three digits after the point, so that a column of scores lines up."""
-    return ABSENT if value is None else f"{value:.3f}"
+    """Three digits after the point, so that a column of scores lines up; one from ten on, none from a thousand on."""
+    if value is None:
+        return ABSENT
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < _KILO else f"{value:,.0f}"
 
 
 def share(value: float | None) -> str:
@@ -42,10 +48,12 @@ def size(count: float | None) -> str:
 
 
 def large(value: float | int | None) -> str:
-    """A count for a headline: 3,012,345 is 3.01 M."""
+    """A count for a headline: 3,012,345 is 3.01 M. From 10^18 on as a power."""
     if value is None or abs(value) < 100_000:
         return number(value)
-    for limit, unit in ((1e9, "G"), (1e6, "M")):
+    if abs(value) >= 1e18:
+        return f"{value:.2e}"
+    for limit, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
         if abs(value) >= limit:
             return f"{value / limit:.3g} {unit}"
     return f"{value / 1e3:.0f} k"

@@ -8,6 +8,7 @@ from pipeline.report.charts import Curve, bar, line_chart
 from pipeline.report.figures import ABSENT, fixed, number, size
 
 FP32, FOLDER, DROPPED = "fp32", "safetensors", "dropped"
+_BOUNDED = {"row_error": "worst row", "mean_logit": "logits", "kl": "KL"}  # the bounds of an entry, as the columns are called
 LEAST = 1e-9  # nats a token: less is the noise of fp32
 
 
@@ -92,14 +93,14 @@ def export_blocks(parity: Mapping[str, Any] | None, bounds: Mapping[str, Any]) -
         "KL to nearest",
         "perplexity",
     )
-    told = ", ".join(f"{name} {number(value)}" for name, value in bounds.items() if isinstance(value, int | float))
+    told = ", ".join(f"{_BOUNDED.get(name, name)} {number(value)}" for name, value in bounds.items() if isinstance(value, int | float))
     whole = parity.get(FP32, {}).get("perplexity") if isinstance(parity.get(FP32), Mapping) else None
     note = (
         "Each file was loaded back by a program that is not ours and compared on held-out rows as long as those of training, "
         f"which don't overlap; fp32 perplexity there: {fixed(whole)}. "
         f"Worst row: the error of a matrix's row, times that of rounding it to nearest. Logits are compared with those of the file's own "
         f"weights in torch; times rounding: how much more they differ than rounding the inputs of the matrices explains. "
-        f"KL is from fp32; to nearest: what plain rounding makes it. Bounds, in multiples of rounding, all kept: {told}."
+        f"KL is from fp32; to nearest: what plain rounding makes it. All files are within their bounds, in multiples of rounding: {told}."
     )
     yield Table("", heads, rows, note)
     for name, told_of in dropped_of(parity).items():

@@ -13,6 +13,8 @@ from pipeline.report.svg import element
 
 _FILE = Path(__file__).with_name("glossary.yaml")
 _APART = re.compile(r"[^\w%&|Δδ'+-]+|_+")  # between the words of a label
+_KEY = re.compile(r"[\w./]{16,}")  # long enough to be broken
+_BREAK = re.compile(r"(?<=[._/])(?!$)")
 _BETTER = {"high": "Higher is better.", "low": "Lower is better.", "": ""}
 
 
@@ -64,9 +66,15 @@ def term_of(label: str) -> Term | None:
 
 def explained(label: str) -> Markup:
     """The label as a link to what it means; the label alone where no term explains it. Markup is taken as it is."""
-    if isinstance(label, Markup) or (term := term_of(label)) is None:
-        return Markup("").join([label])
-    return element("a", label, class_="term", href=f"#{term.anchor}")
+    if isinstance(label, Markup):
+        return label
+    term = term_of(label)
+    return breakable(label) if term is None else element("a", breakable(label), class_="term", href=f"#{term.anchor}")
+
+
+def breakable(label: str) -> Markup:
+    """The label; a long key such as `dpo.against_reference.kl` may go on in the next line behind its signs."""
+    return Markup("<wbr>").join(_BREAK.split(label) if _KEY.fullmatch(label) else [label])
 
 
 def as_markdown() -> str:

@@ -10,6 +10,7 @@ from pipeline.report.figures import ABSENT, fixed, large, number, share, size
 from pipeline.report.frontier import AGAINST
 from pipeline.report.headlines import found
 from pipeline.report.judged import ANSWERS, HELD_OUT, LAST_WORD, TEXT, accuracy_of, playing
+from pipeline.report.record import RunRecord
 from pipeline.report.score_table import Score, ScoreTable, windows_of
 
 Metrics = Mapping[str, Any]
@@ -29,7 +30,8 @@ def sentence(metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics]
         parts.append(f"an assistant, aligned {ways(metrics)}")
     if files:
         smallest = min(found["bytes"] for found in files.values())
-        parts.append(f"{number(len(files))} checked files, the smallest of {size(smallest)}")
+        parts.append(f"{number(len(files))} checked files, the smallest of" if len(files) > 1 else "a checked file of")
+        parts[-1] += f" {size(smallest)}"
     return f"From raw text to an aligned, quantized language model: {' → '.join(parts)}." if parts else "Nothing has run yet."
 
 
@@ -39,7 +41,7 @@ def ways(metrics: Mapping[str, Metrics | None]) -> str:
     return {0: "by nothing more", 1: "in one way", 2: "in two ways"}.get(len(entries), f"in {len(entries)} ways")
 
 
-def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mapping[str, Metrics], chance: float | None) -> Iterator[Card]:
+def cards(board: ScoreTable, record: RunRecord, files: Mapping[str, Metrics], chance: float | None) -> Iterator[Card]:
     """The headline numbers; one that is not there says why."""
     bits, entropy = board.score("base", TEXT, "bits_per_byte"), board.score("source", TEXT, "bits_per_byte")
     counted = _ngrams(board, TEXT)
@@ -49,7 +51,7 @@ def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mappi
     told = "; ".join(filter(None, [known, *rivals, windows_of([bits])]))
     yield _card("Base model on held-out text, bits a byte", bits, fixed, told, reference=entropy.value)
     yield from _knowledge(board, chance)
-    reward = metrics.get("reward")
+    reward = record.metrics.get("reward")
     if reward is None or reward.get("accuracy") is not None:
         yield _card("Held-out pairs that the reward model ranks correctly", _accuracy(reward), share, "chance 50%", reference=0.5)
     for model in playing(board):
@@ -57,7 +59,7 @@ def cards(board: ScoreTable, metrics: Mapping[str, Metrics | None], files: Mappi
         score, rule = (score, "") if score.value is not None else (board.score(model, AGAINST, "reward_win"), " by the reward model")
         far = board.score(model, AGAINST, "kl").value
         note = "" if far is None else f"{number(round(far, 2))} nats an answer away from it"
-        yield _card(f"Answers in which {model} beats the reference{rule}", score, share, note, reference=0.5)
+        yield _card(f"Answers in which {model} beats {record.reference}{rule}", score, share, note, reference=0.5)
     if files:
         name = min(files, key=lambda one: (files[one]["bytes"], one))
         plain = (files[name].get("rounding") or {}).get("kl")

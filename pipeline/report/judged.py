@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.evaluate.kinds.perplexity import OVERFIT, PLAIN
+from pipeline.evaluate.kinds.perplexity import CHARACTERS, OVERFIT, PLAIN
 from pipeline.evaluate.table import CHANCE, GOLD
 from pipeline.report.blocks import Absent, Block, Figures, Table
 from pipeline.report.charts import Curve, Interval, interval_chart, line_chart
@@ -43,18 +43,23 @@ _TASKS = (  # title; task, metric and head of each column; note
             (ANSWERS, "choice", "found"),
             (ANSWERS, "choice_by_token", "by token"),
             (ANSWERS, "choice_by_byte", "by byte"),
+        ),
+        "bits a byte: what the answer of the data costs. found: it is likelier than answers to other prompts, of about its length; "
+        "by token, by byte: likelier for its length. Dashed: chance.",
+    ),
+    (
+        "Held-out pairs",
+        (
             ("pairs", "choice", "preferred"),
             ("pairs", "choice_by_token", "by token"),
             ("pairs", "choice_by_byte", "by byte"),
         ),
-        "bits a byte: what the answer of the data costs. found: it is likelier than answers to other prompts, of about its length; "
-        "preferred: of a pair, the chosen answer is likelier than the rejected. By token, by byte: each divided by its length. "
-        "Dashed: chance.",
+        "preferred: the chosen answer of a pair is likelier than the rejected; by token, by byte: likelier for its length. Dashed: chance.",
     ),
 )
 _TASK_NAMES = tuple(dict.fromkeys(task for _, columns, _ in _TASKS for task, _, _ in columns))
 _DUELS = (
-    "Shares of held-out questions on which the sampled answer beats that of the reference, ties half (dashed: neither is better). "
+    "Shares of held-out questions on which the sampled answer is better, ties half (dashed: neither is better). "
     "By the reward model, an answer that was cut off loses against one that ended."
 )
 _MANNER = {"tokens": "tokens", "ended": "ended", "distinct": "different pairs of tokens", "entropy": "entropy, nats a token"}
@@ -102,7 +107,8 @@ def text_blocks(board: ScoreTable) -> Iterator[Block]:
     ]
     dashed = "Dashed: the entropy of the source, which no model goes below." if known else ""
     read = windows_of(bits.values())
-    note = " ".join(filter(None, [dashed, read and f"Models read {read}."]))
+    letters = f"{CHARACTERS}: n-grams of bytes, without a tokenizer." if CHARACTERS in models else ""
+    note = " ".join(filter(None, [dashed, letters, read and f"Models read {read}."]))
     yield Table("Held-out text", ("model", "bits a byte", *["times the entropy"] * known, "perplexity a token"), rows, note)
     if not known:
         yield Absent("The entropy of the source", entropy.reason or "not measured")
@@ -158,7 +164,9 @@ def task_blocks(board: ScoreTable) -> Iterator[Block]:
         columns = [(task, metric, head) for task, metric, head in asked if board.models(task)]
         known = [key for key in columns if any(board.score(model, *key[:2]).value is not None for model in board.models(key[0]))]
         for task in dict.fromkeys(task for task, _, _ in columns if task not in {task for task, _, _ in known}):
-            yield Absent(f"{title}: {task.replace('_', ' ')}", next(iter(board.reasons(task)), "not measured"))
+            several = len({one for one, *_ in asked}) > 1
+            named = f"{title}: {task.replace('_', ' ')}" if several else title
+            yield Absent(named, next(iter(board.reasons(task)), "not measured"))
         if not known:
             continue
         players = list(dict.fromkeys(model for task, _, _ in known for model in board.models(task)))
@@ -175,7 +183,7 @@ def _axis(board: ScoreTable, task: str, metric: str) -> Axis:
     return Axis(0.0, 1.0, board.score(CHANCE, task, metric).value)
 
 
-def duel_blocks(board: ScoreTable, curves: Mapping[str, Rows | None]) -> Iterator[Block]:
+def duel_blocks(board: ScoreTable, curves: Mapping[str, Rows | None], *, reference: str) -> Iterator[Block]:
     """Who answers better than the reference, and how far each has moved from it. `curves` of the methods, by entry."""
     if not (models := playing(board)):
         reasons = board.reasons(AGAINST)
@@ -188,7 +196,7 @@ def duel_blocks(board: ScoreTable, curves: Mapping[str, Rows | None]) -> Iterato
     }
     rows = [(model, *(cell(board.score(model, AGAINST, metric), axis) for metric, axis in known.items())) for model in models]
     note = f"{_DUELS} {GOLD}: what the data answer." if GOLD in models else _DUELS
-    yield Table("Against the reference", ("model", *(_HEADS[metric] for metric in known)), rows, note)
+    yield Table(f"Answers against those of {reference}", ("model", *(_HEADS[metric] for metric in known)), rows, note)
     yield from frontier_blocks(board, models, curves)
     yield from manner_blocks(board)
 

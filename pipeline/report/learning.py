@@ -16,6 +16,7 @@ from pipeline.report.headlines import found
 Rows = Sequence[Mapping[str, float]]
 STEP = "step"
 LOSS = "loss"
+_LOSSES = "Losses are nats: a token of pretrain and sft, a pair of the reward model and of methods that read pairs."
 _COUNTS = "Counts that reproduce. Seconds, cost and energy pass: make page and make card state them."
 _PASSING = (
     "Tokens a second, memory and seconds pass, and are no part of a page that is equal in every clone: they stand in .run/log, in W&B, and "
@@ -67,7 +68,7 @@ def compute_blocks(metrics: Mapping[str, Mapping[str, Any] | None]) -> Iterator[
             continue
         each = found(own, "training_flops_per_token")
         epochs = found(own, "epochs")
-        flops = ABSENT if each is None else f"{each * own['tokens']:.2e}"
+        flops = ABSENT if each is None else large(each * own["tokens"])
         rows.append((stage, number(own["steps"]), large(own["tokens"]), ABSENT if epochs is None else f"{epochs:.2f}", flops))
     if rows:
         yield Table("How much was computed", ("", "steps", "tokens", "epochs", "training FLOPs"), rows, _COUNTS)
@@ -86,7 +87,8 @@ def curve_blocks(curves: Mapping[str, Rows | None], entropy: float | None) -> It
             figure = _figure(chart, stage, rows, levels if chart.title == LOSS else ())
             (rest if chart.aside else figures).extend([] if figure is None else [figure])
     if figures:
-        yield Figures(figures, f"Where there are many steps, each is drawn thin, and bold the mean of neighbours. {_PASSING}")
+        drawn = "Where there are many steps, each is drawn thin, and bold the mean of neighbours."
+        yield Figures(figures, f"{_LOSSES} {drawn} {_PASSING}")
     if rest:
         yield Figures(rest, title="Learning rates, gradient norms, and what else was logged")
 

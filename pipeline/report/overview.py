@@ -12,11 +12,14 @@ from pipeline.report.frontier import AGAINST, EVEN
 from pipeline.report.judged import SAMPLED
 from pipeline.report.score_table import Axis, ScoreTable, axis_of, cell
 
-_NOTE = (
-    "Accuracy: all tasks, each centred by chance. Helpfulness: wins against the reference's answers (dashed: neither is better). Safety: "
-    "requests, harmful and harmless, that are refused. Latency: tokens of a sampled answer, written one after the other. Cost: operations "
-    "of its tokens, forward. Seconds are not on this page, which is the same in every clone: make bench-latency."
-)
+_NOTES = {  # what begins so of the heads is told of
+    "accuracy": "Accuracy: the mean over choices, last words and published benchmarks, each centred by chance (0: guessing, 1: all right).",
+    "helpfulness": "Helpfulness: wins against the reference's answers (dashed: neither is better).",
+    "safety": "Safety: requests, harmful and harmless, that are refused.",
+    "latency": "Latency: tokens of a sampled answer, written one after the other.",
+    "cost": "Cost: operations of its tokens, forward.",
+}
+_SECONDS = "Seconds are not on this page, which is the same in every clone: make bench-latency."
 
 
 def overview_blocks(board: ScoreTable, *, own: Collection[str], flops_per_token: int | None) -> Iterator[Block]:
@@ -44,4 +47,5 @@ def overview_blocks(board: ScoreTable, *, own: Collection[str], flops_per_token:
         scores = [cell(board.score(player, task, metric), axis) for _, task, metric, axis in known]
         rows.append((player, *scores, cell(lengths[player], axis), cost))
     heads = ("model", *(head for head, *_ in known), "latency: tokens an answer", "cost: operations an answer")
-    yield Table("All models", heads, rows, _NOTE)
+    told = [note for virtue, note in _NOTES.items() if any(head.startswith(virtue) for head in heads)]
+    yield Table("All models", heads, rows, " ".join([*told, _SECONDS]))

@@ -55,6 +55,12 @@ class RunRecord:
         return {name: Path(self.settings[f"{EVALUATE}{name}"][f"models.{name}"]) for name in names}
 
     @property
+    def reference(self) -> str:
+        """The name of the model that the contest compares the others with; `the reference` where nobody told it."""
+        told = self.settings.get("contest", {}).get("contest", {})
+        return {str(folder): name for name, folder in self.models.items()}.get(str(told.get("reference")), "the reference")
+
+    @property
     def own(self) -> set[str]:
         """The names of those that stages of this run have made: all of one shape."""
         parts = [part for section in self.settings.values() for part in section.values() if isinstance(part, Mapping)]

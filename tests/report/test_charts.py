@@ -60,6 +60,12 @@ def test_one_odd_last_value_does_not_turn_the_smoothed_line() -> None:
     assert [y for _, y in smoothed(points)[:90]] == pytest.approx([1.0] * 90)
 
 
+def test_a_smoothed_share_stays_between_its_neighbours() -> None:
+    shares = [(float(step), 0.0 if step < 2 else 1.0) for step in range(60)]
+    assert min(y for _, y in smoothed(shares)) >= 0.0
+    assert max(y for _, y in smoothed(shares)) <= 1.0
+
+
 def test_ticks_are_round_and_within_the_range() -> None:
     assert ticks(0.0, 1.0, 5) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert ticks(37, 912, 4) == [500]

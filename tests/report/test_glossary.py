@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.report.contents import page_of
-from pipeline.report.glossary import as_markdown, explained, term_of, terms
+from pipeline.report.glossary import as_markdown, breakable, explained, term_of, terms
 from pipeline.report.headlines import STAGES
 from tests.report.conftest import EVIL, SHOWN
 
@@ -60,3 +60,8 @@ def test_no_name_belongs_to_two_terms_and_every_term_is_one_paragraph():
 def test_the_page_of_the_docs_is_what_the_glossary_says():
     path = Path(__file__).parents[2] / "docs/glossary.md"
     assert path.read_text(encoding="utf-8") == as_markdown(), "make docs"
+
+
+def test_a_long_key_may_be_broken_behind_its_signs_and_no_other_label():
+    assert breakable("dpo.against_reference.kl") == "dpo.<wbr>against_<wbr>reference.<wbr>kl"
+    assert [breakable(one) for one in ("text.perplexity", "KL/nats, an answer_")] == ["text.perplexity", "KL/nats, an answer_"]

@@ -66,7 +66,7 @@ def test_every_column_of_a_curve_is_drawn_whatever_the_method_calls_it() -> None
 def test_arithmetic_is_counted_where_it_is_known() -> None:
     metrics = {"pretrain": {"steps": 3, "tokens": 1000, "epochs": 0.5, "training_flops_per_token": 6e6}, "sft": {"steps": 2, "tokens": 10}}
     (table,) = compute_blocks({**metrics, "corpus": {"documents": 1}, "reward": None})
-    assert table.rows == [("pretrain", "3", "1,000", "0.50", "6.00e+09"), ("sft", "2", "10", "–", "–")]
+    assert table.rows == [("pretrain", "3", "1,000", "0.50", "6 G"), ("sft", "2", "10", "–", "–")]
 
 
 def test_what_differs_from_conf_stands_beside_its_default_with_the_words_that_give_it_again() -> None:

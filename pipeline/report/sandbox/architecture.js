@@ -72,7 +72,7 @@ export function architecture(model) {
       "aria-label": `${model.kind}: ${counted(total)} weights, ${layers} layers of width ${width}` }, pieces.flat(3));
     const scores = heads ? ` Attention compares ${counted(heads * length * (length + 1) / 2)} pairs a layer.` : "";
     result.replaceChildren(el("p", { role: "status", id: "architecture-told" },
-      `${model.kind}, ${model.of}: ${counted(total)} weights. A row of ${length} tokens takes about ${counted(length * total)} multiplications.${scores}`),
+      `${model.kind}, ${model.of}: ${counted(total)} weights. A row of ${length} tokens takes about ${((length * total) / 1e6).toPrecision(3)} million multiplications.${scores}`),
     picture, el("h3", {}, "Where the weights are"),
     bars(Array.from(parts(tensors), ([name, count]) => ({ name, share: count / total, note: `${counted(count)}, ${percent(count / total)}` }))));
   };
