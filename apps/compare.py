@@ -36,7 +36,7 @@ The data of a revision is read from DVC's cache (or fetched from its remote); no
 _COLOURS = {"added": "green", "removed": "red", "changed": "yellow", "moved": "cyan"}
 _NAME, _CELL = 24, 26  # characters of a row's name, of a run's column at least
 _ALSO = 24  # characters of what has the same values
-_GAP = 2  # characters between columns
+_GAP, _MARGIN = 2, 4  # characters between columns, before a name at most
 _INDENT = 10
 _BETWEEN = ("./@:", "_-")  # the parts of a name; the parts of these
 
@@ -52,7 +52,8 @@ def main() -> None:
     except PipelineError as fault:
         sys.exit(f"compare: {fault}")
     console = Console(highlight=False)
-    console.width = max(console.width, _NAME + (_GAP + _CELL) * len(runs))  # narrower, a cell would be cut
+    name = _NAME if console.is_terminal else max(_NAME, _MARGIN + max(map(len, names_in(found)), default=0))  # whole in a file
+    console.width = max(console.width, name + (_GAP + _CELL) * len(runs))  # narrower, a cell would be cut
     for part in told(found, options, console.width):
         console.print(part)
     for path, content in ((options.html, page(found, title="Comparison")), (options.csv, table(found))):
@@ -89,6 +90,12 @@ def told(found: Comparison, options: argparse.Namespace, width: int) -> Iterator
         for change in own.changes:
             yield stage(change, [example for name, example in own.examples if name == change.stage], options.excerpt)
     yield metrics(found.metrics, found.runs, most=options.numbers, width=width)
+
+
+def names_in(found: Comparison) -> list[str]:
+    """Of the rows of all tables."""
+    rows: Sequence[Row | Metric] = [*found.settings, *found.code, *found.packages, *found.data, *found.metrics]
+    return [row.name for row in rows]
 
 
 def values(title: str, rows: Sequence[Row], runs: Sequence[ComparedRun], *, most: int, width: int) -> Group:
