@@ -11,7 +11,6 @@ from rich.table import Table
 
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
-from pipeline.core.artifact.tables import batches
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import write_text
 from pipeline.core.seed import stream
@@ -87,7 +86,7 @@ def written(options: argparse.Namespace) -> dict[str, int]:
     drawing = Drawing(**{name: getattr(options, name) for name in ("documents", "bytes", "tokens", "temperature", "seed", "batch")})
     sieve = Sieve(**{name: getattr(options, name) for name in ("characters", "ngram", "repeated", "quantile", "copied")})
     samples = draw(module, tokenizer, prompts(split, words=options.prompt, texts=options.documents, seed=options.seed), drawing)
-    kept, thrown = sift(samples, (table["text"].to_pylist() for table in batches(split.shards, "train", ["text"])), sieve)
+    kept, thrown = sift(samples, (table["text"].to_pylist() for table in split.batches("train", ["text"])), sieve)
     counts = counted(kept, thrown)
     if not kept:
         told = ", ".join(f"{count} {reason}" for reason, count in thrown.items() if count)

@@ -87,8 +87,11 @@ class Run:
 
     @cached_property
     def memory(self) -> Path:
-        """A folder that outlives the run, for results that are named by all that they depend on: work that need not be done twice."""
-        return memory_folder(ROOT / ".run" / "memory" / self.name, self.code, instead=self.scratch / "memory")
+        """A folder that outlives the run, for results that are named by all that they depend on: work that need not be done twice.
+
+        The runs of one section, as those of evaluate for each model, have one.
+        """
+        return memory_folder(ROOT / ".run" / "memory" / Path(*self.section.split(".")), self.code, instead=self.scratch / "memory")
 
     def track(self, step: int, values: dict[str, float]) -> None:
         """Numbers that pass: shown by the tracker and the log, kept in no artifact."""

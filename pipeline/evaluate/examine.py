@@ -13,13 +13,13 @@ from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.progress import progress
+from pipeline.evaluate.contamination import Repeats, contamination_rows
 from pipeline.evaluate.core import core_row
 from pipeline.evaluate.table import Row
 from pipeline.evaluate.task import Examined
 from pipeline.evaluate.tasks import Tasks
 from pipeline.model.candidate import Theirs, load_candidate
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
-from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.tokens.codec import Codec
 from pipeline.tokens.tokenizer import load as load_tokenizer
 
@@ -29,15 +29,15 @@ def examine(
     model: Candidate,
     tasks: Tasks,
     *,
-    data: tuple[Split, Tokens, Tokenizer, Dialogues, tuple[Path, OverlapConfig]],
+    data: tuple[Split, Tokens, Tokenizer, Dialogues, tuple[Path, Repeats]],
     bootstrap: Bootstrap,
     seed: int,
     batch_size: int,
     device: str,
 ) -> tuple[list[Row], list[dict[str, Any]]]:
-    """The scores of the model under this name, and a record of each thing that it was asked. With the folder of benchmarks goes the overlap
-    with training text that makes one of their items contaminated."""
-    split, tokens, tokenizer, dialogues, (benchmarks, overlap) = data
+    """The scores of the model under this name, and a record of each thing that it was asked. With the folder of benchmarks goes how their
+    items are looked for in the training text."""
+    split, tokens, tokenizer, dialogues, (benchmarks, repeats) = data
     module, theirs = opened(model, device=device)
     given = Examined(
         name=name,
@@ -51,13 +51,13 @@ def examine(
         seed=seed,
         batch_size=batch_size,
         theirs=theirs,
-        overlap=overlap,
         tasks=tasks,
     )
     _refuse_short(module, tasks, given)
-    results = [task.examine(key, module, given) for key, task in progress(tasks.items(), f"tasks of {name}")]
-    records = [record for result in results for record in result.records]
-    return [*(row for result in results for row in result.rows), core_row(name, records, bootstrap)], records
+    results = {key: task.examine(key, module, given) for key, task in progress(tasks.items(), f"tasks of {name}")}
+    records = [record for result in results.values() for record in result.records]
+    apart = contamination_rows(given, results, repeats)
+    return [*(row for key, result in results.items() for row in (*result.rows, *apart[key])), core_row(name, records, bootstrap)], records
 
 
 def opened(model: Candidate, *, device: str) -> tuple[PreTrainedModel, Codec | None]:

@@ -19,7 +19,7 @@ from pipeline.core.intervals import Bootstrap, Estimate, ratio, share
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram
 from pipeline.evaluate.table import CHANCE, Row, absent, row
-from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.evaluate.task import Examined, HeldOut, Judged, Result
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -110,8 +110,8 @@ class ItemTask(ABC):
         """Rows beside those of the measures."""
         return []
 
-    def apart(self, task: str, items: Sequence[Item], points: Sequence[float], given: Examined) -> list[Row]:
-        """Rows of a model alone, of items with something in common; `points` are those of the first measure."""
+    def judged(self, items: Sequence[Item], points: Sequence[float]) -> list[Judged]:
+        """The items as training text may hold them, where they are published; `points` are those of the first measure."""
         return []
 
     def more_baselines(self, task: str, items: Sequence[Item], bootstrap: Bootstrap) -> list[Row]:
@@ -137,8 +137,8 @@ class ItemTask(ABC):
             for item, guess in zip(items, chance, strict=True)
         ]
         rows = _shares(given.name, task, items, points, given.bootstrap) + self.more(given.name, task, items, scores, given.bootstrap)
-        rows += self.apart(task, items, [measure.points(item, some) for item, some in zip(items, scores, strict=True)], given)
-        return Result(rows=rows, records=records)
+        judged = self.judged(items, [measure.points(item, some) for item, some in zip(items, scores, strict=True)])
+        return Result(rows=rows, records=records, judged=judged)
 
     @property
     def begin_alike(self) -> bool:

@@ -18,7 +18,6 @@ from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import stream
 from pipeline.evaluate.ngram import Ngram, characters
 from pipeline.evaluate.table import Row
-from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.tokens.codec import Codec, Own, ids_of
 from pipeline.tokens.rows import open_rows
 from pipeline.tokens.special import IDS, PAD
@@ -94,12 +93,21 @@ class Examined(HeldOut):
     name: str  # of the model
     batch_size: int
     theirs: Codec | None = None  # of a model of other people; None: the model reads our tokens
-    overlap: OverlapConfig | None = None  # with the training text, that makes an item contaminated; None: nobody looks for it
 
     @property
     def codec(self) -> Codec:
         """How texts and dialogues become ids of this model."""
         return self.theirs or super().codec
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An item of a published benchmark, which training text may hold."""
+
+    context: str  # what is read
+    example: str  # the same with the right answer behind it
+    cluster: str
+    points: float  # of the measure that the task is known by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +116,7 @@ class Result:
 
     rows: list[Row]
     records: list[dict[str, Any]] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)  # in the order of the records; none where nothing is published
 
 
 class Task(Protocol):

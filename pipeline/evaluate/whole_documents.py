@@ -81,9 +81,8 @@ def as_much_of(part: Part, like: Documents, given: HeldOut, *, tokens: int) -> D
 
 def in_other_tokens(part: Part, documents: Documents, given: HeldOut) -> Documents:
     """The same bytes of a part as the tokens of another tokenizer; but for those of a character that is cut in two."""
-    texts = given.split.read(part, ["text"])["text"]
-    cut = zip(documents.numbers, documents.sizes, strict=True)
-    read = [texts[number].as_py().encode()[:size].decode(errors="ignore") for number, size in cut]
+    texts = zip(given.split.texts_of(part, documents.numbers), documents.sizes, strict=True)
+    read = [text.encode()[:size].decode(errors="ignore") for text, size in texts]
     ids = [np.array([*given.codec.start, *given.ids(text)], dtype=np.int64) for text in read]
     return replace(documents, ids=ids, sizes=[len(text.encode()) for text in read])
 

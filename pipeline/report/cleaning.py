@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.split import PARTS, Split
-from pipeline.core.artifact.tables import batches
 from pipeline.report.blocks import Absent, Block, Quote, Quotes, Table, excerpt
 from pipeline.report.charts import bar
 from pipeline.report.figures import fixed, found_in, number, size, text
@@ -30,8 +29,8 @@ class Amount:
 
 def flow_blocks(corpora: Mapping[str, Corpus], split: Split) -> Iterator[Block]:
     """How much text is left after each stage; the corpora by what they hold, in the order of the data."""
-    tables = {name: batches(corpus.shards, "documents", ["text"]) for name, corpus in corpora.items()}
-    tables |= {part: batches(split.shards, part, ["text"]) for part in PARTS}
+    tables = {name: corpus.batches("documents", ["text"]) for name, corpus in corpora.items()}
+    tables |= {part: split.batches(part, ["text"]) for part in PARTS}
     counts = {
         name: [(table.num_rows, pc.sum(pc.binary_length(table["text"])).as_py() or 0) for table in all_] for name, all_ in tables.items()
     }
@@ -176,5 +175,5 @@ def _by_count(entry: tuple[str, int]) -> tuple[int, str]:
 
 def _texts(corpus: Corpus, wanted: set[str]) -> dict[str, str]:
     among = pa.array(sorted(wanted), pa.string())
-    found = [table.filter(pc.is_in(table["id"], among)) for table in batches(corpus.shards, "documents", ["id", "text"])]
+    found = [table.filter(pc.is_in(table["id"], among)) for table in corpus.batches("documents", ["id", "text"])]
     return {row["id"]: row["text"] for table in found for row in table.to_pylist()}

@@ -8,7 +8,6 @@ import numpy as np
 import tokenizers
 
 from pipeline.core.artifact.split import Part, Split
-from pipeline.core.artifact.tables import batches
 from pipeline.tokens.sample import Sample
 from pipeline.tokens.special import IDS
 from pipeline.tokens.tokenizer import encode_arrays, unknown_id
@@ -56,7 +55,7 @@ def held_out(source: Split, part: Part, tokenizer: tokenizers.Tokenizer) -> dict
     """The figures of a part, and under `sources` those of each source."""
     unknown = unknown_id(tokenizer)
     tallies: dict[str, Tally] = {}
-    for table in batches(source.shards, part, ["source", "text"]):
+    for table in source.batches(part, ["source", "text"]):
         names, texts = table["source"].to_pylist(), table["text"].to_pylist()
         for name, tally in zip(names, tallies_of(texts, tokenizer, unknown), strict=True):
             tallies[name] = tallies.get(name, Tally()) + tally

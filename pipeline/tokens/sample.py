@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.artifact.split import Split
-from pipeline.core.artifact.tables import batches
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Sample:
         if self.limit is None:
             yield from self.source.texts("train")
             return
-        for table in batches(self.source.shards, "train", ["id", "text"]):
+        for table in self.source.batches("train", ["id", "text"]):
             yield table.filter(pa.array(_numbers(table["id"]) <= np.uint64(self.limit)))["text"].to_pylist()
 
 
@@ -38,7 +37,7 @@ def sample_of(source: Split, most: int | None) -> tuple[Sample, int]:
     A document's number is a hash of its id.
     """
     sizes, numbers = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
-    for table in batches(source.shards, "train", ["text"] if most is None else ["id", "text"]):
+    for table in source.batches("train", ["text"] if most is None else ["id", "text"]):
         sizes.append(pc.binary_length(table["text"]).to_numpy().astype(np.int64))
         if most is not None:
             numbers.append(_numbers(table["id"]))

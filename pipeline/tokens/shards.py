@@ -17,7 +17,7 @@ from pipeline.core.artifact.base import Draft
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.metadata import UNKNOWN, leading
 from pipeline.core.artifact.split import PARTS, Part, Split
-from pipeline.core.artifact.tables import Shard, batches, read_table
+from pipeline.core.artifact.tables import Shard, read_table
 from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.shards import Piece, RunShards, Work
@@ -82,7 +82,7 @@ def encode_shard(shard: Shard, *, tokenizer: Path, scores: Corpus | None) -> Ite
 def _scores_of(books: pa.ChunkedArray, scores: Corpus) -> pa.Array:
     """The score of the document that each text is, or was cut from; nan where it has none."""
     found = np.full(len(books), np.nan, np.float32)
-    for table in batches(scores.shards, "scores"):
+    for table in scores.batches("scores"):
         places = pc.index_in(books, value_set=table["id"].combine_chunks())
         known = places.is_valid().to_numpy()
         found[known] = table["score"].to_numpy()[places.drop_null().to_numpy()]

@@ -1,6 +1,7 @@
 """Published benchmarks asked of a model: scored as the slow way does, with examples before, and answered in writing."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from transformers import PreTrainedModel
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import TEXTS, Split
 from pipeline.core.errors import InputError, PipelineError
+from pipeline.evaluate.contamination import Repeats, contamination_rows
 from pipeline.evaluate.kinds.benchmark import Benchmark
 from pipeline.evaluate.kinds.written import COMMONEST, InWords, until
 from pipeline.evaluate.table import Row
-from pipeline.evaluate.task import Examined, Result
+from pipeline.evaluate.task import Examined, Judged, Result
 from pipeline.model.disk import load
 from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.tokens.special import ENDOFTEXT, IDS
@@ -295,10 +297,11 @@ def test_items_that_stand_in_training_text_or_were_cut_from_it_are_counted_apart
     parts = {part: pa.Table.from_pylist([{"id": part, "source": "s", "text": text}], schema=TEXTS) for part, text in texts.items()}
     split.write(parts, sides={"cut": pa.table({"text": [f"so {goals[5]}", f"and {goals[3]}"]})})
     overlap = OverlapConfig(ngram=6, short_ngram=5, min_words=4)
-    given = replace(some, split=split, overlap=overlap)
+    given = replace(some, split=split)
 
     result = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED).examine("goals", module, given)
-    found = {one.task: one.estimate for one in result.rows if one.metric == "choice"}
+    rows = contamination_rows(given, {"goals": result}, Repeats(overlap, tmp_path))["goals"]
+    found = {one.task: one.estimate for one in rows if one.metric == "choice"}
     points = {one["id"]: one["choice"] for one in result.records}
     apart = {"contaminated_items": [1, 4], "removed_items": [6], "clean_items": [2, 3, 5, 7, 8, 9]}
     for kind, numbers in apart.items():
@@ -306,13 +309,48 @@ def test_items_that_stand_in_training_text_or_were_cut_from_it_are_counted_apart
         assert estimate is not None
         assert estimate.n == len(numbers)
         assert estimate.value == pytest.approx(sum(points[f"goals.jsonl:{number}"] for number in numbers) / len(numbers))
-    (share,) = [one.estimate for one in result.rows if one.metric == "contaminated"]
+    (share,) = [one.estimate for one in rows if one.metric == "contaminated"]
     assert share is not None
     assert share.value == pytest.approx(2 / 9)
-    assert not [one for one in theirs_of(given, module) if one.metric == "contaminated"]
+    theirs = replace(given, theirs=given.codec)
+    assert contamination_rows(theirs, {"goals": result}, Repeats(overlap, tmp_path)) == {"goals": []}, "their training text is not known"
 
 
-def theirs_of(given: Examined, module: PreTrainedModel) -> list[Row]:
-    """Of a model of other people, of whose training text nothing is known."""
-    task = Benchmark(kind="benchmark", format="piqa", files="goals.jsonl", **ASKED)
-    return task.examine("goals", module, replace(given, theirs=given.codec)).rows
+def test_the_training_text_is_read_once_for_all_benchmarks_and_models(
+    some: Examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, reads = Split(tmp_path / "split"), list[str]()
+    texts = [f"{' '.join(WORDS[:9])} ends here.", "A short one.", "no more.", " ".join(WORDS[5:20])]
+    train = pa.Table.from_pylist([{"id": str(at), "source": "s", "text": text} for at, text in enumerate(texts)], schema=TEXTS)
+    split.write({"train": train, "val": train.slice(0, 1), "test": train.slice(0, 1)}, sides={})
+    asked = {  # of several lengths: what is looked for beside an item must not change what is found of it
+        "long": ["the old fox of", " ".join(WORDS[1:12])],
+        "short": ["A short one.", "No such words."],
+        "joined": ["a short one. no more.", " ".join(WORDS[6:14])],
+    }
+    results = {
+        name: Result(rows=[], records=[{"known_by": "choice"}], judged=[Judged(text, text, str(at), 1.0) for at, text in enumerate(items)])
+        for name, items in asked.items()
+    }
+    overlap, batches = OverlapConfig(ngram=8, short_ngram=3, min_words=3), Split.batches
+    given = replace(some, split=split)
+
+    def counted(self: Split, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        for table in batches(self, name, columns):
+            reads.append(name)
+            yield table
+
+    monkeypatch.setattr(Split, "batches", counted)
+
+    def looked(some: dict[str, Result], memory: str) -> dict[str, list[Row]]:
+        return contamination_rows(given, some, Repeats(overlap, tmp_path / memory))
+
+    for name in ("together", "apart"):
+        (tmp_path / name).mkdir()
+    together = looked(results, "together")
+    assert reads == ["train"]
+    assert together == {name: looked({name: one}, "apart")[name] for name, one in results.items()}
+    assert reads == ["train"] * 4
+    assert looked(results, "together") == together
+    assert reads == ["train"] * 4, "what was found is remembered"
+    assert {rows[0].estimate.value for rows in together.values() if rows[0].estimate} > {0.5}

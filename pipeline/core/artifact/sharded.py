@@ -1,11 +1,12 @@
 """Artifacts of tables in shards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.core.artifact.base import Artifact, Draft
-from pipeline.core.artifact.tables import Shard, read_tables, shard_name, write_table
+from pipeline.core.artifact.tables import Shard, read_table, read_tables, shard_name, write_table
 from pipeline.core.files import place
 from pipeline.core.shards import Work
 
@@ -24,9 +25,16 @@ class Sharded(Artifact):
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """One of the tables at once, shards one after the other."""
+        return read_tables(self._files(name), columns)
+
+    def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """One of the tables shard by shard, so that no more than one is held."""
+        return (read_table(path, columns) for path in self._files(name))
+
+    def _files(self, name: str) -> list[Path]:
         if self.has(f"{name}.parquet"):
-            return read_tables([self.file(f"{name}.parquet")], columns)
-        return read_tables([self.file(shard_name(name, shard.number)) for shard in self.shards], columns)
+            return [self.file(f"{name}.parquet")]
+        return [self.file(shard_name(name, shard.number)) for shard in self.shards]
 
     @staticmethod
     def place_shards(draft: Draft, work: Work, tables: Sequence[str]) -> None:

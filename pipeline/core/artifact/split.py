@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.core.artifact.metadata import with_metadata
 from pipeline.core.artifact.sharded import Sharded
-from pipeline.core.artifact.tables import batches, conform
+from pipeline.core.artifact.tables import conform
 from pipeline.core.shards import Work
 
 Part = Literal["train", "val", "test"]
@@ -36,7 +37,16 @@ class Split(Sharded):
 
     def texts(self, part: Part) -> Iterator[list[str]]:
         """The texts of one part, a shard at a time."""
-        return (table["text"].to_pylist() for table in batches(self.shards, part, ["text"]))
+        return (table["text"].to_pylist() for table in self.batches(part, ["text"]))
+
+    def texts_of(self, part: Part, numbers: Sequence[int]) -> list[str]:
+        """The texts of some documents of one part, by their numbers in it, in this order; a shard at a time is read."""
+        wanted, found, first = np.unique(np.array(numbers, np.int64)), dict[int, str](), 0
+        for table in self.batches(part, ["text"]):
+            here = wanted[(wanted >= first) & (wanted < first + len(table))]
+            found |= zip(here.tolist(), table["text"].take(pa.array(here - first)).to_pylist(), strict=True)
+            first += len(table)
+        return [found[number] for number in numbers]
 
     def gather(self, work: Work, *, tables: Sequence[str], sides: Mapping[str, pa.Table]) -> None:
         """Take over the shards that were worked out, all or nothing: the three parts, and `tables` of the same pieces."""

@@ -1,7 +1,7 @@
 """Tables on disk: Parquet whose pages are checked, a table perhaps in many files."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -92,9 +92,3 @@ class Shard:
 def shard_name(table: str, number: int) -> str:
     """The file of a table's shard, relative to the artifact."""
     return f"{table}/{number:05d}.parquet"
-
-
-def batches(shards: Sequence[Shard], name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """A table shard by shard, so that no more than one is held."""
-    for shard in shards:
-        yield shard.table(name, columns)

@@ -13,7 +13,6 @@ from pipeline.core.intervals import Bootstrap, share
 from pipeline.evaluate.benchmarks.formats import CHOICES, WithChoices
 from pipeline.evaluate.benchmarks.problem import Problem
 from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Placed, after, before, pool_of, scored
-from pipeline.evaluate.contamination import Judged, contamination_rows
 from pipeline.evaluate.items import (
     BITS,
     BY_BYTE,
@@ -29,7 +28,7 @@ from pipeline.evaluate.items import (
     by_lot,
 )
 from pipeline.evaluate.table import Row, row
-from pipeline.evaluate.task import Examined, HeldOut
+from pipeline.evaluate.task import HeldOut, Judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +108,7 @@ class Benchmark(Asked, ItemTask):
             ]
         return rows
 
-    def apart(self, task: str, items: Sequence[Item], points: Sequence[float], given: Examined) -> list[Row]:
-        """The first measure of clean and of contaminated items."""
+    def judged(self, items: Sequence[Item], points: Sequence[float]) -> list[Judged]:
+        """With the right continuation behind them."""
         known = [(one.problem, one.cluster, point) for one, point in zip(items, points, strict=True) if isinstance(one, Shown)]
-        judged = [Judged(problem.context, problem.example, cluster, point) for problem, cluster, point in known]
-        return contamination_rows(given, task, next(iter(self.measures)), judged)
+        return [Judged(problem.context, problem.example, cluster, point) for problem, cluster, point in known]

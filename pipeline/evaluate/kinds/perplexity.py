@@ -88,8 +88,8 @@ class Perplexity:
 
     def _of_characters(self, task: str, given: HeldOut, documents: Documents, order: int) -> list[Row]:
         """Of the same bytes, but for a tokenizer that does not keep them all."""
-        texts = given.split.read("test", ["text"])["text"]
-        cut = [texts[number].as_py().encode()[:size] for number, size in zip(documents.numbers, documents.sizes, strict=True)]
+        texts = given.split.texts_of("test", documents.numbers)
+        cut = [text.encode()[:size] for text, size in zip(texts, documents.sizes, strict=True)]
         bits = [character_surprise(given.characters(order), text) for text in cut]
         read = Read(replace(documents, sizes=[len(text) for text in cut]), bits)
         return _rows(CHARACTERS, task, read, given.bootstrap)

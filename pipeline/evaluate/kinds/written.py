@@ -13,10 +13,9 @@ from pipeline.core.intervals import share
 from pipeline.evaluate.benchmarks.formats import ANSWERS, InWriting
 from pipeline.evaluate.benchmarks.problem import Written
 from pipeline.evaluate.benchmarks.prompts import CUT, Asked, Before, Placed, before, pool_of
-from pipeline.evaluate.contamination import Judged, contamination_rows
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
-from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.evaluate.task import Examined, HeldOut, Judged, Result
 from pipeline.evaluate.votes import grouped, majority
 from pipeline.tokens.thinking import answer_in
 
@@ -63,7 +62,7 @@ class InWords(Asked):
             for metric, values in scores.items()
         ]
         judged = [Judged(one.problem.context, one.problem.example, one.id, point) for one, point in zip(asked, right, strict=True)]
-        return Result(rows=[*rows, *contamination_rows(given, task, METRIC, judged)], records=records)
+        return Result(rows=rows, records=records, judged=judged)
 
     def answered(
         self, read: Sequence[tuple[Placed[Written], Before]], module: "PreTrainedModel", given: Examined

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.artifact.corpus import Corpus, texts_of
 from pipeline.core.artifact.split import PARTS, Part
-from pipeline.core.artifact.tables import Shard, batches
+from pipeline.core.artifact.tables import Shard
 from pipeline.core.errors import ArtifactError, PipelineError
 from pipeline.core.hold_out import part_of
 from pipeline.core.seed import seed_of
@@ -69,7 +69,7 @@ def assign_parts(
         raise PipelineError(
             f"the shares split.val={val} and split.test={test} leave nothing for train", mend="split.val=0.05 split.test=0.05"
         )
-    clusters, groups = partial(batches, corpus.shards, "clusters", ["id", "cluster"]), partial(_grouped, whole)
+    clusters, groups = partial(corpus.batches, "clusters", ["id", "cluster"]), partial(_grouped, whole)
     components = connected_components(clusters, groups)
     names = partial(component_names, components, clusters, groups)
     codes = np.empty(components.count, np.int8)
@@ -147,4 +147,4 @@ def _sizes(corpus: Corpus, components: Components) -> npt.NDArray[np.int64]:
 
 def _grouped(corpus: Corpus) -> Iterator[pa.Table]:
     """id and group of the documents with a group."""
-    return (table.filter(table["group"].is_valid()) for table in batches(corpus.shards, "documents", ["id", "group"]))
+    return (table.filter(table["group"].is_valid()) for table in corpus.batches("documents", ["id", "group"]))
