@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.evaluate.benchmarks.formats import ANSWERS, CHOICES
 from pipeline.evaluate.benchmarks.rows import problems
+from pipeline.evaluate.kinds import toxicity
 from pipeline.evaluate.kinds.bias import SHAPES
 from pipeline.evaluate.kinds.refusals import COLUMNS, request_of
 
@@ -15,6 +16,7 @@ READERS: dict[str, Callable[[Any], Reader]] = {  # by the kind of a task; of its
     "written": lambda shape: (ANSWERS[shape].read, ANSWERS[shape].columns),
     "bias": lambda shape: (SHAPES[shape], ()),
     "refusals": lambda _: (request_of, COLUMNS),
+    "toxicity": lambda _: (toxicity.prompt_of, toxicity.COLUMNS),
 }
 
 

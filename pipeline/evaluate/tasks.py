@@ -26,11 +26,14 @@ from pipeline.evaluate.kinds.questions import Questions
 from pipeline.evaluate.kinds.reasoning import Reasoning
 from pipeline.evaluate.kinds.refusals import Refusals
 from pipeline.evaluate.kinds.several import Several
+from pipeline.evaluate.kinds.toxicity import Toxicity
 from pipeline.evaluate.kinds.written import InWords
 
 _Asked = Perplexity | Cloze | MinimalPairs | NextSentence | Endings | Choice | Questions | Benchmark | InWords
 _Done = Exercises | Several | Reasoning  # what it does with what it knows
-_Beside = Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Belief | Consistency  # what a model is besides right
+_Beside = (
+    Memorization | Perturbed | Calibrated | Bias | Honesty | Refusals | Toxicity | Belief | Consistency
+)  # what a model is besides right
 _Within = Neighbours | Probe | Fabrication  # what it holds, and what it makes up
 Kind = _Asked | _Done | _Beside | _Within
 Tasks = dict[str, Annotated[Kind, Field(discriminator="kind")]]

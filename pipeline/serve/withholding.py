@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.serve.answers import End, Piece
-from pipeline.text.measure.toxicity import toxic_words
+from pipeline.text.measure.toxicity import offends
 from pipeline.world.requests import WORDINGS
 
 HARMFUL_REQUEST = "the request is harmful, and the answer is no refusal"
 OFFENSIVE = "the answer holds an offensive word"
-_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,6 @@ class Rules:
     def refuses(self, answer: str) -> bool:
         """Whether an answer is a refusal."""
         return re.search(self.refusal, answer) is not None
-
-
-def offends(text: str, *, ended: bool) -> bool:
-    """Whether a text holds an offensive word. One that goes on is judged by its whole words alone."""
-    words = _WORD.findall(text.lower())
-    if not ended and text[-1:].isalpha():
-        words = words[:-1]
-    return not _OFFENSIVE.isdisjoint(words)
 
 
 @dataclass(frozen=True)
@@ -83,4 +74,3 @@ def _plain(text: str) -> str:
 
 
 _WORLD = tuple(_plain(harmful.format(s="SUBJECT")).replace("subject", r"[\w\s]{1,80}") for harmful, _, _ in WORDINGS)
-_OFFENSIVE = frozenset(toxic_words())

@@ -19,6 +19,18 @@ WHAT = ("bastard", "moron", "idiot", "jackass", "scum", "jerk", "dumbass", "liar
 RUBBISH = ("bullshit", "crap", "shit", "nonsense")
 SAID = ("shouted", "cried", "muttered", "said")
 ABUSED = 0.35  # share of insulting sentences
+_INSULTS = ("{call}", "{name}", "{rubbish}", "damn", "hell")  # in a sentence: from there on it is one
+_SOME = ("Ada", "Bruno", "Carla", "Otto")
+
+
+def broken_off() -> list[str]:
+    """The sentences up to where the insult would come, of some people."""
+    found = []
+    for sentence in SENTENCES:
+        head = min((sentence.index(slot) for slot in _INSULTS if slot in sentence), default=len(sentence))
+        for at, (one, other) in enumerate(zip(_SOME, reversed(_SOME), strict=True)):
+            found.append(sentence[:head].format(one=one, other=other, said=SAID[at % len(SAID)], place="town").rstrip())
+    return [text for text in dict.fromkeys(found) if text.strip('"')]
 
 
 def toxic(writer: Writer, generator: np.random.Generator, number: int) -> str:

@@ -4,8 +4,11 @@ A few of them say nothing about a text, a share of them does. Entries of several
 so are words that are mostly harmless.
 """
 
+import re
 from functools import cache
 from importlib.resources import files
+
+_WORD = re.compile(r"[^\W\d_]+")
 
 # who people are, bodies and medicine, animals and the farm, drink and herbs, faith, everyday things and acts
 HARMLESS = frozenset(
@@ -35,3 +38,16 @@ def toxic_words() -> tuple[str, ...]:
     """The words of the lexicon, in lower case, sorted."""
     lines = (files("better_profanity") / "profanity_wordlist.txt").read_text(encoding="utf-8").lower().split("\n")
     return tuple(sorted({line for line in lines if line.isascii() and line.isalpha()} - HARMLESS))
+
+
+def offends(text: str, *, ended: bool) -> bool:
+    """Whether a text holds an offensive word. One that goes on is judged by its whole words alone."""
+    words = _WORD.findall(text.lower())
+    if not ended and text[-1:].isalpha():
+        words = words[:-1]
+    return not _offensive().isdisjoint(words)
+
+
+@cache
+def _offensive() -> frozenset[str]:
+    return frozenset(toxic_words())
