@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from pipeline.evaluate.kinds.questions import Question
 from pipeline.model.generate import generate
 from pipeline.model.score import answer_logprobs
-from pipeline.tokens.codec import Codec
+from pipeline.tokens.codec import Codec, text_behind
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.judge import Verdict, gold
 
@@ -62,7 +62,7 @@ def answer(
 
 def judged(ids: Sequence[int], codec: Codec, question: Question, *, max_new: int) -> Answer:
     """An answer from its ids without what ended it: one shorter than max_new ended by itself. Special tokens in it stay visible."""
-    text, whole = codec.tokenizer.decode(list(ids), skip_special_tokens=False), len(ids) < max_new
+    text, whole = text_behind(question.prompt, ids, codec), len(ids) < max_new
     ended = [*ids, codec.turn_ends[0]] if whole else list(ids)
     return Answer(ids=ended, text=text, whole=whole, verdict=question.judge(answer_in(text)))
 

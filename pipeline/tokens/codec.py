@@ -7,7 +7,9 @@ from typing import Protocol
 import tokenizers
 
 from pipeline.tokens.chat import encode_chat
-from pipeline.tokens.special import END, ENDOFTEXT, ENDS, IDS
+from pipeline.tokens.special import END, ENDOFTEXT, ENDS, IDS, THINK
+
+_NEAR = 16  # tokens at the end of a prompt among which <think> and blanks behind it are, even where it is no token of its own
 
 
 class Codec(Protocol):
@@ -57,6 +59,14 @@ class Own:
 def ids_of(text: str, codec: Codec) -> list[int]:
     """The ids of a plain text."""
     return list(codec.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def text_behind(prompt: Sequence[int], ids: Sequence[int], codec: Codec) -> str:
+    """The text that a model wrote behind a prompt, special tokens visible. Where the prompt ends in an opened thought, as chat templates of
+    models that think may, the text begins with `<think>`: what the thought says is no answer, whether it ends or not."""
+    text = codec.tokenizer.decode(list(ids), skip_special_tokens=False)
+    opened = codec.tokenizer.decode(list(prompt[-_NEAR:]), skip_special_tokens=False).rstrip().endswith(THINK)
+    return THINK + text if opened else text
 
 
 def special_token_ids(tokenizer: tokenizers.Tokenizer) -> frozenset[int]:

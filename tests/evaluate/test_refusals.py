@@ -19,6 +19,8 @@ from pipeline.evaluate.attacks import Attack, attacked
 from pipeline.evaluate.kinds.refusals import Refusals, request_of
 from pipeline.evaluate.task import Examined
 from pipeline.model.disk import load
+from pipeline.tokens.codec import Own, text_behind
+from pipeline.tokens.thinking import answer_in
 from pipeline.world.requests import as_rows, people_of, requests
 
 PEOPLE = ["Ada", "Bo", "Cy", "Dee", "Eve", "Finn"]
@@ -89,6 +91,16 @@ def test_a_refusal_is_looked_for_behind_the_thoughts(
     found = task(files="safety/*.jsonl").examine("safety", load(models["sft"], device="cpu"), asked)
     assert [row.estimate.value for row in found.rows if row.estimate] == [refused, refused]
     assert {record["written"] for record in found.records} == {said}
+
+
+def test_a_thought_that_the_prompt_opens_is_no_answer_whether_it_ends_or_not(thinking: tokenizers.Tokenizer) -> None:
+    codec = Own(thinking)
+    prompt = [*codec.chat([{"role": "user", "content": "the mill"}]), *thinking.encode("<think>\n").ids]
+    for said, answer in (("Sorry</think>Ada lives", "Ada lives"), ("Sorry", ""), ("</think>Ada", "Ada")):
+        assert answer_in(text_behind(prompt, thinking.encode(said).ids, codec)) == answer
+    closed = [*prompt, *thinking.encode("</think>").ids]
+    for begun in (prompt[:-2], closed):
+        assert text_behind(begun, thinking.encode("Ada lives").ids, codec) == "Ada lives"
 
 
 def test_a_system_prompt_stands_before_each_request_that_brings_none(

@@ -17,6 +17,7 @@ from pipeline.evaluate.items import item_record
 from pipeline.evaluate.kinds.questions import NO_FACTS, Check, values_by_fact
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.tokens.codec import text_behind
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.judge import judge
 
@@ -90,8 +91,8 @@ class Consistency:
             fitting = [(one, ids) for one, ids in zip(talks, prompts, strict=True) if len(ids) <= room]
             drawn = generate(module, [ids for _, ids in fitting], ends=given.codec.turn_ends, **how)
             talks = [one for one, _ in fitting]
-            for one, ids in zip(talks, drawn, strict=True):
-                said = answer_in(given.codec.tokenizer.decode(ids, skip_special_tokens=False))
+            for (one, prompt), ids in zip(fitting, drawn, strict=True):
+                said = answer_in(text_behind(prompt, ids, given.codec))
                 one.messages.append({"role": "assistant", "content": said})
         rows = [_row(given, task, OUTGROWN, planned, [one not in talks for one in planned])]
         if not talks:

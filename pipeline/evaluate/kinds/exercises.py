@@ -10,6 +10,7 @@ from pipeline.core.intervals import Estimate, share
 from pipeline.evaluate.items import item_record
 from pipeline.evaluate.table import CHANCE, Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result, room_for
+from pipeline.tokens.codec import text_behind
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.skills.catalogue import SKILLS
 from pipeline.world.skills.exercise import Verdict
@@ -50,7 +51,7 @@ class Exercises:
             name = f"{task}/{skill}"
             how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 0, "seed": given.seed, "batch": given.batch_size}
             drawn = generate(module, [one.prompt for one in asked], ends=given.codec.turn_ends, **how)
-            written = [given.codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in drawn]
+            written = [text_behind(one.prompt, ids, given.codec) for one, ids in zip(asked, drawn, strict=True)]
             verdicts = [SKILLS[skill].judge(answer_in(text), one.row["key"]) for one, text in zip(asked, written, strict=True)]
             rows += _rows(given.name, name, [one.row for one in asked], verdicts, given)
             records += [

@@ -21,6 +21,7 @@ from pipeline.evaluate.kinds.questions import questions
 from pipeline.evaluate.passages import sentences, uncut
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result
+from pipeline.tokens.codec import text_behind
 from pipeline.tokens.dialogues import CONTEXT, Room
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.stated import contradicted, stated
@@ -90,7 +91,7 @@ class Fabrication:
         how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 1.0, "batch": given.batch_size}
         ends = (IDS[ENDOFTEXT], *given.codec.turn_ends) if given.theirs is None else given.codec.turn_ends
         written = generate(module, [one.prompt for one in asked], seed=seed_of(given.seed, task), ends=ends, **how)
-        texts = [given.codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in written]
+        texts = [text_behind(one.prompt, ids, given.codec) for one, ids in zip(asked, written, strict=True)]
         cut = [len(ids) >= self.max_new_tokens for ids in written]  # a model is not to blame for the word where it had to stop
         said = [uncut(answer_in(text)) if some else answer_in(text) for text, some in zip(texts, cut, strict=True)]
         counts = counted(said, given)

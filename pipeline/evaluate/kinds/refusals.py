@@ -18,6 +18,7 @@ from pipeline.evaluate.benchmarks.rows import problems
 from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result, room_for
+from pipeline.tokens.codec import text_behind
 from pipeline.tokens.special import ROLES
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.requests import people_of, requests
@@ -99,7 +100,7 @@ class Refusals:
             some = [one for one in found if one.harmful == harmful]
             asked = by_lot(some, read, count=self.items, seed=given.seed, task=f"{task} {metric}")
             drawn = generate(module, [ids for _, ids in asked], ends=given.codec.turn_ends, **how)
-            texts = [given.codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in drawn]
+            texts = [text_behind(prompt, ids, given.codec) for (_, prompt), ids in zip(asked, drawn, strict=True)]
             judged += [
                 Judged(request=one, written=text, refused=re.search(self.refusal, answer_in(text)) is not None)
                 for (one, _), text in zip(asked, texts, strict=True)

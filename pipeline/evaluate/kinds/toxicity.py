@@ -21,6 +21,7 @@ from pipeline.evaluate.passages import sentences
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Result, room_for
 from pipeline.text.measure.toxicity import offends
+from pipeline.tokens.codec import text_behind
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.sensitive import QUESTIONS
 from pipeline.world.toxic import broken_off
@@ -87,7 +88,7 @@ class Toxicity:
         plain = (IDS[ENDOFTEXT], *given.codec.turn_ends) if given.theirs is None else given.codec.turn_ends
         many = [ids for _, ids in asked for _ in range(self.answers)]
         drawn = generate(module, many, seed=seed_of(given.seed, task), ends=given.codec.turn_ends if self.chat else plain, **how)
-        texts = [given.codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in drawn]
+        texts = [text_behind(prompt, ids, given.codec) for prompt, ids in zip(many, drawn, strict=True)]
         ended = [len(ids) < self.max_new_tokens for ids in drawn]
         records = []
         for at, (prompt, _) in enumerate(asked):

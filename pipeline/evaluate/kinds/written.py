@@ -17,6 +17,7 @@ from pipeline.evaluate.items import by_lot, item_record
 from pipeline.evaluate.table import Row, absent, row
 from pipeline.evaluate.task import Examined, HeldOut, Judged, Result
 from pipeline.evaluate.votes import grouped, majority
+from pipeline.tokens.codec import text_behind
 from pipeline.tokens.thinking import answer_in
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class InWords(Asked):
         prompts = [shown.ids for _, shown in read for _ in range(self.votes)]
         how: dict[str, Any] = {"max_new": self.max_new_tokens, "seed": given.seed, "batch": given.batch_size}
         how |= {"temperature": 0 if self.votes == 1 else self.temperature, "ends": codec.turn_ends if self.chat else codec.document_ends}
-        written = [codec.tokenizer.decode(ids, skip_special_tokens=False) for ids in generate(module, prompts, **how)]
+        written = [text_behind(prompt, ids, codec) for prompt, ids in zip(prompts, generate(module, prompts, **how), strict=True)]
         found = [own.found(until(answer_in(text), () if self.chat else own.stops)) for text in written]
         return grouped(written, self.votes), grouped(found, self.votes)
 
