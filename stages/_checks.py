@@ -64,13 +64,20 @@ def looked_at(words: Sequence[str]) -> dict[str, Any]:
         refuse_other_sections(settings)
         blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
     except PipelineError as fault:
-        right = [word for word in words if not re.search(rf"(?<![\w.]){re.escape(key_of_word(word))}(?![\w.])", fault.message)]
+        right = unnamed(words, fault.message)
         return {"settings": None, "faults": [in_full(fault, right)], "changed": [], "words": right}
-    faults = [in_full(fault, words) for fault in all_faults(blocks, settings, fingerprints)]
+    found = all_faults(blocks, settings, fingerprints)
+    words = unnamed(words, " ".join(re.findall(r"correct ([\w.]+) in conf/", " ".join(fault.mend for fault in found))))
+    faults = [in_full(fault, words) for fault in found]
     changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
     with suppress(PipelineError):  # one of the faults
         settings = overlaid(settings, ROOT)
     return {"settings": settings, "faults": list(dict.fromkeys(faults)), "changed": changed, "words": words}
+
+
+def unnamed(words: Sequence[str], told: str) -> list[str]:
+    """The words of whose keys none is named by what is told: a command that says the others goes on."""
+    return [word for word in words if not re.search(rf"(?<![\w.]){re.escape(key_of_word(word))}(?![\w.])", told)]
 
 
 def all_faults(blocks: Sequence[Block], settings: Mapping[str, Any], fingerprints: Mapping[Path, Any]) -> list[PipelineError]:

@@ -22,7 +22,9 @@ from stages._checks import (
     faults_of_benchmarks,
     faults_of_paths,
     faults_of_sources,
+    looked_at,
     refuse_other_sections,
+    unnamed,
 )
 from stages._defaults import mended
 from stages._gentler import gentler_told
@@ -73,6 +75,12 @@ def test_all_wrong_words_are_told_at_once_with_one_command() -> None:
         compose(["sft.learning_rat=1", "pretrain=adamww", "size=smoke", "align=[dpo,ppoo]"])
     assert {"conf/align", "conf/pretrain", "there"} <= set(found.value.message.split())
     assert in_full(found.value).endswith("go on from here: make repro SET='align=[dpo,ppo] pretrain=adamw sft.learning_rate=1'")
+
+
+def test_a_word_that_is_told_without_a_mend_is_not_said_again() -> None:
+    assert unnamed(["size=smoke", "+align.ppo.x=1", "align.ppo.xs=2"], "align.ppo.x") == ["size=smoke", "align.ppo.xs=2"]
+    told = looked_at(["size=smoke", "align=[ppo]", "align.ppo.clip_high=0", "+align.ppo.x=1"])
+    assert told["faults"][0].endswith("go on from here: make repro SET='size=smoke align=[ppo] align.ppo.clip_high=0.2'")
 
 
 @pytest.fixture
