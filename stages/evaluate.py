@@ -20,7 +20,6 @@ from pipeline.core.artifact.tokenizer import Tokenizer
 from pipeline.core.artifact.tokens import Tokens
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.seed import Seed, seed_of
-from pipeline.evaluate.contamination import Repeats
 from pipeline.evaluate.examine import examine
 from pipeline.evaluate.table import nested, write_scores
 from pipeline.evaluate.tasks import Tasks
@@ -50,7 +49,7 @@ class Config:
 @stage(Config, shared=("tasks",), each=("models", "model"), hub=True)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     how: dict[str, Any] = {"bootstrap": Bootstrap(cfg.resamples, seed_of(cfg.seed, "bootstrap")), "seed": cfg.seed, "device": run.device}
-    data = (cfg.split, cfg.tokens, cfg.tokenizer, cfg.dialogues, (cfg.benchmarks, Repeats(cfg.overlap, run.memory)))
+    data = (cfg.split, cfg.tokens, cfg.tokenizer, cfg.dialogues, (cfg.benchmarks, cfg.overlap, run.memory))
     rows, records = examine(name := cfg.target.path.name, cfg.model, cfg.tasks, data=data, batch_size=cfg.batch_size, **how)
     facts = {"model": cfg.model.digest, "tokenizer": tokenizer_digest(cfg.model)} | ({} if cfg.model.ours else {"ours": False})
     write_scores(cfg.target, rows, records, facts=facts)

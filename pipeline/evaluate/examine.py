@@ -20,6 +20,7 @@ from pipeline.evaluate.task import Examined
 from pipeline.evaluate.tasks import Tasks
 from pipeline.model.candidate import Theirs, load_candidate
 from pipeline.model.disk import load, tokenizer_digest, tokenizer_of
+from pipeline.text.splitting.held_out_index import OverlapConfig
 from pipeline.tokens.codec import Codec
 from pipeline.tokens.tokenizer import load as load_tokenizer
 
@@ -29,15 +30,15 @@ def examine(
     model: Candidate,
     tasks: Tasks,
     *,
-    data: tuple[Split, Tokens, Tokenizer, Dialogues, tuple[Path, Repeats]],
+    data: tuple[Split, Tokens, Tokenizer, Dialogues, tuple[Path, OverlapConfig, Path]],
     bootstrap: Bootstrap,
     seed: int,
     batch_size: int,
     device: str,
 ) -> tuple[list[Row], list[dict[str, Any]]]:
-    """The scores of the model under this name, and a record of each thing that it was asked. With the folder of benchmarks goes how their
-    items are looked for in the training text."""
-    split, tokens, tokenizer, dialogues, (benchmarks, repeats) = data
+    """The scores of the model under this name, and a record of each thing that it was asked. With the folder of benchmarks go the overlap
+    with training text that makes one of their items contaminated, and a folder that remembers what was found for the next model."""
+    split, tokens, tokenizer, dialogues, (benchmarks, overlap, memory) = data
     module, theirs = opened(model, device=device)
     given = Examined(
         name=name,
@@ -56,7 +57,7 @@ def examine(
     _refuse_short(module, tasks, given)
     results = {key: task.examine(key, module, given) for key, task in progress(tasks.items(), f"tasks of {name}")}
     records = [record for result in results.values() for record in result.records]
-    apart = contamination_rows(given, results, repeats)
+    apart = contamination_rows(given, results, Repeats(overlap, memory))
     return [*(row for key, result in results.items() for row in (*result.rows, *apart[key])), core_row(name, records, bootstrap)], records
 
 

@@ -20,7 +20,6 @@ from pipeline.core.files import read_json, write_json
 from pipeline.core.intervals import Bootstrap
 from pipeline.core.manifest import NAME
 from pipeline.evaluate import contest
-from pipeline.evaluate.contamination import Repeats
 from pipeline.evaluate.differences import between
 from pipeline.evaluate.examine import examine
 from pipeline.evaluate.kinds.cloze import Cloze
@@ -42,10 +41,10 @@ OVERLAP = OverlapConfig(ngram=13, short_ngram=8, min_words=4)
 
 @pytest.fixture(scope="module")
 def asked(split: Split, tokens: Tokens, artifact: Tokenizer, dialogues: Dialogues, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    repeats = Repeats(OVERLAP, tmp_path_factory.mktemp("repeats"))
+    memory = tmp_path_factory.mktemp("repeats")
 
     def made(name: str, path: Path, **how: Any) -> tuple[list[Row], list[dict[str, Any]]]:
-        data = (split, tokens, artifact, dialogues, (Path(), repeats))
+        data = (split, tokens, artifact, dialogues, (Path(), OVERLAP, memory))
         return examine(name, Candidate(path), ASKED | how, data=data, bootstrap=DRAWS, seed=1, batch_size=5, device="cpu")
 
     return made
