@@ -61,9 +61,9 @@ def books() -> list[str]:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to run in, with an empty one for texts and one for dialogues."""
+    """A folder to run in, with empty ones for texts and dialogues, and those that a checkout has."""
     monkeypatch.chdir(tmp_path)
-    for name in ("texts", "talks", "data/benchmarks"):
+    for name in ("texts", "talks", "data/benchmarks", "data/pairs"):
         (tmp_path / name).mkdir(parents=True)
     return tmp_path
 
