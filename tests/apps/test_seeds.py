@@ -50,7 +50,7 @@ def test_another_code_other_files_and_other_words_have_names_of_their_own(tmp_pa
     monkeypatch.chdir(tmp_path)
     git = lambda *words: subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words], check=True, capture_output=True)  # noqa: E731
     git("init")
-    (tmp_path / "params.yaml").write_text("{corpus: {path: data}, dialogues: {path: data}}")
+    (tmp_path / "params.yaml").write_text("{corpus: {path: data}, dialogues: {path: data, preferences_path: pairs}}")
     (tmp_path / ".gitignore").write_text("/data")
     (code := tmp_path / "code").write_text("one")
     git("add", ".")
