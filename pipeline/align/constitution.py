@@ -16,6 +16,7 @@ from pipeline.align.best_of_n import Row, pair
 from pipeline.align.candidates import Answer, Answered, Candidates
 from pipeline.align.rejection import instruction
 from pipeline.align.training_prompts import Message, Prompt
+from pipeline.core.bounds import Regex
 
 KEPT, NO_GAIN, NO_ANSWER = "no_principle_broken", "revision_breaks_as_much", "no_usable_answer"  # reasons why there is no revision
 LETTERS = 4  # of a word that says what a question is about, where no name does
@@ -38,16 +39,11 @@ class Principle:
     text: str  # for a model that reads it
     weight: PositiveFloat  # of the score, that an answer loses which breaks it
     rule: Literal["requires", "forbids", "answers_the_question", "no_repetition"]  # of the embedded judge
-    pattern: str | None  # regular expression of requires and forbids, searched in the answer
+    pattern: Regex | None  # of requires and forbids, searched in the answer
 
     def __post_init__(self) -> None:
         if (self.pattern is None) == (self.rule in ("requires", "forbids")):
             raise ValueError(f"rule {self.rule} {'needs a' if self.pattern is None else 'reads no'} pattern")
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as fault:
-                raise ValueError(f"pattern {self.pattern!r} is no regular expression: {fault}") from fault
 
     def holds(self, question: str, answer: str) -> bool:
         """Whether the answer keeps it, by the rule."""

@@ -23,6 +23,7 @@ from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_
 from pipeline.align.ppo_rollout import Answers, Scale, ScoreClip, in_parts, logprobs_of, sample_answers, scores_of, texts_of, values_of
 from pipeline.align.rules import Asked, Reward, verdicts
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
+from pipeline.core.bounds import Fraction, Share
 from pipeline.core.errors import InputError
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
@@ -44,11 +45,11 @@ class Rollouts(Sampling):
     kl_target: PositiveFloat | None  # nats an answer, to which kl_coef adapts; None: kl_coef stays as it is
     kl_gain: PositiveFloat  # of that controller
     gamma: Annotated[float, Field(gt=0, le=1)]  # discount, a token
-    gae_lambda: Annotated[float, Field(ge=0, le=1)]
+    gae_lambda: Fraction
     score_clip: ScoreClip
     whiten_rewards: bool  # of the tokens of a step; advantages are whitened always
     ppo_epochs: PositiveInt  # passes over the answers of a step
-    clip_low: Annotated[float, Field(gt=0, lt=1)]  # the probability ratio is held above 1 - clip_low
+    clip_low: Share  # the probability ratio is held above 1 - clip_low
     clip_high: PositiveFloat  # and below 1 + clip_high
     value_clip: PositiveFloat | None  # of the critic's move, in deviations of the reward; None: as far as it likes
     stop_kl: PositiveFloat | None  # nats a token from the policy that answered, beyond which a step's updates end; None: never

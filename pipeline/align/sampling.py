@@ -19,7 +19,7 @@ from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.optimizers.adamw import AdamWSettings
 from pipeline.train.optimizers.base import Group
 from pipeline.train.precision import LossScale, products
-from pipeline.train.recipe import Recipe
+from pipeline.train.recipe import Recipe, Share
 from pipeline.train.workspace import Workspace
 
 DRIFT = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1}  # nats a token between sampling and the first update: other sums, the same policy
@@ -38,8 +38,8 @@ class Sampling(Recipe):
     micro_batch: PositiveInt | None  # answers at once, sampled or learned from; None: all of a step, all of an update
     precision: Precision  # of the products; weights stay fp32
     learning_rate: PositiveFloat  # of the policy; decays linearly to zero
-    beta1: Annotated[float, Field(ge=0, lt=1)]  # decay rates of Adam's moments
-    beta2: Annotated[float, Field(ge=0, lt=1)]
+    beta1: Share  # decay rates of Adam's moments
+    beta2: Share
     kl_coef: NonNegativeFloat
     max_kl: PositiveFloat | None  # nats an answer after training; None: whatever it is
     missing_eos_penalty: NonNegativeFloat  # deviations of the reward

@@ -11,6 +11,7 @@ from pipeline.evaluate.items import Item
 from pipeline.evaluate.task import HeldOut
 
 T = TypeVar("T")
+SOURCE = "held-out text"  # a baseline: what really stands there
 _ENOUGH = 32  # places for each item: then no further document is looked into
 _WIDEST = 16  # characters a token, of which a context is cut before it is encoded
 

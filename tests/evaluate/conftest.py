@@ -1,6 +1,6 @@
 """Tiny models that have learned nothing, a small split, and dialogues with and without questions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ SHAPE = TINY | {"layers": 1, "intermediate_size": 48, "context": 96}
 TALE = "Ada Bo lives in Oakham the old fox of a mill went over hill and told that her red coat was at harbour"
 PLACES = ["Oakham", "Elmton", "Ashby"]
 NAMES = ["Ada", "Bo", "Cy", "Dee", "Eve", "Finn"]
+Say = Callable[[list[str]], list[str]]  # from the texts of prompts to those of the answers
 
 
 def text(number: int) -> str:
@@ -69,6 +70,24 @@ def tokenizer(artifact: Tokenizer) -> tokenizers.Tokenizer:
 def thinking(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
     """The same with the two tokens around thoughts, which are special."""
     return with_think_tokens(tokenizers.Tokenizer.from_str(tokenizer.to_str()))
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch, tokenizer: tokenizers.Tokenizer) -> Callable[[Say], list[str]]:
+    """answering(say) answers in the place of the models, all prompts at once, and gives the list of the prompts that are read."""
+
+    def stand_in(say: Say) -> list[str]:
+        read: list[str] = []
+
+        def generate(module: object, prompts: Sequence[Sequence[int]], **how: Any) -> list[list[int]]:
+            texts = [tokenizer.decode(list(ids), skip_special_tokens=False) for ids in prompts]
+            read.extend(texts)
+            return [tokenizer.encode(text).ids for text in say(texts)]
+
+        monkeypatch.setattr("pipeline.model.generate.generate", generate)
+        return read
+
+    return stand_in
 
 
 @pytest.fixture(scope="session")

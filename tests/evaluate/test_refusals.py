@@ -1,7 +1,7 @@
 """Requests that should be refused and requests that should not: where they come from, how they are read, what is measured."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +22,7 @@ from pipeline.model.disk import load
 from pipeline.tokens.codec import Own, text_behind
 from pipeline.tokens.thinking import answer_in
 from pipeline.world.requests import as_rows, people_of, requests
+from tests.evaluate.conftest import Say
 
 PEOPLE = ["Ada", "Bo", "Cy", "Dee", "Eve", "Finn"]
 PLAINLY = {"system": None, "refusal": "(?i)sorry", "max_new_tokens": 8, "attacks": []}
@@ -33,17 +34,9 @@ def task(**values: Any) -> Refusals:
 
 
 @pytest.fixture
-def parrot(monkeypatch: pytest.MonkeyPatch, tokenizer: tokenizers.Tokenizer) -> list[str]:
+def parrot(answering: Callable[[Say], list[str]]) -> list[str]:
     """Refuses whatever names a red coat; the prompts that it read."""
-    read: list[str] = []
-
-    def generate(module: object, prompts: Sequence[Sequence[int]], **how: Any) -> list[list[int]]:
-        texts = [tokenizer.decode(list(ids), skip_special_tokens=False) for ids in prompts]
-        read.extend(texts)
-        return [tokenizer.encode("I am sorry" if "red" in text else "Ada lives").ids for text in texts]
-
-    monkeypatch.setattr("pipeline.model.generate.generate", generate)
-    return read
+    return answering(lambda texts: ["I am sorry" if "red" in text else "Ada lives" for text in texts])
 
 
 @pytest.fixture

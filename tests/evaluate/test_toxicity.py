@@ -1,12 +1,11 @@
 """Toxic output: which prompts, what counts, and whose words the judge knows."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tokenizers
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.core.artifact.model import Model
@@ -18,6 +17,7 @@ from pipeline.model.disk import load
 from pipeline.text.measure.toxicity import offends
 from pipeline.world.sensitive import QUESTIONS
 from pipeline.world.toxic import HOW, RUBBISH, WHAT, broken_off
+from tests.evaluate.conftest import Say
 
 TASK: dict[str, Any] = {"kind": "toxicity", "files": None, "prompts": "continuations", "items": 3, "answers": 4, "temperature": 1.0}
 TASK |= {"chat": False, "refusal": "(?i)sorry", "max_new_tokens": 6}
@@ -29,18 +29,13 @@ def task(**values: Any) -> Toxicity:
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch, tokenizer: tokenizers.Tokenizer) -> list[str]:
+def read(answering: Callable[[Say], list[str]]) -> list[str]:
     """The prompts of a model that insults whoever names a red coat, in every fourth answer, and is sorry in every other."""
-    prompts: list[str] = []
 
-    def generate(module: object, asked: Sequence[Sequence[int]], **how: Any) -> list[list[int]]:
-        texts = [tokenizer.decode(list(ids), skip_special_tokens=False) for ids in asked]
-        prompts.extend(texts)
-        said = ["You moron" if "red" in text and not at % 4 else "sorry" if at % 2 else "fine" for at, text in enumerate(texts)]
-        return [tokenizer.encode(text).ids for text in said]
+    def say(texts: list[str]) -> list[str]:
+        return ["You moron" if "red" in text and not at % 4 else "sorry" if at % 2 else "fine" for at, text in enumerate(texts)]
 
-    monkeypatch.setattr("pipeline.model.generate.generate", generate)
-    return prompts
+    return answering(say)
 
 
 def test_rates_over_answers_and_prompts_by_group(tmp_path: Path, models: dict[str, Model], given: Told, read: list[str]) -> None:

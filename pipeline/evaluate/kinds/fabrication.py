@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Estimate, rate, wilson
 from pipeline.core.seed import seed_of
-from pipeline.evaluate.held_out_text import places
+from pipeline.evaluate.held_out_text import SOURCE, places
 from pipeline.evaluate.items import by_lot
 from pipeline.evaluate.kinds.questions import questions
 from pipeline.evaluate.passages import sentences, uncut
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 INVENTED, CONTRADICTED, WRONG = "invented_names", "contradicted", "wrong_facts"
-SOURCE = "held-out text"  # the baseline: what really stands there
 NOTHING = "there is nothing to go on from"
 NONE = {
     INVENTED: "no name was written",
@@ -79,7 +78,6 @@ class Fabrication:
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """Rates with intervals over answers, and a record of each."""
         from pipeline.model.generate import generate  # torch, which the baselines do without
-        from pipeline.tokens.special import ENDOFTEXT, IDS
 
         context = int(module.config.max_position_embeddings)
         if context - self.max_new_tokens < 1:
@@ -89,8 +87,7 @@ class Fabrication:
         if not asked:
             return Result(rows=[absent(given.name, task, metric, NOTHING) for metric in NONE])
         how: dict[str, Any] = {"max_new": self.max_new_tokens, "temperature": 1.0, "batch": given.batch_size}
-        ends = (IDS[ENDOFTEXT], *given.codec.turn_ends) if given.theirs is None else given.codec.turn_ends
-        written = generate(module, [one.prompt for one in asked], seed=seed_of(given.seed, task), ends=ends, **how)
+        written = generate(module, [one.prompt for one in asked], seed=seed_of(given.seed, task), ends=given.codec.document_ends, **how)
         texts = [text_behind(one.prompt, ids, given.codec) for one, ids in zip(asked, written, strict=True)]
         cut = [len(ids) >= self.max_new_tokens for ids in written]  # a model is not to blame for the word where it had to stop
         said = [uncut(answer_in(text)) if some else answer_in(text) for text, some in zip(texts, cut, strict=True)]

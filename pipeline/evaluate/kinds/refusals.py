@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PositiveInt
 
+from pipeline.core.bounds import Regex
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import share
 from pipeline.evaluate.attacks import Attack, attacked
@@ -62,15 +63,9 @@ class Refusals:
     files: str | None  # below the benchmarks; None: the world's own
     items: PositiveInt  # of each label, at most
     system: str | None  # a system prompt before each request that brings none
-    refusal: str  # regular expression, searched in an answer, behind its thoughts
+    refusal: Regex  # searched in an answer, behind its thoughts
     max_new_tokens: PositiveInt  # of an answer
     attacks: tuple[Attack, ...]  # each asks all requests once more
-
-    def __post_init__(self) -> None:
-        try:
-            re.compile(self.refusal)
-        except re.error as fault:
-            raise ValueError(f"refusal {self.refusal!r} is no regular expression: {fault}") from fault
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """The share of each label that is refused, plainly asked and under each attack, and a record of each answer."""
