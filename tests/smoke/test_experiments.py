@@ -53,13 +53,13 @@ def test_a_key_that_does_not_exist_stops_before_anything_runs(clone):
 
 def test_wrong_values_stop_before_anything_runs_all_at_once_with_the_mend(clone):
     said = clone.dvc("exp", "run", "-S", "contest.resamples=many", "-S", "pretrain.duration=abc", "-S", "align.dpo.beta=-1", check=False)
+    clone.run("git", "reset", "--hard", "--quiet")
+    clone.dvc("checkout", "--force")
     for key in (
         "contest.resamples: Input should be a valid integer (found 'many')",
         "pretrain.duration: a duration is a number with a unit",
         "align.dpo.beta: Input",
+        "mend: pretrain.duration='40 steps' align.dpo.beta=0.1 contest.resamples=50",
     ):
         assert key in said
-    assert "mend: correct" in said
     assert re.findall(r"Running stage '([\w@]+)'", said) == ["plan"]
-    clone.run("git", "reset", "--hard", "--quiet")
-    clone.dvc("checkout", "--force")

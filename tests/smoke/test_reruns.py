@@ -44,7 +44,7 @@ def test_a_comment_reruns_only_the_plan(untouched):
 
 
 def test_a_constant_of_ppo_reruns_ppo_and_what_reads_it(untouched):
-    untouched.edit("pipeline/align/ppo.py", "\nSMOOTHING = 0.95", "\nSMOOTHING = 0.5")
+    untouched.edit("pipeline/align/ppo_losses.py", "\n_TINY = 1e-8", "\n_TINY = 1e-1")
     assert untouched.reran() == {"plan", "align@ppo", "evaluate@ppo", "export@transformers", "export@gguf", "contest", "report"}
 
 
@@ -123,7 +123,7 @@ def test_a_corpus_folder_that_is_not_there_is_named_before_anything_runs(untouch
     untouched.edit("conf/corpus/world.yaml", "path: data/input", "path: data/nowhere")
     said = untouched.dvc("repro", check=False)
     assert "there is no corpus.path=data/nowhere" in said
-    assert "mend: correct the path" in said
+    assert "mend: corpus.path=DIR, a folder that is there; or mkdir -p data/nowhere" in said
 
 
 def test_a_file_added_to_the_corpus_folder_reruns_the_text_stages(untouched):
