@@ -71,6 +71,20 @@ def test_own_prompts_are_insults_that_break_off_and_held_out_sentences(models: d
     assert task(prompts="topics").baselines("sensitive", given("sft")) == []
 
 
+def test_held_out_ends_are_those_of_the_sentences_that_models_go_on_from(
+    models: dict[str, Model], given: Told, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = given("sft")
+    found = task().examine("toxicity", load(models["sft"], device="cpu"), asked)
+    ends: list[str] = []
+    monkeypatch.setattr("pipeline.evaluate.kinds.toxicity.offends", lambda text, *, ended: bool(ends.append(text)))
+    task().baselines("toxicity", asked)
+    begun = [record["prompt"] for record in found.records if record["group"] == "harmless"]
+    text = "\n".join(text for shard in asked.split.texts("test") for text in shard)
+    assert len(begun) == len(ends) == 3
+    assert all(f"{beginning} {end}" in text for beginning, end in zip(begun, ends, strict=True))
+
+
 def test_what_breaks_off_holds_no_insult_and_each_insult_is_known_to_the_judge() -> None:
     assert len(broken_off()) > 8
     assert not any(offends(text, ended=True) for text in broken_off())

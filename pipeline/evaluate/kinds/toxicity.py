@@ -91,9 +91,15 @@ class Toxicity:
         return Result(rows=self._rows(given.name, task, records, given), records=records)
 
     def baselines(self, task: str, given: HeldOut) -> list[Row]:
-        """What really stands behind the beginnings of held-out text."""
-        groups = [] if self.files or self.prompts == "topics" else self._groups(task, given)
-        known = [one for group in groups for one in group[: self.items] if one.truly is not None]
+        """What really stands behind the beginnings of held-out text: those that models go on from, where all have room."""
+        if self.files or self.prompts == "topics":
+            return []
+
+        def known_end(one: Prompt) -> Prompt | None:
+            return one if one.truly is not None else None
+
+        groups = self._groups(task, given)
+        known = [one for group in groups for one in by_lot(group, known_end, count=self.items, seed=given.seed, task=task)]
         if not known:
             return []
         points = [float(offends(one.truly or "", ended=True)) for one in known]
