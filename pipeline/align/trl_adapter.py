@@ -33,7 +33,6 @@ from pipeline.core import manifest
 from pipeline.core.errors import ArtifactError
 from pipeline.core.files import read_json, sync, write_json
 from pipeline.core.owned import remove_folder
-from pipeline.core.progress import progress
 from pipeline.core.seed import seed_of
 from pipeline.model import memory
 from pipeline.tokens.special import END, ENDOFTEXT, PAD
@@ -289,7 +288,7 @@ class _Watch(TrainerCallback):
         self._bar: Iterator[int] = iter(())
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._bar = progress(range(state.global_step, self._steps), self._workspace.section, total=self._steps, start=state.global_step)
+        self._bar = self._workspace.steps(state.global_step, self._steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         next(self._bar, None)

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from pipeline.core.progress import progress
 from pipeline.train import ranks
 from pipeline.train.checkpoint import Checkpoints
 from pipeline.train.noise import noise
@@ -54,7 +53,7 @@ def train(learner: Learner, recipe: Recipe, workspace: Workspace) -> History:
     done, history = _resume(checkpoints, learner)
     clock = _Clock(done)
     with Stop() as stop:
-        for step in progress(range(done, recipe.steps), workspace.section, total=recipe.steps, start=done):
+        for step in workspace.steps(done, recipe.steps):
             done, last = step + 1, step + 1 == recipe.steps
             with noise(recipe.seed, step, workspace.device, rank=ranks.rank()):
                 row = learner.step(step, last=last)

@@ -60,7 +60,8 @@ def _measured(recipe: R, workspace: Workspace, trial: Callable[[R, Workspace], o
     place, watch = workspace.scratch / (f"trial-{ranks.rank()}" if ranks.rank() else "trial"), _Stopwatch(recipe, workspace.device)
     remove_folder(place)
     try:
-        trial(recipe.lasting(max(TRIAL, recipe.least_steps)), replace(workspace, scratch=place, track=watch.track))
+        here = replace(workspace, scratch=place, track=watch.track, measured=recipe.duration)
+        trial(recipe.lasting(max(TRIAL, recipe.least_steps)), here)
     except _Enough:
         pass
     except Interrupted:

@@ -1,12 +1,14 @@
 """Where a method does its work, and what it leaves behind."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.core.errors import SMALLER, Diverged
+from pipeline.core.progress import progress
+from pipeline.train.duration import Duration
 
 Row = dict[str, int | float]
 Parallel = Literal["data", "fsdp"]  # what each of several ranks has: all weights, or a part of every one
@@ -31,12 +33,19 @@ class Workspace:
     section: str  # of the settings, for mends: align.dpo
     parallel: Parallel = "data"
     warn: Callable[[str], object] = lambda words: None  # of what a person should know
+    measured: Duration | None = None  # of a trial: the time whose number of steps it is to tell
 
     @classmethod
     def of(cls, run: Any) -> "Workspace":
         """What a stage was given."""
         told = {"track": run.track, "warn": run.log.warning}
         return cls(scratch=run.scratch, device=run.device, section=run.section, parallel=run.hardware.parallel, **told)
+
+    def steps(self, done: int, steps: int) -> Iterator[int]:
+        """The numbers of the steps that are left, told as they are taken; of a trial without a total: it ends when its speed is known."""
+        if self.measured is None:
+            return progress(range(done, steps), self.section, total=steps, start=done)
+        return progress(iter(range(done, steps)), f"{self.section}, measuring how many steps {self.measured} are")
 
     def refuse_nan(self, step: int, **figures: float) -> None:
         """Diverged when training has left the numbers: all that follows would be lost."""

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import tokenizers
 
+from pipeline.core import progress
 from pipeline.core.errors import PipelineError
-from pipeline.train.settle import KEPT
+from pipeline.train.settle import KEPT, TRIAL
 from tests.align import methods
 from tests.align.methods import ALL, RECIPE, SETTINGS, TIMED, How
 from tests.align.tiny import examples, ordered, pairs, same, workspace
@@ -70,6 +71,18 @@ def test_a_time_is_measured_once_and_gives_the_bits_of_as_many_steps_also_after_
     assert timed.metrics == counted.metrics
     assert timed.metrics["steps"] == steps
     assert not (killed / method / "trial").exists()
+
+
+@pytest.mark.parametrize("method", ["sft", "ppo"])  # TRL's loop and ours
+def test_while_a_time_is_measured_no_total_is_told(
+    method: str, tmp_path: Path, tokenizer: tokenizers.Tokenizer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("QUIET_S", "EVERY_S"):
+        monkeypatch.setattr(progress, name, 0.0)
+    ALL[method](tokenizer, workspace(tmp_path), how=How(duration=TIME))
+    lines = capsys.readouterr().err.splitlines()
+    assert "align.dpo, measuring how many steps 1.5 s are: 1, " in "\n".join(lines)
+    assert not [line for line in lines if f" of {TRIAL}, " in line]
 
 
 def test_too_few_steps_for_the_warm_up_are_refused_when_they_are_known(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:

@@ -3,7 +3,9 @@
 import json
 import math
 import os
+import re
 import signal
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core import progress
 from pipeline.core.errors import PipelineError
 from pipeline.train import settle
 from pipeline.train.duration import Duration, Pace
@@ -20,6 +23,7 @@ from pipeline.train.settle import KEPT
 from pipeline.train.stop import InterruptedTrial
 from pipeline.train.workspace import Workspace
 from stages._settings import typed
+from tests.core.test_progress import Terminal
 from tests.train.conftest import MATRICES, RECIPE, Counting, Toy, workspace
 from tests.train.test_loop import NOTHING, Killed, same
 
@@ -107,6 +111,29 @@ def test_a_time_is_measured_once_and_gives_the_bits_of_as_many_steps(train, tmp_
     counted, again = train(scratch="b", duration=Duration(steps, "steps"))
     assert same(timed, counted)
     assert again == (history, samples)
+
+
+def test_while_it_measures_a_log_is_told_no_total_and_no_time_left(train, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(progress, "QUIET_S", 0.0)
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    train(duration=Duration(0.4, "s"))
+    lines = capsys.readouterr().err.splitlines()
+    trial = [line for line in lines if "measuring how many steps 0.4 s are" in line]
+    assert trial
+    assert lines[: len(trial)] == trial, "first it measures"
+    assert not [line for line in trial if " of " in line or "left" in line]
+    assert f"pretrain: 1 of {steps_kept(tmp_path / 'scratch')}, " in lines[len(trial) + 1]
+
+
+def test_while_it_measures_a_bar_has_no_end(train, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    monkeypatch.setattr(progress, "DRAWN_S", 0.0)
+    train(duration=Duration(0.4, "s"))
+    bars = re.split(r"[\r\n]", screen.getvalue())
+    trial = [bar for bar in bars if "measuring how many steps 0.4 s are" in bar]
+    assert trial
+    assert not [bar for bar in trial if "%" in bar]
+    assert not [bar for bar in bars if f"/{settle.TRIAL} " in bar]
 
 
 def test_to_measure_touches_no_global_stream(tmp_path) -> None:
