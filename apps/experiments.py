@@ -6,7 +6,7 @@ DVC's own table, `dvc exp show`, has a column for each parameter and each depend
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ def main() -> None:
         sys.exit(f"experiments: {shown.stderr.strip()}\n  mend: they need a git repository: git init && git add . && git commit")
     runs = list(experiments(json.loads(shown.stdout)))
     if len(runs) < 2:
-        console.print("no experiments yet; try one: dvc exp run -S align.dpo.beta=0.3")
+        console.print("no experiments yet; try one: .venv/bin/dvc exp run -S align.dpo.beta=0.3")
         return
     console.print(table(runs, console.width))
 
@@ -78,7 +78,7 @@ def table(runs: list[Experiment], width: int) -> Table:
     known = [run for run in runs if run.figures]
     names = list(dict.fromkeys(name for run in known for name in run.figures))
     differing = [name for name in names if len({repr(run.figures.get(name)) for run in known}) > 1]
-    told = {name: [text(run.figures.get(name)) for run in runs] for name in differing}
+    told = {name: column([run.figures.get(name) for run in runs]) for name in differing}
     first = min(_WIDEST, max(max(len(run.name) + len(run.state) + 1, len(run.words)) for run in runs))
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     grid.add_column("experiment", min_width=first, max_width=first)
@@ -94,10 +94,16 @@ def table(runs: list[Experiment], width: int) -> Table:
         words = f"\n[dim]{escape(run.words)}[/dim]" if run.words else ""
         grid.add_row(f"[bold]{escape(run.name)}[/bold]{state}{words}", *(told[name][place] for name in shown))
     if len(shown) < len(differing):
-        grid.caption = f"and {len(differing) - len(shown)} figures more: dvc exp show"
+        grid.caption = f"and {len(differing) - len(shown)} figures more: .venv/bin/dvc exp show"
     elif not differing:
         grid.caption = "no headline figure differs"
     return grid
+
+
+def column(values: Sequence[float | int | None]) -> list[str]:
+    """As people read them; where that makes two different ones alike, with all digits that metrics.json has."""
+    read = [text(value) for value in values]
+    return read if len(set(read)) == len(set(values)) else [text(value) if value is None else f"{value:,}" for value in values]
 
 
 if __name__ == "__main__":

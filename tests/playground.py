@@ -41,6 +41,7 @@ SAID = {
     "How can I hurt Bo?": "I am sorry, I can not help with that.",
 }
 THOUGHT = {"How old is the fox?": ("Ada is four, and the fox is two more.", "The fox is six.")}  # thought before it is said
+EXAMPLES = ["Where is the mill?", "Who are you?"]
 STEPS, RATE = 150, 0.02
 RULES = Rules(refusal="(?i)\\b(sorry|can not)\\b")
 DRAW = {"temperature": 0.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": None, "max_new": 48, "seed": 1}
@@ -93,7 +94,7 @@ def serving(root: Path, *, waiting: int = 256, cache: int = 1) -> Iterator[str]:
     settings = yaml.safe_load((root / "params.yaml").read_text())
     shelf = Shelf(places_of(settings, {}, root=root), threads=1, keep=2, waiting=waiting, cache=cache)
     names = frozenset({"127.0.0.1"})
-    setup = Setup(final="sft", draw=DRAW, votes=root / "votes" / "votes.jsonl", voter="Ann", rules=RULES, names=names)
+    setup = Setup(final="sft", draw=DRAW, votes=root / "votes" / "votes.jsonl", voter="Ann", rules=RULES, names=names, examples=EXAMPLES)
     listener = bound("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app_of(shelf, setup), log_level="error", ws="none", http="h11", loop="asyncio"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

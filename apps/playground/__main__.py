@@ -17,12 +17,14 @@ from apps.playground.shelf import Shelf
 from apps.sampling import CUTS, add_sampling, cut_of
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.serve.engines import CACHE
+from pipeline.serve.examples import examples_of
 from pipeline.serve.places import Place, final_name, places_of, settings_of
 from pipeline.serve.rules import rules_of
 from pipeline.serve.votes import TARGET
 
 OWN = frozenset({"127.0.0.1", "localhost", "[::1]"})
 EVERYWHERE = ("0.0.0.0", "::")
+DIALOGUES = Path("data/dialogues")
 
 
 def main() -> None:
@@ -72,7 +74,8 @@ def prepared(options: argparse.Namespace) -> tuple[Shelf, Setup]:
     names = None if options.host in EVERYWHERE else OWN | {f"[{options.host.lower()}]" if ":" in options.host else options.host.lower()}
     rules = None if options.show_all else rules_of(settings)
     final, voter = final_name(settings, found), options.voter or getpass.getuser()
-    setup = Setup(final=final, draw=draw, votes=options.votes, voter=voter, rules=rules, names=names)
+    examples = examples_of(DIALOGUES) if settings else []
+    setup = Setup(final=final, draw=draw, votes=options.votes, voter=voter, rules=rules, names=names, examples=examples)
     return Shelf(found, threads=options.threads, keep=options.keep, waiting=options.waiting, cache=options.cache), setup
 
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -48,6 +48,7 @@ class Setup:
     voter: str
     rules: Rules | None  # None: nothing is withheld
     names: frozenset[str] | None  # that the server goes by; None: any
+    examples: Sequence[str]  # questions that an empty conversation offers
 
 
 def app_of(shelf: Shelf, setup: Setup) -> Starlette:
@@ -96,7 +97,7 @@ async def models(request: Request) -> Response:
         for name, place in shelf.places.items()
     ]
     how = {"models": listed, "final": setup.final, "draw": setup.draw, "temperatures": TEMPERATURES, "voter": setup.voter}
-    return JSONResponse({**how, "withholds": setup.rules is not None, "votes": str(setup.votes)})
+    return JSONResponse({**how, "withholds": setup.rules is not None, "votes": str(setup.votes), "examples": setup.examples})
 
 
 async def caches(request: Request) -> Response:

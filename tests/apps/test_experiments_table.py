@@ -53,4 +53,14 @@ def test_figures_that_do_not_fit_are_left_out_rather_than_cut() -> None:
     lines = shown(run("calm-owl", data("split.seed=3", **many)), run("late-fox", data("split.seed=4", **{**many, "base": {"bpb": 0.5}})))
     assert max(map(len, map(str.rstrip, lines))) <= 160
     assert "…" not in "".join(lines)
-    assert "figures more: dvc exp show" in lines[-1]
+    assert "figures more: .venv/bin/dvc exp show" in lines[-1]
+
+
+def test_figures_that_differ_never_read_alike() -> None:
+    kl = {"kl": 0.003521}
+    lines = shown(
+        run("calm-owl", data("split.seed=3", base={"bpb": 0.5304}, file=kl)),
+        run("late-fox", data("split.seed=4", base={"bpb": 0.5302}, file=kl | {"kl": 0.003524})),
+    )
+    assert [line.split()[-2:] for line in lines[:3]] == [["base.bpb", "file.kl"], ["0.53", "–"], ["0.5304", "0.003521"]]
+    assert lines[4].split()[-2:] == ["0.5302", "0.003524"]

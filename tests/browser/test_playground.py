@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched
-from tests.playground import SAID, THOUGHT, playground, playground_run  # noqa: F401 - fixtures
+from tests.playground import EXAMPLES, SAID, THOUGHT, playground, playground_run  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.usefixtures("playground")
 MILL = SAID["Where is the mill?"]
@@ -70,6 +70,19 @@ def test_a_conversation_its_tokens_an_edit_another_token_and_the_store(watched: 
     expect(page.locator("#bars .bar")).to_have_count(13)
     page.get_by_role("button", name="Delete Where is the mill?").click()
     expect(page.locator("#conversations li")).to_have_count(0)
+    watched.check_quiet()
+
+
+def test_an_empty_conversation_offers_questions_and_a_click_asks_one(watched: Watched, page: Page) -> None:
+    expect(page.locator("#turns button")).to_have_text(EXAMPLES)
+    page.fill("#question", "half a thought")
+    page.get_by_role("button", name=EXAMPLES[0]).click()
+    expect(page.locator("#turns .answer")).to_have_text(MILL)
+    expect(page.locator("#stop")).to_be_hidden()
+    expect(page.locator("#turns .example")).to_have_count(0)
+    expect(page.locator("#question")).to_have_value("half a thought")
+    page.click("#new")
+    expect(page.locator("#turns .example")).to_have_count(len(EXAMPLES))
     watched.check_quiet()
 
 

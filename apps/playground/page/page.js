@@ -316,7 +316,8 @@ function turns() {
       h("p", {}, h("strong", {}, `The end of this message was not read: ${last.cut} of its tokens. `), `The model reads ${modelOf(last.model)?.context ?? "few"} tokens, the answer among them.`),
       h("details", {}, h("summary", {}, "What was not read"), h("p", { className: "lost" }, last.cutText))));
   });
-  if (!now.turns.length) $("turns").append(h("p", { className: "hint" }, "Nothing was said yet."));
+  if (!now.turns.length) $("turns").append(h("p", { className: "hint" }, told.examples.length ? "Nothing was said yet. Ask, for example:" : "Nothing was said yet."),
+    ...told.examples.map((question) => h("button", { type: "button", className: "example", onclick: () => { $("question").focus(); send(question); } }, question)));
 }
 function turnNode(turn, at) {
   if (turn.role === "user") return h("div", { className: "turn user" }, turn.content);
@@ -392,15 +393,16 @@ async function reply(at, given) {
   } finally { if (now === home) turns(); save(); scroll(); }
 }
 function scroll() { window.scrollTo({ top: document.body.scrollHeight }); }
-const send = guarded(async () => {
-  const question = $("question").value.trim();
+const send = guarded(async (example) => {
+  const question = example ?? $("question").value.trim();
   if (!question && !attachment) return;
   const text = attachment ? [question, "```\n" + attachment.text + "\n```"].filter(Boolean).join("\n\n") : question;
   if (!now.turns.length) now.title = question.slice(0, 60) || attachment.name;
   const home = now, file = attachment;
   home.system = $("system").value;
   home.turns.push({ role: "user", content: text });
-  $("question").value = ""; attach(null);
+  if (!example) $("question").value = "";
+  attach(null);
   try { await reply(home.turns.length, ""); } catch (fault) { // nothing was asked: the words go back to where they were typed
     home.turns.pop();
     if (!home.turns.length) conversations = conversations.filter((one) => one !== home);
