@@ -42,7 +42,7 @@ class Config(HoldOut):
 @stage(Config)
 def main(cfg: Config, run: Run) -> dict[str, Any]:
     sources, ranges = source_info(cfg.corpus), hash_ranges(cfg.source.shards, cfg.val + cfg.test)
-    assigned, by = assign_parts(cfg.source, cfg.corpus, val=cfg.val, test=cfg.test, seed=cfg.seed, tell=run.log.warning)
+    assigned, by = assign_parts(cfg.source, cfg.corpus, cfg, tell=run.log.warning)
     items = eval_items(cfg.dialogues, cfg.corpus, cfg.benchmarks, cfg.benchmark_fields)
     ngrams = run.shards("held", partial(held_out_ngrams, ngram=cfg.overlap.ngram, ranges=ranges), assigned)
     index = write_index(run.scratch / "table", ngrams, items, overlap=cfg.overlap, ranges=ranges)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from pipeline.core.artifact.model import Model
+from pipeline.core.bounds import ProperFraction
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.seed import seed_of
@@ -47,7 +48,7 @@ class _Matrices:
 
     r: PositiveInt  # rows of A, columns of B
     alpha: PositiveFloat
-    dropout: Annotated[float, Field(ge=0, lt=1)]  # share of the numbers that A reads
+    dropout: ProperFraction  # share of the numbers that A reads
     target_modules: Literal["all-linear"] | list[str]  # ends of modules' names
     turn_tokens: bool  # whether the vectors of TURN_TOKENS learn too
 

@@ -23,7 +23,7 @@ from pipeline.align.ppo_losses import masked_mean
 from pipeline.align.ppo_rollout import Answers, Scale, in_parts, logprobs_of, sample_answers, scale_of, scores_of, texts_of
 from pipeline.align.rules import Asked, verdicts
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
-from pipeline.core.bounds import Share
+from pipeline.core.bounds import OpenFraction
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
 from pipeline.tokens.dialogues import Pair
@@ -46,7 +46,7 @@ class Groups(Sampling):
     group_size: Annotated[int, Field(ge=2)]  # answers a prompt
     advantage: Advantage
     loss: Loss
-    clip_low: Share  # the probability ratio is held above 1 - clip_low
+    clip_low: OpenFraction  # the probability ratio is held above 1 - clip_low
     clip_high: PositiveFloat  # and below 1 + clip_high
     kl_in: Literal["loss", "reward"]
 

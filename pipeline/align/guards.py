@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 from pipeline.align.ppo_rollout import Answers, given, in_parts, logprobs_of, texts_of, written
 from pipeline.align.rules import gold_scores
 from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.bounds import OpenFraction
 from pipeline.tokens.dialogues import Pair
 from pipeline.tokens.repetition import distinct
 from pipeline.tokens.thinking import answer_in
@@ -43,9 +44,9 @@ class Alarms:
     """From which multiple of its best value on a guard is worse in the last steps."""
 
     tokens: Annotated[float, Field(gt=1)]  # of an answer
-    distinct: Annotated[float, Field(gt=0, lt=1)]  # share of different pairs of neighbouring tokens in an answer
+    distinct: OpenFraction  # share of different pairs of neighbouring tokens in an answer
     perplexity: Annotated[float, Field(gt=1)]  # of the better answers to held-out preferences, a token
-    gold: Annotated[float, Field(gt=0, lt=1)]  # the world's own score
+    gold: OpenFraction  # the world's own score
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ models M, numbers N of one weight
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeFloat, PositiveFloat
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.model import Model
+from pipeline.core.bounds import PositiveFraction
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import Seed, seed_of
 from pipeline.model import disk
@@ -36,7 +37,7 @@ class Merge:
 
     kind: Kind
     weights: list[NonNegativeFloat]  # of each model; only their ratios count
-    density: Annotated[float, Field(gt=0, le=1)]  # of ties, dare_linear: share of what a model has learned that stays
+    density: PositiveFraction  # of ties, dare_linear: share of what a model has learned that stays
     scale: PositiveFloat  # of ties, dare_linear: times what was learned
     seed: Seed  # of dare_linear
 

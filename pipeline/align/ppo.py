@@ -7,12 +7,12 @@ ppo_rollout; here is the loop. Every random stream is derived from the step numb
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -23,7 +23,7 @@ from pipeline.align.ppo_losses import adapted_kl_coef, gae, masked_mean, policy_
 from pipeline.align.ppo_rollout import Answers, Scale, ScoreClip, in_parts, logprobs_of, sample_answers, scores_of, texts_of, values_of
 from pipeline.align.rules import Asked, Reward, verdicts
 from pipeline.align.sampling import Drift, Learning, Sampling, refuse_beyond_memory
-from pipeline.core.bounds import Fraction, Share
+from pipeline.core.bounds import Fraction, OpenFraction, PositiveFraction
 from pipeline.core.errors import InputError
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
@@ -43,13 +43,13 @@ class Rollouts(Sampling):
 
     critic_learning_rate: PositiveFloat  # decays linearly to zero
     kl_target: PositiveFloat | None  # nats an answer, to which kl_coef adapts; None: kl_coef stays as it is
-    kl_gain: PositiveFloat  # of that controller
-    gamma: Annotated[float, Field(gt=0, le=1)]  # discount, a token
+    kl_gain: PositiveFloat  # of that controller; unread without a target
+    gamma: PositiveFraction  # discount, a token
     gae_lambda: Fraction
     score_clip: ScoreClip
     whiten_rewards: bool  # of the tokens of a step; advantages are whitened always
     ppo_epochs: PositiveInt  # passes over the answers of a step
-    clip_low: Share  # the probability ratio is held above 1 - clip_low
+    clip_low: OpenFraction  # the probability ratio is held above 1 - clip_low
     clip_high: PositiveFloat  # and below 1 + clip_high
     value_clip: PositiveFloat | None  # of the critic's move, in deviations of the reward; None: as far as it likes
     stop_kl: PositiveFloat | None  # nats a token from the policy that answered, beyond which a step's updates end; None: never

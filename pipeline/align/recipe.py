@@ -1,10 +1,11 @@
 """What every method that fine-tunes on dialogues is told."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from pipeline.core.bounds import Fraction
 from pipeline.tokens.dialogues import Length
 from pipeline.train.recipe import Recipe
 
@@ -16,7 +17,7 @@ class FineTuning(Recipe):
     """Linear warm-up, then linear decay to zero; AdamW without weight decay."""
 
     max_length: Length  # tokens of a dialogue, or of a prompt with its longer answer
-    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the rows that may be longer
+    max_dropped: Fraction  # share of the rows that may be longer
     batch_size: PositiveInt  # examples or pairs a step
     micro_batch: PositiveInt | None  # examples or pairs at once; None: the whole batch
     precision: Precision  # of the products; weights stay fp32

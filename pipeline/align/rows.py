@@ -4,15 +4,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.bounds import ProperFraction
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.intervals import Bootstrap, share
 from pipeline.core.seed import stream
@@ -39,7 +40,7 @@ NO_ROOM = "no_room_for_an_answer"
 class PretrainingMix:
     """How much of the pretraining text stands among the dialogues."""
 
-    share: Annotated[float, Field(ge=0, lt=1)]  # of all examples
+    share: ProperFraction  # of all examples
     tokens: PositiveInt  # of each
 
 

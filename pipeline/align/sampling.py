@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from pipeline.align.guards import Alarms
 from pipeline.align.needs import exploring
 from pipeline.align.recipe import Precision
+from pipeline.core.bounds import Fraction, ProperFraction
 from pipeline.core.errors import PipelineError
 from pipeline.model import memory
 from pipeline.tokens.dialogues import ANSWER_STEP, Length, Pair, length_for
@@ -19,7 +20,7 @@ from pipeline.train.checkpoint import below, load_weights, prefixed, weights_of
 from pipeline.train.optimizers.adamw import AdamWSettings
 from pipeline.train.optimizers.base import Group
 from pipeline.train.precision import LossScale, products
-from pipeline.train.recipe import Recipe, Share
+from pipeline.train.recipe import Recipe
 from pipeline.train.workspace import Workspace
 
 DRIFT = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1}  # nats a token between sampling and the first update: other sums, the same policy
@@ -31,15 +32,15 @@ class Sampling(Recipe):
     """What conf sets for each of them."""
 
     max_length: Length  # tokens of a prompt and its answer
-    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the pairs, and of the prompts, that may be longer
+    max_dropped: Fraction  # share of the pairs, and of the prompts, that may be longer
     max_new_tokens: Length  # of an answer
     rollout_batch: PositiveInt  # answers a step
     mini_batch_size: PositiveInt  # answers an update
     micro_batch: PositiveInt | None  # answers at once, sampled or learned from; None: all of a step, all of an update
     precision: Precision  # of the products; weights stay fp32
     learning_rate: PositiveFloat  # of the policy; decays linearly to zero
-    beta1: Share  # decay rates of Adam's moments
-    beta2: Share
+    beta1: ProperFraction  # decay rates of Adam's moments
+    beta2: ProperFraction
     kl_coef: NonNegativeFloat
     max_kl: PositiveFloat | None  # nats an answer after training; None: whatever it is
     missing_eos_penalty: NonNegativeFloat  # deviations of the reward

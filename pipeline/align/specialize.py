@@ -25,6 +25,7 @@ from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.bounds import ProperFraction
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap, rate
 from pipeline.core.seed import stream
@@ -38,7 +39,6 @@ from pipeline.tokens.special import IDS, PAD
 from pipeline.train.workspace import History, Workspace, tail_mean
 
 Column = Literal["source", "author", "license"]
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +49,8 @@ class Specialization(FineTuning):
     by: Column  # of data/split: what `of` names
     of: Annotated[list[str], Field(min_length=1)]
     rows: PositiveInt  # of that text, at most, by lot
-    other_text: Share  # of all rows
-    instructions: Share  # likewise
+    other_text: ProperFraction  # of all rows
+    instructions: ProperFraction  # likewise
     documents: PositiveInt  # held out, of each source, at most, by lot
     resamples: PositiveInt
 

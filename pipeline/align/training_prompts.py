@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from tokenizers import Tokenizer
 
 from pipeline.align.rows import Part, fitting
 from pipeline.align.rules import Rule, rule_of, rule_of_row, states
 from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.bounds import Fraction
 from pipeline.core.errors import InputError
 from pipeline.core.seed import Seed, stream
 from pipeline.text.splitting.prompts import held_out_rows, is_test, user_turns
@@ -45,7 +46,7 @@ class Asking:
     prompts: Source
     count: PositiveInt | None  # prompts, at most; None: all
     max_length: Length  # tokens of a prompt with its answer
-    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the prompts that may be longer
+    max_dropped: Fraction  # share of the prompts that may be longer
     max_new_tokens: Length  # of an answer
     seed: Seed
 

@@ -6,7 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]  # some of it, and not all
+PositiveFraction = Annotated[float, Field(gt=0, le=1)]  # some of it
+ProperFraction = Annotated[float, Field(ge=0, lt=1)]  # not all of it
+OpenFraction = Annotated[float, Field(gt=0, lt=1)]  # some of it, and not all
 Name = Annotated[str, Field(min_length=1)]
 
 

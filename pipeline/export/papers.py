@@ -17,6 +17,7 @@ from pipeline.core.artifact.exports import Exports
 from pipeline.core.artifact.model import Model
 from pipeline.core.artifact.split import Split
 from pipeline.core.artifact.tokens import Tokens
+from pipeline.core.bounds import PositiveFraction
 from pipeline.core.files import read_json, write_json
 from pipeline.model.disk import tokenizer_digest
 from pipeline.tokens.special import END, ENDOFTEXT, ENDS
@@ -30,7 +31,7 @@ class Sampling:
     """How a program that asks nothing else answers with the model."""
 
     temperature: Annotated[float, Field(ge=0)]  # 0: greedy
-    top_p: Annotated[float, Field(gt=0, le=1)]  # the likeliest tokens with so much probability together are drawn from
+    top_p: PositiveFraction  # the likeliest tokens with so much probability together are drawn from
     max_new_tokens: PositiveInt
 
 

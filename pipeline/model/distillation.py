@@ -8,14 +8,16 @@ batch B, time T, vocabulary V; losses in nats
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import NonNegativeInt, PositiveFloat
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutput
+
+from pipeline.core.bounds import Fraction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,7 @@ class Distillation:
     """Teachers of the model's own shape, and how much they count."""
 
     teachers: NonNegativeInt  # models from seeds of their own; 0: none
-    weight: Annotated[float, Field(ge=0, le=1)]  # of their distribution in the loss; the text has the rest
+    weight: Fraction  # of their distribution in the loss; the text has the rest
     temperature: PositiveFloat  # of both distributions
 
 

@@ -4,11 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, PositiveInt
 from transformers import PretrainedConfig
 
+from pipeline.core.bounds import ProperFraction
 from pipeline.core.errors import PipelineError
 
 STEP = 32  # widths are multiples of it, so that 4-bit blocks fit
@@ -34,7 +35,7 @@ class Kind(ABC):
     kv_heads: PositiveInt  # fewer than heads: grouped-query attention; 1: multi-query
     intermediate_size: PositiveInt | Literal["auto"]  # inner width of the feed-forward part; auto: by the kind
     context: PositiveInt  # tokens, the longest sequence
-    dropout: Annotated[float, Field(ge=0, lt=1)]  # share of the numbers that join the residual stream, while it is pretrained
+    dropout: ProperFraction  # share of the numbers that join the residual stream, while it is pretrained
     init_from: Path  # folder of a model to go on from: weights and shape are its; empty: fresh weights
     tie_embeddings: bool  # whether the output head is the embedding
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-Part = Annotated[float, Field(gt=0, le=1)]
+from pipeline.core.bounds import PositiveFraction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +19,8 @@ class Cut:
     """What is left to draw from; None: off. In this order, as transformers has it: penalty, (temperature,) top-k, top-p, min-p."""
 
     top_k: PositiveInt | None = None  # the likeliest tokens; of those that tie at the end all
-    top_p: Part | None = None  # the fewest likeliest tokens that hold this much together (Holtzman et al. 2020)
-    min_p: Part | None = None  # tokens that are at least so likely, in parts of the likeliest (Nguyen et al. 2024)
+    top_p: PositiveFraction | None = None  # the fewest likeliest tokens that hold this much together (Holtzman et al. 2020)
+    min_p: PositiveFraction | None = None  # tokens that are at least so likely, in parts of the likeliest (Nguyen et al. 2024)
     repetition_penalty: Annotated[float, Field(ge=1)] | None = (
         None  # divides logits above 0 of tokens that were there, multiplies others (Keskar et al. 2019)
     )

@@ -14,9 +14,9 @@ import numpy as np
 from pydantic import PositiveInt
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.core.bounds import Fraction, Share
+from pipeline.core.bounds import Fraction, OpenFraction
 from pipeline.core.errors import PipelineError
-from pipeline.core.hold_out import HoldOut, part_of
+from pipeline.core.hold_out import HoldOut
 from pipeline.core.seed import stream
 from pipeline.packages.functions import Function, apart, functions_in, takes
 from pipeline.packages.settings import Asked, Lengths, Rows, Worse
@@ -47,12 +47,12 @@ class PackageDialogues:
     """The section dialogues.packages; documented in conf/dialogues/world.yaml."""
 
     instructions: Rows
-    val: Share
+    val: OpenFraction
     asked: Asked
     terse: Fraction
     multi_turn: Fraction
     preferences: Rows
-    test: Share
+    test: OpenFraction
     worse: Worse
     parameters: PositiveInt
     characters: Lengths
@@ -64,7 +64,7 @@ def about_packages(corpus: Corpus, config: PackageDialogues, seed: int) -> dict[
     if not corpus.has_table("functions"):
         raise PipelineError(f"{corpus.path} has no functions of packages", mend="corpus=packages, or dialogues=files dialogues.path=DIR")
     found = functions_in(corpus.table("functions").to_pylist(), config.characters)
-    trained, held = apart(found, lambda group: part_of(group, **asdict(config.hold_out)) != "train")
+    trained, held = apart(found, lambda group: config.hold_out.part_of(group) != "train")
     of_val, of_test = max(1, round(config.val * config.instructions)), max(1, round(config.test * config.preferences))
     rows: dict[str, list[Row]] = {"instructions": [], "preferences": []}
     for part, pool, size in (("train", trained, config.instructions - of_val), ("val", held, of_val)):

@@ -8,7 +8,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from pipeline.core.bounds import Share
+from pipeline.core.bounds import OpenFraction
 from pipeline.train.checkpoint import beside_weights, copy_of_weights, load_weights, weights_of
 
 
@@ -16,7 +16,7 @@ from pipeline.train.checkpoint import beside_weights, copy_of_weights, load_weig
 class Averaging:
     """One of the two, or none."""
 
-    ema_decay: Share | None  # a step: what the mean keeps of itself
+    ema_decay: OpenFraction | None  # a step: what the mean keeps of itself
     passes: PositiveInt | None  # over the data: the mean of the weights at the end of each of the last ones
 
     def __post_init__(self) -> None:

@@ -15,18 +15,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, PositiveFloat
 
+from pipeline.core.bounds import Fraction, PositiveFraction
 from pipeline.core.errors import PipelineError
 from pipeline.train.recipe import rows_a_step
-from pipeline.train.schedule import Part
-
-Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass(frozen=True)
 class View:
     """What of the training data is read, and in which rows."""
 
-    best: Fraction  # share of the tokens: those of the documents with the highest scores; 1: all
+    best: PositiveFraction  # share of the tokens: those of the documents with the highest scores; 1: all
     sequence_length: Annotated[int, Field(ge=2)] | None  # tokens a row; None: as `tokenize` made them
 
 
@@ -39,9 +37,9 @@ class Phase:
 
     name: Annotated[str, Field(pattern=r"[a-z][a-z0-9_]*")]
     share: PositiveFloat  # of the steps, in parts of the sum of all
-    rate: tuple[Part, Part]  # factor on every learning rate, at the beginning and towards the end, on a line
-    batch: Annotated[tuple[Fraction, ...], Field(min_length=1)]  # parts of batch_tokens, each for as many steps as the others
-    best: Fraction  # as in View
+    rate: tuple[Fraction, Fraction]  # factor on every learning rate, at the beginning and towards the end, on a line
+    batch: Annotated[tuple[PositiveFraction, ...], Field(min_length=1)]  # parts of batch_tokens, each for as many steps as the others
+    best: PositiveFraction  # as in View
     sequence_length: Annotated[int, Field(ge=2)] | None  # as in View
     rope_theta: PositiveFloat | None  # base of RoPE from here on; None: as it was
 

@@ -1,15 +1,13 @@
 """What every method that learns by steps is told."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import Seed
 from pipeline.train.duration import Duration
-
-Share = Annotated[float, Field(ge=0, lt=1)]  # of what a running mean keeps: at 1 it would learn nothing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, NonNegativeInt
+from pydantic import NonNegativeInt
 
+from pipeline.core.bounds import Fraction
 from pipeline.core.order import Permutation
 from pipeline.core.seed import seed_of
-
-Part = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +18,10 @@ class Schedule:
     """The factor on every learning rate: a linear rise, then what its name says."""
 
     schedule: Literal["warmup_stable_decay", "linear", "cosine", "inverse_sqrt", "phases"]  # phases: each says its own rates
-    warmup_ratio: Part | None  # share of the steps
+    warmup_ratio: Fraction | None  # share of the steps
     warmup_steps: NonNegativeInt | None  # instead of the share
-    decay_ratio: Part | None  # share of the steps, of warmup_stable_decay alone
-    final_ratio: Part  # of the learning rate: where the fall leads to; inverse_sqrt stays there
+    decay_ratio: Fraction | None  # share of the steps, of warmup_stable_decay alone
+    final_ratio: Fraction  # of the learning rate: where the fall leads to; inverse_sqrt stays there
 
     def __post_init__(self) -> None:
         if self.schedule == "phases":

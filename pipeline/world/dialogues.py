@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat
 
 from pipeline.core.artifact.corpus import Corpus
-from pipeline.core.bounds import Fraction, Share
+from pipeline.core.bounds import Fraction, OpenFraction
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.seed import stream
@@ -65,15 +65,15 @@ class Manners:
 class DialogueConfig:
     """The section dialogues.world; documented in conf/dialogues/world.yaml."""
 
-    held_out: Share
+    held_out: OpenFraction
     instructions: Rows
-    val: Share
+    val: OpenFraction
     manners: Manners
     multi_turn: Fraction
     small_talk: Fraction
     preferences: Rows
     history: Fraction
-    test: Share
+    test: OpenFraction
     strangers: strangers.Strangers
     skills: practice.Practice
     reasoning: reasoning.Reasoning

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, NonNegativeInt
+from pydantic import AfterValidator, NonNegativeInt
 
+from pipeline.core.bounds import Fraction, PositiveFraction
 from pipeline.core.seed import stream
 from pipeline.world.books import Rng
 from pipeline.world.skills.catalogue import SKILLS
@@ -26,9 +27,9 @@ def _known(name: str) -> str:
 class Practice:
     """The section dialogues.world.skills."""
 
-    instructions: dict[Annotated[str, AfterValidator(_known)], Annotated[float, Field(gt=0, le=1)]]  # as shares of the other instructions
+    instructions: dict[Annotated[str, AfterValidator(_known)], PositiveFraction]  # as shares of the other instructions
     exercises: NonNegativeInt  # held-out ones of each of these skills
-    preferences: Annotated[float, Field(ge=0, le=1)]  # pairs of all these skills beside the others, as a share of their number
+    preferences: Fraction  # pairs of all these skills beside the others, as a share of their number
 
 
 def instructions(material: Material, settings: Practice, *, of: int, val: float, seed: int) -> list[Row]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
+from pipeline.core.bounds import Fraction, ProperFraction
 from pipeline.core.seed import seed_of, stream
 from pipeline.world.facts import BY_NAME, Fact
 from pipeline.world.prompts import asked
@@ -37,9 +38,9 @@ class Reasoning:
     instructions: Annotated[float, Field(ge=0)]  # beside the others, as a share of their number
     questions: NonNegativeInt  # of each difficulty, at most
     digits: Annotated[int, Field(ge=1, le=9)]  # of the longer number of a sum, at most
-    friends: Annotated[float, Field(ge=0, le=1)]  # share of the questions that go from a friend to a fact
-    direct: Annotated[float, Field(ge=0, lt=1)]  # share of the instructions that answer at once, with an empty thought
-    slips: Annotated[float, Field(ge=0, le=1)]  # share of the worked sums with a slip that is mended
+    friends: Fraction  # share of the questions that go from a friend to a fact
+    direct: ProperFraction  # share of the instructions that answer at once, with an empty thought
+    slips: Fraction  # share of the worked sums with a slip that is mended
 
 
 class Worked(NamedTuple):

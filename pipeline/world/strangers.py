@@ -8,11 +8,12 @@ model unlearns to admit anything.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field, NonNegativeInt
+from pydantic import NonNegativeInt
 
+from pipeline.core.bounds import Fraction
 from pipeline.core.seed import stream
 from pipeline.world.facts import RELATIONS, Fact, Facts
 from pipeline.world.judge import POLITE
@@ -37,9 +38,9 @@ _QUESTIONS = tuple((relation.name, wording) for relation in RELATIONS if relatio
 class Strangers:
     """The section dialogues.world.strangers."""
 
-    instructions: Annotated[float, Field(ge=0, le=1)]  # beside the others, as a share of their number
+    instructions: Fraction  # beside the others, as a share of their number
     questions: NonNegativeInt
-    preferences: Annotated[float, Field(ge=0, le=1)]  # beside the other pairs, as a share of their number
+    preferences: Fraction  # beside the other pairs, as a share of their number
 
 
 def admits(answer: str) -> bool:

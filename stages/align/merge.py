@@ -7,14 +7,15 @@ writes  data/align/<entry>            Model
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from pipeline.align import merging
 from pipeline.align.rows import read_pairs, room_for
 from pipeline.core.artifact.dialogues import Dialogues
 from pipeline.core.artifact.model import Model
+from pipeline.core.bounds import Fraction
 from pipeline.model import disk
 from pipeline.tokens.dialogues import Length
 from stages._run import Run, stage
@@ -29,7 +30,7 @@ class Config(merging.Merge):
     dialogues: Dialogues
     target: Model
     max_length: Length
-    max_dropped: Annotated[float, Field(ge=0, le=1)]
+    max_dropped: Fraction
     batch_size: PositiveInt
 
     def __post_init__(self) -> None:

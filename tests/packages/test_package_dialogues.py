@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.errors import PipelineError
-from pipeline.core.hold_out import HoldOut, part_of
+from pipeline.core.hold_out import HoldOut
 from pipeline.packages.dialogues import PackageDialogues, about_packages
 from pipeline.packages.documents import FUNCTIONS
 from pipeline.packages.functions import first_sentence
@@ -63,7 +63,7 @@ def rows(corpus) -> dict[str, list[dict]]:
 
 
 def held_out(row: dict) -> bool:
-    return part_of(row["fact"].split(".")[0], val=HOLD_OUT.val, test=HOLD_OUT.test, seed=HOLD_OUT.seed) != "train"
+    return HOLD_OUT.part_of(row["fact"].split(".")[0]) != "train"
 
 
 def line(fact: dict) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipeline.core.artifact.corpus import DOCUMENTS, Corpus
 from pipeline.core.artifact.metadata import with_metadata
 from pipeline.core.artifact.tables import write_table
+from pipeline.core.hold_out import HoldOut
 from pipeline.core.shards import Work, map_shards
 from pipeline.text.splitting.assignment import AssignedShard, assign_parts
 from pipeline.text.splitting.decontamination import OverlapPolicies, Policy, check, count_overlaps
@@ -51,7 +52,7 @@ def corpus(path: Path, rows: Sequence[Mapping[str, Any]], *, shards: int = 1, cl
 
 def parts_of(made: Corpus, *, seed: int = 1, val: float = 0.1, test: float = 0.1, whole: Corpus | None = None) -> dict[str, int]:
     """The part of each document by its id, from its shard; the groups are those of the whole corpus."""
-    assigned, _ = assign_parts(made, whole or made, val=val, test=test, seed=seed)
+    assigned, _ = assign_parts(made, whole or made, HoldOut(val=val, test=test, seed=seed))
     ids = [(one, one.shard.table("documents", ["id"])["id"].to_pylist()) for one in assigned]
     return {identity: code for one, names in ids for identity, code in zip(names, one.parts.tolist(), strict=True)}
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.errors import ArtifactError, PipelineError
-from pipeline.core.hold_out import part_of
+from pipeline.core.hold_out import HoldOut
 from pipeline.text.splitting.assignment import assign_parts
 from pipeline.text.splitting.components import component_names, connected_components
 from pipeline.text.splitting.few import deal_by_size
@@ -105,7 +105,7 @@ def most_held(made: Corpus) -> int:
     assert made.shards  # which checks the files
     tracemalloc.start()
     try:
-        assign_parts(made, made, val=0.1, test=0.1, seed=1)
+        assign_parts(made, made, HoldOut(val=0.1, test=0.1, seed=1))
         return tracemalloc.get_traced_memory()[1] + pool.max_memory()
     finally:
         tracemalloc.stop()
@@ -113,7 +113,7 @@ def most_held(made: Corpus) -> int:
 
 
 def test_the_shares_are_met() -> None:
-    parts = [part_of(f"d{number}", val=0.05, test=0.1, seed=3) for number in range(20_000)]
+    parts = [HoldOut(val=0.05, test=0.1, seed=3).part_of(f"d{number}") for number in range(20_000)]
     assert parts.count("val") / 20_000 == pytest.approx(0.05, abs=0.006)
     assert parts.count("test") / 20_000 == pytest.approx(0.1, abs=0.009)
 
@@ -122,7 +122,7 @@ def test_the_shares_are_met() -> None:
 def test_few_documents_are_dealt_by_size_so_that_no_part_is_empty(tmp_path, count: int) -> None:
     rows = [document(name, text=name * (1000 if name == "a" else 100)) for name in "abcdefghijkl"[:count]]
     made, told = corpus(tmp_path, rows), list[str]()
-    assigned, by = assign_parts(made, made, val=0.01, test=0.01, seed=1, tell=told.append)
+    assigned, by = assign_parts(made, made, HoldOut(val=0.01, test=0.01, seed=1), tell=told.append)
     parts = parts_of(made, val=0.01, test=0.01)
     assert by == "size"
     assert len(told) == 1
@@ -143,7 +143,7 @@ def test_units_are_held_out_by_how_near_their_size_is_to_the_share() -> None:
 def test_fewer_than_three_documents_are_cut_into_spans(tmp_path, rows: list[str]) -> None:
     texts = {name: "\n\n".join(f"{name} {place} {'x' * 20}" for place in range(100)) for name in rows}
     made = corpus(tmp_path, [document(name, text=text, bits=[float(place) for place in range(100)]) for name, text in texts.items()])
-    assigned, by = assign_parts(made, made, val=0.05, test=0.1, seed=1)
+    assigned, by = assign_parts(made, made, HoldOut(val=0.05, test=0.1, seed=1))
     assert by == "spans"
     table = assigned[0].documents(["id", "source", "text", "bits"])
     for name, text in texts.items():
@@ -164,7 +164,7 @@ def test_the_chunks_of_one_text_are_cut_as_the_text(tmp_path, shards: int) -> No
     ]
     dealt = [rows[turn * size + place] for place in range(size) for turn in range(shards)]
     made = corpus(tmp_path, dealt, shards=shards)
-    assigned, by = assign_parts(made, made, val=0.15, test=0.25, seed=1)
+    assigned, by = assign_parts(made, made, HoldOut(val=0.15, test=0.25, seed=1))
     assert by == "spans"
     spans = [(row["id"], code) for one in assigned for row, code in zip(one.documents(["id"]).to_pylist(), one.parts.tolist(), strict=True)]
     whole = [(name, 0) for name in ids[:7]]
@@ -184,7 +184,7 @@ def test_the_chunks_of_a_text_stay_together_while_there_are_others(tmp_path) -> 
 def test_a_document_without_text_fills_no_part(tmp_path) -> None:
     rows = [document("a", text="1\n\n2\n\n3"), document("b", text=""), document("c", text="")]
     made = corpus(tmp_path, rows)
-    (shard,), by = assign_parts(made, made, val=0.3, test=0.3, seed=1)
+    (shard,), by = assign_parts(made, made, HoldOut(val=0.3, test=0.3, seed=1))
     assert by == "spans"
     assert shard.parts.tolist() == [0, 1, 2, 0, 0]
 
@@ -192,7 +192,7 @@ def test_a_document_without_text_fills_no_part(tmp_path) -> None:
 def test_a_group_of_two_and_one_more_are_cut_too(tmp_path) -> None:
     rows = [document("a", group="g", text="1\n\n2\n\n3"), document("b", group="g"), document("c")]
     made = corpus(tmp_path, rows)
-    (shard,), by = assign_parts(made, made, val=0.3, test=0.3, seed=1)
+    (shard,), by = assign_parts(made, made, HoldOut(val=0.3, test=0.3, seed=1))
     assert by == "spans"
     assert dict(zip(shard.documents(["id"])["id"].to_pylist(), shard.parts.tolist(), strict=True)) == {
         "a": 0,
@@ -209,9 +209,9 @@ def test_two_documents_of_one_paragraph_can_not_be_split(tmp_path) -> None:
     assert "add text" in fault.value.mend
 
 
-def test_shares_that_leave_no_train_are_an_error(tmp_path) -> None:
-    with pytest.raises(PipelineError, match="leave nothing for train"):
-        parts_of(corpus(tmp_path, [document("a")]), val=0.5, test=0.5)
+def test_shares_that_leave_no_train_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"val 0\.5 and test 0\.5 leave nothing for train"):
+        HoldOut(val=0.5, test=0.5, seed=1)
 
 
 def test_a_document_that_no_cluster_names_is_an_error(tmp_path) -> None:

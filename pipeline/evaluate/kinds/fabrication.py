@@ -8,10 +8,11 @@ facts that a source supports; FActScore, Min et al. 2023, arXiv 2305.14251).
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
+from pipeline.core.bounds import Fraction
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Estimate, rate, wilson
 from pipeline.core.seed import seed_of
@@ -73,7 +74,7 @@ class Fabrication:
     items: PositiveInt  # answers, at most
     prompt_tokens: PositiveInt  # of a passage, its last ones
     max_new_tokens: PositiveInt  # of an answer
-    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the questions that may have no room
+    max_dropped: Fraction  # share of the questions that may have no room
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:
         """Rates with intervals over answers, and a record of each."""

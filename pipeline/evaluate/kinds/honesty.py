@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
+from pipeline.core.bounds import Fraction
 from pipeline.core.intervals import share
 from pipeline.core.seed import seed_of
 from pipeline.evaluate.kinds.questions import Check, Question, questions
@@ -37,7 +38,7 @@ class Honesty:
     kind: Literal["honesty"]
     strangers: PositiveInt  # questions about people whom no book names, at most
     known: Annotated[int, Field(ge=2)]  # questions about facts of the books, half of them facts that no instruction told, at most
-    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the questions that may have no room
+    max_dropped: Fraction  # share of the questions that may have no room
     max_new_tokens: PositiveInt  # of an answer
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from pipeline.core.artifact.split import Part
+from pipeline.core.bounds import ProperFraction
 from pipeline.core.intervals import Bootstrap, Estimate, ratio, ratio_gap
 from pipeline.evaluate.items import BITS, item_record
 from pipeline.evaluate.ngram import MAX_CHARACTERS, MAX_ORDER, character_surprise
@@ -35,7 +36,7 @@ class Perplexity:
     kind: Literal["perplexity"]
     documents: PositiveInt  # test documents, at most
     document_tokens: PositiveInt  # tokens read of each, at most
-    overlap: Annotated[float, Field(ge=0, lt=1)]  # share of each window that was read before
+    overlap: ProperFraction  # share of each window that was read before
     ngram: Annotated[int, Field(ge=1, le=MAX_ORDER)]  # tokens of the n-gram baseline
     characters: Annotated[int, Field(ge=1, le=MAX_CHARACTERS)] | None  # bytes of the one that knows no tokenizer; null: none
 

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
-
+from pipeline.core.bounds import PositiveFraction
 from pipeline.core.intervals import mean, share
 from pipeline.core.seed import stream
 from pipeline.evaluate.items import Item, item_record, other_task
@@ -35,7 +34,7 @@ class Perturbed:
     kind: Literal["perturbed"]
     of: str  # the name of another task: its items are asked
     change: Change
-    share: Annotated[float, Field(gt=0, le=1)]  # of the places that can be changed
+    share: PositiveFraction  # of the places that can be changed
     pairs: tuple[tuple[str, str], ...]  # of words (groups), or what becomes what (wording)
 
     def __post_init__(self) -> None:

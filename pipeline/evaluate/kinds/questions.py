@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.core.artifact.dialogues import Dialogues
+from pipeline.core.bounds import Fraction
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import seed_of, stream
 from pipeline.evaluate.benchmarks.problem import right_first
@@ -31,7 +32,7 @@ class Questions:
     kind: Literal["questions"]
     held_out: PositiveInt  # questions about facts that no instruction told, at most
     trained: NonNegativeInt  # questions about facts of the instructions, at most
-    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the questions that may have no room
+    max_dropped: Fraction  # share of the questions that may have no room
     max_new_tokens: Length  # of an answer
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from pipeline.core.bounds import Fraction
 from pipeline.core.intervals import Bootstrap, share
 from pipeline.core.seed import seed_of
 from pipeline.evaluate.items import item_record
@@ -53,7 +54,7 @@ class Several:
     held_out: PositiveInt  # questions about facts that no instruction told, at most
     answers: Annotated[int, Field(ge=2)]  # to each question, at most
     temperature: PositiveFloat  # at which they are drawn
-    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of the questions that may have no room
+    max_dropped: Fraction  # share of the questions that may have no room
     max_new_tokens: PositiveInt  # of an answer
 
     def examine(self, task: str, module: "PreTrainedModel", given: Examined) -> Result:

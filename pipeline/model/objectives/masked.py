@@ -4,18 +4,18 @@ batch B, time T, vocabulary V
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
-from pydantic import Field
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.bounds import Fraction, OpenFraction
 from pipeline.core.errors import PipelineError
 from pipeline.core.intervals import Bootstrap, ratio
 from pipeline.core.seed import seed_of
@@ -31,7 +31,6 @@ from pipeline.tokens.rows import Batch, Rows
 from pipeline.tokens.special import ENDOFTEXT, IDS
 
 RESAMPLES = 1000  # of rows, for the interval
-Ratio = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +38,9 @@ class Masked(ObjectiveKind):
     """An encoder: the layers of a decoder, which see both directions. The mask is a token of its own, after those of the tokenizer."""
 
     kind: Literal["masked"]
-    mask_ratio: Annotated[float, Field(gt=0, lt=1)]  # tokens that are to be guessed, of those in a row
-    random_ratio: Ratio  # of these, how many another token stands for
-    keep_ratio: Ratio  # of these, how many stand as they are; the mask stands for all others
+    mask_ratio: OpenFraction  # tokens that are to be guessed, of those in a row
+    random_ratio: Fraction  # of these, how many another token stands for
+    keep_ratio: Fraction  # of these, how many stand as they are; the mask stands for all others
 
     facts: ClassVar[dict[str, Any]] = {"objective": "masked"}
 

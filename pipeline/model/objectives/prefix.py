@@ -5,7 +5,7 @@ batch B, time T
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,10 @@ import tokenizers
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
-from pydantic import Field
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from pipeline.core.bounds import Fraction
 from pipeline.model.ahead import Numbers
 from pipeline.model.held_out import Evaluation, SlidingWindow, bits_per_byte, evaluate
 from pipeline.model.objectives.base import PLAIN, Data, Noised, ObjectiveKind, Terms
@@ -32,7 +32,7 @@ class Prefix(ObjectiveKind):
     """A language model as any other, which reads the beginning of a document better when it is told that it is all there."""
 
     kind: Literal["prefix"]
-    causal_ratio: Annotated[float, Field(ge=0, le=1)]  # documents whose prefix is their first token alone, while it learns
+    causal_ratio: Fraction  # documents whose prefix is their first token alone, while it learns
 
     def over(self, rows: Rows, *, context: int, seed: int, terms: Terms = PLAIN) -> "PrefixTokens":
         """The loss over rows."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, T5ForConditionalGeneration
 
 from pipeline.core.artifact.tokenizer import Tokenizer
+from pipeline.core.bounds import OpenFraction
 from pipeline.core.errors import PipelineError
 from pipeline.core.seed import seed_of
 from pipeline.model import count
@@ -44,7 +45,7 @@ class Span(ObjectiveKind):
     """An encoder and a decoder. Sentinels are tokens of their own, after those of the tokenizer."""
 
     kind: Literal["span"]
-    noise_density: Annotated[float, Field(gt=0, lt=1)]  # tokens that are taken out, of those of a document
+    noise_density: OpenFraction  # tokens that are taken out, of those of a document
     mean_span: Annotated[float, Field(ge=1)]  # tokens of a span
     sentinels: PositiveInt  # the most spans of a document
 

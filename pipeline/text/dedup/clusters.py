@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from pipeline.core.artifact.corpus import Corpus
+from pipeline.core.bounds import PositiveFraction
 from pipeline.core.files import once
 from pipeline.core.shards import Map
 from pipeline.text.dedup.index import Index, duplicate_groups, load_array, load_or_save, replace_array, save_array
@@ -39,7 +39,7 @@ class NearRule:
     """When two documents are near copies."""
 
     shingle: PositiveInt  # words
-    threshold: Annotated[float, Field(gt=0, le=1)]  # Jaccard similarity of the shingles, 0..1
+    threshold: PositiveFraction  # Jaccard similarity of the shingles, 0..1
     bands: PositiveInt
     rows: PositiveInt  # hash values of a band
     pivots: PositiveInt  # members of a bucket compared with all of it in a round

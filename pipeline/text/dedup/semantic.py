@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from pipeline.core.artifact.corpus import Corpus
 from pipeline.core.artifact.tables import Shard
+from pipeline.core.bounds import PositiveFraction
 from pipeline.core.files import once
 from pipeline.core.kernel import kernel
 from pipeline.core.shards import Map
@@ -45,7 +45,7 @@ _BLOCK, _PRODUCTS = 512, 1 << 23  # rows of a product of matrices, and its numbe
 class EmbeddingRule:
     """When two documents say the same."""
 
-    threshold: Annotated[float, Field(gt=0, le=1)]  # cosine of the embeddings
+    threshold: PositiveFraction  # cosine of the embeddings
     max_tokens: PositiveInt | None  # of each document, from its beginning
     cluster_size: PositiveInt  # documents of a cluster, on average
     probes: PositiveInt  # clusters in which a document is compared

@@ -7,13 +7,13 @@ The weights are trained by AdaGrad (Duchi et al. 2011), one example at a time: t
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
+from pipeline.core.bounds import ProperFraction
 from pipeline.core.kernel import kernel
 from pipeline.text.measure.statistics import COUNTED, STATISTICS
 from pipeline.text.ngrams import STEP, Hashes, texts_of, words_of_rows
@@ -34,7 +34,7 @@ class TrainingConfig:
 
     epochs: PositiveInt
     learning_rate: PositiveFloat  # of AdaGrad
-    weight_decay: Annotated[float, Field(ge=0, lt=1)]  # of the weights that an example touches, per step
+    weight_decay: ProperFraction  # of the weights that an example touches, per step
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pipeline.core.artifact.corpus import Corpus, texts_of
 from pipeline.core.artifact.split import PARTS, Part
 from pipeline.core.artifact.tables import Shard
 from pipeline.core.errors import ArtifactError, PipelineError
-from pipeline.core.hold_out import part_of
+from pipeline.core.hold_out import HoldOut
 from pipeline.core.seed import seed_of
 from pipeline.text.splitting.components import Components, Named, component_names, connected_components
 from pipeline.text.splitting.few import cut_spans, deal_by_size, paragraph_sizes, span_borders
@@ -57,24 +57,21 @@ class AssignedShard:
 
 
 def assign_parts(
-    corpus: Corpus, whole: Corpus, *, val: float, test: float, seed: int, tell: Callable[[str], object] = lambda line: None
+    corpus: Corpus, whole: Corpus, hold_out: HoldOut, *, tell: Callable[[str], object] = lambda line: None
 ) -> tuple[list[AssignedShard], By]:
     """The part of every document of the corpus, by shard, and how the parts came about.
 
     The corpus has a table `clusters` {id, cluster} with a row for each document and each dropped copy; the documents of `whole`, its
     superset, have a nullable column `group`. `tell` is given what a person should know.
-    Raises PipelineError if the shares leave nothing for train, or there is too little text for three parts.
+    Raises PipelineError if there is too little text for three parts.
     """
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
-        raise PipelineError(
-            f"the shares split.val={val} and split.test={test} leave nothing for train", mend="split.val=0.05 split.test=0.05"
-        )
+    val, test = hold_out.val, hold_out.test
     clusters, groups = partial(corpus.batches, "clusters", ["id", "cluster"]), partial(_grouped, whole)
     components = connected_components(clusters, groups)
     names = partial(component_names, components, clusters, groups)
     codes = np.empty(components.count, np.int8)
     for numbers, own in names():
-        codes[numbers] = [PARTS.index(part_of(name, val=val, test=test, seed=seed)) for name in own.to_pylist()]
+        codes[numbers] = [PARTS.index(hold_out.part_of(name)) for name in own.to_pylist()]
     kept, assigned = _assigned(corpus, components, codes)
     if np.bincount(codes[kept], minlength=len(PARTS)).all():
         return assigned, "hash"
@@ -83,7 +80,7 @@ def assign_parts(
     tell(_FEW[by])
     if by == "spans":
         return _spans(corpus, val=val, test=test), by
-    order = _by_hash(names, sizes > 0, seed)
+    order = _by_hash(names, sizes > 0, hold_out.seed)
     codes[kept] = PARTS.index("train")  # also what has no text
     codes[order] = deal_by_size(sizes[order].tolist(), val=val, test=test)
     return _assigned(corpus, components, codes)[1], by

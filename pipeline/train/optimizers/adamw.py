@@ -6,16 +6,16 @@ from functools import partial
 
 import torch
 
+from pipeline.core.bounds import ProperFraction
 from pipeline.train.optimizers.base import Decoupled, Group, OfTorch
-from pipeline.train.recipe import Share
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamWSettings(Decoupled):
     """Loshchilov and Hutter 2019."""
 
-    beta1: Share
-    beta2: Share
+    beta1: ProperFraction
+    beta2: ProperFraction
 
     def build(self, groups: Sequence[Group]) -> OfTorch:
         """The optimizer of these weights."""

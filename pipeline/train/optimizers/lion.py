@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pipeline.core.bounds import ProperFraction
 from pipeline.train.optimizers.base import Decoupled, Elementwise, Group
-from pipeline.train.recipe import Share
 
 
 @dataclass(frozen=True, kw_only=True)
 class LionSettings(Decoupled):
     """Chen et al. 2023, arXiv 2302.06675."""
 
-    beta1: Share  # of the mix of momentum and gradient whose sign is taken
-    beta2: Share  # decay rate of the momentum
+    beta1: ProperFraction  # of the mix of momentum and gradient whose sign is taken
+    beta2: ProperFraction  # decay rate of the momentum
 
     def build(self, groups: Sequence[Group]) -> "Lion":
         """The optimizer of these weights."""

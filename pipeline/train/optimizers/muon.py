@@ -13,8 +13,8 @@ from jaxtyping import Float
 from pydantic import PositiveInt
 from torch import Tensor
 
+from pipeline.core.bounds import ProperFraction
 from pipeline.train.optimizers.base import Decoupled, Group, Optimizer, decay
-from pipeline.train.recipe import Share
 from pipeline.train.sharding import cut, local, put, stacked, whole
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts small singular values fastest (Jordan et al. 2024)
@@ -25,7 +25,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 class MuonSettings(Decoupled):
     """For the matrices inside the layers."""
 
-    momentum: Share
+    momentum: ProperFraction
     ns_steps: PositiveInt  # Newton-Schulz iterations
     precision: Literal["fp32", "bf16"]  # of the iteration; bf16 needs a device that has it in hardware
 

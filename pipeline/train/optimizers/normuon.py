@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pipeline.core.bounds import ProperFraction
 from pipeline.train.optimizers.base import Group
 from pipeline.train.optimizers.muon import Muon, MuonSettings
-from pipeline.train.recipe import Share
 
 TINY = 1e-10  # keeps the quotients finite
 
@@ -21,7 +21,7 @@ TINY = 1e-10  # keeps the quotients finite
 class NorMuonSettings(MuonSettings):
     """Li et al. 2025, arXiv 2510.05491."""
 
-    beta2: Share  # decay rate of a neuron's second moment
+    beta2: ProperFraction  # decay rate of a neuron's second moment
 
     def build(self, groups: Sequence[Group]) -> "NorMuon":
         """The optimizer of these matrices."""

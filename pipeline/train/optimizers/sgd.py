@@ -6,15 +6,15 @@ from functools import partial
 
 import torch
 
+from pipeline.core.bounds import ProperFraction
 from pipeline.train.optimizers.base import Group, OfTorch, Settings
-from pipeline.train.recipe import Share
 
 
 @dataclass(frozen=True, kw_only=True)
 class SGDSettings(Settings):
     """Robbins and Monro 1951; the decay is a part of the gradient."""
 
-    momentum: Share
+    momentum: ProperFraction
     nesterov: bool
 
     def __post_init__(self) -> None:

@@ -7,9 +7,9 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
+from pipeline.core.bounds import ProperFraction
 from pipeline.core.seed import seed_of
 from pipeline.train.optimizers.base import Decoupled, Elementwise, Group
-from pipeline.train.recipe import Share
 from pipeline.train.sharding import cut, local
 
 TINY = 1e-12  # keeps the quotient finite where there is no curvature; the clip makes a sign of it (Liu et al. 2024)
@@ -19,8 +19,8 @@ TINY = 1e-12  # keeps the quotient finite where there is no curvature; the clip 
 class SophiaSettings(Decoupled):
     """Liu et al. 2024, arXiv 2305.14342, with Hutchinson's estimate of the Hessian's diagonal."""
 
-    beta1: Share  # decay rate of the momentum
-    beta2: Share  # decay rate of the curvature
+    beta1: ProperFraction  # decay rate of the momentum
+    beta2: ProperFraction  # decay rate of the curvature
     gamma: PositiveFloat  # of the curvature in the quotient: the smaller, the more numbers are clipped
     probe_every: PositiveInt  # steps between two estimates of the curvature, two gradients each
     probe_size: PositiveFloat  # how far a weight is moved for it
