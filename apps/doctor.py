@@ -65,6 +65,7 @@ def brief(console: Console) -> None:
     looks = times(todo, settings, LOG)
     room = machine.disk(Path(), todo, locked(), weights=0, checkpoint=0)
     findings = [room, machine.memory(), machine.packages(Path("requirements.lock")), machine.tracker(settings["track"], reach=False)]
+    findings += machine.repository(Path())
     count = sum(block.name != "plan" for block in blocks)
     free = f"disk {room.told.partition(';')[0]}, memory {findings[1].told}"
     console.print(f"doctor: {len(todo)} of {count} stages to do, {total(looks)}; {free}")
@@ -75,7 +76,7 @@ def in_full(words: Sequence[str], console: Console) -> bool:
     """Everything; whether something stands against the run."""
     with console.status("settings"):
         looked = checked(words)
-    settings, findings = looked["settings"], [machine.packages(Path("requirements.lock")), machine.memory()]
+    settings, findings = looked["settings"], [*machine.repository(Path()), machine.packages(Path("requirements.lock")), machine.memory()]
     faults = [Finding("", one["message"], one["mend"]) for one in looked["faults"]]
     if faults:
         findings += around(settings or {})
@@ -97,8 +98,8 @@ def checked(words: Sequence[str]) -> dict[str, Any]:
     """What the plan says of these words, which knows Hydra and the stages."""
     command = [sys.executable, "-m", "stages.plan", "--check", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise PipelineError("the settings can't be looked at", mend="see what is said above")
+    if done.returncode:  # it has said why
+        sys.exit(done.returncode)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -38,6 +38,13 @@ def disk(folder: Path, blocks: Sequence[Block], lock: Mapping[str, Any], *, weig
     return Finding("disk", told, None if free >= need else "make gc (shows what can go), or a larger disk")
 
 
+def repository(folder: Path) -> list[Finding]:
+    """Whether DVC knows the folder."""
+    if (folder / ".dvc" / "config").is_file():
+        return []
+    return [Finding("dvc", "there is no .dvc/config, so DVC runs nothing here", "git checkout .dvc")]
+
+
 def memory() -> Finding:
     """What is free of it; what a stage takes is told by stage."""
     free = free_memory()

@@ -54,6 +54,11 @@ def test_a_full_disk_is_told_before_the_run(blocks, tmp_path, monkeypatch) -> No
     assert (found.mend or "").startswith("make gc")
 
 
+def test_a_folder_that_dvc_does_not_know_is_told(tmp_path) -> None:
+    assert machine.repository(ROOT) == []
+    assert [one.mend for one in machine.repository(tmp_path)] == ["git checkout .dvc"]
+
+
 def test_packages_that_differ_are_told_with_their_versions(tmp_path) -> None:
     (tmp_path / "requirements.lock").write_text("pydantic==0.0.1\n")
     found = machine.packages(tmp_path / "requirements.lock")
@@ -165,6 +170,8 @@ def told(settings, monkeypatch, tmp_path) -> Any:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
     (tmp_path / "requirements.lock").write_text("")
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").touch()
     (tmp_path / "params.yaml").write_text(json.dumps(settings))
     monkeypatch.setattr(doctor, "TIMED_S", 0.0)
 

@@ -3,6 +3,8 @@
 import copy
 import math
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
@@ -76,6 +78,23 @@ def test_all_wrong_words_are_told_at_once_with_one_command() -> None:
         compose(["sft.learning_rat=1", "pretrain=adamww", "size=smoke", "align=[dpo,ppoo]"])
     assert {"conf/align", "conf/pretrain", "there"} <= set(found.value.message.split())
     assert in_full(found.value).endswith("go on from here: make repro SET='align=[dpo,ppo] pretrain=adamw sft.learning_rate=1'")
+
+
+def test_a_misspelt_key_of_a_file_is_told_with_the_file_and_not_with_where_its_value_is_from(spoil, blocks) -> None:
+    spoil(SFT, lambda text: text.replace(b"\nprecision:", b"\nprecison:"))
+    settings = plain(compose([]))
+    (fault,) = mended(list(faults_of(blocks["sft"], settings)), settings)
+    assert "sft.precison: Unexpected keyword argument: meant is sft.precision" in fault.message
+    assert f"git checkout {SFT}" in fault.mend
+
+
+@pytest.mark.parametrize("asked", ["--check", "--params"])
+def test_a_quote_that_is_not_closed_is_told_with_how_to_say_it(asked: str) -> None:
+    command = [sys.executable, "-m", "stages.plan", asked, "--set", "sft.learning_rate='0.1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No closing quotation\n  mend: SET=" in done.stderr
+    assert "usage" not in done.stderr
 
 
 def test_a_word_that_is_told_without_a_mend_is_not_said_again() -> None:
