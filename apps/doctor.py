@@ -6,7 +6,6 @@ the start of `make repro`, looks at what a tenth of a second can tell; the setti
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,16 +17,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.core.arithmetic import fix_arithmetic
 from pipeline.core.blocks import read_blocks
 from pipeline.core.errors import PipelineError
 from pipeline.core.local import overlaid
-from pipeline.core.mends import command_of, with_given
+from pipeline.core.mends import command, with_given, words_of
 from pipeline.core.params import read_mapping, read_params
 from pipeline.core.progress import clock
 from pipeline.core.remaining import to_do
 from pipeline.doctor import machine
 from pipeline.doctor.finding import Finding, size
-from pipeline.doctor.stages import DRY, LAST, OTHER, Look, lacks, pretraining_seconds, times, with_memory
+from pipeline.doctor.stages import LAST, OTHER, Look, lacks, pretraining_seconds, times, with_memory
 
 LOCK, LOG, PARAMS, PIPELINE = Path("dvc.lock"), Path(".run/log"), Path("params.yaml"), Path("dvc.yaml")
 METRICS, VOCABULARY = Path("metrics"), Path("metrics/tokenizer.json")
@@ -44,11 +44,11 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="KEY=VALUE or GROUP=FILE")
     options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else IN_A_LOG)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the stages have it: what is measured here is their speed
     try:
         if options.brief:
             brief(console)
             return
+        fix_arithmetic()  # their speed is measured
         stands = in_full(["--data", options.data, "--set", options.set, *options.words], console)
     except PipelineError as fault:
         sys.exit(str(fault))
@@ -65,17 +65,19 @@ def brief(console: Console) -> None:
     looks = times(todo, settings, LOG)
     room = machine.disk(Path(), todo, locked(), weights=0, checkpoint=0)
     findings = [room, machine.memory(), machine.packages(Path("requirements.lock")), machine.tracker(settings["track"], reach=False)]
+    findings += machine.repository(Path())
     count = sum(block.name != "plan" for block in blocks)
     free = f"disk {room.told.partition(';')[0]}, memory {findings[1].told}"
     console.print(f"doctor: {len(todo)} of {count} stages to do, {total(looks)}; {free}")
-    tell_faults([one for one in findings if one.mend], [], console)
+    tell_faults([one for one in findings if one.mend], console)
 
 
 def in_full(words: Sequence[str], console: Console) -> bool:
     """Everything; whether something stands against the run."""
     with console.status("settings"):
         looked = checked(words)
-    settings, faults, findings = looked["settings"], looked["faults"], [machine.packages(Path("requirements.lock")), machine.memory()]
+    settings, findings = looked["settings"], [*machine.repository(Path()), machine.packages(Path("requirements.lock")), machine.memory()]
+    faults = [Finding("", one["message"], one["mend"]) for one in looked["faults"]]
     if faults:
         findings += around(settings or {})
     else:
@@ -84,19 +86,20 @@ def in_full(words: Sequence[str], console: Console) -> bool:
     for one in findings:
         grid.add_row(mark(one), one.what, one.told)
     console.print(grid)
-    faulty = list({one.told: one for one in findings if one.mend and one.told not in " ".join(faults)}.values())
-    tell_faults(faulty, faults, console, given=looked["words"])
+    said = " ".join(one.told for one in faults)
+    faulty = [*faults, *{one.told: one for one in findings if one.mend and one.told not in said}.values()]
+    tell_faults(faulty, console, given=looked["words"])
     if faults:
         console.print("Time, memory, schedule and a dry step are looked at when the settings are right.")
-    return bool(faults) or any(one.stops for one in faulty)
+    return any(one.stops for one in faulty)
 
 
 def checked(words: Sequence[str]) -> dict[str, Any]:
     """What the plan says of these words, which knows Hydra and the stages."""
     command = [sys.executable, "-m", "stages.plan", "--check", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise PipelineError("the settings can't be looked at", mend="see what is said above")
+    if done.returncode:  # it has said why
+        sys.exit(done.returncode)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -156,6 +159,7 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
         machine.tracker(settings["track"], reach=True),
         *own_data(settings),
         *data.passes(settings, METRICS),
+        *data.ending(settings),
         shown.finding,
         *templates(settings),
         *findings,
@@ -175,12 +179,13 @@ def table(looks: Sequence[Look]) -> Table:
 
 
 def total(looks: Sequence[Look]) -> str:
-    """The time of all."""
+    """The time of all, and of how many it isn't known."""
     known = [look for look in looks if look.seconds is not None]
     if not known:
         return "no time known yet" if looks else "no time at all"
-    sure = all(look.by in (LAST, DRY) for look in known) and len(known) == len(looks)
-    note = "" if sure else f" ({sum(look.by == OTHER for look in known)} by other settings, {len(looks) - len(known)} unknown)"
+    other, unknown = sum(look.by == OTHER for look in known), len(looks) - len(known)
+    notes = [f"{other} by other settings"] * bool(other) + [f"{unknown} unknown"] * bool(unknown)
+    note = f" ({', '.join(notes)})" if notes else ""
     return f"about {clock(sum(look.seconds or 0 for look in known))}{note}"
 
 
@@ -193,14 +198,17 @@ def dialogue(pieces: Sequence[tuple[str, bool]], by: str, *, colored: bool) -> T
     return text
 
 
-def tell_faults(findings: Sequence[Finding], faults: Sequence[str], console: Console, given: Sequence[str] = ()) -> None:
-    """Each with its mend, and the command where that names values; both with the words that were `given` to look at, not applied."""
-    for fault in faults:
-        console.print(Text.from_markup("[red]✗[/] ") + Text(fault))
+def tell_faults(findings: Sequence[Finding], console: Console, given: Sequence[str] = ()) -> None:
+    """Each with its mend, and the command that sets all values which these name; with the words that were `given` to look at, not applied.
+
+    A mend that is a command of its own says them too.
+    """
+    words = [word for one in findings if one.stops for word in words_of(one.mend or "")]
     for one in findings:
-        mend = with_given(one.mend or "", given)
-        command = f"\n  go on from here: {found}" if (found := command_of(mend, given)) else ""
-        console.print(Text.from_markup(f"{mark(one)} ") + Text(f"{one.what}: {one.told}\n  mend: {mend}{command}"))
+        what = f"{one.what}: " if one.what else ""
+        console.print(Text.from_markup(f"{mark(one)} ") + Text(f"{what}{one.told}\n  mend: {with_given(one.mend or '', [*given, *words])}"))
+    if words:
+        console.print(Text(f"go on from here: {command(words, given)}"))
 
 
 def mark(one: Finding) -> str:
@@ -210,7 +218,7 @@ def mark(one: Finding) -> str:
 
 def locked() -> dict[str, Any]:
     """dvc.lock; empty where there is none."""
-    return read_mapping(LOCK, mend="make heal") if LOCK.is_file() else {}
+    return read_mapping(LOCK, mend="resolve the merge in it, or git checkout dvc.lock") if LOCK.is_file() else {}
 
 
 def device_of(settings: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.core.arithmetic import fix_arithmetic
 from pipeline.core.errors import InputError, PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.local import overlaid
@@ -125,13 +126,13 @@ def main() -> None:
     parser.add_argument("--price", type=float, help="dollars an hour of this machine")
     options = parser.parse_args()
     console = Console(highlight=False)
+    fix_arithmetic()
     try:
         budget = Budget.read(options.budget, options.price)
         setting = setting_of(yaml.safe_load(SETTINGS.read_text()))
         shape, found = proposed(budget, setting, console)
     except PipelineError as fault:
-        console.print(f"{fault}: {fault.mend}")
-        sys.exit(1)
+        sys.exit(str(fault))
     tokens, text = budget.flops_at(found.speed) / found.flops, text_at_hand()
     console.print(table(shape, found, tokens, text, setting))
     if text and size.passes(tokens, text) > size.PASSES:

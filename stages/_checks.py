@@ -34,7 +34,7 @@ from pipeline.train.phases import phases_of, refuse_uneven
 from pipeline.train.recipe import rows_a_step
 from stages._defaults import mended
 from stages._hardware import Hardware
-from stages._mends import in_full, joined
+from stages._mends import joined
 from stages._paths import OUTSIDE, faults_of_places
 from stages._plan import EMPTY, LISTS, brought_up, code_files, fingerprints_of_code, pipeline_of
 from stages._settings import ROOT, typed
@@ -54,7 +54,8 @@ PLAYERS = {  # names that stand beside the models' in tables
 
 
 def looked_at(words: Sequence[str]) -> dict[str, Any]:
-    """For the doctor, as JSON: the settings that would run with these words, every fault of them, the stages whose code is not as planned.
+    """For the doctor, as JSON: the settings that would run with these words, every fault of them, the stages whose code is not as planned,
+    and the words that a command which mends the faults says too.
 
     Nothing is written. Settings that can't be composed are the only fault, and null.
     """
@@ -64,15 +65,15 @@ def looked_at(words: Sequence[str]) -> dict[str, Any]:
         refuse_other_sections(settings)
         blocks, fingerprints = pipeline_of(settings), fingerprints_of_code()
     except PipelineError as fault:
-        right = unnamed(words, fault.message)
-        return {"settings": None, "faults": [in_full(fault, right)], "changed": [], "words": right}
+        told = [{"message": fault.message, "mend": fault.mend}]
+        return {"settings": None, "faults": told, "changed": [], "words": unnamed(words, fault.message)}
     found = all_faults(blocks, settings, fingerprints)
     words = unnamed(words, " ".join(re.findall(r"correct ([\w.]+) in conf/", " ".join(fault.mend for fault in found))))
-    faults = [in_full(fault, words) for fault in found]
+    faults = {fault.message: {"message": fault.message, "mend": fault.mend} for fault in found}
     changed = [path.as_posix() for path, now in fingerprints.items() if not path.is_file() or read_json(path) != now]
     with suppress(PipelineError):  # one of the faults
         settings = overlaid(settings, ROOT)
-    return {"settings": settings, "faults": list(dict.fromkeys(faults)), "changed": changed, "words": words}
+    return {"settings": settings, "faults": list(faults.values()), "changed": changed, "words": words}
 
 
 def unnamed(words: Sequence[str], told: str) -> list[str]:

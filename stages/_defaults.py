@@ -12,6 +12,7 @@ from pipeline.core.merge import ABSENT, same
 from stages._settings import SettingsFault
 from stages._words import CONF, LISTS, absolute, composed_by, differences, flow, found_at, key_of, unresolved_by
 
+UNKNOWN = "Unexpected keyword"  # what pydantic says of a key that nobody reads, whose value is nobody's either
 LONGEST = 120  # characters of a word: a list of rules is brought back as a file
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
@@ -38,7 +39,7 @@ class _Conf:
     def mended(self, told: Mapping[str, tuple[str, Any]]) -> PipelineError:
         lines, words, commands = list[str](), list[str](), list[str]()
         for key, (said, value) in told.items():
-            source = self._source(key, value)
+            source = key if UNKNOWN in said else self._source(key, value)
             lines.append(f"{source}{said}")
             for mend in self._mends(source, said, value):
                 (words if "=" in mend.partition(" ")[0] else commands).append(mend)
@@ -63,7 +64,8 @@ class _Conf:
             named = [word for word in others if re.search(rf"\b{key_of(word).rpartition('.')[2]}\b", said)]
             return named or (unknown if others else self._checkout(keys) or unknown)
         if default is ABSENT:
-            return next(([f"{key}={flow(other)}"] for other in self._elsewhere(keys) if not same(other, value)), unknown)
+            place = [f"correct {key} in {path}" for path in self._said_in(keys)][:1] if UNKNOWN in said else []
+            return place or next(([f"{key}={flow(other)}"] for other in self._elsewhere(keys) if not same(other, value)), unknown)
         word = f"{key}={flow(default)}"
         return (self._checkout(keys) or unknown) if same(default, value) or len(word) > LONGEST else [word]
 
@@ -76,8 +78,11 @@ class _Conf:
 
     def _checkout(self, keys: Sequence[str]) -> list[str]:
         """The file of conf/ that says a value, as git has it."""
-        files = (path for folder in (CONF / keys[0], CONF) for path, content in _files(folder) if _says(content, keys))
-        return [f"git checkout {path}" for path in files][:1]
+        return [f"git checkout {path}" for path in self._said_in(keys)][:1]
+
+    def _said_in(self, keys: Sequence[str]) -> Iterator[Path]:
+        """The files of conf/ that say a value, those of its section first."""
+        return (path for folder in (CONF / keys[0], CONF) for path, content in _files(folder) if _says(content, keys))
 
 
 def _says(content: Any, keys: Sequence[str]) -> bool:

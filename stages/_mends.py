@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.mends import WORD, command_of
+from pipeline.core.mends import command_of, together
 
 RENAMED = {"steps": "duration"}  # a key by its old name
 
@@ -35,7 +35,6 @@ def meant(key: str, known: Collection[str]) -> str | None:
 
 
 def joined(faults: Sequence[PipelineError]) -> PipelineError:
-    """All faults as one, nothing said twice. Where each mend is a word of the command line, all together are."""
-    messages, mends = ([getattr(fault, name) for fault in faults] for name in ("message", "mend"))
-    between = " " if all(WORD.fullmatch(word) for mend in mends for word in mend.split()) else "; "
-    return PipelineError("\n".join(dict.fromkeys("\n".join(messages).split("\n"))), mend=between.join(dict.fromkeys(mends)))
+    """All faults as one, nothing said twice; what is mended by words is mended by one command."""
+    lines = dict.fromkeys(line for fault in faults for line in fault.message.split("\n"))
+    return PipelineError("\n".join(lines), mend=together(fault.mend for fault in faults))

@@ -342,7 +342,8 @@ def arguments() -> argparse.Namespace:
     try:
         options.words += shlex.split(options.set)
     except ValueError as fault:
-        parser.error(f"SET={options.set}: {fault}")
+        closed = """SET="KEY='A VALUE' GROUP=FILE", each quote closed"""
+        raise PipelineError(f"SET={options.set} can't be parted into words: {fault}", mend=closed) from fault
     if options.data:
         options.words = ["data=own", f"data.path={flow(expanded(options.data))}", *options.words]
     return options

@@ -22,8 +22,8 @@ from stages._words import arguments, deviations, print_differences, save
 def main() -> None:
     """Settings first, then code, so that a fault in either leaves the other as it was."""
     log = logger("plan")
-    options = arguments()
     try:
+        options = arguments()
         if options.check:
             print(json.dumps(looked_at(options.words)))
             return

@@ -23,7 +23,9 @@ def release_of(name: str) -> str:
 
 
 def locked(lock: Path) -> Iterator[tuple[str, str]]:
-    """Name and version of every line of the lock that is for this Python."""
+    """Name and version of every line of the lock that is for this Python. PipelineError where there is no such file or line."""
+    if not lock.is_file():
+        raise PipelineError(f"there is no {lock}", mend=f"git checkout {lock}")
     for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             wanted = Requirement(line)

@@ -14,6 +14,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.stages import tokens_read
+from pipeline.model.objectives.readers import READERS
 from pipeline.model.size import PASSES
 from pipeline.tokens.chat import TEMPLATE, encode_chat
 from pipeline.tokens.importing import import_from
@@ -29,9 +30,19 @@ MANY = 20  # passes over dialogues: from there a fine-tuning learns them by hear
 
 
 def text_tokens(metrics: Path) -> int | None:
-    """Tokens of the last run's training text."""
-    file = metrics / "tokenize.json"
-    return int(read_json(file)["train"]["tokens"]) if file.is_file() else None
+    """Tokens of the last run's training text; None where it did not tell."""
+    return _told(metrics / "tokenize.json", "train", "tokens")
+
+
+def _told(file: Path, *keys: str) -> int | None:
+    """A number of a file of metrics; None where that is not there, or not as we write it: its stage writes it anew."""
+    try:
+        found = read_json(file)
+        for key in keys:
+            found = found[key]
+        return int(found)
+    except (PipelineError, KeyError, TypeError, ValueError):
+        return None
 
 
 def passes(settings: Mapping[str, Any], metrics: Path) -> list[Finding]:
@@ -42,17 +53,29 @@ def passes(settings: Mapping[str, Any], metrics: Path) -> list[Finding]:
     if tokens is None or read is None:
         found.append(Finding("schedule", f"pretraining for {duration}; how often that reads the text is known after `tokenize`"))
     else:
-        told = f"pretraining reads {read / 1e6:,.2f} M tokens, the text of the last run {read / tokens:.1f} times"
+        told = f"pretraining reads {read / 1e6:,.2f} M tokens, the text of the last run {_times(read / tokens)}"
         fits = f"make repro SET=pretrain.duration={PASSES}epochs, or more text"
         found.append(Finding("schedule", told, fits if read > PASSES * tokens else None, stops=False))
-    file = metrics / "dialogues.json"
-    rows = read_json(file).get("instructions_by_part", {}).get("train") if file.is_file() else None
+    rows = _told(metrics / "dialogues.json", "instructions_by_part", "train")
     asked = Duration.read(settings["sft"]["duration"])
     if rows and asked.unit in ("steps", "epochs"):
         times = asked.amount if asked.unit == "epochs" else asked.amount * settings["sft"]["batch_size"] / rows
         fits = f"make repro SET=sft.duration={MANY}epochs, or more dialogues"
-        found.append(Finding("schedule", f"sft reads {rows:,} dialogues {times:.1f} times", fits if times > MANY else None, stops=False))
+        found.append(Finding("schedule", f"sft reads {rows:,} dialogues {_times(times)}", fits if times > MANY else None, stops=False))
     return found
+
+
+def _times(share: float) -> str:
+    return f"{share:.1f} times" if share >= 1 else f"to {share:.0%}"
+
+
+def ending(settings: Mapping[str, Any]) -> list[Finding]:
+    """Whether the chain can't go on behind `pretrain`, since what is pretrained can't write."""
+    objective = settings["objective"]["kind"]
+    if objective not in READERS:
+        return []
+    told = f"a model of objective={objective} reads and can't write: all that comes after `pretrain` refuses it"
+    return [Finding("objective", told, f"objective=causal, or .venv/bin/dvc exp run -S objective={objective} pretrain, which ends there")]
 
 
 @dataclass(frozen=True)

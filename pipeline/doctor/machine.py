@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.core.arithmetic import in_avx2
 from pipeline.core.blocks import Block
 from pipeline.core.errors import PipelineError
 from pipeline.core.locked import check_lock, locked
 from pipeline.core.memory import free_memory
+from pipeline.core.mends import together
 from pipeline.doctor.finding import Finding, size
 from pipeline.train.processes import threads_of
 
 COPIES = 2  # of what a stage writes: in data/ and in DVC's cache
 WANDB = "https://api.wandb.ai"
 PATIENCE_S = 2.0  # for a tracker to answer
-BF16 = {"amx_bf16", "avx512_bf16"}  # flags of CPUs that multiply in it
 
 
 def disk(folder: Path, blocks: Sequence[Block], lock: Mapping[str, Any], *, weights: int, checkpoint: int) -> Finding:
@@ -35,6 +36,13 @@ def disk(folder: Path, blocks: Sequence[Block], lock: Mapping[str, Any], *, weig
     free = shutil.disk_usage(folder).free
     told = f"{size(free)} free; what is to do writes about {size(need)}"
     return Finding("disk", told, None if free >= need else "make gc (shows what can go), or a larger disk")
+
+
+def repository(folder: Path) -> list[Finding]:
+    """Whether DVC knows the folder."""
+    if (folder / ".dvc" / "config").is_file():
+        return []
+    return [Finding("dvc", "there is no .dvc/config, so DVC runs nothing here", "git checkout .dvc")]
 
 
 def memory() -> Finding:
@@ -52,7 +60,7 @@ def packages(lock: Path) -> Finding:
     return Finding("packages", f"{sum(1 for _ in locked(lock))} as in {lock.name}")
 
 
-def computing(settings: Mapping[str, Any], device: str, *, cpu: Path = Path("/proc/cpuinfo")) -> list[Finding]:
+def computing(settings: Mapping[str, Any], device: str) -> list[Finding]:
     """Device, threads and the precision of what trains; the compiler where one is asked for."""
     hardware, cores = settings["hardware"], os.cpu_count() or 1
     if device == "cuda":
@@ -68,16 +76,11 @@ def computing(settings: Mapping[str, Any], device: str, *, cpu: Path = Path("/pr
     if hardware["threads"] > cores:
         told = f"hardware.threads={hardware['threads']}, and there are {cores} cores"
         found.append(Finding("threads", told, _set("hardware.threads=0"), stops=False))
-    if "fp8" in kinds:
-        from pipeline.train import fp8  # torch
-
-        try:
-            fp8.refuse_without(device, section=kinds["fp8"][0])
-        except PipelineError as fault:
-            found.append(Finding("precision", fault.message, fault.mend))
-    if device == "cpu" and "bf16" in kinds and not BF16 & set(_flags(cpu)):
-        words = " ".join(f"{name}.precision=fp32" for name in kinds["bf16"])
-        found.append(Finding("precision", "this CPU has no units for bf16: it is slower than fp32", _set(words), stops=False))
+    found += _eighths(device, kinds.get("fp8", []))
+    halves = [*kinds.get("bf16", []), *kinds.get("fp16", [])]
+    if device == "cpu" and halves and in_avx2():
+        message = "a CPU computes in AVX2 here, for equal bits on all, and AVX2 knows neither bf16 nor fp16: they are far slower than fp32"
+        found.append(Finding("precision", message, _set(" ".join(f"{name}.precision=fp32" for name in halves)), stops=False))
     if settings["pretrain"]["compile"] and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
         message = "pretrain.compile=true needs a compiler of C++, and there is none"
         found.append(Finding("compiler", message, f"{_set('pretrain.compile=false')}, or install g++"))
@@ -122,12 +125,17 @@ def _trains(block: Block) -> bool:
     return block.folder.split("/")[0] in ("pretrain", "sft", "reward", "align")
 
 
-def _flags(cpu: Path) -> list[str]:
-    try:
-        lines = cpu.read_text().splitlines()
-    except OSError:
-        return list(BF16)  # this system does not tell
-    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), list(BF16))
+def _eighths(device: str, sections: Sequence[str]) -> list[Finding]:
+    """What is to be trained in fp8 where nothing computes in it."""
+    faults = []
+    for section in sections:
+        from pipeline.train import fp8  # torch
+
+        try:
+            fp8.refuse_without(device, section=section)
+        except PipelineError as fault:
+            faults.append(fault)
+    return [Finding("precision", faults[0].message, together(fault.mend for fault in faults))] if faults else []
 
 
 def _has_key() -> bool:

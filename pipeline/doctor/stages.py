@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.blocks import Block
 from pipeline.core.memory import OutOfMemory
 from pipeline.core.remaining import told_key, took
-from pipeline.doctor.finding import Finding
+from pipeline.doctor.finding import Finding, size
 from pipeline.train.duration import Duration
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def with_memory(look: Look, block: Block, settings: Mapping[str, Any], module: "
     try:
         need.refuse_beyond(None if free is None else max(0, free - models), rows=rows, key=key)
     except OutOfMemory as fault:
-        mend = f"make repro SET={fault.mend}" if fault.mend.startswith(key) else fault.mend
+        mend = fault.mend
     if look.measured:
         return Look(look.name, look.seconds, look.by, look.memory, measured=True, mend=mend)
     return Look(look.name, look.seconds, look.by, models + need.once + rows * need.row, mend=mend)
@@ -129,7 +129,7 @@ def with_memory(look: Look, block: Block, settings: Mapping[str, Any], module: "
 
 def lacks(looks: Sequence[Look]) -> list[Finding]:
     """The stages that take more memory than there is."""
-    return [Finding("memory", f"{look.name} takes more memory than is free", look.mend) for look in looks if look.mend]
+    return [Finding("memory", f"{look.name} takes {size(look.memory or 0)}, more than is free", look.mend) for look in looks if look.mend]
 
 
 def _peak(block: Block, log: Path) -> int | None:

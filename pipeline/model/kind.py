@@ -11,6 +11,7 @@ from transformers import PretrainedConfig
 
 from pipeline.core.bounds import ProperFraction
 from pipeline.core.errors import PipelineError
+from pipeline.core.mends import together
 
 STEP = 32  # widths are multiples of it, so that 4-bit blocks fit
 Fault = tuple[str, str]  # what is wrong, and a setting that mends it
@@ -52,7 +53,7 @@ class Kind(ABC):
 
     def __post_init__(self) -> None:
         if faults := list(self.faults()):
-            raise PipelineError("; ".join(fault for fault, _ in faults), mend="; ".join(mend for _, mend in faults))
+            raise PipelineError("; ".join(fault for fault, _ in faults), mend=together(mend for _, mend in faults))
 
     def faults(self) -> Iterator[Fault]:
         """What does not go together."""

@@ -28,7 +28,7 @@ def refuse_without(device: str, *, section: str) -> None:
     name = torch.cuda.get_device_name() if on_gpu else "this CPU"
     raise PipelineError(
         f"{name} has no products in fp8: they need a GPU of compute capability {LEAST[0]}.{LEAST[1]} or more, as the H100",
-        mend=f"{section}.precision=bf16 on a GPU, {section}.precision=fp32 on a CPU",
+        mend=f"{section}.precision={'bf16' if on_gpu else 'fp32'}",
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from apps import doctor
+from pipeline.core import arithmetic
 from pipeline.core.blocks import Block, read_blocks
 from pipeline.core.remaining import told_key
 from pipeline.doctor import data, machine
@@ -19,6 +21,7 @@ from pipeline.tokens.kinds.bpe import train as train_bpe
 from stages._settings import compose, plain
 
 ROOT = Path(__file__).parents[2]
+ONE = {"message": "one", "mend": "this"}  # fault of the settings
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +39,10 @@ def named(blocks: list[Block], name: str) -> Block:
 
 
 def takes(mend: str) -> dict[str, Any]:
-    """What the settings become by a mend that is a command: it must be one that the chain takes."""
-    words = next(word for word in shlex.split(mend.split(", or ")[0].split(", and ")[0]) if word.startswith("SET="))
-    return plain(compose(["size=smoke", *shlex.split(words.removeprefix("SET="))]))
+    """What the settings become by a mend that is a command, or words: it must be one that the chain takes."""
+    said = shlex.split(mend.split(", or ")[0].split(", and ")[0])
+    words = next((shlex.split(word.removeprefix("SET=")) for word in said if word.startswith("SET=")), said)
+    return plain(compose(["size=smoke", *words]))
 
 
 def test_a_full_disk_is_told_before_the_run(blocks, tmp_path, monkeypatch) -> None:
@@ -50,6 +54,11 @@ def test_a_full_disk_is_told_before_the_run(blocks, tmp_path, monkeypatch) -> No
     assert (found.mend or "").startswith("make gc")
 
 
+def test_a_folder_that_dvc_does_not_know_is_told(tmp_path) -> None:
+    assert machine.repository(ROOT) == []
+    assert [one.mend for one in machine.repository(tmp_path)] == ["git checkout .dvc"]
+
+
 def test_packages_that_differ_are_told_with_their_versions(tmp_path) -> None:
     (tmp_path / "requirements.lock").write_text("pydantic==0.0.1\n")
     found = machine.packages(tmp_path / "requirements.lock")
@@ -57,16 +66,21 @@ def test_packages_that_differ_are_told_with_their_versions(tmp_path) -> None:
     assert found.mend == "make setup"
 
 
-def test_a_precision_and_threads_that_the_machine_has_not_are_told(settings, tmp_path) -> None:
-    cpu = tmp_path / "cpuinfo"
-    cpu.write_text("flags\t\t: fpu avx2\n")
+def test_a_precision_and_threads_that_the_machine_has_not_are_told(settings, monkeypatch) -> None:
+    monkeypatch.setattr(arithmetic.platform, "machine", lambda: "x86_64")
     spoiled = {**settings, "pretrain": {**settings["pretrain"], "precision": "bf16"}, "hardware": {**settings["hardware"], "threads": 4096}}
-    assert [one.mend for one in machine.computing(settings, "cpu", cpu=cpu)] == [None]
-    threads, precision = [one for one in machine.computing(spoiled, "cpu", cpu=cpu) if one.mend]
+    assert [one.mend for one in machine.computing(settings, "cpu")] == [None]
+    threads, precision = [one for one in machine.computing(spoiled, "cpu") if one.mend]
     assert takes(threads.mend or "")["hardware"]["threads"] == 0
     assert takes(precision.mend or "")["pretrain"]["precision"] == "fp32"
-    eighth = {**settings, "sft": {**settings["sft"], "precision": "fp8"}}
-    assert "H100" in machine.computing(eighth, "cpu", cpu=cpu)[1].told
+    half = {**settings, "pretrain": {**settings["pretrain"], "precision": "fp16"}}
+    assert "fp16" in next(one for one in machine.computing(half, "cpu") if one.mend).told
+    eighth = {**settings, **{name: {**settings[name], "precision": "fp8"} for name in ("sft", "reward")}}
+    (found,) = [one for one in machine.computing(eighth, "cpu") if one.mend]
+    assert "H100" in found.told
+    assert found.mend == "sft.precision=fp32 reward.precision=fp32"
+    monkeypatch.setattr(arithmetic.platform, "machine", lambda: "aarch64")
+    assert [one.mend for one in machine.computing(half, "cpu")] == [None]
 
 
 def test_a_tracker_is_told_to_be_off_offline_without_an_account_or_out_of_reach(monkeypatch, tmp_path) -> None:
@@ -92,6 +106,15 @@ def test_a_text_that_is_read_too_often_is_told_with_a_duration_that_the_chain_ta
     assert takes(text.mend or "")["pretrain"]["duration"] == "4epochs"
     assert takes(dialogues.mend or "")["sft"]["duration"] == "20epochs"
     assert all(one.mend is None for one in data.passes(settings, tmp_path / "none"))
+    (tmp_path / "tokenize.json").write_text("{}")
+    (tmp_path / "dialogues.json").write_text("[")
+    assert [one.mend for one in data.passes(settings, tmp_path)] == [None], "what a stage writes anew stops no look"
+
+
+def test_a_chain_that_ends_with_pretrain_is_told_before_it_runs(settings) -> None:
+    assert data.ending(settings) == []
+    (found,) = data.ending(plain(compose(["objective=masked"])))
+    assert takes(found.mend or "")["objective"]["kind"] == "causal"
 
 
 def test_a_dialogue_is_shown_with_what_is_trained_on(tmp_path) -> None:
@@ -147,10 +170,12 @@ def told(settings, monkeypatch, tmp_path) -> Any:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
     (tmp_path / "requirements.lock").write_text("")
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").touch()
     (tmp_path / "params.yaml").write_text(json.dumps(settings))
     monkeypatch.setattr(doctor, "TIMED_S", 0.0)
 
-    def run(faults: list[str], *words: str) -> int:
+    def run(faults: list[dict[str, str]], *words: str) -> int:
         monkeypatch.setattr(
             doctor, "checked", lambda words: {"settings": settings, "faults": faults, "changed": [], "words": ["size=smoke"]}
         )
@@ -167,7 +192,7 @@ def test_good_settings_end_well_and_spoiled_ones_with_every_fault(told, capsys) 
     good = capsys.readouterr().out
     assert "a dry step took" in good
     assert "[[An example.<|end|>]]" in good
-    assert told(["one\n  mend: this", "two\n  mend: that"]) == 1
+    assert told([ONE, {"message": "two", "mend": "that"}]) == 1
     spoiled = capsys.readouterr().out
     assert "✗ one\n  mend: this\n✗ two\n  mend: that\n" in spoiled
     assert "dry step took" not in spoiled, "nobody waits for the time of a run that can't be"
@@ -182,7 +207,7 @@ def test_own_data_that_can_not_be_used_end_with_1_and_settings_with_faults_hide_
     monkeypatch.setitem(
         settings, "corpus", {**settings["corpus"], "reader": "sources", "path": "mine", "sources": [{"name": "a", "path": "."}]}
     )
-    for faults in ([], ["one\n  mend: this"]):
+    for faults in ([], [ONE]):
         assert told(faults) == 1
         assert "✗ text: mine is empty\n  mend: put text files into it" in capsys.readouterr().out
 
@@ -211,16 +236,42 @@ def test_what_make_doctor_says_reaches_the_plan_as_it_takes_it(monkeypatch) -> N
         assert asked.pop() == argv
 
 
-def test_a_mend_says_the_words_that_were_only_looked_at_too(capsys) -> None:
+def test_one_command_says_every_mend_that_is_a_value_and_the_words_that_were_only_looked_at(capsys) -> None:
     findings = [
+        machine.Finding("", "too many", "pretrain.batch_tokens=768 split.val=0.05"),
+        machine.Finding("", "a typo", "git checkout conf/sft/default.yaml"),
         machine.Finding("text", "too much is bad", "corpus.max_bad_fraction=0.5, or correct it"),
         machine.Finding("tracker", "nobody answers", "make repro SET=track=none, or later"),
-        machine.Finding("disk", "full", "make gc"),
+        machine.Finding("threads", "too many", "make repro SET=hardware.threads=0", stops=False),
     ]
-    doctor.tell_faults(findings, [], doctor.Console(width=200), ["data=own", "data.path=/my texts", "track=wandb"])
-    first, second, third = capsys.readouterr().out.split("✗")[1:]
-    command = shlex.split(first.partition("go on from here: ")[2])
-    assert shlex.split(command[2].removeprefix("SET=")) == ["data=own", "data.path=/my texts", "track=wandb", "corpus.max_bad_fraction=0.5"]
-    command = shlex.split(second.partition("mend: ")[2].partition(", or")[0])
-    assert shlex.split(command[2].removeprefix("SET=")) == ["data=own", "data.path=/my texts", "track=none"]
-    assert third.strip() == "disk: full\n  mend: make gc"
+    doctor.tell_faults(findings, doctor.Console(width=500), ["data=own", "data.path=/my texts", "split.val=3"])
+    *told, last = capsys.readouterr().out.strip().split("\n")
+    said = ["data=own", "data.path=/my texts", "split.val=0.05", "pretrain.batch_tokens=768", "corpus.max_bad_fraction=0.5"]
+
+    def words(line: str) -> list[str]:
+        return shlex.split(shlex.split(line[line.index("SET=") :].partition(", or")[0])[0].removeprefix("SET="))
+
+    assert last.startswith("go on from here: make repro SET=")
+    assert words(last) == said
+    assert [line for line in told if "too many" in line or "typo" in line] == ["✗ too many", "✗ a typo", "! threads: too many"]
+    assert [words(line) for line in told if "make repro" in line] == [[*said, "track=none"], [*said, "hardware.threads=0"]]
+
+
+def test_of_the_time_that_is_told_nothing_is_said_of_what_is_known() -> None:
+    def told(*by: str) -> str:
+        return doctor.total([doctor.Look(one, 60.0 if one else None, one) for one in by])
+
+    assert told(LAST, DRY) == "about 2:00"
+    assert told(LAST, OTHER) == "about 2:00 (1 by other settings)"
+    assert told(DRY, "", "") == "about 1:00 (2 unknown)"
+    assert told("") == "no time known yet"
+
+
+def test_a_dry_step_computes_as_the_stages_do() -> None:
+    """Their arithmetic stands in the environment before torch is imported."""
+    code = (
+        "import os, sys; from apps import doctor; sys.argv = ['doctor']; "
+        "doctor.in_full = lambda *_: print(os.environ['CUBLAS_WORKSPACE_CONFIG'], 'torch' in sys.modules); doctor.main()"
+    )
+    told = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, env={"PATH": "/usr/bin:/bin"}, text=True)
+    assert told.split() == [":4096:8", "False"]

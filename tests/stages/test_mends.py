@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.mends import together
 from stages._mends import in_full
 from stages._settings import compose, typed
 
@@ -21,6 +22,8 @@ from stages._settings import compose, typed
         ("tasks=[text,dialogues,prompts]", "SET='tasks=[text,dialogues,prompts]'"),
         ("hardware=auto or hardware=cpu", "SET=hardware=auto"),
         ("corpus.path=/home/me/texts", "SET=corpus.path=/home/me/texts"),
+        ("pretrain.duration='9 steps' seed=1, or less", """SET="'pretrain.duration=9 steps' seed=1\""""),
+        ("split.val=0.05; git checkout conf/sft/default.yaml", "SET=split.val=0.05"),
         ("align.ppo.max_kl=null goes on with the broken model", None),
         ("corpus.path=FOLDER", None),
         ("data=own corpus.path=data/input/NAME", None),
@@ -33,6 +36,10 @@ def test_the_command_is_told_where_the_mend_is_values(mend: str, command: str | 
     said = in_full(PipelineError("wrong", mend=mend)).split("\n")
     assert said[:2] == ["wrong", f"  mend: {mend}"]
     assert said[2:] == ([f"  go on from here: make repro {command}"] if command else [])
+
+
+def test_of_several_mends_the_words_make_one_command() -> None:
+    assert together(["a=1", "git checkout b", "c='2 steps' d=3", "a=1", "e=4, or f"]) == "a=1 c='2 steps' d=3; git checkout b; e=4, or f"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import copy
 import math
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
@@ -14,6 +16,7 @@ import yaml
 from pipeline.core.blocks import Block
 from pipeline.core.errors import Diverged, PipelineError
 from pipeline.core.local import overlaid
+from pipeline.core.mends import command_of, words_of
 from pipeline.core.params import read_mapping
 from stages._checks import (
     check_apart,
@@ -77,10 +80,28 @@ def test_all_wrong_words_are_told_at_once_with_one_command() -> None:
     assert in_full(found.value).endswith("go on from here: make repro SET='align=[dpo,ppo] pretrain=adamw sft.learning_rate=1'")
 
 
+def test_a_misspelt_key_of_a_file_is_told_with_the_file_and_not_with_where_its_value_is_from(spoil, blocks) -> None:
+    spoil(SFT, lambda text: text.replace(b"\nprecision:", b"\nprecison:"))
+    settings = plain(compose([]))
+    (fault,) = mended(list(faults_of(blocks["sft"], settings)), settings)
+    assert "sft.precison: Unexpected keyword argument: meant is sft.precision" in fault.message
+    assert f"git checkout {SFT}" in fault.mend
+
+
+@pytest.mark.parametrize("asked", ["--check", "--params"])
+def test_a_quote_that_is_not_closed_is_told_with_how_to_say_it(asked: str) -> None:
+    command = [sys.executable, "-m", "stages.plan", asked, "--set", "sft.learning_rate='0.1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No closing quotation\n  mend: SET=" in done.stderr
+    assert "usage" not in done.stderr
+
+
 def test_a_word_that_is_told_without_a_mend_is_not_said_again() -> None:
     assert unnamed(["size=smoke", "+align.ppo.x=1", "align.ppo.xs=2"], "align.ppo.x") == ["size=smoke", "align.ppo.xs=2"]
     told = looked_at(["size=smoke", "align=[ppo]", "align.ppo.clip_high=0", "+align.ppo.x=1"])
-    assert told["faults"][0].endswith("go on from here: make repro SET='size=smoke align=[ppo] align.ppo.clip_high=0.2'")
+    assert told["words"] == ["size=smoke", "align=[ppo]", "align.ppo.clip_high=0"]
+    assert command_of(told["faults"][0]["mend"], told["words"]) == "make repro SET='size=smoke align=[ppo] align.ppo.clip_high=0.2'"
 
 
 @pytest.fixture
@@ -233,7 +254,7 @@ def test_a_setting_out_of_its_bound_is_told_with_what_mends_it(
     assert told in fault.message
     assert mend is None or fault.mend == mend
     if "go on from here: make repro SET=" in in_full(fault):
-        words = dict(word.split("=", 1) for word in fault.mend.split())
+        words = dict(word.split("=", 1) for word in words_of(fault.mend))
         right = with_values(spoiled, {key: yaml.safe_load(value) for key, value in words.items()})
         assert list(faults_of(blocks[stage], with_values(right, {f"{stage}.seed": right["seed"]} if "seed" in words else {}))) == []
 
