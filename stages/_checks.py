@@ -231,6 +231,8 @@ def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Ite
                 mend = f"one of {models}, or make it"
                 if block.folder.startswith("preferences/") and block.module.endswith(".votes"):
                     mend = f"make vote, whose votes stand in {dep}; or leave them out of preferences"
+                elif f"models.{block.entry}" in keys_of(settings, dep.as_posix()):
+                    mend = f"{dep} with a model's config.json, safetensors and tokenizer.json; or leave out +models.{block.entry}"
                 elif key := next(keys_of(settings, dep.as_posix()), None):
                     mend = f"{key}={nearest(dep, made)}, or another of {models}; or make it"
                 if listed and (Path("conf", *dep.parts[1:]).with_suffix(".yaml")).is_file():  # it only isn't chosen
