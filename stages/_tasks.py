@@ -29,16 +29,22 @@ def faults_of_tasks(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
 
 def with_file(file: str, tasks: Mapping[str, Any]) -> str:
     """The word that chooses the files in force and one more."""
-    own = {path: [name for name in entries if name in tasks] for path, entries in _entries().items()}
-    whole = [path for path, names in own.items() if names and len(names) == len(_entries()[path])]
-    order = list(tasks)
-    return f"tasks=[{','.join([*sorted(whole, key=lambda path: order.index(own[path][0])), file])}]"
+    return f"tasks=[{','.join([*files_of(tasks), file])}]"
+
+
+def files_of(tasks: Mapping[str, Any]) -> list[str]:
+    """The files of conf/tasks that the tasks are of, in their order; one of which some are missing where no whole file has the others."""
+    made, order = entries(), list(tasks)
+    whole = {file for file, own in made.items() if own and own.keys() <= tasks.keys()}
+    left = tasks.keys() - {name for file in whole for name in made[file]}
+    found = [file for file, own in made.items() if file in whole or own.keys() & left]
+    return sorted(found, key=lambda file: min(order.index(name) for name in made[file] if name in tasks))
 
 
 def _mend_of(name: str, of: str, kinds: set[str], tasks: Mapping[str, Any]) -> str:
     """Its file in the list; where there is none with such items, another task to ask."""
-    for file, entries in _entries().items():
-        if entries.get(of, {}).get("kind") in kinds:
+    for file, own in entries().items():
+        if own.get(of, {}).get("kind") in kinds:
             return with_file(file, tasks)
     other = next((one for one, task in tasks.items() if task["kind"] in kinds), None)
     return (
@@ -46,6 +52,6 @@ def _mend_of(name: str, of: str, kinds: set[str], tasks: Mapping[str, Any]) -> s
     )
 
 
-def _entries() -> dict[str, dict[str, Any]]:
+def entries() -> dict[str, dict[str, Any]]:
     """The entries of each file of conf/tasks."""
     return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")).get("tasks") or {} for path in sorted(FOLDER.glob("*.yaml"))}
