@@ -52,7 +52,7 @@ def ray(hardware: Mapping[str, Any], folder: Path) -> str:
     gpus = [] if hardware["device"] == "cpu" else [f"--entrypoint-num-gpus={max(1, hardware['ranks'])}"]
     cpus = [f"--entrypoint-num-cpus={hardware['workers']}"] if hardware["workers"] else []
     inside = f"cd {shlex.quote(str(folder))} && {CHAIN}"
-    return shlex.join(["ray", "job", "submit", *gpus, *cpus, "--", "sh", "-c", inside]) + "\n"
+    return shlex.join([".venv/bin/ray", "job", "submit", *gpus, *cpus, "--", "sh", "-c", inside]) + "\n"
 
 
 LAUNCHERS: Mapping[str, Callable[[Mapping[str, Any], Path], str]] = {"slurm": slurm, "ray": ray}

@@ -127,7 +127,7 @@ def _followed(bill: Mapping[str, str], folder: Path, lock: Mapping[str, Any]) ->
             f"the bill names the model {bill['model'][:12]}, {source} is {found.digest[:12]}", mend=f"dvc repro export@{folder.name}"
         )
     made = lock.get("@".join(source.parts[1:]), {})
-    deps = ", ".join(f"{dep['path']} {dep['md5'][:12]}" for dep in made.get("deps", ()))
+    deps = ", ".join(dict.fromkeys(f"{dep['path']} {dep['md5'][:12]}" for dep in made.get("deps", ())))  # an entry may read one twice
     return f"bill: model {bill['model'][:12]} is {source}, made from {deps}, with the settings that {LOCK} lists"
 
 

@@ -68,6 +68,8 @@ def main() -> None:
         options.by = options.by or getpass.getuser()
         known = votes_in(options.target)
         if options.ratings:
+            if not known:
+                raise InputError(f"there are no votes in {options.target}", mend="make vote")
             console.print(tally(known), ratings(known), sep="\n\n")
             return
         found = held_out(options.contest) if options.held_out else answered(options)
@@ -75,7 +77,8 @@ def main() -> None:
         added = ask(left, options, console)
     except PipelineError as fault:
         sys.exit(f"vote: {fault}")
-    console.print(tally([*known, *added]), ratings([*known, *added]), sep="\n\n")
+    if known or added:
+        console.print(tally([*known, *added]), ratings([*known, *added]), sep="\n\n")
     console.print(f"{options.target}: {len(known) + len(added)} votes, {len(added)} of them new", soft_wrap=True)
 
 

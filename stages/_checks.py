@@ -38,6 +38,7 @@ from stages._mends import joined
 from stages._paths import OUTSIDE, faults_of_places
 from stages._plan import EMPTY, LISTS, brought_up, code_files, fingerprints_of_code, pipeline_of
 from stages._settings import ROOT, typed
+from stages._tasks import faults_of_tasks
 from stages._words import key_of as key_of_word
 
 LOCK = Path("requirements.lock")
@@ -231,6 +232,8 @@ def faults_of_paths(blocks: Sequence[Block], settings: Mapping[str, Any]) -> Ite
                 mend = f"one of {models}, or make it"
                 if block.folder.startswith("preferences/") and block.module.endswith(".votes"):
                     mend = f"make vote, whose votes stand in {dep}; or leave them out of preferences"
+                elif f"models.{block.entry}" in keys_of(settings, dep.as_posix()):
+                    mend = f"{dep} with a model's config.json, safetensors and tokenizer.json; or leave out +models.{block.entry}"
                 elif key := next(keys_of(settings, dep.as_posix()), None):
                     mend = f"{key}={nearest(dep, made)}, or another of {models}; or make it"
                 if listed and (Path("conf", *dep.parts[1:]).with_suffix(".yaml")).is_file():  # it only isn't chosen
@@ -281,15 +284,6 @@ def fault_of_rows(folder: Path, files: str, task: Mapping[str, Any], *, key: str
     except PipelineError as fault:
         return [fault]
     return []
-
-
-def faults_of_other_tasks(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
-    """Tasks that ask the items of another one which is not asked, or has none that they can ask."""
-    for name, task in settings["tasks"].items():
-        of, asks = task.get("of"), {"cloze", "minimal_pairs", "choice", "benchmark", "questions"}
-        asks |= {"written"} if task["kind"] == "perturbed" else set()
-        if of is not None and settings["tasks"].get(of, {}).get("kind") not in asks:
-            yield PipelineError(f"tasks.{name}.of={of} is no task of items that is asked", mend=f"tasks=[...,{of}], or another of")
 
 
 def faults_of_names(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
@@ -413,16 +407,13 @@ def check_tokenizer(settings: Mapping[str, Any]) -> None:
 
 def faults_between(settings: Mapping[str, Any]) -> Iterator[PipelineError]:
     """What does not go together: rows, dialogues and tasks longer than what the model reads."""
-    if not any(task.get("kind") == "questions" for task in settings["tasks"].values()):
-        message = "tasks has no task of kind questions, which contest compares the models on"
-        yield PipelineError(message, mend="tasks=[text,dialogues,prompts]")
+    yield from faults_of_tasks(settings)
     if settings["contest"]["reference"] not in settings["models"].values():
         message = f"contest.reference={settings['contest']['reference']} is none of the models"
         yield PipelineError(message, mend=f"contest.reference= one of {', '.join(settings['models'].values())}")
     yield from faults_of_sources(settings["corpus"])
     if settings["corpus"]["claims"]["told"] and settings["corpus"]["reader"] != "world":
         yield PipelineError("corpus.claims are told by the books of the world alone", mend="corpus.claims.told=[]")
-    yield from faults_of_other_tasks(settings)
     yield from faults_of_batch(settings)
     context = settings["model"]["context"]
     lengths = {"tokenize.sequence_length": settings["tokenize"]["sequence_length"]}

@@ -17,6 +17,8 @@ from pipeline.core.merge import ABSENT, same
 from pipeline.core.owned import remove_file
 from stages._paths import expanded
 from stages._settings import compose, plain
+from stages._tasks import entries as entries_of_tasks
+from stages._tasks import files_of
 
 CONF = Path("conf")
 LISTS = ("preferences", "align", "export")  # each entry is a file
@@ -96,6 +98,8 @@ def _is_below(key: str, choice: str) -> bool:
     section = key.split(".")[0]
     if section == group:
         entries = names.strip("[]").split(",")
+        if group == "tasks":
+            entries = [entry for file in entries for entry in entries_of_tasks().get(file, {})]
         return not names.startswith("[") or ("." in key and key.split(".")[1] not in entries)
     path = CONF / group / f"{names}.yaml"
     if group not in GLOBAL and not _reaches_out(path):
@@ -221,11 +225,13 @@ def _of_one_section(said: Set[str], composed: Mapping[str, Any], settings: Mappi
 
 
 def _lists(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    """The entries of preferences, align, export: each is a file."""
+    """The entries of preferences, align, export: each is a file. Those of tasks: a file may have several."""
     for group, entries in settings.items():
         others = isinstance(entries, Mapping) and group in LISTS and set(entries) != set(composed.get(group, ()))
         if others and all((CONF / group / f"{entry}.yaml").is_file() for entry in entries):
             yield f"{group}=[{','.join(entries)}]"
+    if (files := files_of(settings.get("tasks", {}))) != files_of(composed.get("tasks", {})):
+        yield f"tasks=[{','.join(files)}]"
 
 
 def _files(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:

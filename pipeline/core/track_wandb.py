@@ -79,5 +79,6 @@ def _begun(settings: Track, *, group: str, job: str, name: str, config: Mapping[
         mode=mode,
         dir=settings.folder,
         config=dict(config),
-        settings=wandb.Settings(silent=True, console="off", **(sweep or {})),
+        # a new one: that of the stage report is open while the whole is sent
+        settings=wandb.Settings(silent=True, console="off", reinit="create_new", **(sweep or {})),
     )

@@ -184,7 +184,9 @@ def other_task(given: HeldOut, task: str, of: str) -> ItemTask:
     found: object = given.tasks.get(of)
     found = getattr(found, "gaps", found)  # of questions
     if not isinstance(found, ItemTask):
-        raise PipelineError(f"tasks.{task}.of={of} is no task of items that is asked", mend=f"tasks=[...,{of}], or another of")
+        fit = [name for name, one in given.tasks.items() if isinstance(getattr(one, "gaps", one), ItemTask)]
+        mend = f"tasks.{task}.of={fit[0]}" if fit else f"{of} among tasks"
+        raise PipelineError(f"tasks.{task}.of={of} is no task of items that is asked", mend=mend)
     return found
 
 

@@ -109,7 +109,9 @@ def card(
     config, train, facts = module.config, tokens.facts["train"], source.facts
     licenses = train.get("licenses") or {}
     aligned = f" and aligned ({facts['method']})" if "method" in facts else ""
-    own = "\n".join(f"- {kind}: {told['documents']:,} documents, {told['bytes']:,} bytes" for kind, told in sorted(licenses.items()))
+    own = [f"- {kind}: {told['documents']:,} documents, {told['bytes']:,} bytes" for kind, told in sorted(licenses.items())]
+    said = f", as stated: {data_license}" if data_license else ": not stated"
+    data = "\n".join([f"Licence of the data{said}.", *([""] if own else []), *own])
     head = [
         "---",
         "library_name: transformers",
@@ -132,9 +134,7 @@ print(chat([{{"role": "user", "content": "Who are you?"}}])[0]["generated_text"]
 
 {train["documents"]:,} documents, {train["tokens"]:,} tokens, a vocabulary of {tokens.facts["vocabulary"]:,}.
 
-Licence of the data, as stated: {data_license or "not stated"}.
-
-{own}
+{data}
 
 ## Limits
 

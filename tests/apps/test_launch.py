@@ -41,7 +41,7 @@ def test_what_is_not_set_is_not_asked_for() -> None:
 def test_ray_gets_the_chain_with_its_gpus_and_workers() -> None:
     command = launch.ray(hardware("hardware=node8", "hardware.workers=64"), FOLDER)
     assert command == (
-        "ray job submit --entrypoint-num-gpus=8 --entrypoint-num-cpus=64 -- sh -c "
+        ".venv/bin/ray job submit --entrypoint-num-gpus=8 --entrypoint-num-cpus=64 -- sh -c "
         """'cd '"'"'/shared/our chain'"'"' && make --no-print-directory repro'\n"""
     )
 

@@ -150,3 +150,24 @@ def test_the_report_sends_the_whole_run_under_dvc_and_no_fault_of_a_tracker_stop
     assert said(DVC_STAGE="report") == ["made run-1", "made run-1", "the run as a whole was not sent to wandb; make publish sends it"]
     (file,) = tmp_path.glob("here/wandb/offline-run-*/*.wandb")
     assert file.name == "run-run-1-pipeline.wandb"
+
+
+def test_the_whole_is_a_run_of_its_own_while_that_of_the_last_stage_is_open(tmp_path: Path) -> None:
+    code = """
+from pathlib import Path
+from pipeline.core.track import PipelineRun, Track, send, tracker_for
+track = Track(kind="wandb", project="p", mode="offline", folder="here")
+Path("here").mkdir()
+own = tracker_for(track, group="run-1", stage="report", config={})
+nothing = dict(config={}, curves={}, tables={}, page=None, files={}, artifacts={})
+send(track, PipelineRun(name="run-1", job="pipeline", metrics={"a/b": 0.5}, **nothing))
+own.log(1, {"words": 2.0})
+own.finish({"words": 3})
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_SILENT": "true"}
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    found = {path.name: path.read_bytes() for path in tmp_path.glob("here/wandb/offline-run-*/*.wandb")}
+    assert sorted(found) == ["run-run-1-pipeline.wandb", "run-run-1-report.wandb"]
+    assert b"a/b" in found["run-run-1-pipeline.wandb"]
+    assert b"words" in found["run-run-1-report.wandb"]

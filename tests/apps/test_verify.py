@@ -28,7 +28,7 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         write_json(draft.path / "config.json", {"scriptorium": {"model": Model("data/align/dpo").digest}})
     md5 = hashlib.md5(listing_of(Path("data/export/gguf")), usedforsecurity=False).hexdigest() + ".dir"
     deps = [{"path": "data/align/dpo", "md5": "0" * 32}]
-    made = {"deps": [{"path": "plan/code/align/dpo.json", "md5": "abc" * 11}], "outs": []}
+    made = {"deps": [{"path": "plan/code/align/dpo.json", "md5": "abc" * 11}] * 2, "outs": []}
     return {"export@gguf": {"deps": deps, "outs": [{"path": "data/export/gguf", "md5": md5}]}, "align@dpo": made}
 
 
@@ -41,7 +41,7 @@ def flip(path: Path, place: int) -> None:
 def test_what_is_whole_is_told_with_what_it_is_made_of(lock: dict[str, object]) -> None:
     told = list(verify(Path("data/export/gguf"), lock))
     assert len(told) == 3
-    assert "is data/align/dpo, made from plan/code/align/dpo.json abcabcabcabc" in told[1]
+    assert "is data/align/dpo, made from plan/code/align/dpo.json abcabcabcabc, with the settings" in told[1], "each once"
 
 
 @pytest.mark.parametrize("place", [0, 1999, -1])

@@ -167,3 +167,8 @@ def test_the_votes_so_far_are_rated_without_a_question(contest: Path, tmp_path: 
     assert "Elo" in told
     assert {"sft", "dpo"} <= set(told.split())
     assert target.read_text() == before
+
+
+def test_ratings_of_no_votes_say_how_to_vote(contest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match=r"(?s)there are no votes in .*make vote"):
+        run(contest, tmp_path / "votes.jsonl", [], monkeypatch, "--ratings")

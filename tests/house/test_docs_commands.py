@@ -36,6 +36,7 @@ OTHERS = {
     "llama-server",
     "ollama",
     "pip",
+    "ray",
     "sbatch",
     "sh",
     "trackio",

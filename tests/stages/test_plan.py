@@ -122,6 +122,9 @@ def test_a_dependency_that_nobody_makes_is_named_before_anything_runs(settings) 
     alone = plain(compose(["align=[rft]", "preferences=[best_of_n]"]))
     (fault,) = faults_of_paths(pipeline_of(alone), alone)
     assert fault.mend == "preferences=[best_of_n,rejection]", "it only isn't chosen"
+    candidate = plain(compose(["+models.mine=data/candidates/mine"]))
+    (fault,) = faults_of_paths(pipeline_of(candidate), candidate)
+    assert fault.mend.startswith("data/candidates/mine with a model's config.json"), "its own scores are no model"
 
 
 def test_a_contest_needs_questions_and_a_reference_among_the_models(settings) -> None:

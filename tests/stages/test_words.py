@@ -20,6 +20,9 @@ SAID = [
     ["select=gopher", "dedup=exact", "hardware=cpu", "contest.resamples=123"],
     ["split.benchmarks=data/examples", "align.dpo.beta=0.3"],
     ["size=smoke", "model=folder", "model.init_from=data/examples"],
+    ["tasks=[text,world,endings,sure_endings]", "tasks.endings.items=8"],
+    ["+tasks.mine={kind:neighbours}"],
+    ["~tasks.last_word"],
 ]
 
 
