@@ -38,7 +38,9 @@ TIMED_S, STEPS = 1.0, 2  # of the dry step, at least
 def main() -> None:
     """Look, tell, and end with 1 where something stands against the run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--brief", action="store_true", help="only what can be told at once; never ends with 1")
+    parser.add_argument(
+        "--brief", action="store_true", help="only what can be told at once; ends with 1 where a file would be lost, and else never"
+    )
     parser.add_argument("--data", default="", help="a folder of one's own text, as make repro takes it")
     parser.add_argument("--set", default="", help="more values and groups: 'KEY=VALUE GROUP=FILE'")
     parser.add_argument("words", nargs="*", help="KEY=VALUE or GROUP=FILE")
@@ -66,10 +68,13 @@ def brief(console: Console) -> None:
     room = machine.disk(Path(), todo, locked(), weights=0, checkpoint=0)
     findings = [room, machine.memory(), machine.packages(Path("requirements.lock")), machine.tracker(settings["track"], reach=False)]
     findings += machine.repository(Path())
+    lost = machine.foreign_files(blocks, Path())
     count = sum(block.name != "plan" for block in blocks)
     free = f"disk {room.told.partition(';')[0]}, memory {findings[1].told}"
     console.print(f"doctor: {len(todo)} of {count} stages to do, {total(looks)}; {free}")
-    tell_faults([one for one in findings if one.mend], console)
+    tell_faults([one for one in [*findings, *lost] if one.mend], console)
+    if lost:
+        sys.exit(1)
 
 
 def in_full(words: Sequence[str], console: Console) -> bool:
@@ -131,7 +136,8 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
     from pipeline.model.memory import free
     from pipeline.pretraining.dry_step import measured, setting_of, vocabulary_of
 
-    todo = to_do(read_blocks(PIPELINE, settings), settings, locked(), changed=changed)
+    blocks = read_blocks(PIPELINE, settings)
+    todo = to_do(blocks, settings, locked(), changed=changed)
     setting = setting_of(settings, vocabulary=vocabulary_of(settings, VOCABULARY))
     try:
         module = blank(settings["model"], vocabulary=setting.vocabulary)
@@ -155,6 +161,7 @@ def against(settings: Mapping[str, Any], changed: Sequence[str], console: Consol
     weights = FP32 * parameters(module)
     return [
         machine.disk(Path(), todo, locked(), weights=weights, checkpoint=3 * weights),
+        *machine.foreign_files(blocks, Path()),
         *machine.computing(settings, setting.device),
         machine.tracker(settings["track"], reach=True),
         *own_data(settings),

@@ -82,9 +82,12 @@ def lines(healed: Healed, missing: Sequence[str]) -> Iterator[str]:
     if healed.lost and not missing:
         yield "a remote had all of it"
     if missing:  # not run from here: dvc would also replace what you may have changed in their folders
-        yield f"made again by: dvc repro {' '.join(missing)}"
+        yield f"made again by: .venv/bin/dvc repro {' '.join(missing)}"
     for place in healed.changed:
-        yield f"{place} is not what dvc.lock says; `make repro` makes it again, `dvc checkout --force {place}` puts back what the cache has"
+        yield (
+            f"{place} is not what dvc.lock says; `make repro` makes it again,"
+            f" `.venv/bin/dvc checkout --force {place}` puts back what the cache has"
+        )
 
 
 def bring_back(healed: Healed) -> list[str]:

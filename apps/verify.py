@@ -70,7 +70,7 @@ def _known(file: Path) -> tuple[Path, str]:
     digest = sha256_of(file)
     near = []
     for folder in sorted(EXPORTS.glob("*/")):
-        for name, entry in read(folder, "exports", mend=f"dvc repro export@{folder.name}").files.items():
+        for name, entry in read(folder, "exports", mend=f".venv/bin/dvc repro export@{folder.name}").files.items():
             place = folder / name
             if place.exists() and place.samefile(file):
                 if entry["sha256"] != digest:
@@ -91,7 +91,11 @@ def _known(file: Path) -> tuple[Path, str]:
 
 
 def _other(file: Path, folder: Path, name: str) -> PipelineError:
-    where = f"dvc checkout {folder}" if (folder / name).exists() and file.samefile(folder / name) else f"a new copy of {folder}/{name}"
+    where = (
+        f".venv/bin/dvc checkout {folder}"
+        if (folder / name).exists() and file.samefile(folder / name)
+        else f"a new copy of {folder}/{name}"
+    )
     return PipelineError(f"{file} has other bytes than the {name} that {folder} was written with", mend=where)
 
 
@@ -101,10 +105,10 @@ def _locked(folder: Path, lock: Mapping[str, Any]) -> str:
     outs = {out["path"]: out["md5"] for out in lock.get(stage, {}).get("outs", ())}
     wanted = outs.get(folder.as_posix())
     if wanted is None:
-        raise PipelineError(f"{LOCK} knows no {folder}: it was not written by `dvc repro`", mend=f"dvc repro {stage}")
+        raise PipelineError(f"{LOCK} knows no {folder}: it was not written by `dvc repro`", mend=f".venv/bin/dvc repro {stage}")
     found = hashlib.md5(listing_of(folder), usedforsecurity=False).hexdigest() + ".dir"
     if found != wanted:
-        raise PipelineError(f"{folder} is not the folder that {LOCK} names: {_changed(folder)}", mend=f"dvc checkout {folder}")
+        raise PipelineError(f"{folder} is not the folder that {LOCK} names: {_changed(folder)}", mend=f".venv/bin/dvc checkout {folder}")
     return wanted
 
 
@@ -120,11 +124,12 @@ def _followed(bill: Mapping[str, str], folder: Path, lock: Mapping[str, Any]) ->
     entry = lock[f"export@{folder.name}"]
     source = next((Path(dep["path"]) for dep in entry["deps"] if (Path(dep["path"]) / "model.safetensors").is_file()), None)
     if source is None:
-        return f"bill: model {bill['model'][:12]}; that model is not in the workspace (dvc checkout brings it)"
-    found = read(source, "model", mend=f"dvc repro {'@'.join(source.parts[1:])}")
+        return f"bill: model {bill['model'][:12]}; that model is not in the workspace (.venv/bin/dvc checkout brings it)"
+    found = read(source, "model", mend=f".venv/bin/dvc repro {'@'.join(source.parts[1:])}")
     if found.digest != bill["model"]:
         raise PipelineError(
-            f"the bill names the model {bill['model'][:12]}, {source} is {found.digest[:12]}", mend=f"dvc repro export@{folder.name}"
+            f"the bill names the model {bill['model'][:12]}, {source} is {found.digest[:12]}",
+            mend=f".venv/bin/dvc repro export@{folder.name}",
         )
     made = lock.get("@".join(source.parts[1:]), {})
     deps = ", ".join(dict.fromkeys(f"{dep['path']} {dep['md5'][:12]}" for dep in made.get("deps", ())))  # an entry may read one twice

@@ -76,7 +76,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
-        raise ArtifactError(f"{path} can't be read: {fault}", mend="dvc repro") from fault
+        raise ArtifactError(f"{path} can't be read: {fault}", mend=".venv/bin/dvc repro") from fault
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:

@@ -25,8 +25,8 @@ def claim(target: Path, kind: str) -> None:
             return
         found = _kind(target)
         if found == kind:
-            if foreign := _foreign(target):
-                raise InputError(f"{foreign} is no file of ours, and would go with {target}", mend=f"move {foreign} elsewhere")
+            if (other := foreign(target)) is not None:
+                raise InputError(f"{other} is no file of ours, and would go with {target}", mend=f"mv -n {other} .")
             return
         what = f"a {found}" if found else "files that this pipeline did not write"
     else:
@@ -71,8 +71,10 @@ def remove_file(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _foreign(folder: Path) -> Path | None:
-    """A file in a folder of ours that its manifest does not name."""
+def foreign(folder: Path) -> Path | None:
+    """A file in a folder of ours that its manifest does not name; None where all are ours, or nothing says what is."""
+    if _kind(folder) is None:
+        return None
     listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     names = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST)
     return next((path for path in names if path.relative_to(folder).as_posix() not in listed), None)

@@ -16,6 +16,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.locked import check_lock, locked
 from pipeline.core.memory import free_memory
 from pipeline.core.mends import together
+from pipeline.core.owned import foreign
 from pipeline.doctor.finding import Finding, size
 from pipeline.train.processes import threads_of
 
@@ -43,6 +44,13 @@ def repository(folder: Path) -> list[Finding]:
     if (folder / ".dvc" / "config").is_file():
         return []
     return [Finding("dvc", "there is no .dvc/config, so DVC runs nothing here", "git checkout .dvc")]
+
+
+def foreign_files(blocks: Sequence[Block], folder: Path) -> list[Finding]:
+    """Files of others among what stages write: DVC empties these folders before it runs a stage, and asks nobody."""
+    found = (foreign(folder / out) for block in blocks for out in block.outs)
+    files = [path.relative_to(folder) for path in found if path is not None]
+    return [Finding("data", f"{file} is no file of ours, and would go with {file.parent}", f"mv -n {file} .") for file in files]
 
 
 def memory() -> Finding:

@@ -47,7 +47,7 @@ def lines_of(scores: Mapping[str, Scores], reward: RewardModel) -> list[Line]:
             lines = {key: {**_without_answers(record), "answers": {}} for key, record in zip(keys, records, strict=True)}
         if list(lines) != keys:
             message = f"{artifact.path} answers other questions than {next(iter(scores.values())).path}"
-            raise ArtifactError(message, mend=f"dvc repro {' '.join(f'evaluate@{one}' for one in scores)}")
+            raise ArtifactError(message, mend=f".venv/bin/dvc repro {' '.join(f'evaluate@{one}' for one in scores)}")
         for key, record in zip(keys, records, strict=True):
             said = {how: record[how] for how in ("greedy", "sampled")}
             lines[key]["answers"][name] = said if ours else {how: in_our_words(one, codec) for how, one in said.items()}
@@ -70,7 +70,7 @@ def in_our_words(said: Mapping[str, Any], codec: Own) -> dict[str, Any]:
 def same_words(artifact: Scores | Exports, reward: RewardModel) -> None:
     """ArtifactError when the artifact was made with another tokenizer than the reward model."""
     if artifact.facts["tokenizer"] != reward.facts["tokenizer"]:
-        mend = f"dvc repro {artifact.path.parent.name}@{artifact.path.name}"
+        mend = f".venv/bin/dvc repro {artifact.path.parent.name}@{artifact.path.name}"
         raise ArtifactError(f"{artifact.path} and {reward.path} have different tokenizers", mend=mend)
 
 

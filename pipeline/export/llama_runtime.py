@@ -40,7 +40,7 @@ class Runtime:
         _COMPLAINTS.clear()
         self._model = self._library.llama_model_load_from_file(str(path).encode(), self._library.llama_model_default_params())
         if not self._model:
-            raise PipelineError(f"llama.cpp can't load {path.name}: {_complaint()}", mend="dvc repro export")
+            raise PipelineError(f"llama.cpp can't load {path.name}: {_complaint()}", mend=".venv/bin/dvc repro export")
         self._vocabulary = self._library.llama_model_get_vocab(self._model)
         self.size: int = self._library.llama_vocab_n_tokens(self._vocabulary)
         self.context = context
@@ -77,7 +77,7 @@ class Runtime:
         buffer = (ctypes.c_int32 * (len(data) + 8))()
         count = self._library.llama_tokenize(self._vocabulary, data, len(data), buffer, len(buffer), False, special)
         if count < 0:
-            raise PipelineError(f"llama.cpp needs {-count} tokens for {len(data)} bytes", mend="dvc repro export")
+            raise PipelineError(f"llama.cpp needs {-count} tokens for {len(data)} bytes", mend=".venv/bin/dvc repro export")
         return buffer[:count]
 
     def ends(self, token: int) -> bool:
@@ -128,7 +128,7 @@ class Runtime:
             batch.seq_id[place][0] = 0
             batch.logits[place] = every or place == len(ids) - 1
         if code := self._library.llama_decode(self._context, batch):
-            raise PipelineError(f"llama.cpp can't decode: code {code}, {_complaint()}", mend="dvc repro export")
+            raise PipelineError(f"llama.cpp can't decode: code {code}, {_complaint()}", mend=".venv/bin/dvc repro export")
         count = len(ids) if every else 1
         return np.ctypeslib.as_array(self._library.llama_get_logits(self._context), (count, self.size)).copy()
 

@@ -87,7 +87,7 @@ def same_tokenizer(*artifacts: Tokenizer | Model) -> None:
     for other in artifacts[1:]:
         if tokenizer_digest(other) != tokenizer_digest(first):
             message = f"{other.path} has the tokenizer {tokenizer_digest(other)[:12]}, {first.path} has {tokenizer_digest(first)[:12]}"
-            raise ArtifactError(message, mend=f"dvc repro {first.path.name} {other.path.name}")
+            raise ArtifactError(message, mend=f".venv/bin/dvc repro {first.path.name} {other.path.name}")
 
 
 def load_as(family: Any, artifact: Model, device: str, rounding: QuantizationConfigMixin | None = None) -> PreTrainedModel:

@@ -95,7 +95,7 @@ def changes(old: Side, new: Side) -> Iterator[Changes]:
             yield Changes(
                 stage,
                 _DIFFERENCES.empty_table(),
-                absent=f"not there, nor in the cache, for {' and '.join(missing)}: dvc repro or dvc fetch",
+                absent=f"not there, nor in the cache, for {' and '.join(missing)}: .venv/bin/dvc repro or .venv/bin/dvc fetch",
             )
             before = None
         else:

@@ -72,7 +72,7 @@ def history_of(asked: Asked) -> Iterator[Chapter]:
     for stage, tell in _TELLERS.items():
         files = asked.folders[stage]
         if files.manifest is None:
-            chapter = Chapter(stage, f"not known: {files.folder} is not there; dvc repro {stage}", end=True)
+            chapter = Chapter(stage, f"not known: {files.folder} is not there; .venv/bin/dvc repro {stage}", end=True)
         else:
             chapter = tell(asked, files)
         yield chapter
@@ -274,7 +274,7 @@ def _more(entries: Sequence[Any], asked: Asked, what: str) -> Iterator[Line]:
 
 
 def _unknown(stage: str, files: StageFiles) -> Chapter:
-    return Chapter(stage, f"{files.folder} does not know it: it was made of another corpus; dvc repro {stage}", end=True)
+    return Chapter(stage, f"{files.folder} does not know it: it was made of another corpus; .venv/bin/dvc repro {stage}", end=True)
 
 
 _TELLERS: Mapping[str, Callable[[Asked, StageFiles], Chapter]] = {

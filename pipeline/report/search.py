@@ -29,9 +29,9 @@ class Found:
 def find_document(corpus: StageFiles, asked: str) -> Found | None:
     """The document that is meant; None where there is none. InputError where several are, with some of them."""
     if corpus.manifest is None:
-        raise ArtifactError(f"{corpus.folder} is not there, so nothing was read yet", mend="dvc repro corpus")
+        raise ArtifactError(f"{corpus.folder} is not there, so nothing was read yet", mend=".venv/bin/dvc repro corpus")
     if not corpus.names("documents"):
-        raise ArtifactError(f"{corpus.folder} has no documents", mend="dvc repro corpus")
+        raise ArtifactError(f"{corpus.folder} has no documents", mend=".venv/bin/dvc repro corpus")
     if (identity := _named(corpus, asked)) is not None:
         return Found(identity, None)
     if (piece := _PIECE.fullmatch(asked)) and piece["piece"] and (identity := _named(corpus, piece["id"])) is not None:

@@ -160,7 +160,7 @@ class LlamaCpp:
         self._runtime = Runtime(place.path, context=self.context, threads=threads)
         if (size := self.codec.tokenizer.get_vocab_size()) != self._runtime.size:
             message = f"{place.path} has {self._runtime.size} tokens, the tokenizer of {place.tokenizer} has {size}"
-            raise InputError(message, mend="dvc repro export@gguf")
+            raise InputError(message, mend=".venv/bin/dvc repro export@gguf")
 
     def begin(self, ids: Sequence[int], *, room: int) -> Float[Tensor, " V"]:
         return torch.from_numpy(self._runtime.begin(ids))

@@ -146,7 +146,7 @@ def open_rows(tokens: Tokens, part: Part, *, tokenizer_digest: str) -> Rows:
     if made_with != tokenizer_digest:
         raise ArtifactError(
             f"{tokens.path} was made with the tokenizer {made_with[:12]}, but {tokenizer_digest[:12]} is in use",
-            mend=f"dvc repro {tokens.path.name}",
+            mend=f".venv/bin/dvc repro {tokens.path.name}",
         )
     return rows_in(tokens.path, part, tokens.facts)
 

@@ -38,7 +38,7 @@ class Sourced:
         column = split.read(part, [by])[by].fill_null(UNKNOWN).combine_chunks().dictionary_encode()
         if len(column) != rows.facts["documents"]:
             message = f"{tokens.path} has {rows.facts['documents']} documents of {part}, {split.path} has {len(column)}"
-            raise ArtifactError(message, mend=f"dvc repro {tokens.path.name}")
+            raise ArtifactError(message, mend=f".venv/bin/dvc repro {tokens.path.name}")
         return cls(rows, column.dictionary.to_pylist(), column.indices.to_numpy(zero_copy_only=False).astype(np.int64))
 
     def tokens(self, source: str) -> int:

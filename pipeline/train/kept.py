@@ -28,7 +28,7 @@ def keep(workspace: Workspace, module: nn.Module, *, step: int) -> None:
 
 def kept(workspace: Workspace, module: M) -> Iterator[tuple[int, M]]:
     """Steps and module of all that was kept, in their order, each a copy of the given one with other weights."""
-    again = f"rm -r {workspace.scratch}, then dvc repro {workspace.section}"  # its steps are past: they can only be taken anew
+    again = f"rm -r {workspace.scratch}, then .venv/bin/dvc repro {workspace.section}"  # its steps are past: they can only be taken anew
     for step, weights, _ in _in(workspace).all(mend=again):
         earlier = copy.deepcopy(module)
         load_weights(earlier, weights)

@@ -57,7 +57,7 @@ def test_without_an_export_there_is_no_card_and_the_mend_is_told(run: Path) -> N
     (card.EXPORT / "manifest.json").unlink()
     with pytest.raises(ArtifactError) as fault:
         card.write(price=None, watts=None)
-    assert fault.value.mend == "dvc repro export@transformers"
+    assert fault.value.mend == ".venv/bin/dvc repro export@transformers"
     assert not card.TARGET.exists()
 
 

@@ -73,7 +73,7 @@ def test_a_manifest_that_was_made_to_fit_does_not_help(lock: dict[str, object]) 
     manifest.seal(folder, "exports", {})
     with pytest.raises(PipelineError, match=r"is not the folder that dvc\.lock names") as fault:
         list(verify(folder, lock))
-    assert fault.value.mend == "dvc checkout data/export/gguf"
+    assert fault.value.mend == ".venv/bin/dvc checkout data/export/gguf"
 
 
 def test_a_bill_of_another_model_is_noticed(lock: dict[str, object]) -> None:

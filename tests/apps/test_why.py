@@ -43,7 +43,9 @@ def test_a_life_is_told_in_plain_lines(chain: Path, monkeypatch: pytest.MonkeyPa
 def test_a_chain_without_tokens_says_where_it_ends(
     chain: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert printed(["ada"], chain, monkeypatch, capsys)[-1] == "tokenize not known: data/tokenize is not there; dvc repro tokenize"
+    assert (
+        printed(["ada"], chain, monkeypatch, capsys)[-1] == "tokenize not known: data/tokenize is not there; .venv/bin/dvc repro tokenize"
+    )
 
 
 def test_markup_in_the_data_is_no_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

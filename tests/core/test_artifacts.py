@@ -58,7 +58,7 @@ def test_a_column_that_is_read_twice_is_kept_until_its_file_changes_or_others_ne
 
 
 def test_a_missing_artifact_says_how_to_make_it(tmp_path):
-    with pytest.raises(ArtifactError, match="is not there\n  mend: dvc repro corpus"):
+    with pytest.raises(ArtifactError, match=r"is not there\n  mend: \.venv/bin/dvc repro corpus"):
         Corpus(tmp_path / "corpus").read()
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from apps import doctor
 from pipeline.core import arithmetic
+from pipeline.core.artifact.scores import Scores
 from pipeline.core.blocks import Block, read_blocks
+from pipeline.core.files import write_json
 from pipeline.core.remaining import told_key
 from pipeline.doctor import data, machine
 from pipeline.doctor.stages import DRY, LAST, OTHER, lacks, times, with_memory
@@ -52,6 +54,23 @@ def test_a_full_disk_is_told_before_the_run(blocks, tmp_path, monkeypatch) -> No
     found = machine.disk(tmp_path, blocks, lock, weights=1000, checkpoint=3000)
     assert found.told == "5 MB free; what is to do writes about 6 MB"
     assert (found.mend or "").startswith("make gc")
+
+
+def test_a_file_of_others_stops_a_run_that_would_remove_it(told, blocks, monkeypatch, capsys) -> None:
+    """DVC empties a folder before its stage runs, so the stage, which refuses to write over such a file, never sees it."""
+    with Scores(Path("data/evaluate/base")).writing() as draft:
+        write_json(draft.path / "scores.json", [])
+    assert machine.foreign_files(blocks, Path()) == []
+    mine = Path("data/evaluate/base/notes.txt")
+    mine.write_text("mine")
+    monkeypatch.setattr(sys, "argv", ["doctor", "--brief"])
+    with pytest.raises(SystemExit) as end:
+        doctor.main()
+    assert end.value.code == 1
+    said = capsys.readouterr().out
+    assert f"{mine} is no file of ours, and would go with data/evaluate/base" in said
+    subprocess.run(said.partition("mend: ")[2].strip(), shell=True, check=True)
+    assert (Path("notes.txt").read_text(), mine.exists()) == ("mine", False)
 
 
 def test_a_folder_that_dvc_does_not_know_is_told(tmp_path) -> None:

@@ -180,7 +180,7 @@ def test_what_can_not_go_on_from_a_text_is_refused_where_a_language_model_is_ask
         return
     with pytest.raises(PipelineError, match=f"objective={own.kind}: it can't go on from a text") as fault:
         load(target, device="cpu")
-    assert fault.value.mend == "objective=causal, or end with `dvc repro pretrain`"
+    assert fault.value.mend == "objective=causal, or end with `.venv/bin/dvc repro pretrain`"
 
 
 @pytest.mark.parametrize("name", NOISED)

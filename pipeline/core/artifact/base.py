@@ -42,7 +42,7 @@ class Artifact:
             len(self.path.parts) >= 3 and self.path.parts[0] == "data"
         ):  # data/align/dpo is of the stage align@dpo, data/pretrain/kept/1 of pretrain
             stage = "@".join(self.path.parts[1:]) if len(self.path.parts) == 3 else self.path.parts[1]
-        return manifest.check(self.path, self.kind, mend=f"dvc repro {stage}")
+        return manifest.check(self.path, self.kind, mend=f".venv/bin/dvc repro {stage}")
 
     @property
     def facts(self) -> dict[str, Any]:

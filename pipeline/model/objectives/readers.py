@@ -3,7 +3,7 @@
 from pipeline.core.errors import PipelineError
 
 READERS = ("contrastive", "masked", "span")
-END = "dvc repro pretrain"  # the last stage that has a use for one
+END = ".venv/bin/dvc repro pretrain"  # the last stage that has a use for one
 
 
 def refuse_reader(objective: str | None, *, place: str) -> None:

@@ -73,7 +73,9 @@ def select_shard(shard: Shard, *, quality_filter: QualityFilter, lists: UrlLists
     """Filter one shard."""
     documents, statistics = shard.table("documents"), statistics_of(shard)
     if documents["id"] != statistics["id"]:
-        raise ArtifactError(f"{shard.path('statistics')} does not match the documents of {shard.path('documents')}", mend="dvc repro clean")
+        raise ArtifactError(
+            f"{shard.path('statistics')} does not match the documents of {shard.path('documents')}", mend=".venv/bin/dvc repro clean"
+        )
     known = pa.table(
         {
             **dict(zip(statistics.column_names, statistics.columns, strict=True)),
@@ -112,7 +114,7 @@ def counts(kept: pa.Table, dropped: pa.Table) -> dict[str, Any]:
 def statistics_of(shard: Shard) -> pa.Table:
     """The statistics of a shard. Raises ArtifactError if there are none."""
     if not shard.path("statistics").is_file():
-        raise ArtifactError(f"{shard.folder} has no statistics", mend="dvc repro clean")
+        raise ArtifactError(f"{shard.folder} has no statistics", mend=".venv/bin/dvc repro clean")
     return shard.table("statistics")
 
 

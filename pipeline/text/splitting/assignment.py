@@ -95,7 +95,7 @@ def _assigned(corpus: Corpus, components: Components, codes: npt.NDArray[np.int8
         kept[of[of >= 0]] = True
         assigned.append(AssignedShard(shard, codes[of[of >= 0]]))
     if unknown:
-        raise ArtifactError(f"{corpus.path} has {unknown} documents without a cluster", mend=f"dvc repro {corpus.path.name}")
+        raise ArtifactError(f"{corpus.path} has {unknown} documents without a cluster", mend=f".venv/bin/dvc repro {corpus.path.name}")
     return kept, assigned
 
 
