@@ -7,6 +7,7 @@ not learn, says how likely the rest is behind the thought, and behind none. The 
 Log-probabilities in nats; a gain is a mean over the tokens of the rest.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -120,7 +121,7 @@ def refuse_beyond_context(recipe: Foretelling, context: int, *, section: str) ->
 
 
 def by_passage(reference: PreTrainedModel, passages: Sequence[Passage], *, closing: int, batch: int) -> Judge:
-    """What a thought gains; 0 for one that has no end. The prompts of the passages are different."""
+    """What a thought gains. The prompts of the passages are different."""
 
     @cache
     def known() -> dict[tuple[int, ...], tuple[Passage, Tensor]]:  # when judged first: in the precision of what it is compared with
@@ -141,24 +142,27 @@ def plainly(reference: PreTrainedModel, passages: Sequence[Passage], closing: in
     return answer_logprobs(reference, [([*one.prompt, closing], one.rest) for one in passages], batch=batch)
 
 
-def thought_of(ids: Sequence[int], closing: int) -> list[int] | None:
-    """What was thought before the closing token; None where it never came."""
-    return list(ids[: ids.index(closing)]) if closing in ids else None
+def thought_of(ids: Sequence[int], closing: int) -> list[int]:
+    """What was thought before the closing token. Where that never came, all that was written: it is closed for it, as a budget does.
+
+    Were it worth nothing, a model that was never shown a bare passage, and answers it with its thought open, would learn nothing.
+    """
+    return list(itertools.takewhile(lambda token: token not in (closing, IDS[END]), ids))
 
 
 def gains(
     reference: PreTrainedModel,
     passages: Sequence[Passage],
-    thoughts: Sequence[list[int] | None],
+    thoughts: Sequence[list[int]],
     plain: Float[Tensor, " N"],
     *,
     closing: int,
     batch: int,
 ) -> Float[Tensor, " N"]:
-    """How much likelier each rest is behind the thought than behind none, nats a token; 0 behind an empty one or one without end."""
+    """How much likelier each rest is behind the thought than behind none, nats a token; 0 behind an empty one."""
     found = torch.zeros(len(passages))
     at = [number for number, thought in enumerate(thoughts) if thought]
-    told = [([*passages[number].prompt, *(thoughts[number] or []), closing], passages[number].rest) for number in at]
+    told = [([*passages[number].prompt, *thoughts[number], closing], passages[number].rest) for number in at]
     sizes = torch.tensor([len(passages[number].rest) for number in at])
     found[at] = (answer_logprobs(reference, told, batch=batch) - plain[at]) / sizes
     return found

@@ -27,6 +27,7 @@ from pipeline.align.ppo_rollout import pack_answers
 from pipeline.align.rules import Asked
 from pipeline.core.errors import PipelineError
 from pipeline.model.score import answer_logprobs
+from pipeline.tokens.special import END, IDS
 from pipeline.tokens.thinking import Thinking
 from pipeline.train.precision import products
 from tests.align import methods
@@ -65,24 +66,25 @@ def test_passages_are_whole_stand_in_the_chat_format_and_come_from_every_place()
     assert passages_of(rows(8, 3), RECIPE, most=9, opening=OPEN) == passages_of(rows(), RECIPE, most=9, opening=OPEN) == []
 
 
-def test_a_thought_gains_what_it_adds_to_the_likelihood_of_the_rest_and_nothing_without_end() -> None:
+def test_a_thought_gains_what_it_adds_to_the_likelihood_of_the_rest_and_is_closed_where_it_has_no_end() -> None:
     reference, some = tiny(1), made(3)
     plain = plainly(reference, some, CLOSE, 2)
-    found = gains(reference, some, [[50, 60], None, []], plain, closing=CLOSE, batch=2)
+    thoughts = [[50, 60], [7, 8, 9, 10], []]
+    found = gains(reference, some, thoughts, plain, closing=CLOSE, batch=2)
     behind = answer_logprobs(
         reference, [([*some[0].prompt, 50, 60, CLOSE], some[0].rest), ([*some[0].prompt, CLOSE], some[0].rest)], batch=1
     )
     assert found[0].item() == pytest.approx((behind[0] - behind[1]).item() / 3, abs=1e-6)
-    assert found[0] != 0
-    assert found[1:].tolist() == [0.0, 0.0]
-    assert [thought_of([7, 8, CLOSE, 9], CLOSE), thought_of([7], CLOSE)] == [[7, 8], None]
+    assert [bool(one) for one in found] == [True, True, False]
+    written = [[7, 8, CLOSE, 9], [7, 8], [7, IDS[END]], [CLOSE]]
+    assert [thought_of(ids, CLOSE) for ids in written] == [[7, 8], [7, 8], [7], []]
     answers = pack_answers([one.prompt for one in some], [[50, 60, CLOSE, 9], [7, 8, 9, 10], [CLOSE, 9]], max_new_tokens=4, device="cpu")
     judged = by_passage(reference, some, closing=CLOSE, batch=2)(answers, [Asked(one.prompt, None) for one in some])
     torch.testing.assert_close(judged, found)
     judge = by_passage(reference, some, closing=CLOSE, batch=2)
     with products("bf16", "cpu"):  # both sides of a gain alike
         told, plain = judge(answers, [Asked(one.prompt, None) for one in some]), plainly(reference, some, CLOSE, 2)
-        assert told.tolist() == gains(reference, some, [[50, 60], None, []], plain, closing=CLOSE, batch=2).tolist() != found.tolist()
+        assert told.tolist() == gains(reference, some, thoughts, plain, closing=CLOSE, batch=2).tolist() != found.tolist()
 
 
 def test_passages_that_begin_alike_are_one() -> None:
