@@ -60,7 +60,7 @@ def test_a_kill_that_the_system_counted_is_its_own(root: Path, monkeypatch: pyte
 def mortal(tmp_path: Path) -> Path:
     """A Python that any stage kills, and any program that is no stage doesn't."""
     program = tmp_path / "python"
-    program.write_text(f'#!/bin/sh\n[ "$2" = stages._memory ] && exec {sys.executable} "$@"\n[ "$2" = end ] && exit 3\nkill -9 $$\n')
+    program.write_text(f'#!/bin/sh\n[ "$2" = stages._memory ] && exec {sys.executable} "$@"\n[ "$3" = end ] && exit 3\nkill -9 $$\n')
     program.chmod(0o755)
     return program
 
