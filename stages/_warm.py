@@ -62,7 +62,11 @@ Request = dict[str, Any]  # words, folder, environment, signals that are ignored
 
 def fits(words: list[str]) -> bool:
     """Whether a stage of these words can be forked."""
-    if sys.platform != "linux" or not hasattr(os, "pidfd_open") or os.environ.get("SCRIPTORIUM_WARM") == "0":
+    if sys.platform != "linux" or os.environ.get("SCRIPTORIUM_WARM") == "0":
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (OSError, AttributeError):  # a kernel before 5.3, or a box that forbids it
         return False
     if any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists():
         return False
