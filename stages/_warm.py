@@ -84,18 +84,24 @@ def ask(words: list[str]) -> None:
     link = connected(address(hub=hub), hub=hub)
     if link is None:
         return
-    ignored = [int(one) for one in HANDLED if signal.getsignal(one) == signal.SIG_IGN]
-    for one in HANDLED:
-        signal.signal(one, lambda *_: None)  # a Ctrl-C reaches the stage too, which takes its time to end kindly
+    before = {
+        one: signal.signal(one, lambda *_: None) for one in HANDLED
+    }  # a Ctrl-C reaches the stage too, which takes its time to end kindly
+    ignored = [int(one) for one, what in before.items() if what == signal.SIG_IGN]
     mask = os.umask(0o077)
     os.umask(mask)
     request: Request = {"words": words, "folder": str(Path.cwd()), "environment": dict(os.environ), "ignored": ignored, "umask": mask}
-    told = b""
+    begun = told = b""
     with suppress(ConnectionError):
         said = json.dumps(request).encode()
         socket.send_fds(link, [struct.pack("I", len(said))], [0, 1, 2])
         link.sendall(said)
+        begun = received(link, 4)
         told = received(link, 4)
+    if not begun:  # it was about to end
+        for one, what in before.items():
+            signal.signal(one, what)
+        return
     if len(told) < 4:
         sys.exit("the process that starts the stages was killed, and this stage with it\n  mend: run it again")
     (status,) = struct.unpack("i", told)
@@ -172,11 +178,13 @@ class Server:
 
     def _begin(self) -> tuple[Request, list[int]] | None:
         link, _ = self._listening.accept()
-        head, streams, _, _ = socket.recv_fds(link, 4, 3) if user_of(link) == os.getuid() else (b"", [], 0, None)
-        if len(head) < 4 or len(streams) < 3:
+        link.settimeout(PATIENCE_S)
+        try:
+            head, streams, _, _ = socket.recv_fds(link, 4, 3) if user_of(link) == os.getuid() else (b"", [], 0, None)
+            request: Request = json.loads(received(link, struct.unpack("I", head)[0]))
+        except (OSError, ValueError, struct.error):  # who asked has ended, or is another
             link.close()
             return None
-        request: Request = json.loads(received(link, struct.unpack("I", head)[0]))
         load(remembered(request["words"]))
         gc.freeze()  # the pages of all that was imported stay shared
         server = os.getpid()
@@ -189,6 +197,8 @@ class Server:
         for one in streams:
             os.close(one)
         ending = os.pidfd_open(process)
+        with suppress(OSError):
+            link.sendall(struct.pack("i", process))
         self._running[link] = process, ending, request["words"]
         self._selector.register(link, selectors.EVENT_READ, lambda: self._abandoned(link))
         self._selector.register(ending, selectors.EVENT_READ, lambda: self._ended(link))
@@ -207,8 +217,9 @@ class Server:
 
     def _abandoned(self, link: socket.socket) -> None:
         """The client was killed."""
-        os.kill(self._running[link][0], signal.SIGKILL)
-        self._selector.unregister(link)
+        if link in self._running:  # else its stage has ended in the same moment
+            os.kill(self._running[link][0], signal.SIGKILL)
+            self._selector.unregister(link)
 
     def _ended(self, link: socket.socket) -> None:
         process, ending, words = self._running.pop(link)
