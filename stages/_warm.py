@@ -18,6 +18,7 @@ import gc
 import hashlib
 import importlib
 import json
+import resource
 import runpy
 import selectors
 import signal
@@ -49,13 +50,14 @@ PRELOADED = {
 }
 OURS = {"pipeline", "stages"}
 KNOWN = Path(".run/imports")  # by stage: what it imported
-IDLE_S = 120.0  # the longest between two stages: DVC takes a while for large outs
+IDLE_S = 60.0  # the longest between two stages: DVC takes a while for large outs
 LOOK_S = 1.0  # how often the server looks whether its group is still there
 PATIENCE_S = 5.0  # for a server to listen
 OF_A_STAGE = {"DVC_STAGE", "OOM_KILLS", "SHLVL", "_"}  # names of the environment that differ between stages
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 SERVE = "--serve"
+KILLED = 137  # what a shell says of a process that was killed: stages/python tells more
 
 Request = dict[str, Any]  # words, folder, environment, signals that are ignored, umask
 
@@ -65,12 +67,14 @@ def fits(words: list[str]) -> bool:
     if sys.platform != "linux" or os.environ.get("SCRIPTORIUM_WARM") == "0":
         return False
     try:
+        for stream in (0, 1, 2):
+            os.fstat(stream)
         os.close(os.pidfd_open(os.getpid()))
-    except (OSError, AttributeError):  # a kernel before 5.3, or a box that forbids it
+    except (OSError, AttributeError):  # a closed stream, in whose place a socket of ours would be; a kernel before 5.3
         return False
     if any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists():
         return False
-    return words[:1] == ["-m"] and source(words).is_file() and words[1] != "stages.plan"  # which imports little
+    return words[:1] == ["-m"] and len(words) > 1 and source(words).is_file() and words[1] != "stages.plan"  # which imports little
 
 
 def source(words: list[str]) -> Path:
@@ -80,30 +84,26 @@ def source(words: list[str]) -> Path:
 
 def ask(words: list[str]) -> None:
     """Have the server run the stage, and end as it ends. Returns where no server could be had."""
+    # Signals that come before there is a stage. Later ones reach it by themselves, and it takes its time to end kindly.
+    early: list[int] = []
+    before = {one: signal.signal(one, lambda number, _: early.append(number)) for one in HANDLED}
     hub = "hub=True" in source(words).read_text(encoding="utf-8")  # it may read from one: libraries look at HF_HUB_OFFLINE when imported
-    link = connected(address(hub=hub), hub=hub)
-    if link is None:
-        return
-    before = {
-        one: signal.signal(one, lambda *_: None) for one in HANDLED
-    }  # a Ctrl-C reaches the stage too, which takes its time to end kindly
-    ignored = [int(one) for one, what in before.items() if what == signal.SIG_IGN]
-    mask = os.umask(0o077)
-    os.umask(mask)
-    request: Request = {"words": words, "folder": str(Path.cwd()), "environment": dict(os.environ), "ignored": ignored, "umask": mask}
     begun = told = b""
-    with suppress(ConnectionError):
-        said = json.dumps(request).encode()
-        socket.send_fds(link, [struct.pack("I", len(said))], [0, 1, 2])
-        link.sendall(said)
-        begun = received(link, 4)
-        told = received(link, 4)
-    if not begun:  # it was about to end
+    if (link := connected(address(hub=hub), hub=hub)) is not None:
+        with suppress(ConnectionError):
+            send(link, words, ignored=[int(one) for one, what in before.items() if what == signal.SIG_IGN])
+            begun = received(link, 4)
+            for number in early if begun else ():
+                os.kill(struct.unpack("i", begun)[0], number)
+            told = received(link, 4)
+    if not begun:  # nor is there a stage: it begins as it did before there were servers
         for one, what in before.items():
             signal.signal(one, what)
+        for number in early:
+            os.kill(os.getpid(), number)
         return
-    if len(told) < 4:
-        sys.exit("the process that starts the stages was killed, and this stage with it\n  mend: run it again")
+    if len(told) < 4:  # the server was killed, and the stage with it
+        sys.exit(KILLED)
     (status,) = struct.unpack("i", told)
     if os.WIFSIGNALED(status):
         if (number := os.WTERMSIG(status)) != signal.SIGKILL:
@@ -112,11 +112,30 @@ def ask(words: list[str]) -> None:
     sys.exit(os.waitstatus_to_exitcode(status))
 
 
+def send(link: socket.socket, words: list[str], *, ignored: list[int]) -> None:
+    """The request, and the three streams."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    request: Request = {"words": words, "folder": str(Path.cwd()), "environment": dict(os.environ), "ignored": ignored, "umask": mask}
+    said = json.dumps(request).encode()
+    socket.send_fds(link, [struct.pack("I", len(said))], [0, 1, 2])
+    link.sendall(said)
+
+
 def address(*, hub: bool) -> str:
     """The abstract socket for this group of processes, interpreter, folder and environment."""
     environment = sorted((name, value) for name, value in os.environ.items() if name not in OF_A_STAGE)
-    told = json.dumps([os.getuid(), os.getpgrp(), sys.executable, str(Path.cwd()), hub, environment])
+    packages = [Path(place).stat().st_mtime_ns for place in sys.path[1:] if Path(place).is_dir()]  # pip adds and removes folders there
+    told = json.dumps([os.getpgrp(), sys.executable, str(Path.cwd()), hub, environment, packages, *inherited()])
     return f"\0scriptorium-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+
+
+def inherited() -> list[Any]:
+    """What a fork has from the server instead of who asks: user, limits, namespaces, control groups, niceness, cores."""
+    limits = [resource.getrlimit(getattr(resource, one)) for one in dir(resource) if one.startswith("RLIMIT_")]
+    spaces = sorted(str(one.readlink()) for one in Path("/proc/self/ns").glob("*"))
+    groups = Path("/proc/self/cgroup").read_text(encoding="utf-8")
+    return [os.getuid(), os.getgroups(), limits, spaces, groups, os.getpriority(os.PRIO_PROCESS, 0), sorted(os.sched_getaffinity(0))]
 
 
 def connected(name: str, *, hub: bool) -> socket.socket | None:
@@ -128,11 +147,16 @@ def connected(name: str, *, hub: bool) -> socket.socket | None:
             link.connect(name)
         except ConnectionRefusedError:
             link.close()
+        except OSError:  # a box that forbids it
+            return None
         else:
             return link if user_of(link) == os.getuid() else None
         if not started:  # no stream of ours: who reads the other end would wait for the server's end
             command = [sys.executable, __file__, SERVE, name[1:], str(hub)]
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            except OSError:
+                return None
             started = True
         time.sleep(0.02)
     return None
@@ -173,7 +197,7 @@ class Server:
                     return found  # type: ignore[no-any-return]
             if events or self._running:
                 busy = time.monotonic()
-            elif time.monotonic() > busy + IDLE_S or not clients_left():
+            elif time.monotonic() > busy + IDLE_S or not clients_left() or not Path(__file__).exists():
                 return None
 
     def _begin(self) -> tuple[Request, list[int]] | None:
@@ -188,12 +212,14 @@ class Server:
         load(remembered(request["words"]))
         gc.freeze()  # the pages of all that was imported stay shared
         server = os.getpid()
-        with warnings.catch_warnings():  # of threads: those of BLAS begin anew behind a fork, and nothing else has any yet
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # what comes before the stage has its handlers waits for them
+        with warnings.catch_warnings():  # of threads: those of BLAS and of jemalloc, which begin anew behind a fork
             warnings.simplefilter("ignore", DeprecationWarning)
             process = os.fork()
         if process == 0:
             self._leave(link, server)
             return request, streams
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         for one in streams:
             os.close(one)
         ending = os.pidfd_open(process)
@@ -257,17 +283,18 @@ def remember(words: list[str]) -> None:
     """Note what this process has imported of what is worth to be there before."""
     names = [name for name, module in sys.modules.items() if name.partition(".")[0] in PRELOADED and getattr(module, "__spec__", None)]
     if names != remembered(words):
-        KNOWN.mkdir(parents=True, exist_ok=True)
-        draft = KNOWN / f".{words[1]}.part{os.getpid()}"
-        draft.write_text(json.dumps(names), encoding="utf-8")
-        draft.replace(KNOWN / f"{words[1]}.json")
+        with suppress(OSError):
+            KNOWN.mkdir(parents=True, exist_ok=True)
+            draft = KNOWN / f".{words[1]}.part{os.getpid()}"
+            draft.write_text(json.dumps(names), encoding="utf-8")
+            draft.replace(KNOWN / f"{words[1]}.json")
 
 
 def load(names: list[str]) -> None:
     """Import these. What can't be is left to the stage, which says why."""
     for name in names:
         if name not in sys.modules:
-            with suppress(Exception):
+            with suppress(Exception, SystemExit):
                 importlib.import_module(name)
 
 
@@ -284,9 +311,11 @@ def become(request: Request, streams: list[int]) -> None:
     for one in HANDLED:
         usual = signal.default_int_handler if one == signal.SIGINT else signal.SIG_DFL
         signal.signal(one, signal.SIG_IGN if int(one) in request["ignored"] else usual)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     ctypes.CDLL(None).prctl(PR_SET_NAME, request["words"][1].encode()[:15])  # in `top`, where all would be servers
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]
+    importlib.invalidate_caches()
     sys.argv = request["words"][1:]
     atexit.register(remember, request["words"])
 
