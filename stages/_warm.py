@@ -285,9 +285,7 @@ def remember(words: list[str]) -> None:
     if names != remembered(words):
         with suppress(OSError):
             KNOWN.mkdir(parents=True, exist_ok=True)
-            draft = KNOWN / f".{words[1]}.part{os.getpid()}"
-            draft.write_text(json.dumps(names), encoding="utf-8")
-            draft.replace(KNOWN / f"{words[1]}.json")
+            (KNOWN / f"{words[1]}.json").write_text(json.dumps(names), encoding="utf-8")  # half of it is no JSON, and counts as nothing
 
 
 def load(names: list[str]) -> None:
