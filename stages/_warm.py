@@ -89,12 +89,13 @@ def ask(words: list[str]) -> None:
     before = {one: signal.signal(one, lambda number, _: early.append(number)) for one in HANDLED}
     hub = "hub=True" in source(words).read_text(encoding="utf-8")  # it may read from one: libraries look at HF_HUB_OFFLINE when imported
     begun = told = b""
-    if (link := connected(address(hub=hub), hub=hub)) is not None:
-        with suppress(ConnectionError):
+    with suppress(OSError):  # a box that forbids something of it, or a server that is killed
+        if (link := connected(address(hub=hub), hub=hub)) is not None:
             send(link, words, ignored=[int(one) for one, what in before.items() if what == signal.SIG_IGN])
             begun = received(link, 4)
             for number in early if begun else ():
-                os.kill(struct.unpack("i", begun)[0], number)
+                with suppress(ProcessLookupError):
+                    os.kill(struct.unpack("i", begun)[0], number)
             told = received(link, 4)
     if not begun:  # nor is there a stage: it begins as it did before there were servers
         for one, what in before.items():
