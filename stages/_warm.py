@@ -33,20 +33,18 @@ from typing import Any
 
 # What takes long to import, and reads nothing then that a stage sets: so not numba, which looks where its cache is.
 PRELOADED = {
-    *(
-        "accelerate",
-        "datasets",
-        "numpy",
-        "pandas",
-        "peft",
-        "pyarrow",
-        "pydantic",
-        "safetensors",
-        "tokenizers",
-        "torch",
-        "transformers",
-        "trl",
-    ),
+    "accelerate",
+    "datasets",
+    "numpy",
+    "pandas",
+    "peft",
+    "pyarrow",
+    "pydantic",
+    "safetensors",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "trl",
 }
 OURS = {"pipeline", "stages"}
 KNOWN = Path(".run/imports")  # by stage: what it imported
@@ -298,7 +296,7 @@ def load(names: list[str]) -> None:
 
 
 def become(request: Request, streams: list[int]) -> None:
-    """Be what a process of its own would be: streams, folder, environment, signals, words, and our code as it stands now."""
+    """Be what a process of its own would be: streams, folder, environment, signals and words."""
     for number, one in enumerate(streams):
         os.dup2(one, number)
         os.close(one)
@@ -312,8 +310,6 @@ def become(request: Request, streams: list[int]) -> None:
         signal.signal(one, signal.SIG_IGN if int(one) in request["ignored"] else usual)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     ctypes.CDLL(None).prctl(PR_SET_NAME, request["words"][1].encode()[:15])  # in `top`, where all would be servers
-    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
-        del sys.modules[name]
     importlib.invalidate_caches()
     sys.argv = request["words"][1:]
     atexit.register(remember, request["words"])
@@ -326,6 +322,8 @@ def serve(name: str, *, hub: bool) -> None:
     stages = importlib.import_module("stages")  # the environment of stages, which libraries read when they are imported
     if hub:
         os.environ["HF_HUB_OFFLINE"] = stages.HUB_OFFLINE
+    for ours in [one for one in sys.modules if one.partition(".")[0] in OURS]:  # each stage reads it as it stands then
+        del sys.modules[ours]
     if (served := Server(name).serve()) is not None:
         become(*served)
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

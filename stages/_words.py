@@ -17,7 +17,6 @@ from pipeline.core.merge import ABSENT, same
 from pipeline.core.owned import remove_file
 from stages._paths import expanded
 from stages._settings import compose, plain
-from stages._tasks import entries as entries_of_tasks
 from stages._tasks import files_of
 
 CONF = Path("conf")
@@ -99,7 +98,7 @@ def _is_below(key: str, choice: str) -> bool:
     if section == group:
         entries = names.strip("[]").split(",")
         if group == "tasks":
-            entries = [entry for file in entries for entry in entries_of_tasks().get(file, {})]
+            entries = [entry for file in entries for entry in _content(CONF / group / f"{file}.yaml").get("tasks") or ()]
         return not names.startswith("[") or ("." in key and key.split(".")[1] not in entries)
     path = CONF / group / f"{names}.yaml"
     if group not in GLOBAL and not _reaches_out(path):
@@ -230,7 +229,8 @@ def _lists(words: Sequence[str], composed: Mapping[str, Any], settings: Mapping[
         others = isinstance(entries, Mapping) and group in LISTS and set(entries) != set(composed.get(group, ()))
         if others and all((CONF / group / f"{entry}.yaml").is_file() for entry in entries):
             yield f"{group}=[{','.join(entries)}]"
-    if (files := files_of(settings.get("tasks", {}))) != files_of(composed.get("tasks", {})):
+    asked, usual = settings.get("tasks", {}), composed.get("tasks", {})
+    if list(asked) != list(usual) and (files := files_of(asked)) != files_of(usual):  # by names alone, and all files are read for it
         yield f"tasks=[{','.join(files)}]"
 
 
